@@ -1,0 +1,22 @@
+package dev.nereid.backend.api;
+
+import java.nio.file.Path;
+import java.util.Map;
+
+/** What the server tells a backend when it starts. Implemented by the server; valid until the backend is closed. */
+public interface BackendContext {
+    /** Returns the backend's name as models use it. */
+    String name();
+
+    /** Returns the directory that holds the plugin: files that came with it can be read from there. */
+    Path directory();
+
+    /** Returns the contract version that this server offers. */
+    ApiVersion serverApi();
+
+    /**
+     * Returns the settings from {@code --backend-config=<name>,<key>=<value>}, laid over the global ones from
+     * {@code --backend-config=,<key>=<value>}.
+     */
+    Map<String, String> settings();
+}

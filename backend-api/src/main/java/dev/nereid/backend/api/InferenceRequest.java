@@ -1,0 +1,64 @@
+package dev.nereid.backend.api;
+
+import dev.nereid.backend.api.tensor.Tensor;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A request to execute. Implemented by the server.
+ *
+ * <p>Input tensors are read-only and belong to the server; they are valid until the request is answered.
+ */
+public interface InferenceRequest {
+    /** Returns the id that the client chose; empty when it chose none. */
+    String id();
+
+    /** Returns the sequence that the request belongs to, or {@link CorrelationId#NONE}. */
+    CorrelationId correlationId();
+
+    /** Returns whether the request starts a sequence. */
+    boolean isSequenceStart();
+
+    /** Returns whether the request ends a sequence. */
+    boolean isSequenceEnd();
+
+    /** Returns the client's timeout in microseconds; 0 means none. */
+    long timeoutMicros();
+
+    /** Returns the client's own parameters, without those that the protocol defines. */
+    Map<String, Parameter> parameters();
+
+    /**
+     * Returns the inputs in the order of the model's configuration; optional ones may be missing. Shapes include the
+     * batch dimension where the model batches.
+     */
+    List<Tensor> inputs();
+
+    /** Returns the input of that name. */
+    Optional<Tensor> input(String name);
+
+    /** Returns the rows of this request: its first dimension where the model batches (0 is possible), else 1. */
+    int batchSize();
+
+    /** Returns whether the client asked for that output. Others need not be computed. */
+    boolean isOutputRequested(String name);
+
+    /** Returns whether the client has gone, so that work for it may be skipped. May turn true at any time. */
+    boolean isCancelled();
+
+    /**
+     * Returns a new, empty response. Sending it answers the request. What was allocated in a response that is never
+     * sent is released with the request.
+     */
+    InferenceResponse newResponse();
+
+    /** Answers the request with an error. Like sending, it may happen only once. */
+    void fail(InferenceException error);
+
+    /** Ends a request of a decoupled model without a further response. */
+    void complete();
+
+    /** Returns whether the request is answered: nothing further may be sent, and its inputs are no longer valid. */
+    boolean isAnswered();
+}

@@ -1,0 +1,30 @@
+package dev.nereid.backend.api;
+
+import dev.nereid.backend.api.config.ModelConfig;
+import java.util.Optional;
+
+/** A loaded model version: what its instances share, such as weights. */
+public interface Model extends AutoCloseable {
+    /**
+     * Returns the configuration with what the backend could read from the model's files filled in, or empty when there
+     * is nothing to fill in. Asked once, right after creation, and only where {@link ModelContext#autoComplete()} is
+     * true. A backend may fill in {@code max_batch_size}, inputs, outputs, the scheduling choice where none was made,
+     * and whether the model is decoupled.
+     */
+    default Optional<ModelConfig> completedConfig() {
+        return Optional.empty();
+    }
+
+    /**
+     * Creates one instance. Called on the instance's own thread where the backend is confined to it; for several
+     * instances at once only where {@link BackendAttributes#parallelInstanceLoading()} allows it.
+     *
+     * @throws InferenceException when the instance can't be created; instances that exist are then closed again
+     */
+    ModelInstance createInstance(InstanceContext context);
+
+    /** Releases what the instances shared. Called once, after all of them are closed. */
+    @Override
+    default void close() {
+    }
+}

@@ -1,0 +1,25 @@
+package dev.nereid.backend.api;
+
+import dev.nereid.backend.api.config.ModelConfig;
+import java.nio.file.Path;
+
+/** What the server tells a backend about a model to load. Implemented by the server; valid until the model is closed. */
+public interface ModelContext {
+    /** Returns the model's name. */
+    String name();
+
+    /** Returns the version to load. */
+    long version();
+
+    /** Returns the model's directory: label files and warm-up data lie there. */
+    Path modelDirectory();
+
+    /** Returns the directory of the version to load: the model's file lies there. */
+    Path versionDirectory();
+
+    /** Returns the configuration, with the defaults filled in that need no knowledge of the model's files. */
+    ModelConfig config();
+
+    /** Returns whether the backend should complete the configuration from the model's files. */
+    boolean autoComplete();
+}

@@ -1,0 +1,50 @@
+package dev.nereid.backend.api.tensor;
+
+import dev.nereid.backend.api.InferenceException;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A named tensor over memory that it does not own: row-major, contiguous, little-endian.
+ *
+ * @param name the input's or output's name
+ * @param dataType the element type
+ * @param shape the dimensions, including the batch dimension where the model batches
+ * @param data exactly the tensor's bytes
+ * @param placement where the memory lies
+ */
+public record Tensor(String name, DataType dataType, Shape shape, MemorySegment data, Placement placement) {
+    /** Checks that data fills the shape; the elements of BYTES vary in size, so there only their content could tell. */
+    public Tensor {
+        if (dataType.isFixedSize()) {
+            long expected = byteSize(name, dataType, shape);
+            if (data.byteSize() != expected) {
+                throw InferenceException.invalid(
+                        "tensor '" + name + "' has " + data.byteSize() + " bytes, expected " + expected);
+            }
+        }
+    }
+
+    /** Creates a tensor in plain host memory. */
+    public Tensor(String name, DataType dataType, Shape shape, MemorySegment data) {
+        this(name, dataType, shape, data, Placement.CPU);
+    }
+
+    /** Returns the number of bytes. */
+    public long byteSize() {
+        return data.byteSize();
+    }
+
+    /**
+     * Returns the bytes of a tensor of a datatype with elements of fixed size.
+     *
+     * @throws InferenceException INVALID_ARG when that does not fit a signed 64-bit number
+     */
+    public static long byteSize(String name, DataType dataType, Shape shape) {
+        long count = shape.elementCount();
+        if (count > Long.MAX_VALUE / Math.max(1, dataType.byteSize())) {
+            throw InferenceException
+                    .invalid("byte size for tensor '" + name + "' exceeds maximum size of " + Long.MAX_VALUE);
+        }
+        return count * dataType.byteSize();
+    }
+}
