@@ -9,14 +9,23 @@ import java.lang.foreign.MemorySegment;
  */
 public interface InferenceResponse {
     /**
-     * Adds an output and returns the memory to write it into: {@code byteSize} bytes, whose content is undefined until
-     * written. The server owns the memory.
+     * Adds an output and returns the memory to write it into: {@code byteSize} bytes, all zero. The server owns the
+     * memory. Where the bytes already lie in one segment, {@link #copyOutput} is faster.
      *
      * @param shape includes the batch dimension where the model batches
      * @throws InferenceException INVALID_ARG when the response has that output already; UNAVAILABLE when the server's
      *     bound on bytes in flight is reached
      */
     MemorySegment addOutput(String name, DataType dataType, Shape shape, long byteSize);
+
+    /**
+     * Adds an output and copies its bytes from {@code source}.
+     *
+     * @throws InferenceException as {@link #addOutput(String, DataType, Shape, long)}
+     */
+    default void copyOutput(String name, DataType dataType, Shape shape, MemorySegment source) {
+        addOutput(name, dataType, shape, source.byteSize()).copyFrom(source);
+    }
 
     /**
      * Adds an output whose memory the backend hands over, without a copy. The server reads {@code data} from any

@@ -54,8 +54,7 @@ public final class BatchResponses {
 
     /** Adds an output of the whole batch, copying to each request its rows. */
     public void addOutput(String name, DataType dataType, Shape shape, MemorySegment data) {
-        scatter(name, dataType, shape, data, (response, part, rows) -> MemorySegment.copy(rows, 0,
-                response.addOutput(name, dataType, part, rows.byteSize()), 0, rows.byteSize()));
+        scatter(name, dataType, shape, data, (response, part, rows) -> response.copyOutput(name, dataType, part, rows));
     }
 
     /**

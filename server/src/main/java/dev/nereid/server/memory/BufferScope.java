@@ -1,0 +1,34 @@
+package dev.nereid.server.memory;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Buffers that live and end together, such as those of one request. Used by one thread at a time. */
+public final class BufferScope implements SegmentAllocator, AutoCloseable {
+    private final BufferPool pool;
+    private final List<BufferPool.Buffer> buffers = new ArrayList<>(2);
+
+    /** Creates an empty scope. */
+    public BufferScope(BufferPool pool) {
+        this.pool = pool;
+    }
+
+    /** Returns memory of that size from the pool, aligned to 64 bytes; its content is undefined. */
+    @Override
+    public MemorySegment allocate(long byteSize, long byteAlignment) {
+        BufferPool.Buffer buffer = pool.acquire(byteSize);
+        buffers.add(buffer);
+        return buffer.segment();
+    }
+
+    /** Gives all buffers back. */
+    @Override
+    public void close() {
+        for (BufferPool.Buffer buffer : buffers) {
+            buffer.close();
+        }
+        buffers.clear();
+    }
+}

@@ -1,0 +1,154 @@
+package dev.nereid.server.stats;
+
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * What one model version has done since it was loaded. Threads: any; recording takes no lock.
+ *
+ * <p>Names and rules are those of the statistics extension of the protocol.
+ */
+public final class ModelStatistics {
+    private final DurationCounter success = new DurationCounter();
+    private final DurationCounter queue = new DurationCounter();
+    private final DurationCounter computeInput = new DurationCounter();
+    private final DurationCounter computeInfer = new DurationCounter();
+    private final DurationCounter computeOutput = new DurationCounter();
+    private final DurationCounter cacheHit = new DurationCounter();
+    private final DurationCounter cacheMiss = new DurationCounter();
+    private final DurationCounter[] failures = new DurationCounter[FailureReason.values().length];
+    private final LongAdder inferences = new LongAdder();
+    private final LongAdder executions = new LongAdder();
+    private final LongAdder pending = new LongAdder();
+    private final ConcurrentHashMap<Integer, BatchCounter> batches = new ConcurrentHashMap<>();
+    private volatile long lastInferenceMillis;
+
+    /** Creates counters that are all zero. */
+    public ModelStatistics() {
+        for (int i = 0; i < failures.length; i++) {
+            failures[i] = new DurationCounter();
+        }
+    }
+
+    /** Records one successful request. */
+    public void recordSuccess(int batchSize, long requestNanos, long queueNanos, BatchTimes times) {
+        success.add(requestNanos);
+        queue.add(queueNanos);
+        computeInput.add(times.inputNanos());
+        computeInfer.add(times.inferNanos());
+        computeOutput.add(times.outputNanos());
+        inferences.add(Math.max(1, batchSize));
+    }
+
+    /** Records one failed request. */
+    public void recordFailure(FailureReason reason, long requestNanos) {
+        failures[reason.ordinal()].add(requestNanos);
+    }
+
+    /** Records one execution of that many rows. */
+    public void recordBatch(int rows, BatchTimes times, long wallMillis) {
+        executions.increment();
+        lastInferenceMillis = wallMillis;
+        BatchCounter counter = batches.get(rows);
+        if (counter == null) {
+            counter = batches.computeIfAbsent(rows, ignored -> new BatchCounter());
+        }
+        counter.input.add(times.inputNanos());
+        counter.infer.add(times.inferNanos());
+        counter.output.add(times.outputNanos());
+    }
+
+    /** Counts a request that starts waiting (1) or no longer waits (-1). */
+    public void addPending(int change) {
+        pending.add(change);
+    }
+
+    /** Returns successful requests. */
+    public DurationCounter success() {
+        return success;
+    }
+
+    /** Returns failed requests of that reason. */
+    public DurationCounter failures(FailureReason reason) {
+        return failures[reason.ordinal()];
+    }
+
+    /** Returns the time that successful requests waited. */
+    public DurationCounter queue() {
+        return queue;
+    }
+
+    /** Returns the time that inputs took to gather. */
+    public DurationCounter computeInput() {
+        return computeInput;
+    }
+
+    /** Returns the time that the computation took. */
+    public DurationCounter computeInfer() {
+        return computeInfer;
+    }
+
+    /** Returns the time that outputs took to write. */
+    public DurationCounter computeOutput() {
+        return computeOutput;
+    }
+
+    /** Returns requests answered from the response cache. */
+    public DurationCounter cacheHit() {
+        return cacheHit;
+    }
+
+    /** Returns requests that the response cache did not hold. */
+    public DurationCounter cacheMiss() {
+        return cacheMiss;
+    }
+
+    /** Returns the number of rows of successful requests. */
+    public long inferenceCount() {
+        return inferences.sum();
+    }
+
+    /** Returns the number of executions. */
+    public long executionCount() {
+        return executions.sum();
+    }
+
+    /** Returns the number of requests that wait for an instance now. */
+    public long pendingCount() {
+        return pending.sum();
+    }
+
+    /** Returns the time of the last execution in milliseconds since the epoch; 0 when there was none. */
+    public long lastInferenceMillis() {
+        return lastInferenceMillis;
+    }
+
+    /** Returns the executions by number of rows, ascending. */
+    public Map<Integer, BatchCounter> batches() {
+        return new TreeMap<>(batches);
+    }
+
+    /** Executions of one batch size. */
+    public static final class BatchCounter {
+        private final DurationCounter input = new DurationCounter();
+        private final DurationCounter infer = new DurationCounter();
+        private final DurationCounter output = new DurationCounter();
+
+        /** Returns the time that inputs took to gather. */
+        public DurationCounter input() {
+            return input;
+        }
+
+        /** Returns the time that the computation took. */
+        public DurationCounter infer() {
+            return infer;
+        }
+
+        /** Returns the time that outputs took to write. */
+        public DurationCounter output() {
+            return output;
+        }
+    }
+}
