@@ -6,7 +6,8 @@ import java.util.List;
  * Requests that are executed together. Where the model batches, their tensors go together along the first dimension.
  *
  * <p>The two marks feed the statistics; a backend that uses the helpers of {@code dev.nereid.backend.api.batch} need
- * not set them. A mark that is never set falls on the end of the execution.
+ * not set them. A compute start that is never marked falls on the compute end, and that, if never marked, on the end of the
+ * execution.
  */
 public interface Batch {
     /** Returns the requests, in the order of their rows. */

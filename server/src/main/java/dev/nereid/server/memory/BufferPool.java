@@ -20,7 +20,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class BufferPool implements AutoCloseable {
     private static final int SMALLEST_BITS = 10;
-    private static final int CLASSES = 63 - SMALLEST_BITS;
+    private static final int LARGEST_BITS = 25;
+    private static final int CLASSES = LARGEST_BITS - SMALLEST_BITS + 1;
+    /** The class of buffers too large to keep: they have just the size that is needed, and are freed at once. */
+    private static final int UNPOOLED = -1;
     private static final long ALIGNMENT = 64;
 
     private final long maxInUseBytes;
@@ -51,14 +54,9 @@ public final class BufferPool implements AutoCloseable {
      */
     public Buffer acquire(long bytes) {
         int sizeClass = sizeClass(bytes);
-        long capacity = 1L << (sizeClass + SMALLEST_BITS);
-        if (inUseBytes.addAndGet(capacity) > maxInUseBytes) {
-            long inUse = inUseBytes.addAndGet(-capacity);
-            throw new InferenceException(StatusCode.UNAVAILABLE, "a buffer of " + bytes
-                    + " bytes would pass the bound on bytes in flight: " + inUse + " of " + maxInUseBytes
-                    + " bytes are in use. Try again later, or raise --max-inflight-bytes.");
-        }
-        Buffer buffer = freeLists[sizeClass].pop();
+        long capacity = sizeClass == UNPOOLED ? bytes : 1L << (sizeClass + SMALLEST_BITS);
+        reserve(capacity);
+        Buffer buffer = sizeClass == UNPOOLED ? null : freeLists[sizeClass].pop();
         try {
             if (buffer == null) {
                 buffer = Buffer.allocate(this, sizeClass, capacity, ALIGNMENT);
@@ -74,6 +72,25 @@ public final class BufferPool implements AutoCloseable {
         return buffer;
     }
 
+    /**
+     * Counts bytes that lie elsewhere, such as on the heap, as in use.
+     *
+     * @throws InferenceException UNAVAILABLE when the bound on bytes in use is reached
+     */
+    public void reserve(long bytes) {
+        if (inUseBytes.addAndGet(bytes) > maxInUseBytes) {
+            long inUse = inUseBytes.addAndGet(-bytes);
+            throw new InferenceException(StatusCode.UNAVAILABLE, "a buffer of " + bytes
+                    + " bytes would pass the bound on bytes in flight: " + inUse + " of " + maxInUseBytes
+                    + " bytes are in use. Try again later, or raise --max-inflight-bytes.");
+        }
+    }
+
+    /** Ends what {@link #reserve} began. */
+    public void unreserve(long bytes) {
+        inUseBytes.addAndGet(-bytes);
+    }
+
     /** Returns the bytes in use now, rounded up to whole buffers. */
     public long inUseBytes() {
         return inUseBytes.get();
@@ -86,6 +103,10 @@ public final class BufferPool implements AutoCloseable {
 
     void release(Buffer buffer) {
         inUseBytes.addAndGet(-buffer.capacity());
+        if (buffer.sizeClass() == UNPOOLED) {
+            buffer.free();
+            return;
+        }
         if (isClosed || freeBytes.addAndGet(buffer.capacity()) > maxFreeBytes) {
             if (!isClosed) {
                 freeBytes.addAndGet(-buffer.capacity());
@@ -117,7 +138,7 @@ public final class BufferPool implements AutoCloseable {
 
     private static int sizeClass(long bytes) {
         int bits = bytes <= 1 ? 0 : 64 - Long.numberOfLeadingZeros(bytes - 1);
-        return Math.max(0, bits - SMALLEST_BITS);
+        return bits > LARGEST_BITS ? UNPOOLED : Math.max(0, bits - SMALLEST_BITS);
     }
 
     /** One stack of free buffers: the last one used is the one whose memory is still in the caches. */

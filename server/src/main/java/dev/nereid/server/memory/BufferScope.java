@@ -9,6 +9,7 @@ import java.util.List;
 public final class BufferScope implements SegmentAllocator, AutoCloseable {
     private final BufferPool pool;
     private final List<BufferPool.Buffer> buffers = new ArrayList<>(2);
+    private long reserved;
 
     /** Creates an empty scope. */
     public BufferScope(BufferPool pool) {
@@ -23,9 +24,27 @@ public final class BufferScope implements SegmentAllocator, AutoCloseable {
         return buffer.segment();
     }
 
-    /** Gives all buffers back. */
+    /** Takes over a buffer from the same pool and returns its memory. */
+    public MemorySegment adopt(BufferPool.Buffer buffer) {
+        buffers.add(buffer);
+        return buffer.segment();
+    }
+
+    /**
+     * Counts bytes on the heap against the bound on bytes in flight, for as long as this scope is open.
+     *
+     * @throws dev.nereid.backend.api.InferenceException UNAVAILABLE when the bound is reached
+     */
+    public void reserve(long bytes) {
+        pool.reserve(bytes);
+        reserved += bytes;
+    }
+
+    /** Gives everything back. */
     @Override
     public void close() {
+        pool.unreserve(reserved);
+        reserved = 0;
         for (BufferPool.Buffer buffer : buffers) {
             buffer.close();
         }

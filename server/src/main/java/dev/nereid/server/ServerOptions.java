@@ -1,0 +1,104 @@
+package dev.nereid.server;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * How a server is to run.
+ *
+ * @param id the server's name in its metadata
+ * @param exitTimeout how long to wait for running requests at shutdown
+ * @param engine models and backends
+ * @param http the HTTP listener
+ * @param metrics the metrics listener
+ * @param logging what is logged, and how
+ */
+public record ServerOptions(String id, Duration exitTimeout, EngineOptions engine, HttpOptions http,
+        MetricsOptions metrics, LogOptions logging) {
+
+    /** When models are loaded. */
+    public enum ControlMode {
+        /** All at the start, never again. */
+        NONE,
+        /** All at the start, and whenever the repository changes. */
+        POLL,
+        /** By request. */
+        EXPLICIT
+    }
+
+    /**
+     * Models and backends.
+     *
+     * @param repositories directories with models
+     * @param controlMode when models are loaded
+     * @param startupModels models to load at the start in explicit mode
+     * @param loadsAll whether the start loads every model in explicit mode
+     * @param pollInterval how often poll mode looks for changes
+     * @param exitOnError whether a model that fails to load at the start ends the server
+     * @param autoComplete whether backends complete configurations
+     * @param strictReadiness whether a failed model makes the server not ready
+     * @param configName the name of a custom configuration; empty for none
+     * @param loadThreads how many models load at the same time
+     * @param loadRetries how often a failed load is tried again
+     * @param backendDirectories where backends are
+     * @param backendSettings settings by backend; the empty name is for all
+     * @param maxInFlightBytes bound on the memory of requests and responses
+     * @param maxQueueSize bound on waiting requests for each model version
+     */
+    public record EngineOptions(List<Path> repositories, ControlMode controlMode, List<String> startupModels,
+            boolean loadsAll, Duration pollInterval, boolean exitOnError, boolean autoComplete,
+            boolean strictReadiness, String configName, int loadThreads, int loadRetries,
+            List<Path> backendDirectories, Map<String, Map<String, String>> backendSettings, long maxInFlightBytes,
+            int maxQueueSize) {}
+
+    /**
+     * The HTTP listener.
+     *
+     * @param isEnabled whether there is one
+     * @param address the address
+     * @param port the port; 0 for any
+     * @param reusesPort whether other processes may share the port
+     * @param forwardPattern which headers become request parameters
+     * @param maxInputSize largest JSON part, raw body or decompressed body in bytes
+     * @param restrictions header and value by restricted category
+     */
+    public record HttpOptions(boolean isEnabled, String address, int port, boolean reusesPort,
+            Optional<String> forwardPattern, long maxInputSize, Map<String, Restriction> restrictions) {}
+
+    /**
+     * What a restricted category of endpoints asks for.
+     *
+     * @param header the header's name
+     * @param value the value that it must have
+     */
+    public record Restriction(String header, String value) {}
+
+    /**
+     * The metrics listener.
+     *
+     * @param isEnabled whether there is one
+     * @param address the address
+     * @param port the port; 0 for any
+     * @param interval how often CPU metrics are sampled
+     * @param reportsCpu whether there are CPU metrics
+     * @param countsLatencies whether latency counters are reported
+     */
+    public record MetricsOptions(boolean isEnabled, String address, int port, Duration interval, boolean reportsCpu,
+            boolean countsLatencies) {}
+
+    /**
+     * What is logged, and how.
+     *
+     * @param info whether information is
+     * @param warning whether warnings are
+     * @param error whether errors are
+     * @param verboseLevel 0 for none
+     * @param isIso8601 whether times have the ISO 8601 format
+     * @param file the file; empty for standard error
+     */
+    public record LogOptions(boolean info, boolean warning, boolean error, int verboseLevel, boolean isIso8601,
+            Optional<Path> file) {}
+}

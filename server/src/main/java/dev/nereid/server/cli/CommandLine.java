@@ -1,0 +1,257 @@
+package dev.nereid.server.cli;
+
+import dev.nereid.server.ServerOptions;
+import dev.nereid.server.ServerOptions.ControlMode;
+import dev.nereid.server.ServerOptions.EngineOptions;
+import dev.nereid.server.ServerOptions.HttpOptions;
+import dev.nereid.server.ServerOptions.LogOptions;
+import dev.nereid.server.ServerOptions.MetricsOptions;
+import dev.nereid.server.ServerOptions.Restriction;
+import dev.nereid.server.http.Category;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+
+/** Turns the arguments of {@code nereid serve} into options. */
+public final class CommandLine {
+    private final Map<String, List<String>> values;
+
+    private CommandLine(Map<String, List<String>> values) {
+        this.values = values;
+    }
+
+    /**
+     * Parses the arguments.
+     *
+     * @throws UsageException when they are wrong
+     */
+    public static CommandLine parse(List<String> arguments) {
+        return new CommandLine(FlagTable.parse(arguments));
+    }
+
+    /** Returns the usage text. */
+    public static String usage() {
+        return FlagTable.usage();
+    }
+
+    /** Returns whether the usage text was asked for. */
+    public boolean asksForHelp() {
+        return values.containsKey("help");
+    }
+
+    /** Returns the number of carrier threads that was asked for. */
+    public Optional<Integer> carrierThreads() {
+        return values.containsKey("http-thread-count")
+                ? Optional.of((int) number("http-thread-count", 1, 4096))
+                : Optional.empty();
+    }
+
+    /**
+     * Returns the options.
+     *
+     * @param defaultBackends the backend directory that came with the server
+     * @throws UsageException when flags contradict each other or a value is out of range
+     */
+    public ServerOptions options(Path defaultBackends) {
+        return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
+                engine(defaultBackends), http(), metrics(), logging());
+    }
+
+    private EngineOptions engine(Path defaultBackends) {
+        List<Path> repositories = all("model-repository").stream().map(value -> path("model-repository", value))
+                .toList();
+        if (repositories.isEmpty()) {
+            throw new UsageException("--model-repository must be specified");
+        }
+        for (Path repository : repositories) {
+            if (!Files.isDirectory(repository)) {
+                throw new UsageException("--model-repository=" + repository
+                        + ": repository path is not a valid directory");
+            }
+        }
+        ControlMode mode = controlMode();
+        List<String> startup = all("load-model");
+        if (!startup.isEmpty() && mode != ControlMode.EXPLICIT) {
+            throw new UsageException("--load-model needs --model-control-mode=explicit");
+        }
+        if (startup.contains("*") && startup.size() > 1) {
+            throw new UsageException("Wildcard model name '*' must be the ONLY startup model if specified at all.");
+        }
+        String configName = text("model-config-name");
+        if (values.containsKey("model-config-name") && configName.isBlank()) {
+            throw new UsageException("--model-config-name must not be empty");
+        }
+        if (configName.chars().anyMatch(Character::isWhitespace)) {
+            throw new UsageException("--model-config-name has value '" + configName + "', expected no blanks");
+        }
+        long inFlight = number("max-inflight-bytes", 0, Long.MAX_VALUE);
+        String backendDirectory = text("backend-directory");
+        return new EngineOptions(repositories, mode, startup.contains("*") ? List.of() : startup,
+                mode != ControlMode.EXPLICIT || startup.contains("*"),
+                Duration.ofSeconds(number("repository-poll-secs", 1, Integer.MAX_VALUE)), bool("exit-on-error"),
+                !bool("disable-auto-complete-config") && !bool("strict-model-config"), bool("strict-readiness"),
+                configName, (int) number("model-load-thread-count", 1, 1024),
+                (int) number("model-load-retry-count", 0, Integer.MAX_VALUE),
+                List.of(backendDirectory.isEmpty() ? defaultBackends : path("backend-directory", backendDirectory)),
+                backendSettings(), inFlight == 0 ? physicalMemory() / 2 : inFlight,
+                (int) number("max-queue-size", 1, Integer.MAX_VALUE));
+    }
+
+    private ControlMode controlMode() {
+        String mode = text("model-control-mode");
+        return switch (mode.toLowerCase(Locale.ROOT)) {
+            case "none" -> ControlMode.NONE;
+            case "poll" -> ControlMode.POLL;
+            case "explicit" -> ControlMode.EXPLICIT;
+            default -> throw new UsageException("--model-control-mode has value '" + mode
+                    + "', expected none, poll or explicit");
+        };
+    }
+
+    private static long physicalMemory() {
+        if (ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean system) {
+            return system.getTotalMemorySize();
+        }
+        return Runtime.getRuntime().maxMemory() * 2;
+    }
+
+    private Map<String, Map<String, String>> backendSettings() {
+        Map<String, Map<String, String>> settings = new LinkedHashMap<>();
+        for (String value : all("backend-config")) {
+            int comma = value.indexOf(',');
+            int equals = value.indexOf('=', Math.max(0, comma));
+            // A setting without a backend's name is meant for all of them, as in the reference.
+            if (equals < 0 || (comma > equals && comma >= 0)) {
+                throw new UsageException("--backend-config has value '" + value
+                        + "', expected <backend>,<key>=<value>");
+            }
+            String backend = comma < 0 ? "" : value.substring(0, comma);
+            String key = value.substring(comma + 1, equals);
+            if (key.isEmpty()) {
+                throw new UsageException("--backend-config has value '" + value
+                        + "', expected <backend>,<key>=<value>");
+            }
+            settings.computeIfAbsent(backend, ignored -> new LinkedHashMap<>()).put(key, value.substring(equals + 1));
+        }
+        return settings;
+    }
+
+    private HttpOptions http() {
+        String pattern = text("http-header-forward-pattern");
+        if (!pattern.isEmpty()) {
+            try {
+                Pattern.compile(pattern);
+            } catch (PatternSyntaxException e) {
+                throw new UsageException("--http-header-forward-pattern has value '" + pattern
+                        + "', which is not a regular expression: " + e.getDescription());
+            }
+        }
+        return new HttpOptions(bool("allow-http"), address("http-address", text("http-address")),
+                (int) number("http-port", 0, 65535), bool("reuse-http-port"),
+                pattern.isEmpty() ? Optional.empty() : Optional.of(pattern),
+                number("http-max-input-size", 1, Long.MAX_VALUE), restrictions());
+    }
+
+    private Map<String, Restriction> restrictions() {
+        Map<String, Restriction> restrictions = new LinkedHashMap<>();
+        for (String value : all("http-restricted-api")) {
+            int colon = value.indexOf(':');
+            int equals = value.indexOf('=', colon + 1);
+            if (colon < 1 || equals < colon + 2) {
+                throw new UsageException("--http-restricted-api has value '" + value
+                        + "', expected <category>[,<category>...]:<header>=<value>");
+            }
+            Restriction restriction =
+                    new Restriction(value.substring(colon + 1, equals), value.substring(equals + 1));
+            for (String category : value.substring(0, colon).split(",", -1)) {
+                if (!Category.names().contains(category)) {
+                    throw new UsageException("--http-restricted-api names category '" + category + "', expected one of "
+                            + String.join(", ", Category.names()));
+                }
+                if (restrictions.putIfAbsent(category, restriction) != null) {
+                    throw new UsageException("--http-restricted-api names category '" + category + "' twice");
+                }
+            }
+        }
+        return restrictions;
+    }
+
+    private MetricsOptions metrics() {
+        boolean countsLatencies = true;
+        for (String value : all("metrics-config")) {
+            String[] parts = value.split("=", 2);
+            if (parts.length != 2 || !parts[0].equals("counter_latencies")) {
+                throw new UsageException("--metrics-config has value '" + value
+                        + "', expected counter_latencies=<true|false>; summaries and histograms are not offered yet");
+            }
+            countsLatencies = FlagTable.bool("metrics-config", parts[1]);
+        }
+        String address = text("metrics-address");
+        return new MetricsOptions(bool("allow-metrics"),
+                address("metrics-address", address.isEmpty() ? text("http-address") : address),
+                (int) number("metrics-port", 0, 65535),
+                Duration.ofMillis(number("metrics-interval-ms", 1, Integer.MAX_VALUE)), bool("allow-cpu-metrics"),
+                countsLatencies);
+    }
+
+    private LogOptions logging() {
+        String format = text("log-format");
+        if (!format.equals("default") && !format.equals("ISO8601")) {
+            throw new UsageException("--log-format has value '" + format + "', expected default or ISO8601");
+        }
+        String file = text("log-file");
+        return new LogOptions(bool("log-info"), bool("log-warning"), bool("log-error"),
+                (int) number("log-verbose", 0, Integer.MAX_VALUE), format.equals("ISO8601"),
+                file.isEmpty() ? Optional.empty() : Optional.of(path("log-file", file)));
+    }
+
+    /** The reference writes IPv6 addresses as {@code ipv6:[::1]}. */
+    private static String address(String flag, String value) {
+        String address = value.startsWith("ipv6:") ? value.substring("ipv6:".length()) : value;
+        if (address.isBlank()) {
+            throw new UsageException("--" + flag + " must not be empty");
+        }
+        return address.startsWith("[") && address.endsWith("]")
+                ? address.substring(1, address.length() - 1)
+                : address;
+    }
+
+    private List<String> all(String name) {
+        return values.getOrDefault(name, List.of());
+    }
+
+    private String text(String name) {
+        List<String> given = all(name);
+        return given.isEmpty() ? FlagTable.get(name).defaultValue() : given.getFirst();
+    }
+
+    private boolean bool(String name) {
+        String value = text(name);
+        return !value.isEmpty() && FlagTable.bool(name, value);
+    }
+
+    private long number(String name, long min, long max) {
+        long value = FlagTable.number(name, text(name));
+        if (value < min || value > max) {
+            throw new UsageException("--" + name + " has value " + value + ", expected " + min + " to " + max);
+        }
+        return value;
+    }
+
+    private static Path path(String flag, String value) {
+        try {
+            return Path.of(value);
+        } catch (InvalidPathException e) {
+            throw new UsageException("--" + flag + " has value '" + value + "', which is not a path");
+        }
+    }
+}

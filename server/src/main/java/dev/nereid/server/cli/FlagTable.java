@@ -1,0 +1,248 @@
+package dev.nereid.server.cli;
+
+import dev.nereid.server.cli.Flag.Kind;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Every flag of {@code nereid serve}: those that work, and those of the reference that are known but not offered, each
+ * with the reason. A flag is never accepted and then ignored.
+ */
+final class FlagTable {
+    private static final Map<String, Flag> FLAGS = new LinkedHashMap<>();
+    private static final Map<String, String> ALIASES = Map.of("model-store", "model-repository");
+    private static final Map<String, Refusal> REFUSED = new LinkedHashMap<>();
+
+    /** Why a known flag is not offered; with the one value, if any, that changes nothing and so is accepted. */
+    private record Refusal(String reason, List<String> harmlessValues) {}
+
+    private static final String SERVER = "Server";
+    private static final String LOGGING = "Logging";
+    private static final String REPOSITORY = "Model repository";
+    private static final String HTTP = "HTTP";
+    private static final String METRICS = "Metrics";
+    private static final String BACKENDS = "Backends";
+    private static final String LIMITS = "Limits";
+
+    static {
+        add("help", Kind.SWITCH, "", SERVER, "Print this text.");
+        add("id", Kind.TEXT, "triton", SERVER, "Name of this server in its metadata.");
+        add("exit-timeout-secs", Kind.NUMBER, "30", SERVER, "How long to wait for running requests at shutdown.");
+        add("log-verbose", Kind.NUMBER, "0", LOGGING, "Verbose log level; 0 is off.");
+        add("log-info", Kind.BOOL, "true", LOGGING, "Whether to log information.");
+        add("log-warning", Kind.BOOL, "true", LOGGING, "Whether to log warnings.");
+        add("log-error", Kind.BOOL, "true", LOGGING, "Whether to log errors.");
+        add("log-format", Kind.TEXT, "default", LOGGING, "Log format: default or ISO8601.");
+        add("log-file", Kind.TEXT, "", LOGGING, "File to log to instead of standard error.");
+        repeatable("model-repository", REPOSITORY, "Directory with models. Alias: --model-store.");
+        add("exit-on-error", Kind.BOOL, "true", REPOSITORY, "Whether to exit when a model fails to load at start.");
+        add("disable-auto-complete-config", Kind.SWITCH, "", REPOSITORY,
+                "Do not let backends complete model configurations.");
+        add("strict-model-config", Kind.BOOL, "false", REPOSITORY,
+                "Deprecated: true is --disable-auto-complete-config.");
+        add("strict-readiness", Kind.BOOL, "true", REPOSITORY, "Whether a failed model makes the server not ready.");
+        add("model-control-mode", Kind.TEXT, "none", REPOSITORY, "none, poll or explicit.");
+        add("repository-poll-secs", Kind.NUMBER, "15", REPOSITORY, "How often to look for changes in poll mode.");
+        repeatable("load-model", REPOSITORY, "Model to load at start in explicit mode; * for all.");
+        add("model-config-name", Kind.TEXT, "", REPOSITORY, "Use configs/<name>.pbtxt of a model where it exists.");
+        add("model-load-thread-count", Kind.NUMBER, "4", REPOSITORY, "How many models load at the same time.");
+        add("model-load-retry-count", Kind.NUMBER, "0", REPOSITORY, "How often to retry a load that failed.");
+        add("allow-http", Kind.BOOL, "true", HTTP, "Whether to listen for HTTP.");
+        add("http-address", Kind.TEXT, "0.0.0.0", HTTP, "Address to listen on for HTTP.");
+        add("http-port", Kind.NUMBER, "8000", HTTP, "Port to listen on for HTTP.");
+        add("reuse-http-port", Kind.BOOL, "false", HTTP, "Whether other processes may share the HTTP port.");
+        add("http-header-forward-pattern", Kind.TEXT, "", HTTP,
+                "Regular expression; matching request headers become request parameters.");
+        add("http-thread-count", Kind.NUMBER, "", HTTP,
+                "How many carrier threads run the requests' virtual threads; default is the number of cores.");
+        add("http-max-input-size", Kind.NUMBER, "67108864", HTTP,
+                "Largest JSON part, raw body or decompressed body, in bytes.");
+        repeatable("http-restricted-api", HTTP,
+                "<category>[,<category>...]:<header>=<value>: endpoints that need a header.");
+        add("allow-metrics", Kind.BOOL, "true", METRICS, "Whether to listen for metrics requests.");
+        add("allow-cpu-metrics", Kind.BOOL, "true", METRICS, "Whether to report CPU metrics.");
+        add("metrics-address", Kind.TEXT, "", METRICS, "Address to listen on for metrics; default is --http-address.");
+        add("metrics-port", Kind.NUMBER, "8002", METRICS, "Port to listen on for metrics.");
+        add("metrics-interval-ms", Kind.NUMBER, "2000", METRICS, "How often CPU metrics are sampled.");
+        repeatable("metrics-config", METRICS, "<key>=<value>: counter_latencies.");
+        add("backend-directory", Kind.TEXT, "", BACKENDS,
+                "Directory with backends; default is the one that came with this server.");
+        repeatable("backend-config", BACKENDS, "<backend>,<key>=<value>: a setting for a backend.");
+        add("max-inflight-bytes", Kind.NUMBER, "0", LIMITS,
+                "Bound on the bytes of requests and responses in memory; 0 is half of the machine's memory.");
+        add("max-queue-size", Kind.NUMBER, "4096", LIMITS,
+                "How many requests may wait for one model version that sets no bound of its own.");
+
+        refuse("gRPC is not offered yet", "allow-grpc", "false", "0");
+        for (String flag : List.of("grpc-address", "grpc-port", "reuse-grpc-port", "grpc-header-forward-pattern",
+                "grpc-infer-thread-count", "grpc-infer-allocation-pool-size", "grpc-max-response-pool-size",
+                "grpc-use-ssl", "grpc-use-ssl-mutual", "grpc-server-cert", "grpc-server-key", "grpc-root-cert",
+                "grpc-infer-response-compression-level", "grpc-keepalive-time", "grpc-keepalive-timeout",
+                "grpc-keepalive-permit-without-calls", "grpc-http2-max-pings-without-data",
+                "grpc-http2-min-recv-ping-interval-without-data", "grpc-http2-max-ping-strikes",
+                "grpc-max-connection-age", "grpc-max-connection-age-grace", "grpc-restricted-protocol")) {
+            refuse("gRPC is not offered yet", flag);
+        }
+        refuse("the SageMaker front end is not offered", "allow-sagemaker", "false", "0");
+        refuse("the Vertex AI front end is not offered", "allow-vertex-ai", "false", "0");
+        for (String flag : List.of("sagemaker-port", "sagemaker-safe-port-range", "sagemaker-thread-count")) {
+            refuse("the SageMaker front end is not offered", flag);
+        }
+        for (String flag : List.of("vertex-ai-port", "vertex-ai-thread-count", "vertex-ai-default-model")) {
+            refuse("the Vertex AI front end is not offered", flag);
+        }
+        refuse("model namespaces are not offered", "model-namespacing", "false", "0");
+        refuse("GPU metrics are not offered yet", "allow-gpu-metrics", "false", "0");
+        refuse("GPUs are not used yet", "enable-peer-access");
+        for (String flag : List.of("pinned-memory-pool-byte-size", "cuda-memory-pool-byte-size",
+                "cuda-virtual-address-size", "min-supported-compute-capability", "model-load-gpu-limit")) {
+            refuse("GPUs are not used yet", flag);
+        }
+        refuse("shared memory is not offered yet", "allow-client-shm", "false", "0");
+        refuse("tracing is not offered yet", "trace-config");
+        for (String flag : List.of("trace-file", "trace-level", "trace-rate", "trace-count", "trace-log-frequency")) {
+            refuse("tracing is not offered yet", flag);
+        }
+        refuse("repository agents are not offered", "repoagent-directory");
+        for (String flag : List.of("cache-config", "cache-directory", "response-cache-byte-size")) {
+            refuse("the response cache is not offered yet", flag);
+        }
+        refuse("the rate limiter is not offered yet", "rate-limit", "off");
+        refuse("the rate limiter is not offered yet", "rate-limit-resource");
+        refuse("tensors are gathered on the thread that executes them", "buffer-manager-thread-count", "0");
+        refuse("host policies are not offered yet", "host-policy");
+    }
+
+    private FlagTable() {}
+
+    private static void add(String name, Kind kind, String defaultValue, String group, String help) {
+        FLAGS.put(name, new Flag(name, kind, defaultValue, false, group, help));
+    }
+
+    private static void repeatable(String name, String group, String help) {
+        FLAGS.put(name, new Flag(name, Kind.TEXT, "", true, group, help));
+    }
+
+    private static void refuse(String reason, String name, String... harmlessValues) {
+        REFUSED.put(name, new Refusal(reason, List.of(harmlessValues)));
+    }
+
+    /**
+     * Returns the values of all flags that were given, by flag name.
+     *
+     * @throws UsageException when a flag is unknown, not offered, given twice, or lacks its value
+     */
+    static Map<String, List<String>> parse(List<String> arguments) {
+        Map<String, List<String>> values = new LinkedHashMap<>();
+        for (int i = 0; i < arguments.size(); i++) {
+            String argument = arguments.get(i);
+            if (!argument.startsWith("--")) {
+                throw new UsageException("unexpected argument '" + argument + "', expected a flag such as "
+                        + "--model-repository=<directory>");
+            }
+            int equals = argument.indexOf('=');
+            String given = equals < 0 ? argument.substring(2) : argument.substring(2, equals);
+            String name = ALIASES.getOrDefault(given, given);
+            Optional<String> inline = equals < 0 ? Optional.empty() : Optional.of(argument.substring(equals + 1));
+            Optional<String> following = i + 1 < arguments.size() && !arguments.get(i + 1).startsWith("--")
+                    ? Optional.of(arguments.get(i + 1))
+                    : Optional.empty();
+            if (REFUSED.containsKey(name)) {
+                if (isRefused(name, inline.or(() -> following))) {
+                    throw new UsageException("--" + name + " can't be used: " + REFUSED.get(name).reason());
+                }
+                i += inline.isEmpty() ? 1 : 0;
+                continue;
+            }
+            Flag flag = FLAGS.get(name);
+            if (flag == null) {
+                throw new UsageException("unknown flag --" + name + Suggestion.text(name, FLAGS.keySet(), "--"));
+            }
+            String value;
+            if (flag.kind() == Kind.SWITCH) {
+                value = inline.orElse("true");
+            } else if (inline.isPresent()) {
+                value = inline.get();
+            } else if (following.isPresent()) {
+                value = following.get();
+                i++;
+            } else {
+                throw new UsageException("--" + name + " needs a value");
+            }
+            check(flag, value);
+            List<String> all = values.computeIfAbsent(name, ignored -> new ArrayList<>());
+            if (!all.isEmpty() && !flag.isRepeatable()) {
+                throw new UsageException("--" + name + " is given more than once");
+            }
+            all.add(value);
+        }
+        return values;
+    }
+
+    private static boolean isRefused(String name, Optional<String> value) {
+        Refusal refusal = REFUSED.get(name);
+        return refusal == null || value.isEmpty() || !refusal.harmlessValues().contains(value.get());
+    }
+
+    private static void check(Flag flag, String value) {
+        switch (flag.kind()) {
+            case SWITCH, BOOL -> bool(flag.name(), value);
+            case NUMBER -> number(flag.name(), value);
+            case TEXT -> {
+            }
+        }
+    }
+
+    static boolean bool(String name, String value) {
+        return switch (value.toLowerCase(Locale.ROOT)) {
+            case "true", "1" -> true;
+            case "false", "0" -> false;
+            default -> throw new UsageException("--" + name + " has value '" + value + "', expected true or false");
+        };
+    }
+
+    static long number(String name, String value) {
+        try {
+            return Long.parseLong(value);
+        } catch (NumberFormatException e) {
+            throw new UsageException("--" + name + " has value '" + value + "', expected a whole number");
+        }
+    }
+
+    static Flag get(String name) {
+        Flag flag = FLAGS.get(name);
+        if (flag == null) {
+            throw new IllegalArgumentException("no flag --" + name);
+        }
+        return flag;
+    }
+
+    /** Returns the usage text. */
+    static String usage() {
+        StringBuilder text = new StringBuilder("Usage: nereid serve --model-repository=<directory> [flags]\n");
+        String group = "";
+        for (Flag flag : FLAGS.values()) {
+            if (!flag.group().equals(group)) {
+                group = flag.group();
+                text.append('\n').append(group).append('\n');
+            }
+            String left = "--" + flag.name() + switch (flag.kind()) {
+                case SWITCH -> "";
+                case BOOL -> "=<true|false>";
+                case NUMBER -> "=<number>";
+                case TEXT -> "=<text>";
+            };
+            text.append("  ").append(left).append(left.length() < 38 ? " ".repeat(38 - left.length()) : "\n" + " ".repeat(40));
+            text.append(flag.help());
+            if (!flag.defaultValue().isEmpty()) {
+                text.append(" Default: ").append(flag.defaultValue()).append('.');
+            }
+            text.append(flag.isRepeatable() ? " Repeatable.\n" : "\n");
+        }
+        return text.toString();
+    }
+}

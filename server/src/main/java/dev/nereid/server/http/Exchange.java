@@ -1,0 +1,148 @@
+package dev.nereid.server.http;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.server.protocol.JsonWriter;
+import io.helidon.http.HeaderName;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.Method;
+import io.helidon.http.Status;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+
+/** One request and its response, for the handlers. Used by the request's thread. */
+final class Exchange {
+    static final String JSON = "application/json";
+    static final String TEXT = "text/plain";
+    private static final int READ_SIZE = 64 * 1024;
+
+    private final ServerRequest request;
+    private final ServerResponse response;
+    private String errorType = JSON;
+
+    Exchange(ServerRequest request, ServerResponse response) {
+        this.request = request;
+        this.response = response;
+    }
+
+    String path() {
+        return request.prologue().uriPath().rawPath();
+    }
+
+    String method() {
+        return request.prologue().method().text();
+    }
+
+    ServerRequest request() {
+        return request;
+    }
+
+    ServerResponse response() {
+        return response;
+    }
+
+    Optional<String> header(HeaderName name) {
+        return request.headers().contains(name) ? Optional.of(request.headers().get(name).get()) : Optional.empty();
+    }
+
+    /** Sets the content type of errors from here on. */
+    void errorsAs(String contentType) {
+        errorType = contentType;
+    }
+
+    InputStream body() {
+        return request.content().hasEntity() ? request.content().inputStream() : InputStream.nullInputStream();
+    }
+
+    /** Returns the length that the client announced; empty for chunked bodies; 0 for none. */
+    Optional<Long> announcedLength() {
+        if (!request.content().hasEntity()) {
+            return Optional.of(0L);
+        }
+        var length = request.headers().contentLength();
+        return length.isPresent() ? Optional.of(length.getAsLong()) : Optional.empty();
+    }
+
+    /**
+     * Reads a body that is JSON only.
+     *
+     * @throws InferenceException INVALID_ARG when it is larger than {@code maxBytes}
+     */
+    byte[] readJson(long maxBytes) {
+        Optional<Long> announced = announcedLength();
+        if (announced.isPresent() && announced.get() > maxBytes) {
+            throw tooLarge(announced.get(), maxBytes);
+        }
+        try (InputStream in = body()) {
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream(announced.orElse(1024L).intValue());
+            byte[] part = new byte[(int) Math.min(READ_SIZE, announced.orElse((long) READ_SIZE) + 1)];
+            ChunkCount chunks = new ChunkCount(part.length);
+            for (int n = in.read(part); n >= 0; n = in.read(part)) {
+                if (announced.isEmpty()) {
+                    chunks.read(n);
+                }
+                bytes.write(part, 0, n);
+                if (bytes.size() > maxBytes) {
+                    throw tooLarge(bytes.size(), maxBytes);
+                }
+            }
+            return bytes.toByteArray();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static InferenceException tooLarge(long bytes, long maxBytes) {
+        return InferenceException.invalid("request JSON size of " + bytes
+                + " bytes exceeds the maximum allowed input size of " + maxBytes
+                + " bytes. Use --http-max-input-size to increase the limit.");
+    }
+
+    void sendEmpty(int status) {
+        response.status(Status.create(status));
+        response.headers().set(HeaderNames.CONTENT_TYPE, TEXT);
+        response.send();
+    }
+
+    void sendJson(JsonWriter json) {
+        send(200, JSON, json.buffer(), json.size());
+    }
+
+    void sendJson(String json) {
+        byte[] bytes = json.getBytes(StandardCharsets.UTF_8);
+        send(200, JSON, bytes, bytes.length);
+    }
+
+    void sendError(InferenceException error) {
+        sendError(error.code().httpStatus(), error.getMessage(), errorType);
+    }
+
+    void sendInternalError() {
+        sendError(StatusCode.INTERNAL.httpStatus(), "internal error; the server's log has the details", errorType);
+    }
+
+    void sendError(int status, String message, String contentType) {
+        JsonWriter json = new JsonWriter().error(message);
+        send(status, contentType, json.buffer(), json.size());
+    }
+
+    void send(int status, String contentType, byte[] bytes, int length) {
+        if (response.isSent()) {
+            return;
+        }
+        response.status(Status.create(status));
+        response.headers().set(HeaderNames.CONTENT_TYPE, contentType);
+        if (request.prologue().method() == Method.HEAD) {
+            response.headers().contentLength(length);
+            response.send();
+        } else {
+            response.send(bytes, 0, length);
+        }
+    }
+}

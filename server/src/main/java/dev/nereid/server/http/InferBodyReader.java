@@ -1,0 +1,163 @@
+package dev.nereid.server.http;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.server.memory.BufferPool;
+import dev.nereid.server.memory.BufferScope;
+import dev.nereid.server.protocol.InferBody;
+import io.helidon.http.HeaderName;
+import io.helidon.http.HeaderNames;
+import java.io.EOFException;
+import java.io.FilterInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Optional;
+
+/**
+ * Reads the body of an inference request: the JSON part into an array for the parser, all else into one off-heap buffer,
+ * of which the tensors are slices.
+ */
+final class InferBodyReader {
+    static final HeaderName HEADER_LENGTH = HeaderNames.create("Inference-Header-Content-Length");
+    private static final int READ_SIZE = 64 * 1024;
+
+    private final BufferPool pool;
+    private final long maxInputSize;
+
+    InferBodyReader(BufferPool pool, long maxInputSize) {
+        this.pool = pool;
+        this.maxInputSize = maxInputSize;
+    }
+
+    /**
+     * A body in memory.
+     *
+     * @param json holds the JSON part at its start
+     * @param jsonLength the length of the JSON part; 0 for a raw request
+     * @param binary what follows the JSON part
+     * @param isRaw whether {@code binary} is the one input of a raw request
+     */
+    record Body(byte[] json, int jsonLength, MemorySegment binary, boolean isRaw) {}
+
+    /**
+     * Reads the body.
+     *
+     * @param scope owns the memory
+     */
+    Body read(Exchange exchange, BufferScope scope) {
+        ContentCoding coding = ContentCoding.ofRequest(exchange.header(HeaderNames.CONTENT_ENCODING));
+        Optional<String> headerLength = exchange.header(HEADER_LENGTH);
+        try (InputStream in = exchange.body()) {
+            if (coding == ContentCoding.IDENTITY && exchange.announcedLength().isPresent()) {
+                return readAnnounced(in, exchange.announcedLength().get(), headerLength, scope);
+            }
+            return readUnknown(in, coding, exchange.announcedLength(), headerLength, scope);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private Body readAnnounced(InputStream in, long length, Optional<String> headerLength, BufferScope scope)
+            throws IOException {
+        InferBody layout = InferBody.divide(headerLength, Optional.of(Long.toString(length)), length, maxInputSize);
+        scope.reserve(layout.jsonLength());
+        byte[] json = new byte[layout.jsonLength()];
+        if (in.readNBytes(json, 0, json.length) < json.length) {
+            throw new EOFException("the body ended early");
+        }
+        long rest = length - json.length;
+        if (layout.isRaw() && rest > maxInputSize) {
+            throw rawTooLarge(rest);
+        }
+        if (rest == 0) {
+            return new Body(json, json.length, MemorySegment.NULL, layout.isRaw());
+        }
+        MemorySegment binary = scope.allocate(rest, 1);
+        byte[] part = new byte[(int) Math.min(READ_SIZE, rest)];
+        for (long offset = 0; offset < rest;) {
+            int n = in.read(part, 0, (int) Math.min(part.length, rest - offset));
+            if (n < 0) {
+                throw new EOFException("the body ended early");
+            }
+            MemorySegment.copy(part, 0, binary, ValueLayout.JAVA_BYTE, offset, n);
+            offset += n;
+        }
+        return new Body(json, json.length, binary, layout.isRaw());
+    }
+
+    private InferenceException rawTooLarge(long bytes) {
+        return InferenceException.invalid("Raw input has a byte_size (" + bytes
+                + " bytes) that exceeds the maximum allowed value of " + maxInputSize
+                + " bytes. Use --http-max-input-size to increase the limit.");
+    }
+
+    /** Reads a body of unknown length: chunked, compressed, or both. */
+    private Body readUnknown(InputStream in, ContentCoding coding, Optional<Long> announced,
+            Optional<String> headerLength, BufferScope scope) throws IOException {
+        if (coding != ContentCoding.IDENTITY && announced.isPresent() && announced.get() == 0) {
+            throw InferenceException.invalid("nothing to be decompressed");
+        }
+        GrowingBuffer buffer = new GrowingBuffer(pool);
+        try {
+            byte[] part = new byte[READ_SIZE];
+            ChunkCount chunks = new ChunkCount(part.length);
+            InputStream source = announced.isPresent() ? in : new CountedChunks(in, chunks);
+            InputStream plain = coding.decode(source);
+            for (int n = coding.read(plain, part); n >= 0; n = coding.read(plain, part)) {
+                buffer.append(part, n);
+                if (coding != ContentCoding.IDENTITY && buffer.size() > maxInputSize) {
+                    throw InferenceException.invalid("Decompressed data size exceeds the maximum allowed value of "
+                            + maxInputSize + " bytes. Use --http-max-input-size to increase the limit.");
+                }
+            }
+            MemorySegment body = buffer.moveTo(scope);
+            InferBody layout = InferBody.divide(headerLength, Optional.empty(), body.byteSize(), maxInputSize);
+            if (layout.isRaw() && body.byteSize() > maxInputSize) {
+                throw rawTooLarge(body.byteSize());
+            }
+            scope.reserve(layout.jsonLength());
+            byte[] json = body.asSlice(0, layout.jsonLength()).toArray(ValueLayout.JAVA_BYTE);
+            return new Body(json, json.length, body.asSlice(json.length), layout.isRaw());
+        } finally {
+            buffer.close();
+        }
+    }
+
+    /** Counts chunks as they are read. */
+    private static final class CountedChunks extends FilterInputStream {
+        private final ChunkCount chunks;
+        private final byte[] part = new byte[READ_SIZE];
+        private int position;
+        private int limit;
+
+        CountedChunks(InputStream in, ChunkCount chunks) {
+            super(in);
+            this.chunks = chunks;
+        }
+
+        @Override
+        public int read() throws IOException {
+            byte[] one = new byte[1];
+            return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+        }
+
+        @Override
+        public int read(byte[] target, int offset, int length) throws IOException {
+            if (position == limit) {
+                int n = in.read(part, 0, part.length);
+                if (n < 0) {
+                    return -1;
+                }
+                chunks.read(n);
+                position = 0;
+                limit = n;
+            }
+            int n = Math.min(length, limit - position);
+            System.arraycopy(part, position, target, offset, n);
+            position += n;
+            return n;
+        }
+    }
+}

@@ -1,0 +1,165 @@
+package dev.nereid.server.http;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.server.lifecycle.Engine;
+import dev.nereid.server.lifecycle.ServedVersion;
+import dev.nereid.server.memory.BufferScope;
+import dev.nereid.server.protocol.DecodeContext;
+import dev.nereid.server.protocol.DecodedRequest;
+import dev.nereid.server.protocol.InferRequestDecoder;
+import dev.nereid.server.protocol.InferResponseEncoder;
+import dev.nereid.server.protocol.SharedMemoryRegions;
+import dev.nereid.server.request.RequestData;
+import dev.nereid.server.scheduler.InferenceResult;
+import io.helidon.http.HeaderNames;
+import io.helidon.http.HeaderValues;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentLinkedDeque;
+
+/** {@code POST /v2/models/<model>/infer} (v2-http, 5). */
+final class InferHandler {
+    private static final String OCTETS = "application/octet-stream";
+    /** Up to this size head and tensors go out in one write. */
+    private static final int ONE_WRITE = 256 * 1024;
+    private static final int WRITE_SIZE = 256 * 1024;
+
+    private final Engine engine;
+    private final long maxInputSize;
+    private final InferBodyReader bodies;
+    private final HeaderForwarding forwarding;
+    private final ConcurrentLinkedDeque<Codec> codecs = new ConcurrentLinkedDeque<>();
+
+    /** What one request at a time uses to decode and encode; kept for the next. */
+    private record Codec(InferRequestDecoder decoder, InferResponseEncoder encoder) {}
+
+    InferHandler(Engine engine, long maxInputSize, HeaderForwarding forwarding) {
+        this.engine = engine;
+        this.maxInputSize = maxInputSize;
+        this.bodies = new InferBodyReader(engine.buffers(), maxInputSize);
+        this.forwarding = forwarding;
+    }
+
+    void handle(Exchange exchange, String model, OptionalLong version) {
+        exchange.errorsAs(Exchange.TEXT);
+        ServedVersion served = engine.lookup(model, version);
+        if (served.config().isDecoupled()) {
+            throw InferenceException
+                    .unsupported("HTTP end point doesn't support models with decoupled transaction policy");
+        }
+        Codec codec = codecs.pollFirst();
+        if (codec == null) {
+            codec = new Codec(new InferRequestDecoder(), new InferResponseEncoder());
+        }
+        try (BufferScope scope = new BufferScope(engine.buffers())) {
+            InferBodyReader.Body body = read(exchange, scope);
+            exchange.errorsAs(Exchange.JSON);
+            DecodedRequest decoded = decode(codec, body, model, scope);
+            RequestData request = decoded.request();
+            if (forwarding.isEnabled()) {
+                request = request.withParameters(forwarding.parameters(exchange.request().headers()));
+            }
+            Engine.Served answer = engine.infer(model, version, request, scope);
+            try (InferenceResult result = answer.result()) {
+                InferResponseEncoder.Encoded encoded = codec.encoder().encode(answer.version().name(),
+                        Long.toString(answer.version().version()), request.id(), result.parameters(),
+                        result.outputs(), decoded.outputs(), answer.version().labels(),
+                        answer.version().config().isBatching());
+                send(exchange, encoded);
+            }
+        } finally {
+            codecs.addFirst(codec);
+        }
+    }
+
+    private InferBodyReader.Body read(Exchange exchange, BufferScope scope) {
+        try {
+            return bodies.read(exchange, scope);
+        } catch (InferenceException e) {
+            if (e.code() == StatusCode.UNSUPPORTED) {
+                exchange.response().headers().set(HeaderNames.ACCEPT_ENCODING, "gzip, deflate");
+            }
+            throw e;
+        }
+    }
+
+    private DecodedRequest decode(Codec codec, InferBodyReader.Body body, String model, BufferScope scope) {
+        return body.isRaw()
+                ? InferRequestDecoder.decodeRaw(body.binary(), maxInputSize)
+                : codec.decoder().decode(body.json(), 0, body.jsonLength(), body.binary(),
+                        new DecodeContext(model, maxInputSize, scope, SharedMemoryRegions.NONE));
+    }
+
+    private static void send(Exchange exchange, InferResponseEncoder.Encoded encoded) {
+        List<MemorySegment> tensors = encoded.binary();
+        long tensorBytes = 0;
+        for (MemorySegment tensor : tensors) {
+            tensorBytes += tensor.byteSize();
+        }
+        String type = tensorBytes > 0 ? OCTETS : Exchange.JSON;
+        if (tensorBytes > 0) {
+            exchange.response().headers().set(
+                    HeaderValues.create(InferBodyReader.HEADER_LENGTH, Integer.toString(encoded.jsonLength())));
+        }
+        ContentCoding coding = ContentCoding.ofResponse(exchange.header(HeaderNames.ACCEPT_ENCODING));
+        if (coding != ContentCoding.IDENTITY) {
+            sendCoded(exchange, encoded, coding, type);
+            return;
+        }
+        long total = encoded.jsonLength() + tensorBytes;
+        if (total <= ONE_WRITE) {
+            byte[] bytes = encoded.json();
+            if (tensorBytes > 0) {
+                bytes = new byte[(int) total];
+                System.arraycopy(encoded.json(), 0, bytes, 0, encoded.jsonLength());
+                int offset = encoded.jsonLength();
+                for (MemorySegment tensor : tensors) {
+                    int size = (int) tensor.byteSize();
+                    MemorySegment.copy(tensor, ValueLayout.JAVA_BYTE, 0, bytes, offset, size);
+                    offset += size;
+                }
+            }
+            exchange.send(200, type, bytes, (int) total);
+            return;
+        }
+        exchange.response().headers().set(HeaderNames.CONTENT_TYPE, type);
+        exchange.response().headers().contentLength(total);
+        try (OutputStream out = exchange.response().outputStream()) {
+            write(out, encoded, tensors);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void sendCoded(Exchange exchange, InferResponseEncoder.Encoded encoded, ContentCoding coding,
+            String type) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (OutputStream out = coding.encode(bytes)) {
+            write(out, encoded, encoded.binary());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        exchange.response().headers().set(HeaderNames.CONTENT_ENCODING, coding.headerValue());
+        exchange.send(200, type, bytes.toByteArray(), bytes.size());
+    }
+
+    private static void write(OutputStream out, InferResponseEncoder.Encoded encoded, List<MemorySegment> tensors)
+            throws IOException {
+        out.write(encoded.json(), 0, encoded.jsonLength());
+        byte[] part = new byte[WRITE_SIZE];
+        for (MemorySegment tensor : tensors) {
+            for (long offset = 0; offset < tensor.byteSize(); offset += part.length) {
+                int size = (int) Math.min(part.length, tensor.byteSize() - offset);
+                MemorySegment.copy(tensor, ValueLayout.JAVA_BYTE, offset, part, 0, size);
+                out.write(part, 0, size);
+            }
+        }
+    }
+}

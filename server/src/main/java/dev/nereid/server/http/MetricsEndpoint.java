@@ -1,0 +1,54 @@
+package dev.nereid.server.http;
+
+import dev.nereid.server.ServerOptions.MetricsOptions;
+import dev.nereid.server.metrics.MetricsText;
+import io.helidon.webserver.WebServer;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+
+/** The metrics listener (v2-http, 10). */
+public final class MetricsEndpoint implements AutoCloseable {
+    private static final String TYPE = "text/plain; charset=utf-8";
+
+    private final MetricsText metrics;
+    private final WebServer server;
+
+    private MetricsEndpoint(MetricsText metrics, MetricsOptions options) {
+        this.metrics = metrics;
+        this.server = Listener.create(options.address(), options.port(), false, Duration.ofSeconds(1), this::handle);
+    }
+
+    /** Opens the port. */
+    public static MetricsEndpoint start(MetricsText metrics, MetricsOptions options) {
+        MetricsEndpoint endpoint = new MetricsEndpoint(metrics, options);
+        endpoint.server.start();
+        return endpoint;
+    }
+
+    /** Returns the port that is listened on. */
+    public int port() {
+        return server.port();
+    }
+
+    private void handle(ServerRequest request, ServerResponse response) {
+        Exchange exchange = new Exchange(request, response);
+        if (!exchange.method().equals("GET")) {
+            exchange.sendError(405, "Method Not Allowed", Exchange.TEXT);
+            return;
+        }
+        String path = exchange.path();
+        if (path.equals("/metrics") || path.equals("/metrics/")) {
+            byte[] text = metrics.write().getBytes(StandardCharsets.UTF_8);
+            exchange.send(200, TYPE, text, text.length);
+        } else {
+            exchange.sendError(404, "Not Found", Exchange.TEXT);
+        }
+    }
+
+    @Override
+    public void close() {
+        server.stop();
+    }
+}

@@ -1,0 +1,117 @@
+package dev.nereid.server.http;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.server.lifecycle.Engine;
+import dev.nereid.server.lifecycle.IndexEntry;
+import dev.nereid.server.lifecycle.LoadOverride;
+import dev.nereid.server.protocol.JsonDocument;
+import dev.nereid.server.protocol.JsonValue;
+import dev.nereid.server.protocol.JsonWriter;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Repository index, load and unload (v2-http, 4). */
+final class RepositoryHandler {
+    private static final String FILE_PREFIX = "file:";
+
+    private final Engine engine;
+    private final long maxInputSize;
+
+    RepositoryHandler(Engine engine, long maxInputSize) {
+        this.engine = engine;
+        this.maxInputSize = maxInputSize;
+    }
+
+    void index(Exchange exchange) {
+        Optional<JsonValue> body = body(exchange);
+        Optional<JsonValue> ready = body.isPresent() ? body.get().find("ready") : Optional.empty();
+        if (ready.isPresent() && !ready.get().isBoolean()) {
+            throw InferenceException.invalid("Invalid value for 'ready': expected a boolean");
+        }
+        List<IndexEntry> entries = engine.index(ready.isPresent() && ready.get().asBoolean());
+        JsonWriter json = new JsonWriter().beginArray();
+        for (IndexEntry entry : entries) {
+            json.beginObject().name("name").string(entry.name());
+            if (entry.version().isPresent()) {
+                json.name("version").string(Long.toString(entry.version().getAsLong()));
+            }
+            entry.state().ifPresent(state -> json.name("state").string(state.name()));
+            if (!entry.reason().isEmpty()) {
+                json.name("reason").string(entry.reason());
+            }
+            json.endObject();
+        }
+        exchange.sendJson(json.endArray());
+    }
+
+    void load(Exchange exchange, Route route) {
+        checkNoRepositoryName(route);
+        Optional<JsonValue> body = body(exchange);
+        Optional<JsonValue> parameters = body.isPresent() ? body.get().find("parameters") : Optional.empty();
+        LoadOverride override = LoadOverride.NONE;
+        if (parameters.isPresent()) {
+            override = override(parameters.get());
+        }
+        engine.load(route.model(), override);
+        exchange.sendEmpty(200);
+    }
+
+    private static LoadOverride override(JsonValue parameters) {
+        Optional<String> config = Optional.empty();
+        Map<String, byte[]> files = new LinkedHashMap<>();
+        for (JsonValue.Member member : parameters.members()) {
+            String name = member.name();
+            if (name.equals("config")) {
+                config = Optional.of(member.value().asString());
+            } else if (name.startsWith(FILE_PREFIX)) {
+                files.put(name, decode(name, member.value().asString()));
+            } else {
+                member.value().asString();
+                throw InferenceException.internal("unexpected error on creating Triton parameter");
+            }
+        }
+        return new LoadOverride(config, files);
+    }
+
+    private static byte[] decode(String name, String base64) {
+        try {
+            return Base64.getMimeDecoder().decode(base64);
+        } catch (IllegalArgumentException e) {
+            throw InferenceException.invalid("'" + name + "' is not valid base64: " + e.getMessage());
+        }
+    }
+
+    void unload(Exchange exchange, Route route) {
+        checkNoRepositoryName(route);
+        Optional<JsonValue> body = body(exchange);
+        Optional<JsonValue> parameters = body.isPresent() ? body.get().find("parameters") : Optional.empty();
+        boolean withDependents = false;
+        if (parameters.isPresent()) {
+            Optional<JsonValue> value = parameters.get().find("unload_dependents");
+            if (value.isPresent()) {
+                try {
+                    withDependents = value.get().asBoolean();
+                } catch (InferenceException e) {
+                    throw new InferenceException(e.code(), "Unable to parse 'unload_dependents': " + e.getMessage(), e);
+                }
+            }
+        }
+        engine.unload(route.model(), withDependents);
+        exchange.sendEmpty(200);
+    }
+
+    private static void checkNoRepositoryName(Route route) {
+        if (!route.repository().isEmpty()) {
+            throw new InferenceException(StatusCode.UNSUPPORTED, "'repository_name' specification is not supported");
+        }
+    }
+
+    private Optional<JsonValue> body(Exchange exchange) {
+        byte[] bytes = exchange.readJson(maxInputSize);
+        return bytes.length == 0 ? Optional.empty() : Optional.of(new JsonDocument().parse(bytes));
+    }
+}

@@ -1,0 +1,391 @@
+package dev.nereid.server.lifecycle;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.repository.ModelRepository;
+import dev.nereid.repository.OverrideDirectory;
+import dev.nereid.repository.PolledModel;
+import dev.nereid.server.lifecycle.ModelCatalog.Snapshot;
+import dev.nereid.server.lifecycle.ModelCatalog.Version;
+import dev.nereid.server.memory.NativeHeap;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Loads, re-loads and unloads models.
+ *
+ * <p>Loads of one model run one after the other, under the load lock of its slot; different models load side by side on
+ * a few platform threads. A re-load creates the new versions while the old ones serve, switches over, and then drains
+ * the old ones; when it fails, the old ones stay. An unload does not wait for a running load: it marks the slot, and the
+ * load throws away what it made.
+ */
+final class ModelLifecycle implements AutoCloseable {
+    private static final Logger LOGGER = System.getLogger(ModelLifecycle.class.getName());
+    /** How long an unload waits for an idle model to be gone, so that a client which asks next sees it gone. */
+    private static final Duration UNLOAD_GRACE = Duration.ofSeconds(1);
+    private static final String UNLOADED = "unloaded";
+
+    private final ModelRepository repository;
+    private final ModelCatalog catalog;
+    private final VersionLoader loader;
+    private final Path scratchDirectory;
+    private final int retries;
+    private final ExecutorService loadThreads;
+    private final ExecutorService unloadThreads;
+    private final ConcurrentMap<String, Slot> slots = new ConcurrentHashMap<>();
+
+    /** What is known of one model beside its versions. */
+    private static final class Slot {
+        /** Held while the model is loaded. */
+        private final ReentrantLock loadLock = new ReentrantLock(true);
+        /** Guarded by the slot itself: grows with each unload. */
+        private long unloads;
+        /** Guarded by the slot itself: what the serving versions were loaded from. */
+        private @Nullable PolledModel source;
+        /** Guarded by the slot itself: what was last tried, so that polling does not try it again and again. */
+        private @Nullable PolledModel attempted;
+        /** Guarded by the slot itself: the files of a load request, as long as they are in use. */
+        private @Nullable OverrideDirectory overrideDirectory;
+    }
+
+    /**
+     * Creates it without models.
+     *
+     * @param scratchDirectory where the files of load requests go
+     * @param loadThreads how many models load at the same time
+     * @param retries how often a failed load is tried again
+     */
+    ModelLifecycle(ModelRepository repository, ModelCatalog catalog, VersionLoader loader, Path scratchDirectory,
+            int loadThreads, int retries) {
+        this.repository = repository;
+        this.catalog = catalog;
+        this.loader = loader;
+        this.scratchDirectory = scratchDirectory;
+        this.retries = retries;
+        this.loadThreads = Executors.newFixedThreadPool(loadThreads,
+                Thread.ofPlatform().name("nereid-load-", 0).daemon(true).factory());
+        this.unloadThreads = Executors.newCachedThreadPool(
+                Thread.ofPlatform().name("nereid-unload-", 0).daemon(true).factory());
+    }
+
+    /**
+     * Loads a model, or re-loads it where something changed; returns when its versions are ready.
+     *
+     * @throws InferenceException with the protocol's text
+     */
+    void load(String name, LoadOverride override) {
+        Future<?> result = loadThreads.submit(() -> loadWithRetries(name, override));
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    result.get();
+                    return;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (ExecutionException e) {
+                    if (e.getCause() instanceof InferenceException failure) {
+                        throw failure;
+                    }
+                    LOGGER.log(Level.ERROR, "loading model '" + name + "' failed", e.getCause());
+                    throw new InferenceException(StatusCode.INTERNAL,
+                            "failed to load '" + name + "'; the server's log has the details", e);
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private void loadWithRetries(String name, LoadOverride override) {
+        for (int attempt = 0;; attempt++) {
+            try {
+                loadOnce(name, override);
+                return;
+            } catch (InferenceException e) {
+                LOGGER.log(Level.ERROR, e::getMessage);
+                if (attempt >= retries) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private void loadOnce(String name, LoadOverride override) {
+        Slot slot = slots.computeIfAbsent(name, ignored -> new Slot());
+        slot.loadLock.lock();
+        try {
+            long unloadsBefore;
+            PolledModel before;
+            synchronized (slot) {
+                unloadsBefore = slot.unloads;
+                before = slot.source;
+            }
+            OverrideDirectory directory = null;
+            boolean keepsDirectory = false;
+            try {
+                if (!override.files().isEmpty()) {
+                    directory = overrideDirectory(name, override);
+                }
+                PolledModel polled = poll(name, override, directory);
+                synchronized (slot) {
+                    slot.attempted = polled;
+                }
+                polled.warnings().forEach(warning -> LOGGER.log(Level.WARNING, warning));
+                if (before != null && polled.isUnmodifiedSince(before) && isServing(name, polled)) {
+                    return;
+                }
+                keepsDirectory = loadVersions(name, polled, slot, unloadsBefore, directory);
+            } finally {
+                if (directory != null && !keepsDirectory) {
+                    directory.close();
+                }
+            }
+        } finally {
+            slot.loadLock.unlock();
+        }
+    }
+
+    private OverrideDirectory overrideDirectory(String name, LoadOverride override) {
+        try {
+            if (override.config().isEmpty()) {
+                throw InferenceException
+                        .invalid("Load parameter 'config' must be specified for model file override");
+            }
+            return OverrideDirectory.create(scratchDirectory, override.files());
+        } catch (InferenceException e) {
+            throw pollFailure(name, e);
+        }
+    }
+
+    private PolledModel poll(String name, LoadOverride override, @Nullable OverrideDirectory directory) {
+        try {
+            if (override.config().isEmpty()) {
+                return repository.poll(name);
+            }
+            return directory == null
+                    ? repository.poll(name, override.config().get())
+                    : repository.poll(name, override.config().get(), directory);
+        } catch (InferenceException e) {
+            throw pollFailure(name, e);
+        }
+    }
+
+    private static InferenceException pollFailure(String name, InferenceException cause) {
+        return new InferenceException(StatusCode.INTERNAL,
+                "failed to load '" + name + "', failed to poll from model repository: " + cause.getMessage(), cause);
+    }
+
+    private boolean isServing(String name, PolledModel polled) {
+        Snapshot snapshot = catalog.find(name).orElse(Snapshot.EMPTY);
+        List<Long> ready = snapshot.ready().stream().map(ServedVersion::version).toList();
+        return ready.equals(polled.versions());
+    }
+
+    /** Loads the selected versions and switches over. Returns whether the model now uses {@code directory}. */
+    private boolean loadVersions(String name, PolledModel polled, Slot slot, long unloadsBefore,
+            @Nullable OverrideDirectory directory) {
+        if (polled.versions().isEmpty()) {
+            catalog.update(name, old -> old);
+            polled.hint().ifPresent(hint -> LOGGER.log(Level.ERROR, hint));
+            throw loadFailure(name, InferenceException.invalid(
+                    "at least one version must be available under the version policy of model '" + name + "'"));
+        }
+        catalog.update(name, old -> old.with(polled.versions().stream()
+                .filter(version -> old.find(version).map(found -> found.state() != VersionState.READY).orElse(true))
+                .map(version -> Version.of(version, VersionState.LOADING, "")).toList()));
+        List<ServedVersion> loaded = new ArrayList<>();
+        Map<Long, InferenceException> failures = new TreeMap<>();
+        for (long version : polled.versions()) {
+            try {
+                LOGGER.log(Level.INFO, () -> "loading: " + name + ":" + version);
+                loaded.add(loader.load(polled, version));
+            } catch (InferenceException e) {
+                failures.put(version, e);
+            }
+        }
+        if (!failures.isEmpty()) {
+            abandon(name, polled, loaded, failures);
+            throw loadFailure(name, failures);
+        }
+        OverrideDirectory oldDirectory;
+        List<ServedVersion> replaced;
+        synchronized (slot) {
+            if (slot.unloads != unloadsBefore) {
+                abandon(name, polled, loaded, Map.of());
+                throw loadFailure(name, InferenceException.invalid("Newer operation has been applied to the model "
+                        + "lifecycle, current load operation is out-dated."));
+            }
+            replaced = catalog.find(name).orElse(Snapshot.EMPTY).ready();
+            publish(name, loaded, replaced);
+            slot.source = polled;
+            oldDirectory = slot.overrideDirectory;
+            slot.overrideDirectory = directory;
+        }
+        loaded.forEach(version -> LOGGER.log(Level.INFO, () -> "successfully loaded '" + name + "' version "
+                + version.version() + " in " + version.loadTime().toMillis() + " ms"));
+        retire(name, replaced, oldDirectory);
+        return directory != null;
+    }
+
+    private void publish(String name, List<ServedVersion> loaded, List<ServedVersion> replaced) {
+        catalog.update(name, old -> {
+            List<Version> changed = new ArrayList<>();
+            replaced.forEach(version -> changed.add(
+                    Version.of(version.version(), VersionState.UNLOADING, "")));
+            Snapshot without = old.with(changed);
+            return without.with(loaded.stream().map(Version::ready).toList());
+        });
+    }
+
+    /** Closes what a failed load made and notes why. Versions that serve stay as they are. */
+    private void abandon(String name, PolledModel polled, List<ServedVersion> loaded,
+            Map<Long, InferenceException> failures) {
+        loaded.forEach(ServedVersion::close);
+        catalog.update(name, old -> old.with(polled.versions().stream()
+                .filter(version -> old.find(version).map(found -> found.state() == VersionState.LOADING).orElse(true))
+                .map(version -> {
+                    InferenceException failure = failures.get(version);
+                    return Version.of(version, VersionState.UNAVAILABLE, failure == null ? UNLOADED : failure.reason());
+                }).toList()));
+        NativeHeap.trim();
+    }
+
+    private static InferenceException loadFailure(String name, Map<Long, InferenceException> failures) {
+        StringBuilder text = new StringBuilder();
+        failures.forEach((version, failure) -> text.append("version ").append(version)
+                .append(" is at UNAVAILABLE state: ").append(failure.reason()).append(';'));
+        return loadFailure(name, InferenceException.invalid(text.toString()));
+    }
+
+    private static InferenceException loadFailure(String name, InferenceException cause) {
+        return new InferenceException(StatusCode.INVALID_ARG,
+                "load failed for model '" + name + "': " + cause.getMessage() + "\n", cause);
+    }
+
+    /** Unloads a model: requests are refused at once, running ones finish. Does nothing for an unknown model. */
+    void unload(String name) {
+        Slot slot = slots.get(name);
+        if (slot == null) {
+            return;
+        }
+        List<ServedVersion> retired;
+        OverrideDirectory directory;
+        synchronized (slot) {
+            slot.unloads++;
+            slot.source = null;
+            directory = slot.overrideDirectory;
+            slot.overrideDirectory = null;
+            retired = catalog.find(name).orElse(Snapshot.EMPTY).ready();
+            List<ServedVersion> unloading = retired;
+            catalog.update(name, old -> old.with(unloading.stream()
+                    .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
+        }
+        CountDownLatch closed = retire(name, retired, directory);
+        try {
+            boolean ignored = closed.await(UNLOAD_GRACE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Drains and closes versions in the background. */
+    private CountDownLatch retire(String name, List<ServedVersion> versions,
+            @Nullable OverrideDirectory directory) {
+        CountDownLatch closed = new CountDownLatch(1);
+        unloadThreads.execute(() -> {
+            try {
+                for (ServedVersion version : versions) {
+                    version.close();
+                    catalog.update(name, old -> old.with(old.find(version.version())
+                            .filter(found -> found.state() == VersionState.UNLOADING)
+                            .map(found -> List.of(Version.of(found.number(), VersionState.UNAVAILABLE, UNLOADED)))
+                            .orElse(List.of())));
+                    LOGGER.log(Level.INFO,
+                            () -> "successfully unloaded '" + name + "' version " + version.version());
+                }
+                if (directory != null) {
+                    directory.close();
+                }
+                if (!versions.isEmpty()) {
+                    NativeHeap.trim();
+                }
+            } finally {
+                closed.countDown();
+            }
+        });
+        return closed;
+    }
+
+    /** Forgets a model whose directory is gone, once it is unloaded. */
+    void forget(String name) {
+        unload(name);
+        catalog.remove(name);
+        slots.remove(name);
+    }
+
+    /** Returns for each model what was last tried to load, whether it worked or not. */
+    Map<String, PolledModel> attempted() {
+        Map<String, PolledModel> attempted = new TreeMap<>();
+        slots.forEach((name, slot) -> {
+            synchronized (slot) {
+                if (slot.attempted != null) {
+                    attempted.put(name, slot.attempted);
+                }
+            }
+        });
+        return attempted;
+    }
+
+    /** Unloads everything and waits for it, up to a limit. Returns whether all models were closed in time. */
+    boolean closeWithin(Duration limit) {
+        long deadline = System.nanoTime() + limit.toNanos();
+        List<CountDownLatch> latches = new ArrayList<>();
+        slots.forEach((name, slot) -> {
+            List<ServedVersion> versions;
+            synchronized (slot) {
+                slot.unloads++;
+                slot.source = null;
+                versions = catalog.find(name).orElse(Snapshot.EMPTY).ready();
+                catalog.update(name, old -> old.with(versions.stream()
+                        .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
+                latches.add(retire(name, versions, slot.overrideDirectory));
+                slot.overrideDirectory = null;
+            }
+        });
+        boolean allClosed = true;
+        try {
+            for (CountDownLatch latch : latches) {
+                allClosed &= latch.await(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            allClosed = false;
+        }
+        return allClosed;
+    }
+
+    @Override
+    public void close() {
+        loadThreads.shutdown();
+        unloadThreads.shutdown();
+    }
+}

@@ -1,0 +1,143 @@
+package dev.nereid.server.lifecycle;
+
+import dev.nereid.backend.api.Model;
+import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.ModelOutput;
+import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.server.plugin.LoadedBackend;
+import dev.nereid.server.plugin.PluginCalls;
+import dev.nereid.server.request.RequestValidator;
+import dev.nereid.server.scheduler.Dispatcher;
+import dev.nereid.server.scheduler.EngineRequest;
+import dev.nereid.server.scheduler.Instance;
+import dev.nereid.server.stats.ModelStatistics;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** A loaded model version and everything that a request to it needs. Threads: any. */
+public final class ServedVersion {
+    private final long version;
+    private final ModelConfig config;
+    private final String configJson;
+    private final LoadedBackend backend;
+    private final Model model;
+    private final Dispatcher dispatcher;
+    private final List<Instance> passiveInstances;
+    private final ModelStatistics statistics;
+    private final RequestValidator validator;
+    private final Map<String, List<String>> labels;
+    private final EngineRequest.ModelIo io;
+    private final Set<String> allOutputs;
+    private final Duration loadTime;
+
+    ServedVersion(long version, ModelConfig config, String configJson, LoadedBackend backend, Model model,
+            Dispatcher dispatcher, List<Instance> passiveInstances, ModelStatistics statistics,
+            Map<String, List<String>> labels, Duration loadTime) {
+        this.version = version;
+        this.config = config;
+        this.configJson = configJson;
+        this.backend = backend;
+        this.model = model;
+        this.dispatcher = dispatcher;
+        this.passiveInstances = List.copyOf(passiveInstances);
+        this.statistics = statistics;
+        this.validator = new RequestValidator(config);
+        this.labels = Map.copyOf(labels);
+        this.allOutputs = config.outputs().stream().map(ModelOutput::name).collect(Collectors.toUnmodifiableSet());
+        boolean reshapes = config.outputs().stream().anyMatch(output -> output.reshape().isPresent());
+        this.io = new EngineRequest.ModelIo(config.isDecoupled(),
+                reshapes ? this::inClientShape : outputs -> outputs);
+        this.loadTime = loadTime;
+    }
+
+    private List<Tensor> inClientShape(List<Tensor> outputs) {
+        List<Tensor> shown = new ArrayList<>(outputs.size());
+        for (Tensor output : outputs) {
+            shown.add(new Tensor(output.name(), output.dataType(),
+                    validator.clientShape(output.name(), output.shape()), output.data(), output.placement()));
+        }
+        return shown;
+    }
+
+    /** Returns the model's name. */
+    public String name() {
+        return config.name();
+    }
+
+    /** Returns the version. */
+    public long version() {
+        return version;
+    }
+
+    /** Returns the normalised configuration. */
+    public ModelConfig config() {
+        return config;
+    }
+
+    /** Returns the normalised configuration as the protocol shows it. */
+    public String configJson() {
+        return configJson;
+    }
+
+    /** Returns what the version has done. */
+    public ModelStatistics statistics() {
+        return statistics;
+    }
+
+    /** Returns the labels of classification outputs, by output name. */
+    public Map<String, List<String>> labels() {
+        return labels;
+    }
+
+    /** Returns how long it took to load. */
+    public Duration loadTime() {
+        return loadTime;
+    }
+
+    /** Returns whether all instances say that they can serve. */
+    public boolean isReady() {
+        return dispatcher.instances().stream().allMatch(Instance::isReady);
+    }
+
+    /** Returns how many requests wait. */
+    public int queueSize() {
+        return dispatcher.queueSize();
+    }
+
+    Dispatcher dispatcher() {
+        return dispatcher;
+    }
+
+    RequestValidator validator() {
+        return validator;
+    }
+
+    EngineRequest.ModelIo io() {
+        return io;
+    }
+
+    Set<String> allOutputs() {
+        return allOutputs;
+    }
+
+    /** Finishes the running requests, then closes instances and model. Blocks until that is done. */
+    void close() {
+        for (Instance instance : dispatcher.stop()) {
+            closeInstance(instance, backend.classLoader());
+        }
+        passiveInstances.forEach(instance -> closeInstance(instance, backend.classLoader()));
+        closeModel(name(), model, backend.classLoader());
+    }
+
+    static void closeInstance(Instance instance, ClassLoader loader) {
+        PluginCalls.close("instance '" + instance.name() + "'", loader, instance);
+    }
+
+    static void closeModel(String name, Model model, ClassLoader loader) {
+        PluginCalls.close("model '" + name + "'", loader, model);
+    }
+}

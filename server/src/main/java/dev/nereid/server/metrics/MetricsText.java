@@ -1,0 +1,146 @@
+package dev.nereid.server.metrics;
+
+import dev.nereid.server.lifecycle.Engine;
+import dev.nereid.server.lifecycle.ServedVersion;
+import dev.nereid.server.stats.DurationCounter;
+import dev.nereid.server.stats.FailureReason;
+import dev.nereid.server.stats.ModelStatistics;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * Writes the counters of all models in the Prometheus text format (metrics-and-statistics, 1). Names have no
+ * {@code _total} suffix, as existing dashboards expect; libraries for this format insist on one.
+ */
+public final class MetricsText {
+    private final Engine engine;
+    private final boolean countsLatencies;
+    private final Optional<CpuSampler> cpu;
+
+    /**
+     * Creates the writer.
+     *
+     * @param countsLatencies whether latency counters are written
+     * @param cpu where CPU metrics come from; empty for none
+     */
+    public MetricsText(Engine engine, boolean countsLatencies, Optional<CpuSampler> cpu) {
+        this.engine = engine;
+        this.countsLatencies = countsLatencies;
+        this.cpu = cpu;
+    }
+
+    /** Returns all metrics as they are now. */
+    public String write() {
+        List<ServedVersion> versions = engine.readyVersions();
+        StringBuilder text = new StringBuilder(4096);
+        counter(text, versions, "nv_inference_request_success",
+                "Number of successful inference requests, all batch sizes", stats -> stats.success().count());
+        failures(text, versions);
+        counter(text, versions, "nv_inference_count",
+                "Number of inferences performed (does not include cached requests)", ModelStatistics::inferenceCount);
+        counter(text, versions, "nv_inference_exec_count",
+                "Number of model executions performed (does not include cached requests)",
+                ModelStatistics::executionCount);
+        if (countsLatencies) {
+            duration(text, versions, "nv_inference_request_duration_us",
+                    "Cumulative inference request duration in microseconds (includes cached requests)",
+                    ModelStatistics::success);
+            duration(text, versions, "nv_inference_queue_duration_us",
+                    "Cumulative inference queuing duration in microseconds (includes cached requests)",
+                    ModelStatistics::queue);
+            duration(text, versions, "nv_inference_compute_input_duration_us",
+                    "Cumulative compute input duration in microseconds (does not include cached requests)",
+                    ModelStatistics::computeInput);
+            duration(text, versions, "nv_inference_compute_infer_duration_us",
+                    "Cumulative compute inference duration in microseconds (does not include cached requests)",
+                    ModelStatistics::computeInfer);
+            duration(text, versions, "nv_inference_compute_output_duration_us",
+                    "Cumulative inference compute output duration in microseconds (does not include cached requests)",
+                    ModelStatistics::computeOutput);
+        }
+        head(text, "nv_inference_pending_request_count",
+                "Instantaneous number of pending requests awaiting execution per-model.", "gauge");
+        versions.forEach(version -> sample(text, "nv_inference_pending_request_count", labels(version),
+                version.statistics().pendingCount()));
+        head(text, "nv_model_load_duration_secs", "Model load time in seconds", "gauge");
+        versions.forEach(version -> sample(text, "nv_model_load_duration_secs", labels(version),
+                version.loadTime().toNanos() / 1e9));
+        cpu.ifPresent(sampler -> cpu(text, sampler.latest()));
+        return text.toString();
+    }
+
+    private static void cpu(StringBuilder text, CpuSampler.Sample sample) {
+        head(text, "nv_cpu_utilization", "CPU utilization rate [0.0 - 1.0]", "gauge");
+        sample(text, "nv_cpu_utilization", Map.of(), sample.utilization());
+        head(text, "nv_cpu_memory_total_bytes", "CPU total memory (RAM), in bytes", "gauge");
+        sample(text, "nv_cpu_memory_total_bytes", Map.of(), sample.memoryTotalBytes());
+        head(text, "nv_cpu_memory_used_bytes", "CPU used memory (RAM), in bytes", "gauge");
+        sample(text, "nv_cpu_memory_used_bytes", Map.of(), sample.memoryUsedBytes());
+    }
+
+    private static void counter(StringBuilder text, List<ServedVersion> versions, String name, String help,
+            ToDoubleFunction<ModelStatistics> value) {
+        head(text, name, help, "counter");
+        versions.forEach(version -> sample(text, name, labels(version), value.applyAsDouble(version.statistics())));
+    }
+
+    private interface Counter {
+        DurationCounter of(ModelStatistics statistics);
+    }
+
+    private static void duration(StringBuilder text, List<ServedVersion> versions, String name, String help,
+            Counter counter) {
+        counter(text, versions, name, help, statistics -> counter.of(statistics).micros());
+    }
+
+    private static void failures(StringBuilder text, List<ServedVersion> versions) {
+        String name = "nv_inference_request_failure";
+        head(text, name, "Number of failed inference requests, all batch sizes", "counter");
+        for (ServedVersion version : versions) {
+            for (FailureReason reason : FailureReason.values()) {
+                Map<String, String> labels = labels(version);
+                labels.put("reason", reason.name());
+                sample(text, name, labels, version.statistics().failures(reason).count());
+            }
+        }
+    }
+
+    private static Map<String, String> labels(ServedVersion version) {
+        Map<String, String> labels = new TreeMap<>();
+        version.config().metricTags().forEach((key, value) -> labels.put("_" + key, value));
+        labels.put("model", version.name());
+        labels.put("version", Long.toString(version.version()));
+        return labels;
+    }
+
+    private static void head(StringBuilder text, String name, String help, String type) {
+        text.append("# HELP ").append(name).append(' ').append(help).append('\n');
+        text.append("# TYPE ").append(name).append(' ').append(type).append('\n');
+    }
+
+    private static void sample(StringBuilder text, String name, Map<String, String> labels, double value) {
+        text.append(name);
+        if (!labels.isEmpty()) {
+            char separator = '{';
+            for (Map.Entry<String, String> label : labels.entrySet()) {
+                text.append(separator).append(label.getKey()).append("=\"").append(escape(label.getValue()))
+                        .append('"');
+                separator = ',';
+            }
+            text.append('}');
+        }
+        text.append(' ').append(number(value)).append('\n');
+    }
+
+    private static String escape(String value) {
+        return value.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n");
+    }
+
+    private static String number(double value) {
+        return value == Math.rint(value) && Math.abs(value) < 1e15 ? Long.toString((long) value)
+                : Double.toString(value);
+    }
+}

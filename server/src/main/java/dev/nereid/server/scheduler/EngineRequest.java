@@ -1,0 +1,300 @@
+package dev.nereid.server.scheduler;
+
+import dev.nereid.backend.api.CorrelationId;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.InferenceResponse;
+import dev.nereid.backend.api.Parameter;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.server.memory.BufferPool;
+import dev.nereid.server.stats.FailureReason;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request on its way through the engine.
+ *
+ * <p>Threads: built by the front end, then owned by the dispatcher, then by the thread that executes its batch; each
+ * hand-over goes through a lock or a volatile write. The answer is kept until the whole batch is done and then given to
+ * the sink, so that statistics are complete when a client sees its response; partial responses of decoupled models
+ * leave at once. The thread that waits in {@link #await()} may be lent to execute a batch.
+ */
+public final class EngineRequest implements InferenceRequest {
+    private final Content content;
+    private final ModelIo io;
+    private final BufferPool pool;
+    private final ResponseSink sink;
+    private final List<EngineResponse> openResponses = new ArrayList<>(1);
+
+    private final long startNanos;
+    private long queuedNanos;
+    private boolean isAnswered;
+    private boolean endsWithoutResponse;
+    private @Nullable InferenceResult result;
+    private @Nullable InferenceException error;
+    private FailureReason failureReason = FailureReason.BACKEND;
+
+    private volatile boolean isCancelled;
+    private volatile boolean isDone;
+    private volatile @Nullable Assignment assignment;
+    private volatile @Nullable Thread waiter;
+    private boolean lendsThread;
+
+    /**
+     * What the client sent, checked against the model.
+     *
+     * @param id the client's id; empty for none
+     * @param correlationId the sequence
+     * @param isSequenceStart whether a sequence starts
+     * @param isSequenceEnd whether a sequence ends
+     * @param priority 0 for the default
+     * @param timeoutMicros 0 for none
+     * @param parameters the client's own parameters
+     * @param inputs in the order of the configuration
+     * @param batchSize the first dimension where the model batches, else 1
+     * @param requestedOutputs the outputs to answer with
+     */
+    public record Content(String id, CorrelationId correlationId, boolean isSequenceStart, boolean isSequenceEnd,
+            long priority, long timeoutMicros, Map<String, Parameter> parameters, List<Tensor> inputs, int batchSize,
+            Set<String> requestedOutputs) {}
+
+    /**
+     * What the engine knows of the model.
+     *
+     * @param isDecoupled whether a request may have any number of responses
+     * @param outputShapes how output shapes are shown to clients
+     */
+    public record ModelIo(boolean isDecoupled, OutputShapes outputShapes) {}
+
+    /** Creates a request that starts now. */
+    public EngineRequest(Content content, ModelIo io, BufferPool pool, ResponseSink sink, long startNanos) {
+        this.content = content;
+        this.io = io;
+        this.pool = pool;
+        this.sink = sink;
+        this.startNanos = startNanos;
+    }
+
+    @Override
+    public String id() {
+        return content.id();
+    }
+
+    @Override
+    public CorrelationId correlationId() {
+        return content.correlationId();
+    }
+
+    @Override
+    public boolean isSequenceStart() {
+        return content.isSequenceStart();
+    }
+
+    @Override
+    public boolean isSequenceEnd() {
+        return content.isSequenceEnd();
+    }
+
+    /** Returns the client's priority; 0 for the default. */
+    public long priority() {
+        return content.priority();
+    }
+
+    @Override
+    public long timeoutMicros() {
+        return content.timeoutMicros();
+    }
+
+    @Override
+    public Map<String, Parameter> parameters() {
+        return content.parameters();
+    }
+
+    @Override
+    public List<Tensor> inputs() {
+        return content.inputs();
+    }
+
+    @Override
+    public Optional<Tensor> input(String name) {
+        for (Tensor input : content.inputs()) {
+            if (input.name().equals(name)) {
+                return Optional.of(input);
+            }
+        }
+        return Optional.empty();
+    }
+
+    @Override
+    public int batchSize() {
+        return content.batchSize();
+    }
+
+    @Override
+    public boolean isOutputRequested(String name) {
+        return content.requestedOutputs().contains(name);
+    }
+
+    @Override
+    public boolean isCancelled() {
+        return isCancelled;
+    }
+
+    /** Marks that the client has gone. The request is dropped where it still waits. */
+    public void cancel() {
+        isCancelled = true;
+    }
+
+    @Override
+    public boolean isAnswered() {
+        return isAnswered;
+    }
+
+    @Override
+    public InferenceResponse newResponse() {
+        if (isAnswered) {
+            throw new IllegalStateException("request " + id() + " is already answered");
+        }
+        EngineResponse response = new EngineResponse(this);
+        openResponses.add(response);
+        return response;
+    }
+
+    void send(EngineResponse response, boolean isFinal) {
+        if (isAnswered) {
+            throw new IllegalStateException("request " + id() + " is already answered");
+        }
+        if (!isFinal && !io.isDecoupled()) {
+            throw InferenceException.unsupported("a model that is not decoupled sends one response for each request");
+        }
+        InferenceResult finished = response.finish(io.outputShapes());
+        openResponses.remove(response);
+        if (isFinal) {
+            isAnswered = true;
+            result = finished;
+        } else {
+            sink.response(finished, false);
+        }
+    }
+
+    @Override
+    public void fail(InferenceException failure) {
+        if (isAnswered) {
+            throw new IllegalStateException("request " + id() + " is already answered");
+        }
+        isAnswered = true;
+        error = failure;
+        failureReason = FailureReason.ofExecution(failure.code());
+    }
+
+    @Override
+    public void complete() {
+        if (isAnswered) {
+            throw new IllegalStateException("request " + id() + " is already answered");
+        }
+        if (!io.isDecoupled()) {
+            throw InferenceException.unsupported("a model that is not decoupled sends one response for each request");
+        }
+        isAnswered = true;
+        endsWithoutResponse = true;
+    }
+
+    /** Ends a request that was never executed, or whose batch failed as a whole. */
+    void failUnanswered(InferenceException failure, FailureReason reason) {
+        if (!isAnswered) {
+            isAnswered = true;
+            error = failure;
+            failureReason = reason;
+        }
+    }
+
+    /** Returns why the request failed, or null where it succeeded. */
+    @Nullable FailureReason failure() {
+        return error == null ? null : failureReason;
+    }
+
+    /** Gives the kept answer to the sink and wakes who waits. Called once, by the thread that executed the batch. */
+    void deliver() {
+        for (EngineResponse response : openResponses) {
+            response.drop();
+        }
+        openResponses.clear();
+        if (error != null) {
+            sink.failure(error);
+        } else if (result != null) {
+            sink.response(result, true);
+        } else if (endsWithoutResponse) {
+            sink.end();
+        } else {
+            sink.failure(new InferenceException(StatusCode.INTERNAL, "the request ended without an answer"));
+        }
+        isDone = true;
+        wake();
+    }
+
+    BufferPool pool() {
+        return pool;
+    }
+
+    long startNanos() {
+        return startNanos;
+    }
+
+    long queuedNanos() {
+        return queuedNanos;
+    }
+
+    void queuedAt(long nanos) {
+        queuedNanos = nanos;
+    }
+
+    /** Says, before the request is submitted, that its thread will call {@link #await()} and may execute batches. */
+    public void lendThread() {
+        lendsThread = true;
+    }
+
+    boolean lendsThread() {
+        return lendsThread;
+    }
+
+    /** Lends a batch to the waiting thread. Only for requests that {@link #lendsThread()}. */
+    void assign(Assignment work) {
+        assignment = work;
+        wake();
+    }
+
+    private void wake() {
+        Thread thread = waiter;
+        if (thread != null) {
+            LockSupport.unpark(thread);
+        }
+    }
+
+    /** Waits until the request is answered; executes what is assigned to this thread meanwhile. */
+    public void await() {
+        waiter = Thread.currentThread();
+        boolean interrupted = false;
+        while (true) {
+            Assignment work = assignment;
+            if (work != null) {
+                assignment = null;
+                work.run();
+            } else if (isDone) {
+                break;
+            } else {
+                LockSupport.park(this);
+                // An interrupt must not end the wait: the request's memory is in use until it is answered.
+                interrupted |= Thread.interrupted();
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
