@@ -16,16 +16,16 @@ final class Printable {
             }
             char c = text.charAt(i);
             switch (c) {
-            case '\n' -> escaped.append("\\n");
-            case '\r' -> escaped.append("\\r");
-            case '\t' -> escaped.append("\\t");
-            default -> {
-                if (Character.isISOControl(c)) {
-                    escaped.append(String.format("\\u%04X", (int) c));
-                } else {
-                    escaped.append(c);
+                case '\n' -> escaped.append("\\n");
+                case '\r' -> escaped.append("\\r");
+                case '\t' -> escaped.append("\\t");
+                default -> {
+                    if (Character.isISOControl(c)) {
+                        escaped.append(String.format("\\u%04X", (int) c));
+                    } else {
+                        escaped.append(c);
+                    }
                 }
-            }
             }
         }
         return escaped.toString();
