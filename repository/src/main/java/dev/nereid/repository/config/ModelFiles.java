@@ -1,0 +1,66 @@
+package dev.nereid.repository.config;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ModelOutput;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Finds the files that a configuration names, each inside the directory where it belongs. Files need not exist, except
+ * where they are read here.
+ */
+public final class ModelFiles {
+    /** The largest label file that is read. */
+    private static final int MAX_LABEL_BYTES = 64 << 20;
+
+    private ModelFiles() {
+    }
+
+    /** Reads the labels of every output that has a label file: output name to labels, whose index is the class. */
+    public static Map<String, List<String>> labels(ModelConfig config, Path modelDirectory) {
+        Map<String, List<String>> labels = new LinkedHashMap<>();
+        for (ModelOutput output : config.getOutputList()) {
+            String file = output.getLabelFilename();
+            if (!file.isEmpty()) {
+                Path path = PathGuard.inside(modelDirectory, file)
+                        .orElseThrow(() -> new InferenceException(StatusCode.UNSUPPORTED,
+                                "label file path '" + Printable.escape(file) + "' for output '" + output.getName()
+                                        + "' in model '" + config.getName() + "' is outside model directory"));
+                labels.put(output.getName(), TextFiles.read(path, MAX_LABEL_BYTES).lines().toList());
+            }
+        }
+        return labels;
+    }
+
+    /** Returns {@code file} in a version's directory: the model itself. */
+    public static Path modelFile(Path versionDirectory, String file) {
+        return inside("model file", versionDirectory, file);
+    }
+
+    /** Returns {@code file} in the model's directory of warm-up data. */
+    public static Path warmupFile(Path modelDirectory, String file) {
+        return inside("warmup data file", modelDirectory.resolve("warmup"), file);
+    }
+
+    /** Returns {@code file} in the model's directory of initial states. */
+    public static Path initialStateFile(Path modelDirectory, String file) {
+        return inside("initial state file", modelDirectory.resolve("initial_state"), file);
+    }
+
+    /** Returns the file named by {@code runtime} in a directory of backends. */
+    public static Path runtimeFile(Path backendDirectory, String runtime, String modelName) {
+        return PathGuard.inside(backendDirectory, runtime)
+                .orElseThrow(() -> InferenceException.invalid("backend library name '" + Printable.escape(runtime)
+                        + "' escapes backend directory '" + backendDirectory + "', for model '" + modelName
+                        + "', check model config runtime field"));
+    }
+
+    private static Path inside(String what, Path directory, String file) {
+        return PathGuard.inside(directory, file).orElseThrow(() -> InferenceException
+                .invalid(what + " '" + Printable.escape(file) + "' is outside its directory"));
+    }
+}
