@@ -1,0 +1,143 @@
+package dev.nereid.backend.pytorch;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.openblas.presets.openblas_nolapack;
+import org.bytedeco.pytorch.global.torch;
+
+/** The native libraries, and the few functions that the bindings lack. */
+final class NativeTorch implements ThreadBudget.NativeThreads {
+    private static final Logger LOG = System.getLogger(NativeTorch.class.getName());
+    private static final String SET_FUSER = "_ZN5torch3jit25setTensorExprFuserEnabledEb";
+
+    private final Optional<MethodHandle> setFuser;
+    private final Optional<MethodHandle> trimHeap;
+
+    private NativeTorch(Optional<MethodHandle> setFuser, Optional<MethodHandle> trimHeap) {
+        this.setFuser = setFuser;
+        this.trimHeap = trimHeap;
+    }
+
+    /**
+     * Loads libtorch.
+     *
+     * @throws InferenceException UNAVAILABLE when that fails
+     */
+    static NativeTorch load() {
+        String library;
+        try {
+            library = Loader.load(torch.class);
+            Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class);
+        } catch (LinkageError | RuntimeException e) {
+            LOG.log(Level.ERROR, "libtorch can't be loaded", e);
+            throw new InferenceException(StatusCode.UNAVAILABLE,
+                    "the native libraries of PyTorch can't be loaded on this machine: " + TorchErrors.brief(e), e);
+        }
+        return new NativeTorch(find(torchLibrary(library), SET_FUSER, FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN,
+                ValueLayout.JAVA_BOOLEAN)), trim());
+    }
+
+    private static Path torchLibrary(String bindings) {
+        return Path.of(bindings).resolveSibling(System.mapLibraryName("torch_cpu"));
+    }
+
+    @SuppressWarnings("restricted") // the libraries are loaded already; these only find functions in them
+    private static Optional<MethodHandle> find(Path library, String symbol, FunctionDescriptor type) {
+        if (!Files.exists(library)) {
+            return Optional.empty();
+        }
+        return SymbolLookup.libraryLookup(library, Arena.global()).find(symbol)
+                .map(address -> Linker.nativeLinker().downcallHandle(address, type));
+    }
+
+    @SuppressWarnings("restricted")
+    private static Optional<MethodHandle> trim() {
+        Linker linker = Linker.nativeLinker();
+        return linker.defaultLookup().find("malloc_trim").map(address -> linker.downcallHandle(address,
+                FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG)));
+    }
+
+    /** Returns the memory at an address; valid as long as its owner keeps it. */
+    @SuppressWarnings("restricted")
+    static MemorySegment memory(long address, long byteSize) {
+        return MemorySegment.ofAddress(address).reinterpret(byteSize);
+    }
+
+    @Override
+    public void setIntraOp(int count) {
+        torch.set_num_threads(count);
+    }
+
+    @Override
+    public boolean setInterOp(int count) {
+        try {
+            torch.set_num_interop_threads(count);
+            return true;
+        } catch (RuntimeException e) {
+            LOG.log(Level.DEBUG, () -> TorchErrors.full(e));
+            return false;
+        }
+    }
+
+    @Override
+    public int interOp() {
+        return Math.toIntExact(torch.get_num_interop_threads());
+    }
+
+    @Override
+    public void setBlas(int count) {
+        openblas_nolapack.blas_set_num_threads(count);
+    }
+
+    /** Sets the process-wide switches that a model asks for. */
+    void apply(TorchParameters parameters) {
+        parameters.jitExecutor().ifPresent(on -> torch.getExecutorMode().put(on));
+        parameters.jitProfiling().ifPresent(on -> torch.getProfilingMode().put(on));
+        parameters.tensorFuser().ifPresent(this::setTensorFuser);
+        if (!parameters.cudnn()) {
+            torch.globalContext().setUserEnabledCuDNN(false);
+        }
+    }
+
+    private void setTensorFuser(boolean on) {
+        if (setFuser.isEmpty()) {
+            LOG.log(Level.WARNING, "ENABLE_TENSOR_FUSER has no effect: this libtorch lacks the switch");
+            return;
+        }
+        try {
+            boolean ignored = (boolean) setFuser.get().invokeExact(on);
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Gives memory that the C library keeps for itself back to the system, after a model is gone. */
+    void trimHeap() {
+        if (trimHeap.isEmpty()) {
+            return;
+        }
+        try {
+            int ignored = (int) trimHeap.get().invokeExact(0L);
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Returns whether a GPU can be used. */
+    boolean hasGpu() {
+        return torch.cuda_is_available();
+    }
+}

@@ -1,0 +1,159 @@
+package dev.nereid.backend.pytorch;
+
+import dev.nereid.backend.api.Batch;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.ModelInstance;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.batch.BatchResponses;
+import dev.nereid.backend.api.config.ModelConfig;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.lang.ref.Reference;
+import java.util.List;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.InferenceMode;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+
+/** Runs one module. Created, executed and closed on one thread. */
+final class PyTorchInstance implements ModelInstance {
+    private static final Logger LOG = System.getLogger(PyTorchInstance.class.getName());
+
+    /** libtorch profiles the first runs, then compiles; the next one is the first at full speed. */
+    private static final int WARMUP_ROUNDS = 3;
+
+    private final ModelConfig config;
+    private final TorchParameters parameters;
+    private final TorchModule module;
+    private final boolean ownsModule;
+    private final InputPlan inputs;
+    private final int sentCount;
+    private final InputReader reader;
+    private final OutputWriter writer;
+    private final ThreadBudget.@Nullable Lease threads;
+    private String lastFailure = "";
+
+    private PyTorchInstance(ModelConfig config, TorchParameters parameters, TorchModule module, boolean ownsModule,
+            InputPlan inputs, InputReader reader, OutputWriter writer, ThreadBudget.@Nullable Lease threads) {
+        this.config = config;
+        this.parameters = parameters;
+        this.module = module;
+        this.ownsModule = ownsModule;
+        this.inputs = inputs;
+        this.sentCount = inputs.sentCount();
+        this.reader = reader;
+        this.writer = writer;
+        this.threads = threads;
+    }
+
+    static PyTorchInstance create(String name, ModelConfig config, TorchParameters parameters, InputPlan inputs,
+            OutputPlan outputs, TorchModule module, boolean ownsModule, TorchDevice device, ThreadBudget budget) {
+        InputReader reader = InputReader.create(inputs, module, device);
+        ThreadBudget.Lease threads = device instanceof TorchDevice.Gpu
+                ? null
+                : budget.lease(parameters.intraOpThreads());
+        PyTorchInstance instance = new PyTorchInstance(config, parameters, module, ownsModule, inputs, reader,
+                new OutputWriter(outputs), threads);
+        if (parameters.autoWarmup() && inputs.isFixed()) {
+            instance.warmUp(name);
+        }
+        return instance;
+    }
+
+    /** Runs zeros through the model, so that no client waits for libtorch's profiling. A failure harms nothing. */
+    private void warmUp(String name) {
+        prepareThread();
+        long begin = System.nanoTime();
+        try {
+            for (int round = 0; round < WARMUP_ROUNDS; round++) {
+                try (PointerScope _ = new PointerScope();
+                        InferenceMode _ = new InferenceMode(parameters.inferenceMode())) {
+                    module.forward(reader.zeros(1, config.isBatching()));
+                }
+            }
+        } catch (RuntimeException e) {
+            LOG.log(Level.WARNING, () -> "model '" + config.name() + "' instance '" + name
+                    + "' can't execute zeros, so its first requests will be slow (ENABLE_AUTO_WARMUP false turns this"
+                    + " off): " + TorchErrors.brief(e));
+            return;
+        }
+        LOG.log(Level.DEBUG, () -> "model '" + config.name() + "' instance '" + name + "' warmed up in "
+                + (System.nanoTime() - begin) / 1_000_000 + " ms");
+    }
+
+    private void prepareThread() {
+        if (threads != null) {
+            threads.apply();
+        }
+        torch.setGraphExecutorOptimize(parameters.optimizedExecution());
+    }
+
+    @Override
+    public void execute(Batch batch) {
+        if (config.isBatching() && batch.rows() > config.maxBatchSize()) {
+            throw InferenceException.internal("batch size " + batch.rows() + " for '" + config.name()
+                    + "', max allowed is " + config.maxBatchSize());
+        }
+        prepareThread();
+        if (areAlike(batch.requests())) {
+            executeAlike(batch);
+            return;
+        }
+        for (Batch part : RequestGroups.of(batch, inputs)) {
+            try {
+                executeAlike(part);
+            } catch (InferenceException e) {
+                part.requests().stream().filter(request -> !request.isAnswered()).forEach(request -> request.fail(e));
+            }
+        }
+    }
+
+    /** Returns whether every request has every input: then they go together. */
+    private boolean areAlike(List<InferenceRequest> requests) {
+        for (InferenceRequest request : requests) {
+            if (request.inputs().size() != sentCount) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void executeAlike(Batch batch) {
+        try (PointerScope _ = new PointerScope();
+                InferenceMode _ = new InferenceMode(parameters.inferenceMode())) {
+            InputReader.Arguments arguments = reader.read(batch);
+            batch.markComputeStart();
+            List<IValue> results = OutputWriter.results(module.forward(arguments.values()));
+            BatchResponses responses = new BatchResponses(batch, config.isBatching());
+            writer.write(results, arguments, responses);
+            responses.send();
+        } catch (RuntimeException e) {
+            throw e instanceof InferenceException ? e : failure(e);
+        } finally {
+            // Native code reads the requests' memory until here.
+            Reference.reachabilityFence(batch);
+        }
+    }
+
+    private InferenceException failure(RuntimeException error) {
+        String brief = TorchErrors.brief(error);
+        // A failure that repeats with every request is told once.
+        LOG.log(brief.equals(lastFailure) ? Level.DEBUG : Level.WARNING,
+                () -> "model '" + config.name() + "' failed: " + TorchErrors.full(error));
+        lastFailure = brief;
+        return new InferenceException(StatusCode.INTERNAL, "PyTorch execute failure: " + brief, error);
+    }
+
+    @Override
+    public void close() {
+        if (threads != null) {
+            threads.close();
+        }
+        reader.close();
+        if (ownsModule) {
+            module.close();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+package dev.nereid.backend.pytorch;
+
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Shortens what libtorch throws: its texts end with a C++ stack and the paths of its build. */
+final class TorchErrors {
+    private static final Pattern RAISED = Pattern.compile("(?m)^(Exception raised from|frame #\\d+:)");
+    private static final Pattern PYTHON_ERROR = Pattern
+            .compile("(?m)^\\s*([A-Za-z_.]*(?:Error|Exception|Warning)\\b: .*)$");
+
+    /** Pieces of known texts, and what to do about them. */
+    private static final List<Advice> ADVICE = List.of(
+            new Advice("Expected all tensors to be on the same device",
+                    "The traced file holds constants on another device; trace the model on the device it will run on,"
+                            + " or export it with torch.jit.script."),
+            new Advice("torchvision::",
+                    "The model uses operators of TorchVision, which this libtorch does not hold; export it without"
+                            + " them."),
+            new Advice("Unknown builtin op",
+                    "The model uses an operator that this libtorch does not know; export it with the same or an older"
+                            + " version of PyTorch, without custom operators."),
+            new Advice("Could not find any similar ops",
+                    "The model uses an operator that this libtorch does not know; export it with the same or an older"
+                            + " version of PyTorch, without custom operators."),
+            new Advice("with arguments from the 'CUDA' backend",
+                    "The traced file asks for a GPU by itself; trace the model on the CPU, or export it with"
+                            + " torch.jit.script."));
+
+    private TorchErrors() {
+    }
+
+    /** What is known about an error: a piece of its text, and one line that helps. */
+    private record Advice(String piece, String text) {
+    }
+
+    /** Returns the text without stack and build paths, in one line, with advice where there is some. */
+    static String brief(Throwable error) {
+        String text = full(error);
+        Matcher raised = RAISED.matcher(text);
+        String told = raised.find() ? text.substring(0, raised.start()) : text;
+        String brief = firstLine(told);
+        String cause = lastMatch(PYTHON_ERROR, told);
+        if (cause != null && !brief.contains(cause)) {
+            // The interpreter's first line only says that something failed.
+            brief = brief + " " + cause;
+        }
+        for (Advice advice : ADVICE) {
+            if (told.contains(advice.piece())) {
+                return brief + ". " + advice.text();
+            }
+        }
+        return brief;
+    }
+
+    /** Returns everything libtorch said, for the log. */
+    static String full(Throwable error) {
+        String text = error.getMessage();
+        return text == null || text.isBlank() ? error.getClass().getSimpleName() : text.strip();
+    }
+
+    private static String firstLine(String text) {
+        return text.lines().map(String::strip).filter(line -> !line.isEmpty()).findFirst().orElse("unknown error");
+    }
+
+    private static @Nullable String lastMatch(Pattern pattern, String text) {
+        Matcher matcher = pattern.matcher(text);
+        String last = null;
+        while (matcher.find()) {
+            last = matcher.group(1).strip();
+        }
+        return last;
+    }
+}

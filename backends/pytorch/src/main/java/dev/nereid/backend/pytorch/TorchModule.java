@@ -1,0 +1,143 @@
+package dev.nereid.backend.pytorch;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Argument;
+import org.bytedeco.pytorch.FunctionSchema;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.InferenceMode;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.Method;
+import org.bytedeco.pytorch.MethodOptional;
+import org.bytedeco.pytorch.Type;
+import org.bytedeco.pytorch.global.torch;
+
+/** A TorchScript module on one device. Several threads may run it at once; it is closed once, on any thread. */
+final class TorchModule implements AutoCloseable {
+    private static final Logger LOG = System.getLogger(TorchModule.class.getName());
+
+    private final JitModule module;
+    private final Method forward;
+
+    private TorchModule(JitModule module, Method forward) {
+        this.module = module;
+        this.forward = forward;
+    }
+
+    /**
+     * Loads a file that has passed {@link ModelFile#check}.
+     *
+     * @throws InferenceException INTERNAL with what libtorch says
+     */
+    static TorchModule load(String model, Path path, TorchDevice device, TorchParameters parameters) {
+        try (PointerScope _ = new PointerScope();
+                InferenceMode _ = new InferenceMode(parameters.inferenceMode())) {
+            JitModule module = torch.load(path.toString(), device.loadTarget(), true);
+            module.eval();
+            if (parameters.freezing() || parameters.optimizeForInference()) {
+                module = torch.freeze(module);
+            }
+            if (parameters.optimizeForInference()) {
+                module = torch.optimize_for_inference(module);
+            }
+            return of(model, module);
+        } catch (RuntimeException e) {
+            if (e instanceof InferenceException) {
+                throw e;
+            }
+            LOG.log(Level.WARNING, () -> "model '" + model + "' can't be loaded: " + TorchErrors.full(e));
+            throw new InferenceException(StatusCode.INTERNAL,
+                    "failed to load model '" + model + "': " + TorchErrors.brief(e), e);
+        }
+    }
+
+    /** Makes a module from source code, for what the bindings can't do by themselves. */
+    static TorchModule compile(String source) {
+        try (PointerScope _ = new PointerScope()) {
+            JitModule module = new JitModule(new org.bytedeco.pytorch.QualifiedName("__torch__.Helper"));
+            module.define(source);
+            return of("helper", module);
+        }
+    }
+
+    private static TorchModule of(String model, JitModule module) {
+        try (PointerScope _ = new PointerScope()) {
+            MethodOptional forward = module.find_method("forward");
+            if (!forward.has_value()) {
+                throw InferenceException.internal("failed to load model '" + model + "': it has no method 'forward'");
+            }
+            Method method = module.get_method("forward");
+            module.retainReference();
+            method.retainReference();
+            return new TorchModule(module, method);
+        }
+    }
+
+    /** Runs {@code forward}. The caller's scope owns the result. */
+    IValue forward(IValueVector arguments) {
+        return forward.apply(arguments);
+    }
+
+    /** Returns the element type of list argument {@code position}. The caller owns it. */
+    Type.TypePtr listElementType(int position) {
+        try (PointerScope _ = new PointerScope()) {
+            Type.TypePtr type = argument(position).type().get().containedType(0);
+            type.retainReference();
+            return type;
+        }
+    }
+
+    private Argument argument(int position) {
+        // The first one is self.
+        return forward.function().getSchema().arguments().getPointer(position + 1L);
+    }
+
+    ForwardSignature signature() {
+        try (PointerScope _ = new PointerScope()) {
+            List<ForwardSignature.Argument> arguments = new ArrayList<>();
+            for (int i = 0; i < forward.num_inputs() - 1; i++) {
+                Argument argument = argument(i);
+                Type type = argument.type().get();
+                arguments.add(new ForwardSignature.Argument(argument.name().getString(), kind(type),
+                        type.str().getString(), type.annotation_str().getString()));
+            }
+            FunctionSchema schema = forward.function().getSchema();
+            Type returned = schema.returns().type().get();
+            boolean isTuple = returned.kind().intern() == torch.TypeKind.TupleType;
+            return new ForwardSignature(arguments, returned.annotation_str().getString(),
+                    isTuple ? Math.toIntExact(returned.containedTypeSize()) : 1);
+        }
+    }
+
+    private static ForwardSignature.Kind kind(Type type) {
+        return switch (type.kind().intern()) {
+            case TensorType -> ForwardSignature.Kind.TENSOR;
+            case OptionalType -> isKind(type.containedType(0), torch.TypeKind.TensorType)
+                    ? ForwardSignature.Kind.OPTIONAL_TENSOR
+                    : ForwardSignature.Kind.OTHER;
+            case ListType -> ForwardSignature.Kind.LIST;
+            case DictType -> isKind(type.containedType(0), torch.TypeKind.StringType)
+                    && isKind(type.containedType(1), torch.TypeKind.TensorType)
+                            ? ForwardSignature.Kind.TENSOR_DICTIONARY
+                            : ForwardSignature.Kind.OTHER_DICTIONARY;
+            default -> ForwardSignature.Kind.OTHER;
+        };
+    }
+
+    private static boolean isKind(Type.TypePtr type, torch.TypeKind kind) {
+        return type.get().kind().intern() == kind;
+    }
+
+    @Override
+    public void close() {
+        forward.releaseReference();
+        module.releaseReference();
+    }
+}

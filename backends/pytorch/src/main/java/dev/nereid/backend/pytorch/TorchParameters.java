@@ -1,0 +1,51 @@
+package dev.nereid.backend.pytorch;
+
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * The {@code parameters} of a model's configuration that this backend knows. Others are ignored, as in the reference.
+ *
+ * @param inferenceMode whether load and execution run in inference mode
+ * @param optimizedExecution whether the graph executor optimises
+ * @param weightSharing whether the instances on one device share one module
+ * @param intraOpThreads threads of each instance, where given
+ * @param interOpThreads threads of the process for asynchronous tasks, where given
+ * @param jitExecutor the process-wide switch of the graph executor, where given
+ * @param jitProfiling the process-wide switch of profiling, where given
+ * @param tensorFuser the process-wide switch of the fuser, where given
+ * @param cacheCleaning whether the device's cache is emptied after each execution; without effect on the CPU
+ * @param cudnn whether cuDNN is used; without effect on the CPU
+ * @param freezing whether weights are inlined into the graph at load
+ * @param optimizeForInference whether freezing is followed by further rewriting of the graph
+ * @param autoWarmup whether each instance executes zeros before it is ready
+ */
+record TorchParameters(boolean inferenceMode, boolean optimizedExecution, boolean weightSharing,
+        OptionalInt intraOpThreads, OptionalInt interOpThreads, Optional<Boolean> jitExecutor,
+        Optional<Boolean> jitProfiling, Optional<Boolean> tensorFuser, boolean cacheCleaning, boolean cudnn,
+        boolean freezing, boolean optimizeForInference, boolean autoWarmup) {
+
+    static TorchParameters parse(Map<String, String> parameters) {
+        return new TorchParameters(bool(parameters, "INFERENCE_MODE").orElse(true),
+                !bool(parameters, "DISABLE_OPTIMIZED_EXECUTION").orElse(false),
+                bool(parameters, "ENABLE_WEIGHT_SHARING").orElse(false), count(parameters, "INTRA_OP_THREAD_COUNT"),
+                count(parameters, "INTER_OP_THREAD_COUNT"), bool(parameters, "ENABLE_JIT_EXECUTOR"),
+                bool(parameters, "ENABLE_JIT_PROFILING"), bool(parameters, "ENABLE_TENSOR_FUSER"),
+                bool(parameters, "ENABLE_CACHE_CLEANING").orElse(false),
+                !bool(parameters, "DISABLE_CUDNN").orElse(false), bool(parameters, "ENABLE_FREEZING").orElse(false),
+                bool(parameters, "ENABLE_OPTIMIZE_FOR_INFERENCE").orElse(false),
+                bool(parameters, "ENABLE_AUTO_WARMUP").orElse(true));
+    }
+
+    private static Optional<Boolean> bool(Map<String, String> parameters, String key) {
+        return Optional.ofNullable(parameters.get(key)).map(ParameterText::bool);
+    }
+
+    /** Counts of 0 and below are ignored. */
+    private static OptionalInt count(Map<String, String> parameters, String key) {
+        String text = parameters.get(key);
+        int count = text == null ? 0 : ParameterText.integer(text);
+        return count > 0 ? OptionalInt.of(count) : OptionalInt.empty();
+    }
+}
