@@ -44,6 +44,10 @@ public final class FakeBackend implements BackendFactory {
     };
     private Consumer<InstanceContext> onCreateInstance = ignored -> {
     };
+    private Runnable onCloseInstance = () -> {
+    };
+    private Runnable onCloseModel = () -> {
+    };
     private Consumer<Batch> onExecute = FakeBackend::echo;
     private UnaryOperator<ModelConfig> completion = config -> config;
     private volatile boolean isReady = true;
@@ -80,6 +84,18 @@ public final class FakeBackend implements BackendFactory {
     /** Sets what an execution does instead of copying. */
     public FakeBackend onExecute(Consumer<Batch> action) {
         onExecute = action;
+        return this;
+    }
+
+    /** Sets what happens when an instance is closed. */
+    public FakeBackend onCloseInstance(Runnable action) {
+        onCloseInstance = action;
+        return this;
+    }
+
+    /** Sets what happens when a model is closed. */
+    public FakeBackend onCloseModel(Runnable action) {
+        onCloseModel = action;
         return this;
     }
 
@@ -225,6 +241,7 @@ public final class FakeBackend implements BackendFactory {
             if (openInstances.get() > 0) {
                 violations.add("model '" + context.name() + "' was closed before its " + openInstances + " instances");
             }
+            onCloseModel.run();
         }
     }
 
@@ -270,6 +287,7 @@ public final class FakeBackend implements BackendFactory {
                 }
                 isClosed = true;
                 openInstances.decrementAndGet();
+                onCloseInstance.run();
             } finally {
                 running.decrementAndGet();
             }
