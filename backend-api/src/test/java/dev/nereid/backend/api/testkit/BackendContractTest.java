@@ -421,8 +421,7 @@ public abstract class BackendContractTest {
         assertEquals(before, liveResources(), "live resources after unload");
         Set<Thread> left = liveThreads();
         left.removeAll(threads);
-        left.removeIf(BackendContractTest::endsSoon);
-        assertEquals(Set.of(), left, "threads left after unload");
+        assertEquals(Set.of(), stillAlive(left), "threads left after unload");
     }
 
     /** The model's directory belongs to the user: nothing is written into it. */
@@ -560,13 +559,21 @@ public abstract class BackendContractTest {
         return threads;
     }
 
-    private static boolean endsSoon(Thread thread) {
+    /** Gives threads that are about to end two seconds to do so, and returns the others. */
+    private static Set<Thread> stillAlive(Set<Thread> threads) {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(2);
+        Set<Thread> alive = new HashSet<>(threads);
         try {
-            return thread.join(Duration.ofSeconds(2));
+            for (Thread thread : threads) {
+                long left = deadline - System.nanoTime();
+                if (left > 0 ? thread.join(Duration.ofNanos(left)) : !thread.isAlive()) {
+                    alive.remove(thread);
+                }
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            return false;
         }
+        return alive;
     }
 
     private TestEngine engine() {
