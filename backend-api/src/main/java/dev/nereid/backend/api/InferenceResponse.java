@@ -30,7 +30,7 @@ public interface InferenceResponse {
     /**
      * Adds an output whose memory the backend hands over, without a copy. The server reads {@code data} from any
      * thread and calls {@code release} exactly once, from any thread, when it no longer needs it; also where the
-     * response is never sent.
+     * response is never sent. Where this method throws, nothing was handed over and {@code release} is not called.
      */
     void addOutput(String name, DataType dataType, Shape shape, MemorySegment data, Runnable release);
 

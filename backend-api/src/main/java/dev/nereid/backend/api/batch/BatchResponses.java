@@ -7,12 +7,13 @@ import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.backend.api.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The responses to a batch: splits each output by the requests' rows, keeps errors to the request that they concern,
@@ -24,10 +25,11 @@ public final class BatchResponses {
     private final Batch batch;
     private final boolean splits;
     private final List<InferenceRequest> requests;
-    private final List<InferenceResponse> responses;
+    /** Made when first needed: a request that has failed gets none. */
+    private final @Nullable InferenceResponse[] responses;
 
     /**
-     * Creates empty responses and marks the end of the computation.
+     * Starts the responses and marks the end of the computation. Requests that are answered already are passed over.
      *
      * @param batching whether the model has a batch dimension, along which outputs are split
      */
@@ -35,11 +37,8 @@ public final class BatchResponses {
         this.batch = batch;
         this.requests = batch.requests();
         this.splits = batching;
-        this.responses = new ArrayList<>(requests.size());
+        this.responses = new InferenceResponse[requests.size()];
         batch.markComputeEnd();
-        for (InferenceRequest request : requests) {
-            responses.add(request.newResponse());
-        }
     }
 
     /** Returns whether any request of the batch asks for that output. */
@@ -59,7 +58,7 @@ public final class BatchResponses {
 
     /**
      * Adds an output of the whole batch without a copy; {@code release} is called once, when no request needs the
-     * memory any more.
+     * memory any more, also where this method throws.
      */
     public void addOutput(String name, DataType dataType, Shape shape, MemorySegment data, Runnable release) {
         // One share is held here, so that the memory stays while the parts are handed out.
@@ -72,7 +71,15 @@ public final class BatchResponses {
         try {
             scatter(name, dataType, shape, data, (response, part, rows) -> {
                 shares.incrementAndGet();
-                response.addOutput(name, dataType, part, rows, releaseShare);
+                boolean handedOver = false;
+                try {
+                    response.addOutput(name, dataType, part, rows, releaseShare);
+                    handedOver = true;
+                } finally {
+                    if (!handedOver) {
+                        releaseShare.run();
+                    }
+                }
             });
         } finally {
             releaseShare.run();
@@ -81,7 +88,12 @@ public final class BatchResponses {
 
     /** Returns the response to request {@code index}, for parameters or outputs that are not split. */
     public InferenceResponse response(int index) {
-        return responses.get(index);
+        InferenceResponse response = responses[index];
+        if (response == null) {
+            response = requests.get(index).newResponse();
+            responses[index] = response;
+        }
+        return response;
     }
 
     /** Answers request {@code index} with an error; the others go on. */
@@ -95,7 +107,7 @@ public final class BatchResponses {
     public void send() {
         for (int i = 0; i < requests.size(); i++) {
             if (!requests.get(i).isAnswered()) {
-                responses.get(i).send();
+                response(i).send();
             }
         }
     }
@@ -106,6 +118,7 @@ public final class BatchResponses {
     }
 
     private void scatter(String name, DataType dataType, Shape shape, MemorySegment data, Sink sink) {
+        checkSize(name, dataType, shape, data);
         boolean byRows = splits && shape.rank() > 0;
         long rowElements = byRows ? shape.withoutFirst().elementCount() : 0;
         long available = byRows ? shape.dimension(0) : 0;
@@ -122,10 +135,12 @@ public final class BatchResponses {
                 rowBegin += rows;
                 continue;
             }
-            long byteEnd = byRows ? endOfRows(dataType, data, byteBegin, rows * rowElements) : data.byteSize();
+            long byteEnd = byRows
+                    ? endOfRows(name, dataType, shape, data, byteBegin, rows * rowElements)
+                    : data.byteSize();
             if (!request.isAnswered() && request.isOutputRequested(name)) {
                 try {
-                    sink.accept(responses.get(i), byRows ? shape.withFirst(rows) : shape,
+                    sink.accept(response(i), byRows ? shape.withFirst(rows) : shape,
                             data.asSlice(byteBegin, byteEnd - byteBegin));
                 } catch (InferenceException e) {
                     fail(i, e);
@@ -138,13 +153,33 @@ public final class BatchResponses {
         }
     }
 
-    private static long endOfRows(DataType dataType, MemorySegment data, long begin, long elements) {
+    private static void checkSize(String name, DataType dataType, Shape shape, MemorySegment data) {
+        if (dataType.isFixedSize()) {
+            long expected = Tensor.byteSize(name, dataType, shape);
+            if (data.byteSize() != expected) {
+                throw InferenceException.internal("output '" + name + "' has " + data.byteSize() + " bytes, expected "
+                        + expected + " for shape " + shape);
+            }
+        }
+    }
+
+    private static long endOfRows(String name, DataType dataType, Shape shape, MemorySegment data, long begin,
+            long elements) {
         if (dataType.isFixedSize()) {
             return begin + elements * dataType.byteSize();
         }
+        long size = data.byteSize();
         long end = begin;
         for (long i = 0; i < elements; i++) {
-            end += Integer.BYTES + Integer.toUnsignedLong(data.get(LENGTH, end));
+            long next = end + Integer.BYTES;
+            if (next <= size) {
+                next += Integer.toUnsignedLong(data.get(LENGTH, end));
+            }
+            if (next > size) {
+                throw InferenceException.internal("output '" + name + "' of " + size
+                        + " bytes holds fewer elements than its shape " + shape + " says");
+            }
+            end = next;
         }
         return end;
     }

@@ -3,6 +3,7 @@ package dev.nereid.backend.api.batch;
 import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -32,8 +33,8 @@ public final class InputGatherer implements AutoCloseable {
      * Returns the input of the whole batch: of a single request as it is, without a copy; of several requests joined
      * along the first dimension. Valid until the next call, and no longer than the requests.
      *
-     * @throws InferenceException INVALID_ARG when a request lacks the input, or shapes differ beyond the first
-     *     dimension
+     * @throws InferenceException INVALID_ARG when a request lacks the input, or datatypes differ, or shapes beyond
+     *     the first dimension; UNSUPPORTED when several requests have it in GPU memory
      */
     public Tensor gather(Batch batch) {
         return join(batch.requests(), false);
@@ -56,9 +57,7 @@ public final class InputGatherer implements AutoCloseable {
         long rows = 0;
         for (InferenceRequest request : requests) {
             Tensor tensor = tensor(request);
-            if (!flat) {
-                checkJoins(first, tensor);
-            }
+            checkJoins(first, tensor, flat);
             bytes = Math.addExact(bytes, tensor.byteSize());
             rows = Math.addExact(rows, flat ? tensor.shape().elementCount() : tensor.shape().dimension(0));
         }
@@ -79,16 +78,27 @@ public final class InputGatherer implements AutoCloseable {
                         .invalid(RequestIds.prefix(request) + "request has no input '" + inputName + "'"));
     }
 
-    private void checkJoins(Tensor first, Tensor other) {
-        boolean joins = first.dataType() == other.dataType() && first.shape().rank() > 0
-                && other.shape().rank() == first.shape().rank();
-        for (int i = 1; joins && i < first.shape().rank(); i++) {
-            joins = first.shape().dimension(i) == other.shape().dimension(i);
+    private void checkJoins(Tensor first, Tensor other, boolean flat) {
+        if (other.placement().kind() == Placement.Kind.GPU) {
+            throw InferenceException.unsupported("input '" + inputName + "' lies in GPU memory and can't be batched");
         }
+        boolean joins = first.dataType() == other.dataType() && (flat || sameBeyondFirst(first.shape(), other.shape()));
         if (!joins) {
             throw InferenceException.invalid("input '" + inputName + "' can't be batched: one request has "
                     + first.dataType() + first.shape() + ", another " + other.dataType() + other.shape());
         }
+    }
+
+    private static boolean sameBeyondFirst(Shape first, Shape other) {
+        if (first.rank() == 0 || first.rank() != other.rank()) {
+            return false;
+        }
+        for (int i = 1; i < first.rank(); i++) {
+            if (first.dimension(i) != other.dimension(i)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     @SuppressWarnings("MustBeClosedChecker") // close() closes it

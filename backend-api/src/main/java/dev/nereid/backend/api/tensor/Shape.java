@@ -79,8 +79,13 @@ public final class Shape {
         return count;
     }
 
-    /** Returns the shape with the outermost dimension replaced. */
+    /**
+     * Returns the shape with the outermost dimension replaced.
+     *
+     * @throws IllegalStateException when this is a scalar
+     */
     public Shape withFirst(long size) {
+        requireFirst();
         long[] copy = dimensions.clone();
         copy[0] = size;
         return of(copy);
@@ -94,9 +99,20 @@ public final class Shape {
         return of(longer);
     }
 
-    /** Returns the shape without its outermost dimension. */
+    /**
+     * Returns the shape without its outermost dimension.
+     *
+     * @throws IllegalStateException when this is a scalar
+     */
     public Shape withoutFirst() {
+        requireFirst();
         return of(Arrays.copyOfRange(dimensions, 1, dimensions.length));
+    }
+
+    private void requireFirst() {
+        if (dimensions.length == 0) {
+            throw new IllegalStateException("a scalar has no outermost dimension");
+        }
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.nereid.backend.api.tensor;
 
 import dev.nereid.backend.api.InferenceException;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /**
  * A named tensor over memory that it does not own: row-major, contiguous, little-endian.
@@ -15,6 +16,8 @@ import java.lang.foreign.MemorySegment;
 public record Tensor(String name, DataType dataType, Shape shape, MemorySegment data, Placement placement) {
     /** Checks that data fills the shape; the elements of BYTES vary in size, so there only their content could tell. */
     public Tensor {
+        Objects.requireNonNull(name);
+        Objects.requireNonNull(placement);
         if (dataType.isFixedSize()) {
             long expected = byteSize(name, dataType, shape);
             if (data.byteSize() != expected) {

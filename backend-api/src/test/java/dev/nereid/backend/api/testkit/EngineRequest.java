@@ -1,0 +1,187 @@
+package dev.nereid.backend.api.testkit;
+
+import dev.nereid.backend.api.CorrelationId;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.InferenceResponse;
+import dev.nereid.backend.api.Parameter;
+import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.ModelInput;
+import dev.nereid.backend.api.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request inside the test engine. Its inputs lie in an arena of their own that is closed with the answer, so that
+ * whoever keeps a segment fails. Any thread may call it; one lock guards the state.
+ */
+final class EngineRequest implements InferenceRequest {
+    private final TestRequest request;
+    private final String label;
+    private final ModelConfig config;
+    private final Violations violations;
+    private final Arena inputArena;
+    private final List<Tensor> inputs;
+    private final List<EngineResponse> created = new ArrayList<>();
+    private final List<EngineResponse> sent = new ArrayList<>();
+    private boolean isAnswered;
+    private @Nullable InferenceException error;
+
+    private EngineRequest(TestRequest request, String label, ModelConfig config, Violations violations,
+            Arena inputArena, List<Tensor> inputs) {
+        this.request = request;
+        this.label = label;
+        this.config = config;
+        this.violations = violations;
+        this.inputArena = inputArena;
+        this.inputs = inputs;
+    }
+
+    @SuppressWarnings("MustBeClosedChecker") // closed with the answer
+    static EngineRequest create(TestRequest request, int index, ModelConfig config, Violations violations) {
+        Arena arena = Arena.ofShared();
+        List<String> order = config.inputs().stream().map(ModelInput::name).toList();
+        List<Tensor> inputs = request.inputs().stream()
+                .sorted(Comparator.comparingInt(input -> order.indexOf(input.name())))
+                .map(input -> tensor(input, arena)).toList();
+        String label = "request " + index + (request.id().isEmpty() ? "" : " '" + request.id() + "'");
+        return new EngineRequest(request, label, config, violations, arena, inputs);
+    }
+
+    private static Tensor tensor(TestTensor input, Arena arena) {
+        MemorySegment data = arena.allocate(Math.max(1, input.byteSize()), 64).asSlice(0, input.byteSize());
+        input.writeTo(data);
+        return new Tensor(input.name(), input.dataType(), input.shape(), data.asReadOnly());
+    }
+
+    String label() {
+        return label;
+    }
+
+    ModelConfig config() {
+        return config;
+    }
+
+    Violations violations() {
+        return violations;
+    }
+
+    @Override
+    public String id() {
+        return request.id();
+    }
+
+    @Override
+    public CorrelationId correlationId() {
+        return request.correlationId();
+    }
+
+    @Override
+    public boolean isSequenceStart() {
+        return request.isSequenceStart();
+    }
+
+    @Override
+    public boolean isSequenceEnd() {
+        return request.isSequenceEnd();
+    }
+
+    @Override
+    public long timeoutMicros() {
+        return request.timeoutMicros();
+    }
+
+    @Override
+    public Map<String, Parameter> parameters() {
+        return request.parameters();
+    }
+
+    @Override
+    public List<Tensor> inputs() {
+        return inputs;
+    }
+
+    @Override
+    public Optional<Tensor> input(String name) {
+        return inputs.stream().filter(input -> input.name().equals(name)).findFirst();
+    }
+
+    @Override
+    public int batchSize() {
+        return config.isBatching() ? Math.toIntExact(request.rows()) : 1;
+    }
+
+    @Override
+    public boolean isOutputRequested(String name) {
+        return request.requestedOutputs().isEmpty() || request.requestedOutputs().contains(name);
+    }
+
+    @Override
+    public boolean isCancelled() {
+        return request.isCancelled();
+    }
+
+    @Override
+    public synchronized InferenceResponse newResponse() {
+        if (isAnswered) {
+            throw violations.refuse(label + " got a new response after it was answered");
+        }
+        EngineResponse response = new EngineResponse(this);
+        created.add(response);
+        return response;
+    }
+
+    @Override
+    public synchronized void fail(InferenceException failure) {
+        answer();
+        error = failure;
+    }
+
+    @Override
+    public synchronized void complete() {
+        if (!config.isDecoupled()) {
+            throw violations.refuse(label + " was completed without a response, but the model is not decoupled");
+        }
+        answer();
+    }
+
+    @Override
+    public synchronized boolean isAnswered() {
+        return isAnswered;
+    }
+
+    synchronized void send(EngineResponse response, boolean isFinal) {
+        if (isFinal) {
+            answer();
+        } else if (isAnswered) {
+            throw violations.refuse(label + " was sent a response after it was answered");
+        }
+        sent.add(response);
+    }
+
+    /** Called when execute has returned: reads the outputs as the server would, then releases all memory. */
+    synchronized TestResult collect() {
+        List<TestResult.Response> responses = new ArrayList<>();
+        for (EngineResponse response : sent) {
+            responses.add(response.read());
+        }
+        for (EngineResponse response : created) {
+            response.release();
+        }
+        return new TestResult(responses, Optional.ofNullable(error));
+    }
+
+    private void answer() {
+        if (isAnswered) {
+            throw violations.refuse(label + " was answered twice");
+        }
+        isAnswered = true;
+        inputArena.close();
+    }
+}

@@ -1,0 +1,133 @@
+package dev.nereid.backend.api.testkit;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.Model;
+import dev.nereid.backend.api.ModelInstance;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.ModelConfig;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** A model that a {@link TestEngine} has loaded. */
+public final class TestModel implements AutoCloseable {
+    private final Model model;
+    private final ModelConfig config;
+    private final List<Instance> instances;
+    private final List<InstanceThread> threads;
+    private final Violations violations;
+    private final Set<Instance> closed = ConcurrentHashMap.newKeySet();
+    private boolean isClosed;
+
+    /** An instance and where it may be called. */
+    record Instance(String name, ModelInstance instance, InstanceThread thread) {
+    }
+
+    TestModel(Model model, ModelConfig config, List<Instance> instances, List<InstanceThread> threads,
+            Violations violations) {
+        this.model = model;
+        this.config = config;
+        this.instances = List.copyOf(instances);
+        this.threads = List.copyOf(threads);
+        this.violations = violations;
+    }
+
+    /** Returns the final configuration: completed, and with the instance groups that were used. */
+    public ModelConfig config() {
+        return config;
+    }
+
+    /** Returns the number of instances. */
+    public int instanceCount() {
+        return instances.size();
+    }
+
+    /** Returns whether all instances are ready. */
+    public boolean isReady() {
+        return instances.stream().allMatch(instance -> instance.instance().isReady());
+    }
+
+    /** Executes one request alone. */
+    public TestResult infer(TestRequest request) {
+        return execute(request).getFirst();
+    }
+
+    /** Executes those requests as one batch. */
+    public List<TestResult> execute(TestRequest... requests) {
+        return executeOn(0, List.of(requests));
+    }
+
+    /** Executes those requests as one batch on that instance. */
+    public List<TestResult> executeOn(int index, List<TestRequest> requests) {
+        Instance instance = instances.get(index);
+        List<EngineRequest> batch = new ArrayList<>();
+        for (TestRequest request : requests) {
+            batch.add(EngineRequest.create(request, batch.size(), config, violations));
+        }
+        try {
+            instance.thread().call(returning(() -> instance.instance().execute(new EngineBatch(batch))));
+        } catch (InferenceException e) {
+            failUnanswered(batch, e);
+        } catch (RuntimeException | LinkageError e) {
+            failUnanswered(batch, new InferenceException(StatusCode.INTERNAL, "execute threw " + e, e));
+        }
+        for (EngineRequest request : batch) {
+            if (!request.isAnswered()) {
+                violations.add("execute returned without answering " + request.label());
+                request.fail(InferenceException.internal("not answered"));
+            }
+        }
+        return batch.stream().map(EngineRequest::collect).toList();
+    }
+
+    /** Closes one instance before the others. */
+    public void closeInstance(int index) {
+        close(instances.get(index));
+    }
+
+    /** Closes the instances, last one first, then the model. */
+    @Override
+    public void close() {
+        if (isClosed) {
+            return;
+        }
+        isClosed = true;
+        for (Instance instance : instances.reversed()) {
+            close(instance);
+        }
+        try {
+            model.close();
+        } catch (RuntimeException e) {
+            violations.add("close of model '" + config.name() + "' threw " + e);
+        }
+        threads.forEach(InstanceThread::close);
+    }
+
+    private void close(Instance instance) {
+        if (!closed.add(instance)) {
+            return;
+        }
+        try {
+            instance.thread().call(returning(instance.instance()::close));
+        } catch (RuntimeException e) {
+            violations.add("close of instance '" + instance.name() + "' threw " + e);
+        }
+    }
+
+    private static void failUnanswered(List<EngineRequest> batch, InferenceException error) {
+        for (EngineRequest request : batch) {
+            if (!request.isAnswered()) {
+                request.fail(error);
+            }
+        }
+    }
+
+    private static Callable<Boolean> returning(Runnable call) {
+        return () -> {
+            call.run();
+            return true;
+        };
+    }
+}
