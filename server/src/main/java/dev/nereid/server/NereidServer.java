@@ -1,0 +1,152 @@
+package dev.nereid.server;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.server.http.HttpFrontEnd;
+import dev.nereid.server.http.MetricsEndpoint;
+import dev.nereid.server.lifecycle.Engine;
+import dev.nereid.server.metrics.CpuSampler;
+import dev.nereid.server.metrics.MetricsText;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A running server: the engine and its listeners. Models are loaded before the first port opens, and the last request is
+ * answered before the first model is unloaded.
+ */
+public final class NereidServer implements AutoCloseable {
+    private static final Logger LOGGER = System.getLogger(NereidServer.class.getName());
+
+    private final ServerOptions options;
+    private final Engine engine;
+    private final Map<String, InferenceException> startFailures;
+    private @Nullable HttpFrontEnd http;
+    private @Nullable MetricsEndpoint metrics;
+    private @Nullable CpuSampler cpu;
+    private boolean isClosed;
+
+    private NereidServer(ServerOptions options, Engine engine, Map<String, InferenceException> startFailures) {
+        this.options = options;
+        this.engine = engine;
+        this.startFailures = startFailures;
+    }
+
+    /**
+     * Loads the models and opens the ports.
+     *
+     * @throws StartException when a model fails to load and the options say that this ends the server, or when a port
+     *     can't be opened
+     */
+    public static NereidServer start(ServerOptions options) {
+        Engine engine = Engine.create(options.engine());
+        NereidServer server;
+        try {
+            server = new NereidServer(options, engine, engine.start());
+        } catch (RuntimeException e) {
+            engine.close();
+            throw e;
+        }
+        try {
+            server.checkModels();
+            server.open();
+            return server;
+        } catch (RuntimeException e) {
+            server.close();
+            throw e;
+        }
+    }
+
+    private void checkModels() {
+        String tables = StartupTables.render(engine);
+        LOGGER.log(Level.INFO, tables);
+        if (!startFailures.isEmpty() && options.engine().exitOnError()) {
+            throw new StartException("failed to load all models: " + String.join(", ", startFailures.keySet())
+                    + "; the reasons are above. Use --exit-on-error=false to serve the others.");
+        }
+    }
+
+    private void open() {
+        if (options.http().isEnabled()) {
+            HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(),
+                    () -> HttpFrontEnd.start(engine, options, Version.text()));
+            http = frontEnd;
+            LOGGER.log(Level.INFO,
+                    () -> "Started HTTPService at " + options.http().address() + ":" + frontEnd.port());
+        }
+        if (options.metrics().isEnabled()) {
+            Optional<CpuSampler> sampler = options.metrics().reportsCpu()
+                    ? Optional.of(CpuSampler.start(Path.of("/proc"), options.metrics().interval()))
+                    : Optional.empty();
+            cpu = sampler.orElse(null);
+            MetricsEndpoint endpoint = opened("metrics", options.metrics().address(), options.metrics().port(),
+                    () -> MetricsEndpoint.start(
+                            new MetricsText(engine, options.metrics().countsLatencies(), sampler),
+                            options.metrics()));
+            metrics = endpoint;
+            LOGGER.log(Level.INFO,
+                    () -> "Started Metrics Service at " + options.metrics().address() + ":" + endpoint.port());
+        }
+    }
+
+    private interface Opening<T> {
+        T open();
+    }
+
+    private static <T> T opened(String what, String address, int port, Opening<T> opening) {
+        try {
+            return opening.open();
+        } catch (RuntimeException e) {
+            LOGGER.log(Level.DEBUG, what + " listener", e);
+            throw new StartException("the " + what + " listener can't open " + address + ":" + port
+                    + "; is another server running there? (" + rootMessage(e) + ")");
+        }
+    }
+
+    private static String rootMessage(Throwable e) {
+        Throwable root = e;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return String.valueOf(root.getMessage());
+    }
+
+    /** Returns the HTTP port; -1 where there is no listener. */
+    public int httpPort() {
+        return http == null ? -1 : http.port();
+    }
+
+    /** Returns the metrics port; -1 where there is no listener. */
+    public int metricsPort() {
+        return metrics == null ? -1 : metrics.port();
+    }
+
+    /** Returns the engine. */
+    public Engine engine() {
+        return engine;
+    }
+
+    /** Stops: not ready, no new connections, running requests finish, models are unloaded. */
+    @Override
+    public synchronized void close() {
+        if (isClosed) {
+            return;
+        }
+        isClosed = true;
+        engine.beginStop();
+        if (http != null) {
+            http.close();
+        }
+        if (!engine.stopWithin(options.exitTimeout())) {
+            LOGGER.log(Level.WARNING, "Exit timeout expired. Exiting immediately.");
+        }
+        if (metrics != null) {
+            metrics.close();
+        }
+        if (cpu != null) {
+            cpu.close();
+        }
+    }
+}

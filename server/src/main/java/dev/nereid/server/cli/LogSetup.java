@@ -1,0 +1,127 @@
+package dev.nereid.server.cli;
+
+import dev.nereid.server.ServerOptions.LogOptions;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.Locale;
+import java.util.logging.ConsoleHandler;
+import java.util.logging.FileHandler;
+import java.util.logging.Formatter;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogManager;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+
+/**
+ * Sets up logging as the flags say: to standard error or a file, one line each, in the reference's form. Text that comes
+ * from requests can't forge a line: line breaks and control characters are escaped, except in the tables and stacks that
+ * the server writes itself.
+ */
+final class LogSetup {
+    private static final DateTimeFormatter SHORT = DateTimeFormatter.ofPattern("MMdd HH:mm:ss.SSSSSS", Locale.ROOT);
+    private static final DateTimeFormatter ISO = DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT);
+    /** Keeps loggers whose level was set from being collected. */
+    private static final Logger LIBRARIES = Logger.getLogger("io.helidon");
+    private static final Logger PLUGINS = Logger.getLogger("org.pf4j");
+
+    private LogSetup() {}
+
+    static void apply(LogOptions options) {
+        LogManager.getLogManager().reset();
+        Logger root = Logger.getLogger("");
+        Handler handler;
+        try {
+            handler = options.file().isPresent()
+                    ? new FileHandler(options.file().get().toString(), true)
+                    : new ConsoleHandler();
+            handler.setEncoding(StandardCharsets.UTF_8.name());
+        } catch (IOException e) {
+            throw new UsageException("--log-file=" + options.file().map(Object::toString).orElse("")
+                    + " can't be written: " + e.getMessage());
+        }
+        handler.setLevel(Level.ALL);
+        handler.setFormatter(new LineFormatter(options.isIso8601()));
+        handler.setFilter(line -> isWanted(line, options));
+        root.addHandler(handler);
+        root.setLevel(options.verboseLevel() > 1 ? Level.FINER
+                : options.verboseLevel() > 0 ? Level.FINE : Level.INFO);
+        // What libraries say about themselves is of interest to their developers only.
+        LIBRARIES.setLevel(options.verboseLevel() > 1 ? Level.FINE : Level.WARNING);
+        PLUGINS.setLevel(options.verboseLevel() > 1 ? Level.FINE : Level.SEVERE);
+    }
+
+    private static boolean isWanted(LogRecord line, LogOptions options) {
+        int level = line.getLevel().intValue();
+        if (level >= Level.SEVERE.intValue()) {
+            return options.error();
+        }
+        if (level >= Level.WARNING.intValue()) {
+            return options.warning();
+        }
+        return level < Level.INFO.intValue() || options.info();
+    }
+
+    private static final class LineFormatter extends Formatter {
+        private final boolean isIso;
+
+        LineFormatter(boolean isIso) {
+            this.isIso = isIso;
+        }
+
+        @Override
+        public String format(LogRecord line) {
+            StringBuilder text = new StringBuilder(128);
+            char level = letter(line.getLevel());
+            Instant time = line.getInstant();
+            String source = line.getLoggerName() == null ? "" : line.getLoggerName();
+            if (isIso) {
+                text.append(ISO.format(time.atZone(ZoneOffset.UTC))).append(' ').append(level).append(' ');
+            } else {
+                text.append(level).append(SHORT.format(time.atZone(ZoneId.systemDefault()))).append(' ');
+            }
+            text.append(ProcessHandle.current().pid()).append(' ');
+            text.append(source.substring(source.lastIndexOf('.') + 1)).append("] ");
+            String message = formatMessage(line);
+            // A table starts with a line break; only the server itself logs one.
+            text.append(message.startsWith("\n+") ? message : escape(message)).append('\n');
+            if (line.getThrown() != null) {
+                StringWriter stack = new StringWriter();
+                line.getThrown().printStackTrace(new PrintWriter(stack));
+                text.append(stack);
+            }
+            return text.toString();
+        }
+
+        private static char letter(Level level) {
+            if (level.intValue() >= Level.SEVERE.intValue()) {
+                return 'E';
+            }
+            if (level.intValue() >= Level.WARNING.intValue()) {
+                return 'W';
+            }
+            return 'I';
+        }
+
+        private static String escape(String message) {
+            StringBuilder safe = new StringBuilder(message.length());
+            for (int i = 0; i < message.length(); i++) {
+                char c = message.charAt(i);
+                if (c == '\n') {
+                    safe.append(i == message.length() - 1 ? "" : "\\n");
+                } else if (c < ' ' || c == 0x7f || (c >= 0x80 && c < 0xa0)) {
+                    safe.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
+                } else {
+                    safe.append(c);
+                }
+            }
+            return safe.toString();
+        }
+    }
+}
