@@ -1,0 +1,12 @@
+package dev.nereid.server.protocol;
+
+import dev.nereid.server.request.RequestData;
+
+/**
+ * A request off the wire.
+ *
+ * @param request what is to be executed
+ * @param outputs how the client wants the outputs
+ */
+public record DecodedRequest(RequestData request, OutputPlan outputs) {
+}
