@@ -138,7 +138,7 @@ final class Exchange {
         }
         response.status(Status.create(status));
         response.headers().set(HeaderNames.CONTENT_TYPE, contentType);
-        if (request.prologue().method() == Method.HEAD) {
+        if (request.prologue().method().equals(Method.HEAD)) {
             response.headers().contentLength(length);
             response.send();
         } else {

@@ -12,7 +12,6 @@ import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.RequestException;
 import io.helidon.webserver.CloseConnectionException;
-import io.helidon.webserver.ServerConnectionException;
 import io.helidon.webserver.WebServer;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
@@ -37,6 +36,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     private final ServerOptions options;
     private final String version;
     private final InferHandler infer;
+    private final GenerateHandler generate;
     private final ModelHandler models;
     private final RepositoryHandler repository;
     private final StatisticsHandler statistics;
@@ -48,6 +48,7 @@ public final class HttpFrontEnd implements AutoCloseable {
         this.version = version;
         HttpOptions http = options.http();
         this.infer = new InferHandler(engine, http.maxInputSize(), new HeaderForwarding(http.forwardPattern()));
+        this.generate = new GenerateHandler(engine, http.maxInputSize());
         this.models = new ModelHandler(engine);
         this.repository = new RepositoryHandler(engine, http.maxInputSize());
         this.statistics = new StatisticsHandler(engine);
@@ -78,8 +79,7 @@ public final class HttpFrontEnd implements AutoCloseable {
         } catch (InferenceException e) {
             LOGGER.log(Level.DEBUG, () -> exchange.method() + " " + printable(exchange.path()) + ": " + e.getMessage());
             exchange.sendError(e);
-        } catch (UncheckedIOException | ServerConnectionException | CloseConnectionException
-                | DataReader.InsufficientDataAvailableException e) {
+        } catch (UncheckedIOException | CloseConnectionException | DataReader.InsufficientDataAvailableException e) {
             // The client has gone, in the middle of its request or of our answer: nobody is left to tell.
             LOGGER.log(Level.DEBUG, () -> "connection lost: " + e.getMessage());
             throw new CloseConnectionException("connection lost", e);
@@ -132,7 +132,8 @@ public final class HttpFrontEnd implements AutoCloseable {
             case MODEL_CONFIG -> models.config(exchange, route.model(), modelVersion);
             case STATISTICS -> statistics.handle(exchange, route.model(), modelVersion);
             case INFER -> infer.handle(exchange, route.model(), modelVersion);
-            case GENERATE, GENERATE_STREAM -> throw InferenceException.unsupported("generate is not offered yet");
+            case GENERATE -> generate.handle(exchange, route.model(), modelVersion, false);
+            case GENERATE_STREAM -> generate.handle(exchange, route.model(), modelVersion, true);
             case INDEX -> repository.index(exchange);
             case LOAD -> repository.load(exchange, route);
             case UNLOAD -> repository.unload(exchange, route);

@@ -31,15 +31,33 @@ final class InferBodyReader {
         this.maxInputSize = maxInputSize;
     }
 
-    /**
-     * A body in memory.
-     *
-     * @param json holds the JSON part at its start
-     * @param jsonLength the length of the JSON part; 0 for a raw request
-     * @param binary what follows the JSON part
-     * @param isRaw whether {@code binary} is the one input of a raw request
-     */
-    record Body(byte[] json, int jsonLength, MemorySegment binary, boolean isRaw) {}
+    /** A body in memory. */
+    static final class Body {
+        private final byte[] json;
+        private final MemorySegment binary;
+        private final boolean isRaw;
+
+        private Body(byte[] json, MemorySegment binary, boolean isRaw) {
+            this.json = json;
+            this.binary = binary;
+            this.isRaw = isRaw;
+        }
+
+        /** Returns the JSON part; empty for a raw request. */
+        byte[] json() {
+            return json;
+        }
+
+        /** Returns what follows the JSON part. */
+        MemorySegment binary() {
+            return binary;
+        }
+
+        /** Returns whether {@link #binary()} is the one input of a raw request. */
+        boolean isRaw() {
+            return isRaw;
+        }
+    }
 
     /**
      * Reads the body.
@@ -72,7 +90,7 @@ final class InferBodyReader {
             throw rawTooLarge(rest);
         }
         if (rest == 0) {
-            return new Body(json, json.length, MemorySegment.NULL, layout.isRaw());
+            return new Body(json, MemorySegment.NULL, layout.isRaw());
         }
         MemorySegment binary = scope.allocate(rest, 1);
         byte[] part = new byte[(int) Math.min(READ_SIZE, rest)];
@@ -84,7 +102,7 @@ final class InferBodyReader {
             MemorySegment.copy(part, 0, binary, ValueLayout.JAVA_BYTE, offset, n);
             offset += n;
         }
-        return new Body(json, json.length, binary, layout.isRaw());
+        return new Body(json, binary, layout.isRaw());
     }
 
     private InferenceException rawTooLarge(long bytes) {
@@ -119,7 +137,7 @@ final class InferBodyReader {
             }
             scope.reserve(layout.jsonLength());
             byte[] json = body.asSlice(0, layout.jsonLength()).toArray(ValueLayout.JAVA_BYTE);
-            return new Body(json, json.length, body.asSlice(json.length), layout.isRaw());
+            return new Body(json, body.asSlice(json.length), layout.isRaw());
         } finally {
             buffer.close();
         }

@@ -7,8 +7,10 @@ import dev.nereid.server.lifecycle.ServedVersion;
 import dev.nereid.server.memory.BufferScope;
 import dev.nereid.server.protocol.DecodeContext;
 import dev.nereid.server.protocol.DecodedRequest;
+import dev.nereid.server.protocol.EncodedResponse;
 import dev.nereid.server.protocol.InferRequestDecoder;
 import dev.nereid.server.protocol.InferResponseEncoder;
+import dev.nereid.server.protocol.JsonWriter;
 import dev.nereid.server.protocol.SharedMemoryRegions;
 import dev.nereid.server.request.RequestData;
 import dev.nereid.server.scheduler.InferenceResult;
@@ -20,13 +22,11 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentLinkedDeque;
 
 /** {@code POST /v2/models/<model>/infer} (v2-http, 5). */
 final class InferHandler {
-    private static final String OCTETS = "application/octet-stream";
     /** Up to this size head and tensors go out in one write. */
     private static final int ONE_WRITE = 256 * 1024;
     private static final int WRITE_SIZE = 256 * 1024;
@@ -38,7 +38,7 @@ final class InferHandler {
     private final ConcurrentLinkedDeque<Codec> codecs = new ConcurrentLinkedDeque<>();
 
     /** What one request at a time uses to decode and encode; kept for the next. */
-    private record Codec(InferRequestDecoder decoder, InferResponseEncoder encoder) {}
+    private record Codec(InferRequestDecoder decoder, JsonWriter writer) {}
 
     InferHandler(Engine engine, long maxInputSize, HeaderForwarding forwarding) {
         this.engine = engine;
@@ -56,7 +56,7 @@ final class InferHandler {
         }
         Codec codec = codecs.pollFirst();
         if (codec == null) {
-            codec = new Codec(new InferRequestDecoder(), new InferResponseEncoder());
+            codec = new Codec(new InferRequestDecoder(), new JsonWriter());
         }
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             InferBodyReader.Body body = read(exchange, scope);
@@ -68,11 +68,12 @@ final class InferHandler {
             }
             Engine.Served answer = engine.infer(model, version, request, scope);
             try (InferenceResult result = answer.result()) {
-                InferResponseEncoder.Encoded encoded = codec.encoder().encode(answer.version().name(),
-                        Long.toString(answer.version().version()), request.id(), result.parameters(),
-                        result.outputs(), decoded.outputs(), answer.version().labels(),
-                        answer.version().config().isBatching());
-                send(exchange, encoded);
+                ServedVersion by = answer.version();
+                JsonWriter writer = codec.writer().reset();
+                EncodedResponse encoded = new InferResponseEncoder(by.name(), by.versionText(),
+                        by.config().isBatching(), by::labels).encode(writer, request.id(), result.parameters(),
+                                result.outputs(), decoded.outputs());
+                send(exchange, writer.buffer(), encoded);
             }
         } finally {
             codecs.addFirst(codec);
@@ -93,68 +94,59 @@ final class InferHandler {
     private DecodedRequest decode(Codec codec, InferBodyReader.Body body, String model, BufferScope scope) {
         return body.isRaw()
                 ? InferRequestDecoder.decodeRaw(body.binary(), maxInputSize)
-                : codec.decoder().decode(body.json(), 0, body.jsonLength(), body.binary(),
+                : codec.decoder().decode(body.json(), 0, body.json().length, body.binary(),
                         new DecodeContext(model, maxInputSize, scope, SharedMemoryRegions.NONE));
     }
 
-    private static void send(Exchange exchange, InferResponseEncoder.Encoded encoded) {
-        List<MemorySegment> tensors = encoded.binary();
-        long tensorBytes = 0;
-        for (MemorySegment tensor : tensors) {
-            tensorBytes += tensor.byteSize();
-        }
-        String type = tensorBytes > 0 ? OCTETS : Exchange.JSON;
-        if (tensorBytes > 0) {
+    private static void send(Exchange exchange, byte[] json, EncodedResponse encoded) {
+        if (encoded.hasBinary()) {
             exchange.response().headers().set(
                     HeaderValues.create(InferBodyReader.HEADER_LENGTH, Integer.toString(encoded.jsonLength())));
         }
         ContentCoding coding = ContentCoding.ofResponse(exchange.header(HeaderNames.ACCEPT_ENCODING));
         if (coding != ContentCoding.IDENTITY) {
-            sendCoded(exchange, encoded, coding, type);
+            sendCoded(exchange, json, encoded, coding);
             return;
         }
-        long total = encoded.jsonLength() + tensorBytes;
-        if (total <= ONE_WRITE) {
-            byte[] bytes = encoded.json();
-            if (tensorBytes > 0) {
-                bytes = new byte[(int) total];
-                System.arraycopy(encoded.json(), 0, bytes, 0, encoded.jsonLength());
-                int offset = encoded.jsonLength();
-                for (MemorySegment tensor : tensors) {
-                    int size = (int) tensor.byteSize();
-                    MemorySegment.copy(tensor, ValueLayout.JAVA_BYTE, 0, bytes, offset, size);
-                    offset += size;
-                }
+        long total = encoded.contentLength();
+        if (!encoded.hasBinary()) {
+            exchange.send(200, encoded.contentType(), json, encoded.jsonLength());
+        } else if (total <= ONE_WRITE) {
+            byte[] bytes = new byte[(int) total];
+            System.arraycopy(json, 0, bytes, 0, encoded.jsonLength());
+            int offset = encoded.jsonLength();
+            for (MemorySegment tensor : encoded.binary()) {
+                int size = (int) tensor.byteSize();
+                MemorySegment.copy(tensor, ValueLayout.JAVA_BYTE, 0, bytes, offset, size);
+                offset += size;
             }
-            exchange.send(200, type, bytes, (int) total);
-            return;
-        }
-        exchange.response().headers().set(HeaderNames.CONTENT_TYPE, type);
-        exchange.response().headers().contentLength(total);
-        try (OutputStream out = exchange.response().outputStream()) {
-            write(out, encoded, tensors);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            exchange.send(200, encoded.contentType(), bytes, bytes.length);
+        } else {
+            exchange.response().headers().set(HeaderNames.CONTENT_TYPE, encoded.contentType());
+            exchange.response().headers().contentLength(total);
+            try (OutputStream out = exchange.response().outputStream()) {
+                write(out, json, encoded);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
     }
 
-    private static void sendCoded(Exchange exchange, InferResponseEncoder.Encoded encoded, ContentCoding coding,
-            String type) {
+    private static void sendCoded(Exchange exchange, byte[] json, EncodedResponse encoded, ContentCoding coding) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (OutputStream out = coding.encode(bytes)) {
-            write(out, encoded, encoded.binary());
+            write(out, json, encoded);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
         exchange.response().headers().set(HeaderNames.CONTENT_ENCODING, coding.headerValue());
-        exchange.send(200, type, bytes.toByteArray(), bytes.size());
+        exchange.send(200, encoded.contentType(), bytes.toByteArray(), bytes.size());
     }
 
-    private static void write(OutputStream out, InferResponseEncoder.Encoded encoded, List<MemorySegment> tensors)
-            throws IOException {
-        out.write(encoded.json(), 0, encoded.jsonLength());
-        byte[] part = new byte[WRITE_SIZE];
-        for (MemorySegment tensor : tensors) {
+    private static void write(OutputStream out, byte[] json, EncodedResponse encoded) throws IOException {
+        out.write(json, 0, encoded.jsonLength());
+        byte[] part = new byte[(int) Math.min(WRITE_SIZE, Math.max(1, encoded.binaryLength()))];
+        for (MemorySegment tensor : encoded.binary()) {
             for (long offset = 0; offset < tensor.byteSize(); offset += part.length) {
                 int size = (int) Math.min(part.length, tensor.byteSize() - offset);
                 MemorySegment.copy(tensor, ValueLayout.JAVA_BYTE, offset, part, 0, size);

@@ -32,7 +32,8 @@ final class RepositoryPoller implements AutoCloseable {
     static RepositoryPoller start(ModelRepository repository, ModelLifecycle lifecycle, ModelCatalog catalog,
             Duration interval) {
         RepositoryPoller poller = new RepositoryPoller(repository, lifecycle, catalog);
-        poller.timer.scheduleWithFixedDelay(poller::poll, interval.toMillis(), interval.toMillis(),
+        // Never fails: poll() logs what goes wrong.
+        var _ = poller.timer.scheduleWithFixedDelay(poller::poll, interval.toMillis(), interval.toMillis(),
                 TimeUnit.MILLISECONDS);
         return poller;
     }

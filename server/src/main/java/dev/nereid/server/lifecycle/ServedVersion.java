@@ -21,6 +21,7 @@ import java.util.stream.Collectors;
 /** A loaded model version and everything that a request to it needs. Threads: any. */
 public final class ServedVersion {
     private final long version;
+    private final String versionText;
     private final ModelConfig config;
     private final String configJson;
     private final LoadedBackend backend;
@@ -38,6 +39,7 @@ public final class ServedVersion {
             Dispatcher dispatcher, List<Instance> passiveInstances, ModelStatistics statistics,
             Map<String, List<String>> labels, Duration loadTime) {
         this.version = version;
+        this.versionText = Long.toString(version);
         this.config = config;
         this.configJson = configJson;
         this.backend = backend;
@@ -73,6 +75,11 @@ public final class ServedVersion {
         return version;
     }
 
+    /** Returns the version as the protocol writes it. */
+    public String versionText() {
+        return versionText;
+    }
+
     /** Returns the normalised configuration. */
     public ModelConfig config() {
         return config;
@@ -88,9 +95,9 @@ public final class ServedVersion {
         return statistics;
     }
 
-    /** Returns the labels of classification outputs, by output name. */
-    public Map<String, List<String>> labels() {
-        return labels;
+    /** Returns the labels of an output; empty where it has none. */
+    public List<String> labels(String output) {
+        return labels.getOrDefault(output, List.of());
     }
 
     /** Returns how long it took to load. */

@@ -12,6 +12,7 @@ public final class NativeHeap {
 
     private NativeHeap() {}
 
+    @SuppressWarnings("restricted") // a function of the C library without pointers
     private static Optional<MethodHandle> find() {
         Linker linker = Linker.nativeLinker();
         return linker.defaultLookup().find("malloc_trim").map(address -> linker.downcallHandle(address,

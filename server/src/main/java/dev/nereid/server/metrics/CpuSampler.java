@@ -42,7 +42,8 @@ public final class CpuSampler implements AutoCloseable {
     public static CpuSampler start(Path proc, Duration interval) {
         CpuSampler sampler = new CpuSampler(proc);
         sampler.sample();
-        sampler.timer.scheduleAtFixedRate(sampler::sample, interval.toMillis(), interval.toMillis(),
+        // Never fails: sample() logs what it can't read.
+        var _ = sampler.timer.scheduleAtFixedRate(sampler::sample, interval.toMillis(), interval.toMillis(),
                 TimeUnit.MILLISECONDS);
         return sampler;
     }
@@ -62,7 +63,7 @@ public final class CpuSampler implements AutoCloseable {
 
     private double utilization() throws IOException {
         try (var lines = Files.lines(stat)) {
-            String[] parts = lines.findFirst().orElse("").trim().split("\\s+");
+            String[] parts = lines.findFirst().orElse("").trim().split("\\s+", -1);
             if (parts.length < 9) {
                 return 0;
             }

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.ToDoubleFunction;
+import java.util.function.ToLongFunction;
 
 /**
  * Writes the counters of all models in the Prometheus text format (metrics-and-statistics, 1). Names have no
@@ -64,7 +64,7 @@ public final class MetricsText {
         head(text, "nv_inference_pending_request_count",
                 "Instantaneous number of pending requests awaiting execution per-model.", "gauge");
         versions.forEach(version -> sample(text, "nv_inference_pending_request_count", labels(version),
-                version.statistics().pendingCount()));
+                (double) version.statistics().pendingCount()));
         head(text, "nv_model_load_duration_secs", "Model load time in seconds", "gauge");
         versions.forEach(version -> sample(text, "nv_model_load_duration_secs", labels(version),
                 version.loadTime().toNanos() / 1e9));
@@ -82,9 +82,9 @@ public final class MetricsText {
     }
 
     private static void counter(StringBuilder text, List<ServedVersion> versions, String name, String help,
-            ToDoubleFunction<ModelStatistics> value) {
+            ToLongFunction<ModelStatistics> value) {
         head(text, name, help, "counter");
-        versions.forEach(version -> sample(text, name, labels(version), value.applyAsDouble(version.statistics())));
+        versions.forEach(version -> sample(text, name, labels(version), (double) value.applyAsLong(version.statistics())));
     }
 
     private interface Counter {
@@ -103,7 +103,7 @@ public final class MetricsText {
             for (FailureReason reason : FailureReason.values()) {
                 Map<String, String> labels = labels(version);
                 labels.put("reason", reason.name());
-                sample(text, name, labels, version.statistics().failures(reason).count());
+                sample(text, name, labels, (double) version.statistics().failures(reason).count());
             }
         }
     }

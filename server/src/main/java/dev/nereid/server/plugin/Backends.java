@@ -124,8 +124,10 @@ public final class Backends implements AutoCloseable {
         LOGGER.log(Level.INFO, () -> "starting backend '" + name + "'");
         BackendFactory factory = factory(name, files);
         ClassLoader loader = factory.getClass().getClassLoader();
-        Context context = new Context(name, Files.isDirectory(files.path()) ? files.path() : files.path().getParent(),
-                settingsOf(name));
+        Path directory = files.path();
+        Path parent = directory.getParent();
+        Context context = new Context(name,
+                Files.isDirectory(directory) || parent == null ? directory : parent, settingsOf(name));
         return PluginCalls.call("backend '" + name + "'", "start", loader, () -> {
             ApiVersion server = new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
             ApiVersion builtFor = factory.builtFor();

@@ -248,6 +248,8 @@ final class BatchingQueue implements RequestQueue {
             current = waiting.iterator();
             Iterator<Entry> second = delayed.iterator();
             return new Iterator<>() {
+                private boolean isInSecond;
+
                 @Override
                 public boolean hasNext() {
                     return current.hasNext() || second.hasNext();
@@ -255,7 +257,8 @@ final class BatchingQueue implements RequestQueue {
 
                 @Override
                 public Entry next() {
-                    if (!current.hasNext() && current != second) {
+                    if (!isInSecond && !current.hasNext()) {
+                        isInSecond = true;
                         current = second;
                     }
                     return current.next();
@@ -268,7 +271,7 @@ final class BatchingQueue implements RequestQueue {
         }
 
         private void remove(Entry entry) {
-            if (waiting.peekFirst() == entry) {
+            if (entry.equals(waiting.peekFirst())) {
                 waiting.removeFirst();
             } else if (!waiting.remove(entry)) {
                 delayed.remove(entry);

@@ -5,6 +5,8 @@ import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.server.stats.FailureReason;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -29,6 +31,7 @@ public final class Instance implements AutoCloseable {
     /** From this mean duration up it is long again. */
     static final long LONG_NANOS = 400_000;
     private static final int MEAN_WEIGHT = 8;
+    private static final Logger LOGGER = System.getLogger(Instance.class.getName());
 
     private final String name;
     private final boolean isConfined;
@@ -170,8 +173,8 @@ public final class Instance implements AutoCloseable {
             try {
                 tasks.take().run();
             } catch (InterruptedException e) {
-                // Nobody but a backend has a reason to interrupt this thread; the instance must stay in service.
-                continue;
+                // Only code of the backend itself can do this; the instance must stay in service.
+                LOGGER.log(Level.DEBUG, () -> "instance '" + name + "' was interrupted");
             }
         }
     }

@@ -1,6 +1,9 @@
 package dev.nereid.server.stats;
 
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -18,7 +21,7 @@ public final class ModelStatistics {
     private final DurationCounter computeOutput = new DurationCounter();
     private final DurationCounter cacheHit = new DurationCounter();
     private final DurationCounter cacheMiss = new DurationCounter();
-    private final DurationCounter[] failures = new DurationCounter[FailureReason.values().length];
+    private final Map<FailureReason, DurationCounter> failures;
     private final LongAdder inferences = new LongAdder();
     private final LongAdder executions = new LongAdder();
     private final LongAdder pending = new LongAdder();
@@ -27,9 +30,11 @@ public final class ModelStatistics {
 
     /** Creates counters that are all zero. */
     public ModelStatistics() {
-        for (int i = 0; i < failures.length; i++) {
-            failures[i] = new DurationCounter();
+        Map<FailureReason, DurationCounter> counters = new EnumMap<>(FailureReason.class);
+        for (FailureReason reason : FailureReason.values()) {
+            counters.put(reason, new DurationCounter());
         }
+        failures = Collections.unmodifiableMap(counters);
     }
 
     /** Records one successful request. */
@@ -44,7 +49,7 @@ public final class ModelStatistics {
 
     /** Records one failed request. */
     public void recordFailure(FailureReason reason, long requestNanos) {
-        failures[reason.ordinal()].add(requestNanos);
+        failures(reason).add(requestNanos);
     }
 
     /** Records one execution of that many rows. */
@@ -72,7 +77,7 @@ public final class ModelStatistics {
 
     /** Returns failed requests of that reason. */
     public DurationCounter failures(FailureReason reason) {
-        return failures[reason.ordinal()];
+        return Objects.requireNonNull(failures.get(reason));
     }
 
     /** Returns the time that successful requests waited. */
