@@ -43,7 +43,7 @@ class ConfigReaderTest {
         "input [ { name: 'a' | line 1, column 20: found the end of the file, expected '}'",
         "} | line 1, column 1: found '}', expected the name of a field",
         "max_batch_size: 1 max_batch_size: 2 | line 1, column 33: field 'max_batch_size' is given more than once",
-        "dynamic_batching { } sequence_batching { } | line 1, column 41: field 'sequence_batching' cannot be combined with 'dynamic_batching'",
+        "dynamic_batching { } sequence_batching { } | line 1, column 22: field 'sequence_batching' cannot be combined with 'dynamic_batching'",
         "sequence_batching { direct { minimum_slot_utilization: x } } | line 1, column 56: found 'x', expected a number"})
     void saysWhereAndWhatIsWrong(String text, String expected) {
         var failure = assertThrows(InferenceException.class, () -> ConfigReader.parseText(text));
