@@ -89,6 +89,13 @@ public final class ModelConfigs {
         return builder.build();
     }
 
+    /** Returns {@code config} with a statement whether the model is decoupled: for ensembles, which inherit it. */
+    public static ModelConfig withDecoupled(ModelConfig config, boolean isDecoupled) {
+        ModelConfig.Builder builder = config.toBuilder();
+        builder.getModelTransactionPolicyBuilder().setDecoupled(isDecoupled);
+        return builder.build();
+    }
+
     private static void mergeScheduling(ModelConfig.Builder builder, Scheduling scheduling) {
         ModelConfig.SchedulingChoiceCase before = builder.getSchedulingChoiceCase();
         ModelConfig.Builder completed = ModelConfig.newBuilder();

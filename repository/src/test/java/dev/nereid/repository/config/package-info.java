@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nereid.repository.config;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.nereid.repository;
+
+import org.jspecify.annotations.NullMarked;
