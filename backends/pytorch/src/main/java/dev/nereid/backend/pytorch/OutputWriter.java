@@ -99,8 +99,10 @@ final class OutputWriter {
         long address = tensor.const_data_ptr().address();
         MemorySegment memory = NativeTorch.memory(address, byteSize);
         if (byteSize >= SMALLEST_HANDED_ON && isOurs(tensor) && !arguments.wraps(address)) {
-            tensor.retainReference();
-            responses.addOutput(slot.name(), slot.dataType(), shape, memory, tensor::releaseReference);
+            // What is in our hand may be a reference into the result, which the scope frees.
+            Tensor kept = new Tensor(tensor);
+            kept.retainReference();
+            responses.addOutput(slot.name(), slot.dataType(), shape, memory, kept::releaseReference);
         } else {
             responses.addOutput(slot.name(), slot.dataType(), shape, memory);
         }
@@ -131,8 +133,7 @@ final class OutputWriter {
      * execution could change while a response is still being sent.
      */
     private static boolean isOurs(Tensor tensor) {
-        // A result is held by what forward returned and by our handle; a copy by our handle alone.
-        return tensor.storage().use_count() == 1 && tensor.use_count() <= 2;
+        return tensor.storage().use_count() == 1 && tensor.use_count() == 1;
     }
 
     private static void writeStrings(OutputPlan.Slot slot, IValueArrayRef elements, BatchResponses responses) {

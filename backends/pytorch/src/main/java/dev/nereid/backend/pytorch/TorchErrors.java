@@ -49,7 +49,7 @@ final class TorchErrors {
         }
         for (Advice advice : ADVICE) {
             if (told.contains(advice.piece())) {
-                return brief + ". " + advice.text();
+                return brief + (brief.endsWith(".") ? " " : ". ") + advice.text();
             }
         }
         return brief;

@@ -1,0 +1,370 @@
+package dev.nereid.backend.pytorch;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.BatchInput;
+import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.config.InstanceGroup;
+import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.ModelInput;
+import dev.nereid.backend.api.config.ModelOutput;
+import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.backend.api.testkit.TestModel;
+import dev.nereid.backend.api.testkit.TestRequest;
+import dev.nereid.backend.api.testkit.TestResult;
+import dev.nereid.backend.api.testkit.TestTensor;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+final class ExecutionTest extends TorchTest {
+    private static final Shape TWO = Shape.of(2);
+
+    private static TestRequest fp32(float... values) {
+        return TestRequest.of().fp32("INPUT__0", Shape.of(values.length), values);
+    }
+
+    private static InferenceException failure(TestModel model) {
+        return model.infer(fp32(1f, 2f)).failure();
+    }
+
+    @Test
+    void answersWhatLibtorchAnswers() {
+        String source = "def forward(self, x):\n  return torch.tanh(x) * torch.exp(x) / 3.0\n";
+        Random random = new Random(1);
+        float[] values = new float[50_000];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = random.nextFloat();
+        }
+
+        try (TestModel model = load(source)) {
+            float[] served = model.infer(fp32(values)).output("OUTPUT__0").floats();
+
+            assertArrayEquals(direct(values), served, 0f);
+        }
+    }
+
+    private float[] direct(float[] values) {
+        try (PointerScope scope = new PointerScope()) {
+            JitModule module = torch.load(directory.resolve("model/1/model.pt").toString());
+            scope.attach(module);
+            Tensor input = torch.from_blob(new FloatPointer(values), values.length);
+            Tensor output = module.forward(new IValueVector(new IValue(input))).toTensor();
+            float[] result = new float[values.length];
+            new FloatPointer(output.data_ptr()).get(result);
+            return result;
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "BYTES")
+    void passesEveryDatatype(DataType dataType) {
+        ModelConfig config = TestScripts.config("model", TestScripts.inputs(dataType, ANY, "INPUT__0"),
+                TestScripts.outputs(dataType, ANY, "OUTPUT__0"));
+        TestTensor input = TestTensor.counting("INPUT__0", dataType, Shape.of(5));
+
+        try (TestModel model = load("def forward(self, x):\n  return torch.clone(x)\n", config)) {
+            TestTensor output = model.infer(TestRequest.of(input)).output("OUTPUT__0");
+
+            assertEquals(dataType, output.dataType());
+            assertArrayEquals(input.bytes(), output.bytes());
+        }
+    }
+
+    @Test
+    void passesEmptyTensors() {
+        try (TestModel model = load("def forward(self, x):\n  return x * 2\n")) {
+            TestTensor output = model.infer(fp32()).output("OUTPUT__0");
+
+            assertEquals(Shape.of(0), output.shape());
+        }
+    }
+
+    @Test
+    void handsOnNoMemoryOfTheRequest() {
+        float[] values = new float[20_000];
+        values[7] = 3f;
+
+        try (TestModel model = load("def forward(self, x):\n  return x\n")) {
+            // The engine closes the inputs with the answer, and reads outputs after it.
+            assertArrayEquals(values, model.infer(fp32(values)).output("OUTPUT__0").floats());
+        }
+    }
+
+    @Test
+    void handsOnNoMemoryOfTheModel() {
+        String source = "def forward(self, x):\n  self.state.add_(x[0])\n  return self.state\n";
+
+        try (TestModel model = load(source)) {
+            List<TestResult> results = List.of(model.infer(fp32(1f)), model.infer(fp32(1f)));
+
+            assertEquals(1f, results.get(0).output("OUTPUT__0").floats()[19_999]);
+            assertEquals(2f, results.get(1).output("OUTPUT__0").floats()[19_999]);
+        }
+    }
+
+    @Test
+    void makesOutputsContiguous() {
+        ModelConfig config = TestScripts.config("model", TestScripts.inputs(DataType.FP32, Dims.of(2, 3), "INPUT__0"),
+                TestScripts.outputs(DataType.FP32, Dims.of(3, 2), "OUTPUT__0"));
+
+        try (TestModel model = load("def forward(self, x):\n  return (x + 0).t()\n", config)) {
+            TestTensor output = model
+                    .infer(TestRequest.of().fp32("INPUT__0", Shape.of(2, 3), 1f, 2f, 3f, 4f, 5f, 6f))
+                    .output("OUTPUT__0");
+
+            assertEquals(Shape.of(3, 2), output.shape());
+            assertArrayEquals(new float[]{1f, 4f, 2f, 5f, 3f, 6f}, output.floats());
+        }
+    }
+
+    @Test
+    void ignoresResultsThatAreNotConfigured() {
+        try (TestModel model = load("def forward(self, x):\n  return x, {'a': x}, 3\n")) {
+            assertArrayEquals(new float[]{1f}, model.infer(fp32(1f)).output("OUTPUT__0").floats());
+        }
+    }
+
+    @Test
+    void refusesAnOutputThatTheModelLacks() {
+        ModelConfig config = simple("model").outputs(TestScripts.outputs(DataType.FP32, ANY, "OUTPUT__2")).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return x, x\n", config)) {
+            assertFailure(StatusCode.INVALID_ARG, "The output OUTPUT__2 in the model configuration refers to an output"
+                    + " index which doesn't exist. This model has 2 outputs", failure(model));
+        }
+    }
+
+    @Test
+    void refusesAnotherDatatype() {
+        try (TestModel model = load("def forward(self, x):\n  return x > 0\n")) {
+            assertFailure(StatusCode.INVALID_ARG, "configuration expects datatype TYPE_FP32 for output 'OUTPUT__0',"
+                    + " model provides TYPE_BOOL", failure(model));
+        }
+    }
+
+    @Test
+    void refusesScalars() {
+        try (TestModel model = load("def forward(self, x):\n  return x.sum()\n")) {
+            assertFailure(StatusCode.INVALID_ARG, "output 'OUTPUT__0' is a scalar which is not supported.",
+                    failure(model));
+        }
+    }
+
+    private void assertRefusedResult(String result) {
+        try (TestModel model = load("def forward(self, x):\n  return " + result + "\n")) {
+            assertFailure(StatusCode.INTERNAL, "PyTorch execute failure: output must be of type Tensor, List[str] or"
+                    + " Tuple containing one of these two types. It should not be a List / Dictionary of Tensors or a"
+                    + " Scalar", failure(model));
+        }
+    }
+
+    @Test
+    void refusesAListOfTensors() {
+        assertRefusedResult("[x]");
+    }
+
+    @Test
+    void refusesADictionary() {
+        assertRefusedResult("{'a': x}");
+    }
+
+    @Test
+    void refusesANumber() {
+        assertRefusedResult("3");
+    }
+
+    @Test
+    void refusesNone() {
+        assertRefusedResult("None");
+    }
+
+    @Test
+    void refusesATupleOfOtherThings() {
+        try (TestModel model = load("def forward(self, x):\n  return [x], x\n")) {
+            assertFailure(StatusCode.INVALID_ARG, "output 'OUTPUT__0' must be of type Tensor or List[str].",
+                    failure(model));
+        }
+    }
+
+    @Test
+    void tellsWhatFailedWithoutAStackAndGoesOn() {
+        String source = "def forward(self, x):\n  return torch.matmul(x, self.weight)[None]\n";
+
+        try (TestModel model = load(source)) {
+            InferenceException failure = model.infer(fp32(1f, 2f, 3f)).failure();
+
+            assertEquals(StatusCode.INTERNAL, failure.code());
+            assertEquals("PyTorch execute failure: The following operation failed in the TorchScript interpreter."
+                    + " RuntimeError: inconsistent tensor size, expected tensor [3] and src [2] to have the same number"
+                    + " of elements, but got 3 and 2 elements respectively", failure.getMessage());
+            assertArrayEquals(new float[]{6f}, model.infer(fp32(1f, 2f)).output("OUTPUT__0").floats());
+        }
+    }
+
+    @Test
+    void splitsBatches() {
+        ModelConfig config = simple("model").maxBatchSize(8).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return x * 2\n", config)) {
+            List<TestResult> results = model.execute(rows(1, 1f, 2f), rows(2, 3f, 4f, 5f, 6f), rows(1, 7f, 8f));
+
+            assertArrayEquals(new float[]{2f, 4f}, results.get(0).output("OUTPUT__0").floats());
+            assertArrayEquals(new float[]{6f, 8f, 10f, 12f}, results.get(1).output("OUTPUT__0").floats());
+            assertArrayEquals(new float[]{14f, 16f}, results.get(2).output("OUTPUT__0").floats());
+        }
+    }
+
+    private static TestRequest rows(int rows, float... values) {
+        return TestRequest.of().fp32("INPUT__0", Shape.of(rows, values.length / rows), values);
+    }
+
+    @Test
+    void refusesBatchesAboveTheLimit() {
+        ModelConfig config = simple("model").maxBatchSize(2).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return x\n", config)) {
+            assertFailure(StatusCode.INTERNAL, "batch size 3 for 'model', max allowed is 2",
+                    model.infer(rows(3, 1f, 2f, 3f)).failure());
+        }
+    }
+
+    @Test
+    void failsTheRequestsThatTheOutputHasNoRowsFor() {
+        ModelConfig config = simple("model").maxBatchSize(8).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return x[:1]\n", config)) {
+            List<TestResult> results = model.execute(rows(1, 1f), rows(1, 2f).withId("second"));
+
+            assertArrayEquals(new float[]{1f}, results.get(0).output("OUTPUT__0").floats());
+            assertFailure(StatusCode.UNSUPPORTED, "[request id: second] failed to split the output tensor 'OUTPUT__0'"
+                    + " in responses: expected batch size of at least 2 in model output, got 1",
+                    results.get(1).failure());
+        }
+    }
+
+    @Test
+    void passesStrings() {
+        ModelConfig config = TestScripts.config("model", TestScripts.inputs(DataType.BYTES, ANY, "INPUT__0"),
+                TestScripts.outputs(DataType.BYTES, ANY, "OUTPUT__0"));
+
+        try (TestModel model = load("def forward(self, x: List[str]):\n  return [y + '!' for y in x]\n", config)) {
+            TestRequest request = TestRequest.of().strings("INPUT__0", Shape.of(4), "a", "", "h\u00e9\u00e9", "x\0y");
+
+            assertEquals(List.of("a!", "!", "h\u00e9\u00e9!", "x\0y!"),
+                    model.infer(request).output("OUTPUT__0").strings());
+            assertEquals(List.of(), model.infer(TestRequest.of().strings("INPUT__0", Shape.of(0)))
+                    .output("OUTPUT__0").strings());
+        }
+    }
+
+    @Test
+    void splitsStringsOfABatch() {
+        ModelInput input = new ModelInput("INPUT__0", Optional.of(DataType.BYTES), ModelInput.Format.NONE, Dims.of(1),
+                Optional.of(Dims.of()), false, false, false, false);
+        ModelOutput output = new ModelOutput("OUTPUT__0", Optional.of(DataType.BYTES), Dims.of(1),
+                Optional.of(Dims.of()), "", false, false);
+        ModelConfig config = TestScripts.config("model").maxBatchSize(8).inputs(List.of(input))
+                .outputs(List.of(output)).build();
+
+        try (TestModel model = load("def forward(self, x: List[str]):\n  return [y + '!' for y in x]\n", config)) {
+            List<TestResult> results = model.execute(TestRequest.of().strings("INPUT__0", Shape.of(1), "a"),
+                    TestRequest.of().strings("INPUT__0", TWO, "b", "c"));
+
+            assertEquals(List.of("a!"), results.get(0).output("OUTPUT__0").strings());
+            assertEquals(List.of("b!", "c!"), results.get(1).output("OUTPUT__0").strings());
+        }
+    }
+
+    @Test
+    void joinsRaggedBatches() {
+        ModelInput ragged = new ModelInput("INPUT__0", Optional.of(DataType.FP32), ModelInput.Format.NONE, ANY,
+                Optional.empty(), false, true, false, false);
+        BatchInput counts = new BatchInput(BatchInput.Kind.ACCUMULATED_ELEMENT_COUNT, List.of("COUNTS__1"),
+                Optional.of(DataType.FP32), List.of("INPUT__0"));
+        ModelConfig config = simple("model").maxBatchSize(4).inputs(List.of(ragged)).batchInputs(List.of(counts))
+                .build();
+
+        try (TestModel model = load("def forward(self, x, c):\n  return (c + x.sum())[:, None]\n", config)) {
+            List<TestResult> results = model.execute(rows(1, 1f, 2f), rows(1, 3f));
+
+            assertArrayEquals(new float[]{8f}, results.get(0).output("OUTPUT__0").floats());
+            assertArrayEquals(new float[]{9f}, results.get(1).output("OUTPUT__0").floats());
+        }
+    }
+
+    @Test
+    void keepsTwoInstancesApart() throws InterruptedException {
+        ModelConfig config = simple("model")
+                .instanceGroups(List.of(new InstanceGroup("g", InstanceGroup.Kind.CPU, 2))).build();
+
+        try (TestModel model = load("def forward(self, x):\n  self.state.add_(x[0])\n  return self.state[:1]\n",
+                config)) {
+            List<Thread> threads = List.of(start(model, 0, 1f), start(model, 1, 2f));
+            for (Thread thread : threads) {
+                thread.join();
+            }
+
+            assertEquals(101f, value(model, 0, 1f));
+            assertEquals(202f, value(model, 1, 2f));
+        }
+    }
+
+    private static Thread start(TestModel model, int instance, float step) {
+        return Thread.ofPlatform().start(() -> {
+            for (int i = 0; i < 100; i++) {
+                value(model, instance, step);
+            }
+        });
+    }
+
+    private static float value(TestModel model, int instance, float step) {
+        return model.executeOn(instance, List.of(fp32(step))).getFirst().output("OUTPUT__0").floats()[0];
+    }
+
+    @Test
+    void executionsLeaveNothing() {
+        try (TestModel model = load("def forward(self, x):\n  return torch.relu(x) * 2\n")) {
+            float[] large = new float[20_000];
+            model.infer(fp32(1f, 2f)).response();
+            model.infer(fp32(large)).response();
+            long before = Pointer.totalCount();
+
+            for (int i = 0; i < 10_000; i++) {
+                model.infer(i % 100 == 0 ? fp32(large) : fp32(1f, 2f)).response();
+            }
+
+            assertEquals(before, Pointer.totalCount());
+        }
+    }
+
+    @Test
+    void failuresLeaveNothing() {
+        try (TestModel model = load("def forward(self, x):\n  return torch.matmul(x, self.weight)\n")) {
+            assertFalse(model.infer(fp32(1f)).failure().getMessage().isEmpty());
+            long before = Pointer.totalCount();
+
+            for (int i = 0; i < 100; i++) {
+                model.infer(fp32(1f)).failure();
+            }
+
+            assertEquals(before, Pointer.totalCount());
+        }
+    }
+}

@@ -1,0 +1,188 @@
+package dev.nereid.backend.pytorch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+final class ModelFileTest extends TorchTest {
+    private static final String SOURCE = "def forward(self, x):\n  return x * self.weight + 1.5\n";
+
+    private Path file = Path.of("");
+
+    @BeforeEach
+    void writeModel() {
+        file = TestScripts.write(directory.resolve("model"), SOURCE).resolve("1").resolve("model.pt");
+    }
+
+    private String failure() {
+        InferenceException failure = assertThrows(InferenceException.class,
+                () -> loadFile(simple("model").build()).close());
+        assertEquals(StatusCode.INTERNAL, failure.code());
+        assertTrue(failure.getMessage().startsWith("failed to load model 'model': "), failure.getMessage());
+        return failure.getMessage().substring("failed to load model 'model': ".length());
+    }
+
+    private void zip(String... names) throws IOException {
+        try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(file))) {
+            for (String name : names) {
+                zip.putNextEntry(new ZipEntry(name));
+                zip.write(1);
+            }
+        }
+    }
+
+    @Test
+    void acceptsWhatTorchWrites() {
+        loadFile(simple("model").build()).close();
+    }
+
+    @Test
+    void namesAMissingFile() throws IOException {
+        Files.delete(file);
+
+        InferenceException failure = assertThrows(InferenceException.class,
+                () -> loadFile(simple("model").build()).close());
+
+        assertFailure(StatusCode.UNAVAILABLE, "unable to find '" + file + "' for model instance 'model'", failure);
+    }
+
+    @Test
+    void staysInTheVersionDirectory() {
+        InferenceException failure = assertThrows(InferenceException.class,
+                () -> loadFile(simple("model").defaultModelFilename("../1/../../model.pt").build()).close());
+
+        assertEquals(StatusCode.UNAVAILABLE, failure.code());
+    }
+
+    @Test
+    void takesTheConfiguredFileName() throws IOException {
+        Files.move(file, file.resolveSibling("other.pt"));
+
+        loadFile(simple("model").defaultModelFilename("other.pt").build()).close();
+    }
+
+    @Test
+    void refusesADirectory() throws IOException {
+        Files.delete(file);
+        Files.createDirectory(file);
+
+        assertEquals("it is a directory, expected a file", failure());
+    }
+
+    @Test
+    void refusesAnEmptyFile() throws IOException {
+        Files.write(file, new byte[0]);
+
+        assertEquals("the file is empty", failure());
+    }
+
+    @Test
+    void refusesText() throws IOException {
+        Files.writeString(file, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
+
+        assertEquals("it is a text file, expected a TorchScript archive", failure());
+    }
+
+    @Test
+    void refusesOtherBinaries() throws IOException {
+        Files.write(file, new byte[]{1, 2, 3, 0});
+
+        assertEquals("it is no zip archive, expected one made by torch.jit.save", failure());
+    }
+
+    @Test
+    void refusesABarePickle() throws IOException {
+        Files.write(file, new byte[]{(byte) 0x80, 2, '}', '.'});
+
+        assertEquals("it is a bare pickle, not TorchScript; save the model with torch.jit.save", failure());
+    }
+
+    @Test
+    void refusesWeightsWithoutCode() throws IOException {
+        zip("archive/data.pkl", "archive/version", "archive/data/0");
+
+        assertEquals("it holds weights but no code: it was written by torch.save, expected torch.jit.save", failure());
+    }
+
+    @Test
+    void refusesAnExportedPackage() throws IOException {
+        zip("model/archive_format", "model/data/aotinductor/model/x.so");
+
+        assertEquals("it is a package of torch.export, expected TorchScript made by torch.jit.save", failure());
+    }
+
+    @Test
+    void refusesOtherArchives() throws IOException {
+        zip("META-INF/MANIFEST.MF");
+
+        assertEquals("the archive lacks data.pkl constants.pkl code/ and is no TorchScript archive", failure());
+    }
+
+    @Test
+    void refusesEveryTruncation() throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        for (int length : new int[]{1, 3, 4, 29, 100, 1000, bytes.length / 2, bytes.length - 100, bytes.length - 1}) {
+            Files.write(file, Arrays.copyOf(bytes, length));
+
+            assertTrue(failure().length() > 10);
+        }
+        Files.write(file, Arrays.copyOf(bytes, bytes.length / 2));
+        assertEquals("the archive has no directory at its end: the file is truncated", failure());
+    }
+
+    @Test
+    void refusesAFileThatLacksItsBeginning() throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        byte[] cut = Arrays.copyOfRange(bytes, 1000, bytes.length);
+        System.arraycopy(bytes, 0, cut, 0, 4);
+        Files.write(file, cut);
+
+        assertTrue(failure().contains("damaged"));
+    }
+
+    @Test
+    void refusesDamagedPickles() throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        byte[] word = "weight".getBytes(StandardCharsets.UTF_8);
+        for (int i = 0; i < bytes.length - word.length; i++) {
+            if (Arrays.equals(bytes, i, i + word.length, word, 0, word.length)) {
+                bytes[i] = 'W';
+                break;
+            }
+        }
+        Files.write(file, bytes);
+
+        assertTrue(failure().endsWith("is damaged: its checksum is wrong"));
+    }
+
+    @Test
+    void survivesRandomDamage() throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        Random random = new Random(42);
+        for (int round = 0; round < 60; round++) {
+            byte[] damaged = bytes.clone();
+            for (int i = 0; i < 1 + round % 8; i++) {
+                damaged[random.nextInt(damaged.length)] ^= (byte) (1 << random.nextInt(8));
+            }
+            Files.write(file, damaged);
+            try {
+                loadFile(simple("model").build()).close();
+            } catch (InferenceException e) {
+                assertTrue(e.getMessage().startsWith("failed to load model 'model': "), e.getMessage());
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+package dev.nereid.backend.pytorch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.config.InstanceGroup;
+import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.ModelInput;
+import dev.nereid.backend.api.config.Scheduling;
+import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.backend.api.testkit.TestModel;
+import dev.nereid.backend.api.testkit.TestRequest;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.javacpp.Pointer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+final class ModelLoadTest extends TorchTest {
+    private static final String ONE = "def forward(self, x):\n  return x\n";
+    private static final String TWO = "def forward(self, x, y):\n  return x - y, x + y\n";
+    private static final String DICTIONARY = "def forward(self, z: Dict[str, Tensor]):\n  return z['A'] - z['B']\n";
+
+    private static ModelConfig.Builder two(String... inputs) {
+        return TestScripts.config("model").inputs(TestScripts.inputs(DataType.FP32, ANY, inputs))
+                .outputs(TestScripts.outputs(DataType.FP32, ANY, "OUTPUT__0", "OUTPUT__1"));
+    }
+
+    private static float[] difference(TestModel model, String first, String second) {
+        Shape shape = Shape.of(2);
+        return model.infer(TestRequest.of().fp32(first, shape, 5f, 7f).fp32(second, shape, 1f, 2f))
+                .output("OUTPUT__0").floats();
+    }
+
+    @Test
+    void namesOfArgumentsDecideWhateverTheirOrder() {
+        try (TestModel model = load(TWO, two("y", "x").build())) {
+            assertEquals(List.of(4f, 5f), floats(difference(model, "x", "y")));
+        }
+    }
+
+    @Test
+    void indexesDecideWhateverTheirOrder() {
+        try (TestModel model = load(TWO, two("second__1", "first__0").build())) {
+            assertEquals(List.of(4f, 5f), floats(difference(model, "first__0", "second__1")));
+        }
+    }
+
+    @Test
+    void theOrderOfTheConfigurationDecidesOtherwise() {
+        try (TestModel model = load(TWO, two("first", "second__0").build())) {
+            assertEquals(List.of(4f, 5f), floats(difference(model, "first", "second__0")));
+        }
+    }
+
+    @Test
+    void outputsWithoutIndexesFollowTheConfiguration() {
+        ModelConfig config = two("x", "y").outputs(TestScripts.outputs(DataType.FP32, ANY, "B", "A__1x")).build();
+
+        try (TestModel model = load(TWO, config)) {
+            var result = model
+                    .infer(TestRequest.of().fp32("x", Shape.of(1), 5f).fp32("y", Shape.of(1), 1f));
+
+            assertEquals(List.of("A__1x", "B"), result.outputs().stream().map(output -> output.name()).toList());
+            assertEquals(List.of(4f), floats(result.output("B").floats()));
+            assertEquals(List.of(6f), floats(result.output("A__1x").floats()));
+        }
+    }
+
+    @Test
+    void namesAreKeysWhereTheModelTakesADictionary() {
+        ModelConfig config = TestScripts.config("model", TestScripts.inputs(DataType.FP32, ANY, "B", "A"),
+                TestScripts.outputs(DataType.FP32, ANY, "OUTPUT__0"));
+
+        try (TestModel model = load(DICTIONARY, config)) {
+            assertEquals(List.of(4f, 5f), floats(difference(model, "A", "B")));
+        }
+    }
+
+    @Test
+    void countsInputs() {
+        assertFailure(StatusCode.INVALID_ARG,
+                "unable to load model 'model', configuration expects 1 inputs, model provides 2",
+                loadFailure(TWO, two("x").build()));
+    }
+
+    @Test
+    void refusesTwoInputsForOneArgument() {
+        assertFailure(StatusCode.INVALID_ARG,
+                "unable to load model 'model', input 'b__0' stands for argument 0, which another input stands for"
+                        + " already: forward(x: Tensor, y: Tensor) -> Tuple[Tensor, Tensor]",
+                loadFailure(TWO, two("a__0", "b__0").build()));
+    }
+
+    @Test
+    void refusesAnInputForNoArgument() {
+        assertFailure(StatusCode.INVALID_ARG,
+                "unable to load model 'model', input 'b__7' stands for argument 7, which the model does not have:"
+                        + " forward(x: Tensor, y: Tensor) -> Tuple[Tensor, Tensor]",
+                loadFailure(TWO, two("a__0", "b__7").build()));
+    }
+
+    @Test
+    void refusesArgumentsThatAreNoTensors() {
+        assertFailure(StatusCode.INTERNAL,
+                "An input of type 'int' was detected in the model. Only a single input of type Dict(str, Tensor) or"
+                        + " input(s) of type Tensor are supported.",
+                loadFailure("def forward(self, x, n: int = 3):\n  return x\n", two("x", "n").build()));
+    }
+
+    @Test
+    void refusesTwoDictionaries() {
+        assertFailure(StatusCode.INTERNAL,
+                "Multiple inputs of kind DictType were detected. Only a single input of type Dict(str, Tensor) is"
+                        + " supported.",
+                loadFailure("def forward(self, a: Dict[str, Tensor], b: Dict[str, Tensor]):\n  return a['x']\n",
+                        two("a", "b").build()));
+    }
+
+    @Test
+    void tellsWhatIsKnownWhereInputsAreMissing() {
+        ModelConfig config = TestScripts.config("model").outputs(TestScripts.outputs(DataType.FP32, ANY, "O__0"))
+                .build();
+
+        assertFailure(StatusCode.INTERNAL, "model configuration must contain at least one input, none were specified. "
+                + "The model has forward(x: Tensor, y: Tensor) -> Tuple[Tensor, Tensor]; TorchScript tells neither"
+                + " data types nor dims, so correct these in: input [ { name: \"x\" data_type: TYPE_FP32 dims: [ -1 ] }"
+                + ", { name: \"y\" data_type: TYPE_FP32 dims: [ -1 ] } ] output [ { name: \"OUTPUT__0\" data_type:"
+                + " TYPE_FP32 dims: [ -1 ] }, { name: \"OUTPUT__1\" data_type: TYPE_FP32 dims: [ -1 ] } ]",
+                loadFailure(TWO, config));
+    }
+
+    @Test
+    void tellsWhatIsKnownWhereOutputsAreMissing() {
+        ModelConfig config = TestScripts.config("model").inputs(TestScripts.inputs(DataType.FP32, ANY, "x")).build();
+
+        assertTrue(loadFailure(ONE, config).getMessage().startsWith(
+                "model configuration must contain at least one output, none were specified. The model has forward(x"));
+    }
+
+    @Test
+    void refusesStringsOfMoreThanOneDimension() {
+        ModelConfig config = TestScripts.config("model").inputs(TestScripts.inputs(DataType.BYTES, Dims.of(2, 2), "x"))
+                .outputs(TestScripts.outputs(DataType.BYTES, ANY, "O__0")).build();
+
+        assertFailure(StatusCode.INTERNAL,
+                "Triton only supports 1 dimensional List of String as input for 'x' for model 'model'",
+                loadFailure("def forward(self, x: List[str]):\n  return x\n", config));
+    }
+
+    @Test
+    void countsTheBatchDimensionOfStrings() {
+        ModelConfig config = TestScripts.config("model").maxBatchSize(4)
+                .inputs(TestScripts.inputs(DataType.BYTES, Dims.of(1), "x"))
+                .outputs(TestScripts.outputs(DataType.BYTES, ANY, "O__0")).build();
+
+        assertFailure(StatusCode.INTERNAL,
+                "Triton only supports 1 dimensional List of String as input for 'x' for model 'model'",
+                loadFailure("def forward(self, x: List[str]):\n  return x\n", config));
+    }
+
+    @Test
+    void refusesControlsWithoutAnIndex() {
+        Scheduling.ControlInput start = new Scheduling.ControlInput("START",
+                List.of(new Scheduling.Control(Scheduling.ControlKind.START, DataType.FP32, 0, 1)));
+
+        assertFailure(StatusCode.INTERNAL, "input 'START' does not follow <name>__<index> naming convention.",
+                loadFailure(TWO, two("x__0").scheduling(sequences(List.of(start), List.of())).build()));
+    }
+
+    @Test
+    void refusesStatesWithoutAnIndex() {
+        Scheduling.State state = new Scheduling.State("b", "c", Optional.of(DataType.FP32), ANY, List.of(), false,
+                false);
+
+        assertFailure(StatusCode.INVALID_ARG,
+                "PyTorch model 'model' is using sequence batching with state but not all inputs and outputs follow the"
+                        + " <name>__<index> naming convention. ",
+                loadFailure(TWO, two("a").scheduling(sequences(List.of(), List.of(state))).build()));
+    }
+
+    @Test
+    void feedsStatesAndControls() {
+        Scheduling.State state = new Scheduling.State("STATE__2", "NEXT__1", Optional.of(DataType.FP32), ANY, List.of(),
+                false, false);
+        Scheduling.ControlInput start = new Scheduling.ControlInput("START__1",
+                List.of(new Scheduling.Control(Scheduling.ControlKind.START, DataType.FP32, 0, 1)));
+        ModelConfig config = simple("model").scheduling(sequences(List.of(start), List.of(state))).build();
+
+        try (TestModel model = load("def forward(self, x, start, state):\n  return x * start, state + x\n", config)) {
+            var result = model.infer(TestRequest.of().fp32("INPUT__0", Shape.of(1), 3f)
+                    .fp32("START__1", Shape.of(1), 2f).fp32("STATE__2", Shape.of(1), 10f));
+
+            assertEquals(List.of(6f), floats(result.output("OUTPUT__0").floats()));
+            assertEquals(List.of(13f), floats(result.output("NEXT__1").floats()));
+        }
+    }
+
+    private static Scheduling sequences(List<Scheduling.ControlInput> controls, List<Scheduling.State> states) {
+        return new Scheduling.SequenceBatching(new Scheduling.Strategy.DirectSlots(0, 0), 1_000_000, controls, states,
+                false);
+    }
+
+    @Test
+    void refusesBadBooleans() {
+        assertFailure(StatusCode.INVALID_ARG, "failed to convert 'maybe' to boolean",
+                loadFailure(ONE, simple("model").parameters(Map.of("INFERENCE_MODE", "maybe")).build()));
+    }
+
+    @Test
+    void refusesBadNumbers() {
+        assertFailure(StatusCode.INVALID_ARG, "failed to convert '2x' to integral number",
+                loadFailure(ONE, simple("model").parameters(Map.of("INTRA_OP_THREAD_COUNT", "2x")).build()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"INFERENCE_MODE=false", "DISABLE_OPTIMIZED_EXECUTION=ON", "ENABLE_WEIGHT_SHARING=true",
+        "INTRA_OP_THREAD_COUNT=1", "INTER_OP_THREAD_COUNT=2", "ENABLE_JIT_EXECUTOR=true",
+        "ENABLE_JIT_PROFILING=1", "ENABLE_TENSOR_FUSER=true", "ENABLE_CACHE_CLEANING=true", "DISABLE_CUDNN=true",
+        "ENABLE_FREEZING=true", "ENABLE_OPTIMIZE_FOR_INFERENCE=true", "ENABLE_AUTO_WARMUP=false",
+        "INTRA_OP_THREAD_COUNT=0", "UNKNOWN=x"})
+    void takesEveryParameter(String parameter) {
+        String[] parts = parameter.split("=", 2);
+        ModelConfig config = simple("model").parameters(Map.of(parts[0], parts[1]))
+                .instanceGroups(List.of(new InstanceGroup("g", InstanceGroup.Kind.CPU, 2))).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return x * self.weight\n", config)) {
+            for (int instance = 0; instance < 2; instance++) {
+                var result = model.executeOn(instance,
+                        List.of(TestRequest.of().fp32("INPUT__0", Shape.of(2), 1f, 2f))).getFirst();
+                assertEquals(List.of(2f, 4f), floats(result.output("OUTPUT__0").floats()));
+            }
+        }
+    }
+
+    @Test
+    void refusesGpusWhereThereAreNone() {
+        ModelConfig config = simple("model")
+                .instanceGroups(List.of(new InstanceGroup("g", InstanceGroup.Kind.GPU, 1))).build();
+
+        InferenceException failure = loadFailure(ONE, config);
+
+        assertEquals(StatusCode.UNAVAILABLE, failure.code());
+        assertTrue(
+                failure.getMessage().startsWith("instance 'g_0_gpu0' of model 'model' asks for GPU 0, but libtorch"));
+    }
+
+    @Test
+    void refusesOtherPlatforms() {
+        assertFailure(StatusCode.UNSUPPORTED,
+                "platform 'torch_aoti' of model 'model' is not supported, only 'pytorch_libtorch' (TorchScript)",
+                loadFailure(ONE, simple("model").platform("torch_aoti").build()));
+    }
+
+    @Test
+    void failedLoadsLeaveNothing() {
+        ModelConfig config = two("x").build();
+        loadFailure(TWO, config);
+        long before = Pointer.totalCount();
+
+        for (int i = 0; i < 10; i++) {
+            assertThrows(InferenceException.class, () -> loadFile(config));
+        }
+
+        assertEquals(before, Pointer.totalCount());
+    }
+
+    @Test
+    void unloadingLeavesNothing() {
+        ModelConfig config = simple("model").build();
+        load(ONE, config).close();
+        long before = Pointer.totalCount();
+
+        for (int i = 0; i < 20; i++) {
+            try (TestModel model = loadFile(config)) {
+                model.infer(TestRequest.of().fp32("INPUT__0", Shape.of(1), 3f)).response();
+            }
+        }
+
+        assertEquals(before, Pointer.totalCount());
+    }
+
+    @Test
+    void warmsUpOnFixedShapesOnly() {
+        // This fails for zeros, which only the log tells.
+        String source = "def forward(self, x):\n  assert bool(x.sum() != 0)\n  return x\n";
+        ModelConfig config = simple("model").inputs(List.of(new ModelInput("INPUT__0", DataType.FP32, Dims.of(2))))
+                .build();
+
+        try (TestModel model = load(source, config)) {
+            model.infer(TestRequest.of().fp32("INPUT__0", Shape.of(2), 1f, 2f)).response();
+        }
+    }
+
+    static List<Float> floats(float[] values) {
+        List<Float> list = new java.util.ArrayList<>();
+        for (float value : values) {
+            list.add(value);
+        }
+        return list;
+    }
+}

@@ -1,0 +1,111 @@
+package dev.nereid.backend.pytorch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+
+final class ThreadBudgetTest {
+    private final RecordedThreads threads = new RecordedThreads();
+
+    private static final class RecordedThreads implements ThreadBudget.NativeThreads {
+        int intraOp;
+        int interOp = 8;
+        int blas;
+        int settings;
+        boolean isFixed;
+
+        @Override
+        public void setIntraOp(int count) {
+            intraOp = count;
+            settings++;
+        }
+
+        @Override
+        public boolean setInterOp(int count) {
+            if (isFixed) {
+                return false;
+            }
+            interOp = count;
+            isFixed = true;
+            return true;
+        }
+
+        @Override
+        public int interOp() {
+            return interOp;
+        }
+
+        @Override
+        public void setBlas(int count) {
+            blas = count;
+        }
+    }
+
+    private int applied(ThreadBudget.Lease lease) {
+        lease.apply();
+        return threads.intraOp;
+    }
+
+    @Test
+    void dividesTheCores() {
+        ThreadBudget budget = ThreadBudget.create(8, threads);
+
+        ThreadBudget.Lease first = budget.lease(OptionalInt.empty());
+        assertEquals(8, first.threads());
+        ThreadBudget.Lease second = budget.lease(OptionalInt.empty());
+        assertEquals(4, first.threads());
+        budget.lease(OptionalInt.empty());
+        assertEquals(2, second.threads());
+        second.close();
+        assertEquals(4, first.threads());
+    }
+
+    @Test
+    void givesEveryInstanceAThread() {
+        ThreadBudget budget = ThreadBudget.create(1, threads);
+
+        budget.lease(OptionalInt.empty());
+
+        assertEquals(1, applied(budget.lease(OptionalInt.empty())));
+    }
+
+    @Test
+    void keepsWhatAModelAsksFor() {
+        ThreadBudget budget = ThreadBudget.create(8, threads);
+
+        ThreadBudget.Lease fixed = budget.lease(OptionalInt.of(6));
+        ThreadBudget.Lease other = budget.lease(OptionalInt.empty());
+
+        assertEquals(6, applied(fixed));
+        assertEquals(2, applied(other));
+    }
+
+    @Test
+    void setsTheCountOnlyWhenItChanges() {
+        ThreadBudget.Lease lease = ThreadBudget.create(8, threads).lease(OptionalInt.empty());
+
+        lease.apply();
+        lease.apply();
+
+        assertEquals(1, threads.settings);
+    }
+
+    @Test
+    void boundsTheOtherPools() {
+        ThreadBudget.create(2, threads);
+
+        assertEquals(1, threads.blas);
+        assertEquals(2, threads.interOp);
+    }
+
+    @Test
+    void leavesThePoolForAsynchronousTasksToTheFirstModelThatAsks() {
+        ThreadBudget budget = ThreadBudget.create(8, threads);
+
+        budget.requestInterOp("first", 3);
+        budget.requestInterOp("second", 5);
+
+        assertEquals(3, threads.interOp);
+    }
+}
