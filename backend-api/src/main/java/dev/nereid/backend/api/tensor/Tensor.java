@@ -5,7 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
 /**
- * A named tensor over memory that it does not own: row-major, contiguous, little-endian.
+ * A named tensor over memory that it does not own: row-major, contiguous, little-endian. The memory of an input
+ * need not be aligned: read it with the unaligned layouts of {@link java.lang.foreign.ValueLayout}.
  *
  * @param name the input's or output's name
  * @param dataType the element type
