@@ -10,7 +10,7 @@ import java.util.function.Consumer;
 
 /** Decodes the inputs of one request after the other. Reusable, for one thread. */
 final class InputDecoder {
-    private static final DecodeContext NONE = new DecodeContext("", 0, (_, _) -> MemorySegment.NULL,
+    private static final DecodeContext NONE = new DecodeContext("", 0, (byteSize, byteAlignment) -> MemorySegment.NULL,
             SharedMemoryRegions.NONE);
 
     private final TensorDataReader reader = new TensorDataReader();

@@ -254,7 +254,7 @@ final class JsonScanner {
     }
 
     private void skipByteOrderMark() {
-        for (int mark : new int[] {0xEF, 0xBB, 0xBF}) {
+        for (int mark : new int[]{0xEF, 0xBB, 0xBF}) {
             if (position < limit && (text[position] & 0xFF) == mark) {
                 position++;
             }

@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 @FunctionalInterface
 public interface SharedMemoryRegions {
     /** No region is registered. */
-    SharedMemoryRegions NONE = (region, _, _) -> {
+    SharedMemoryRegions NONE = (region, offset, byteSize) -> {
         throw InferenceException.notFound("Unable to find shared memory region: '" + region + "'");
     };
 

@@ -10,7 +10,7 @@ final class ShortestDecimal {
     private static final long HIDDEN_BIT = 1L << SIGNIFICAND_BITS;
     private static final double LOG10_OF_2 = 0.30102999566398114;
     private static final long[] POWERS = {1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000,
-            1_000_000_000};
+        1_000_000_000};
     /** From this many digits behind the point on, the reference does not look for a closer decimal. */
     private static final int ROUNDED_DIGITS = 9;
 

@@ -90,7 +90,9 @@ final class TensorJsonWriter {
         long offset = 0;
         long count = 0;
         while (offset < size) {
-            long length = size - offset < Integer.BYTES ? Long.MAX_VALUE : Integer.toUnsignedLong(data.get(INT, offset));
+            long length = size - offset < Integer.BYTES
+                    ? Long.MAX_VALUE
+                    : Integer.toUnsignedLong(data.get(INT, offset));
             offset += Integer.BYTES;
             if (length > size - offset || count == expected) {
                 throw mismatch(tensor);

@@ -56,7 +56,7 @@ final class RawInput {
         MemorySegment element = allocator.allocate(Integer.BYTES + length);
         element.set(LENGTH, 0, (int) length);
         MemorySegment.copy(raw.data(), 0, element, Integer.BYTES, length);
-        long[] shape = validator.isBatching() ? new long[] {1, 1} : new long[] {1};
+        long[] shape = validator.isBatching() ? new long[]{1, 1} : new long[]{1};
         return new InputData(raw.name(), config.dataType(), shape, element);
     }
 
