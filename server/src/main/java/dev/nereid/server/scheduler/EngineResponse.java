@@ -6,6 +6,7 @@ import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.server.memory.BufferPool;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -38,7 +39,7 @@ final class EngineResponse implements InferenceResponse {
 
     private MemorySegment allocate(String name, DataType dataType, Shape shape, long byteSize) {
         checkNew(name);
-        var buffer = request.pool().acquire(byteSize);
+        BufferPool.Buffer buffer = request.pool().acquire(byteSize);
         releases.add(buffer::close);
         outputs.add(new Tensor(name, dataType, shape, buffer.segment()));
         return buffer.segment();
@@ -46,10 +47,10 @@ final class EngineResponse implements InferenceResponse {
 
     @Override
     public void addOutput(String name, DataType dataType, Shape shape, MemorySegment data, Runnable release) {
-        // From here on the memory is this response's, also where a check below fails.
-        releases.add(release);
         checkNew(name);
         outputs.add(new Tensor(name, dataType, shape, data));
+        // From here on the memory is this response's; where a check above failed, it still is the backend's.
+        releases.add(release);
     }
 
     private void checkNew(String name) {
