@@ -61,16 +61,11 @@ final class ShortestDecimal {
         long one = 1L << pointBits;
         long integral = upper >>> pointBits;
         long fraction = upper & (one - 1);
-        digits = 0;
-        for (int left = digitCount(integral) - 1; left >= 0; left--) {
-            digits = digits * 10 + integral / POWERS[left];
-            integral %= POWERS[left];
-            long rest = (integral << pointBits) + fraction;
-            if (Long.compareUnsigned(rest, width) <= 0) {
-                exponent += left;
-                approach(width, rest, POWERS[left] << pointBits, distance);
-                return;
-            }
+        // Mostly the interval is so narrow that it ends behind the point; then the digits before it are all needed.
+        if (Long.compareUnsigned(fraction, width) > 0 && Long.compareUnsigned(width, one) < 0) {
+            digits = integral;
+        } else if (generateIntegral(integral, fraction, width, distance, pointBits)) {
+            return;
         }
         long wider = width;
         int behindPoint = 0;
@@ -83,6 +78,23 @@ final class ShortestDecimal {
         } while (Long.compareUnsigned(fraction, wider) >= 0);
         exponent -= behindPoint;
         approach(wider, fraction, one, behindPoint < ROUNDED_DIGITS ? distance * POWERS[behindPoint] : 0);
+    }
+
+    /** Returns whether the digits before the point are enough. */
+    private boolean generateIntegral(long integral, long fraction, long width, long distance, int pointBits) {
+        long behind = integral;
+        digits = 0;
+        for (int left = digitCount(integral) - 1; left >= 0; left--) {
+            digits = digits * 10 + behind / POWERS[left];
+            behind %= POWERS[left];
+            long rest = (behind << pointBits) + fraction;
+            if (Long.compareUnsigned(rest, width) <= 0) {
+                exponent += left;
+                approach(width, rest, POWERS[left] << pointBits, distance);
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Lowers the last digit as long as that comes closer to the number. */

@@ -20,6 +20,7 @@ final class TensorDataReader {
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(LITTLE_ENDIAN);
 
     private final NumberReader numbers = new NumberReader();
+    private final float[] block = new float[512];
 
     // The tensor at hand; set by read and byteSize.
     private JsonDocument document = new JsonDocument();
@@ -113,15 +114,43 @@ final class TensorDataReader {
         }
     }
 
+    /** The one type that is common in long arrays: through a block on the heap, in a loop over local variables. */
     private void readFloats(int first, int elements) {
+        byte[] source = text;
+        float[] values = block;
+        int filled = 0;
         int at = first;
         for (int i = 0; i < elements; i++) {
-            at = document.skipSpace(at);
-            checkCount();
-            target.set(FLOAT, count << 2, (float) number(at));
-            count++;
-            at = document.skipSpace(numbers.end()) + 1;
+            while (isSpace(source[at])) {
+                at++;
+            }
+            if (count + filled >= expected) {
+                throw overflow();
+            }
+            if (!isNumber(source[at])) {
+                throw wrongType();
+            }
+            values[filled++] = (float) numbers.readDouble(source, at, limit);
+            if (filled == values.length) {
+                store(filled);
+                filled = 0;
+            }
+            at = numbers.end();
+            while (isSpace(source[at])) {
+                at++;
+            }
+            at++;
         }
+        store(filled);
+    }
+
+    private void store(int filled) {
+        MemorySegment.copy(block, 0, target, FLOAT, count * Float.BYTES, filled);
+        count += filled;
+    }
+
+    private static boolean isSpace(byte next) {
+        return next == ' ' || next == '\n' || next == '\r' || next == '\t';
     }
 
     private void readScalar(long entry) {
@@ -134,8 +163,12 @@ final class TensorDataReader {
 
     private void checkCount() {
         if (count >= expected) {
-            throw InferenceException.invalid("Shape does not match true shape of 'data' field");
+            throw overflow();
         }
+    }
+
+    private static InferenceException overflow() {
+        return InferenceException.invalid("Shape does not match true shape of 'data' field");
     }
 
     /** Reads the element at that offset and returns the offset behind it. */
