@@ -38,28 +38,25 @@ public record Fingerprint(Map<Long, Map<String, Stamp>> versions, Map<String, St
     static Fingerprint of(Path modelDirectory, VersionDirectories versionDirectories, String configName) {
         Map<String, Stamp> all = stamps(modelDirectory);
         String configFile = modelDirectory.relativize(ConfigReader.configFile(modelDirectory, configName)).toString();
-        Map<Long, Map<String, Stamp>> versions = new TreeMap<>();
+        Map<String, Map<String, Stamp>> byDirectory = new TreeMap<>();
         for (long version : versionDirectories.versions()) {
-            versions.put(version, new TreeMap<>());
+            byDirectory.put(Long.toString(version), new TreeMap<>());
         }
         Map<String, Stamp> config = new TreeMap<>();
         Map<String, Stamp> rest = new TreeMap<>();
         all.forEach((path, stamp) -> {
-            String top = Path.of(path).getName(0).toString();
+            Map<String, Stamp> version = byDirectory.get(Path.of(path).getName(0).toString());
             if (path.equals(configFile)) {
                 config.put(path, stamp);
-            } else if (isVersion(top) && versions.containsKey(Long.parseLong(top))) {
-                versions.getOrDefault(Long.parseLong(top), new TreeMap<>()).put(path, stamp);
+            } else if (version != null) {
+                version.put(path, stamp);
             } else {
                 rest.put(path, stamp);
             }
         });
+        Map<Long, Map<String, Stamp>> versions = new TreeMap<>();
+        byDirectory.forEach((directory, stamps) -> versions.put(Long.parseLong(directory), stamps));
         return new Fingerprint(versions, config, rest);
-    }
-
-    private static boolean isVersion(String name) {
-        return name.length() < 19 && !name.isEmpty() && name.chars().allMatch(c -> c >= '0' && c <= '9')
-                && (name.length() == 1 || name.charAt(0) != '0');
     }
 
     private static Map<String, Stamp> stamps(Path root) {

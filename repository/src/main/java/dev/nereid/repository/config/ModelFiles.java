@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.repository.config.proto.ModelConfig;
 import dev.nereid.repository.config.proto.ModelOutput;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -57,6 +58,11 @@ public final class ModelFiles {
                 .orElseThrow(() -> InferenceException.invalid("backend library name '" + Printable.escape(runtime)
                         + "' escapes backend directory '" + backendDirectory + "', for model '" + modelName
                         + "', check model config runtime field"));
+    }
+
+    /** Returns the error that clients know for a file of a model that cannot be read. */
+    public static InferenceException unreadable(Path file, IOException failure) {
+        return new InferenceException(StatusCode.INTERNAL, TextFiles.failureText(file, failure), failure);
     }
 
     private static Path inside(String what, Path directory, String file) {
