@@ -65,6 +65,7 @@ record InputPlan(TensorNames names, List<Slot> slots, boolean isDictionary) {
             DataType dataType = required(input.dataType(), "model input '" + input.name() + "'", config);
             checkStrings(config, "input", input.name(), dataType, input.backendDims());
             int position = position(names, input.name());
+            checkKind(config, signature, input.name(), dataType, position);
             boolean isOptional = input.isOptional() && !signature.takesDictionary()
                     && signature.arguments().get(position).kind() == ForwardSignature.Kind.OPTIONAL_TENSOR;
             slots.add(new Slot(input.name(), position, dataType, Optional.of(input.backendDims()), isOptional,
@@ -89,6 +90,18 @@ record InputPlan(TensorNames names, List<Slot> slots, boolean isDictionary) {
                     false, false, Optional.empty()));
         }
         return new InputPlan(names, slots, signature.takesDictionary());
+    }
+
+    /** A tensor for a list of strings, or the other way round, would fail with every request. */
+    private static void checkKind(ModelConfig config, ForwardSignature signature, String name, DataType dataType,
+            int position) {
+        ForwardSignature.Argument argument = signature.arguments().get(signature.takesDictionary() ? 0 : position);
+        boolean isStrings = argument.annotation().equals("List[str]");
+        if (isStrings != (dataType == DataType.BYTES)) {
+            throw InferenceException.invalid("input '" + name + "' of model '" + config.name() + "' is "
+                    + dataType.configName() + ", but argument '" + argument.name() + "' of forward is "
+                    + argument.annotation() + (isStrings ? ", expected TYPE_STRING" : ""));
+        }
     }
 
     private static int position(TensorNames names, String name) {

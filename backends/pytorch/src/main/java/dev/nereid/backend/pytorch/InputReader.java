@@ -40,7 +40,7 @@ final class InputReader implements AutoCloseable {
     static InputReader create(InputPlan plan, TorchModule module, TorchDevice device) {
         List<Binding> bindings = new ArrayList<>();
         for (InputPlan.Slot slot : plan.slots()) {
-            bindings.add(new Binding(slot, module, plan.isDictionary()));
+            bindings.add(new Binding(slot, module));
         }
         // Arguments are pushed in order.
         bindings.sort(Comparator.comparingInt(binding -> binding.slot.position()));
@@ -123,14 +123,14 @@ final class InputReader implements AutoCloseable {
         private final Type.@Nullable TypePtr elementType;
         private final ScratchMemory aligned = new ScratchMemory();
 
-        Binding(InputPlan.Slot slot, TorchModule module, boolean inDictionary) {
+        Binding(InputPlan.Slot slot, TorchModule module) {
             this.slot = slot;
             this.gatherer = new InputGatherer(slot.name());
             this.maker = slot.batchInput().map(batchInput -> new BatchInputMaker(slot.name(), batchInput))
                     .orElse(null);
             boolean strings = slot.dataType() == DataType.BYTES;
             this.options = strings ? null : new TensorOptions(TorchTypes.scalarType(slot.dataType()));
-            this.elementType = strings && !inDictionary ? module.listElementType(slot.position()) : null;
+            this.elementType = strings ? module.listElementType(slot.position()) : null;
         }
 
         /** The requests of a batch have the same inputs, so the first one tells. */
@@ -166,13 +166,9 @@ final class InputReader implements AutoCloseable {
         }
 
         IValue strings(Tensor tensor, MemorySegment memory) {
-            if (elementType == null) {
-                throw InferenceException.internal("PyTorch execute failure: input '" + slot.name()
-                        + "' is BYTES, but the model's dictionary holds tensors");
-            }
             List<MemorySegment> elements = BytesElements.slices(memory);
             checkCount(tensor.shape(), elements.size());
-            GenericList list = new GenericList(elementType);
+            GenericList list = new GenericList(Objects.requireNonNull(elementType));
             list.reserve(elements.size());
             for (MemorySegment element : elements) {
                 // One scope for each element: a large list would hold as many pointers otherwise.

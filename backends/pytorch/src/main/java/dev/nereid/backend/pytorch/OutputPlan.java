@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Which result of {@code forward} is which output.
@@ -28,8 +29,9 @@ record OutputPlan(TensorNames names, List<Slot> slots) {
      * @param name its name
      * @param position the result it is made from
      * @param dataType its configured element type
+     * @param shapeSource the input whose shape tells which part belongs to a request, where the rows don't
      */
-    record Slot(String name, int position, DataType dataType) {
+    record Slot(String name, int position, DataType dataType, Optional<String> shapeSource) {
     }
 
     /**
@@ -60,18 +62,21 @@ record OutputPlan(TensorNames names, List<Slot> slots) {
         for (ModelOutput output : config.outputs()) {
             DataType dataType = InputPlan.required(output.dataType(), "model output '" + output.name() + "'", config);
             InputPlan.checkStrings(config, "output", output.name(), dataType, output.backendDims());
-            slots.add(slot(names, output.name(), dataType));
+            slots.add(slot(names, output.name(), dataType, config));
         }
         for (Scheduling.State state : states) {
             if (config.output(state.outputName()).isEmpty()) {
                 slots.add(slot(names, state.outputName(),
-                        InputPlan.required(state.dataType(), "state '" + state.outputName() + "'", config)));
+                        InputPlan.required(state.dataType(), "state '" + state.outputName() + "'", config), config));
             }
         }
         return new OutputPlan(names, slots);
     }
 
-    private static Slot slot(TensorNames names, String name, DataType dataType) {
-        return new Slot(name, Objects.requireNonNull(names.positions().get(name)), dataType);
+    private static Slot slot(TensorNames names, String name, DataType dataType, ModelConfig config) {
+        Optional<String> shapeSource = config.batchOutputs().stream()
+                .filter(batchOutput -> batchOutput.targetNames().contains(name))
+                .map(batchOutput -> batchOutput.sourceInputs().getFirst()).findFirst();
+        return new Slot(name, Objects.requireNonNull(names.positions().get(name)), dataType, shapeSource);
     }
 }

@@ -21,7 +21,7 @@ final class PyTorchBackend implements Backend {
     static PyTorchBackend create(BackendContext context) {
         TorchSettings settings = TorchSettings.parse(context.settings());
         NativeTorch torch = NativeTorch.load();
-        return new PyTorchBackend(torch, ThreadBudget.create(settings.cores(), torch));
+        return new PyTorchBackend(torch, ThreadBudget.create(settings, torch));
     }
 
     /**

@@ -56,8 +56,14 @@ final class PyTorchInstance implements ModelInstance {
                 : budget.lease(parameters.intraOpThreads());
         PyTorchInstance instance = new PyTorchInstance(config, parameters, module, ownsModule, inputs, reader,
                 new OutputWriter(outputs), threads);
-        if (parameters.autoWarmup() && inputs.isFixed()) {
-            instance.warmUp(name);
+        try {
+            if (parameters.autoWarmup() && inputs.isFixed()) {
+                instance.warmUp(name);
+            }
+        } catch (RuntimeException | Error e) {
+            // The module stays with the caller.
+            instance.closeOwn();
+            throw e;
         }
         return instance;
     }
@@ -148,12 +154,16 @@ final class PyTorchInstance implements ModelInstance {
 
     @Override
     public void close() {
+        closeOwn();
+        if (ownsModule) {
+            module.close();
+        }
+    }
+
+    private void closeOwn() {
         if (threads != null) {
             threads.close();
         }
         reader.close();
-        if (ownsModule) {
-            module.close();
-        }
     }
 }

@@ -48,25 +48,24 @@ final class ThreadBudget {
         this.share = cores;
     }
 
-    static ThreadBudget create(int cores, NativeThreads threads) {
-        ThreadBudget budget = new ThreadBudget(cores, threads);
-        budget.limitToCores();
+    static ThreadBudget create(TorchSettings settings, NativeThreads threads) {
+        ThreadBudget budget = new ThreadBudget(settings.cores(), threads);
+        budget.limitPools(settings.blasThreads());
         return budget;
     }
 
     /**
-     * OpenBLAS gets one thread: its own threads spin beside OpenMP's and slow convolutions down several times. The pool
-     * for asynchronous tasks is bounded only where libtorch would start more threads than there are cores, because it
-     * can be set only once and a model may want to.
+     * The pool for asynchronous tasks is bounded only where libtorch would start more threads than there are cores,
+     * because it can be set only once and a model may want to.
      */
-    private synchronized void limitToCores() {
-        threads.setBlas(1);
+    private synchronized void limitPools(int blasThreads) {
+        threads.setBlas(blasThreads);
         if (threads.interOp() > cores && threads.setInterOp(cores)) {
             interOp = cores;
         }
         LOG.log(Level.INFO, () -> "PyTorch threads: " + cores
-                + " cores usable, divided by the CPU instances of all models; OpenBLAS 1, since its threads would"
-                + " compete with OpenMP's; asynchronous tasks " + threads.interOp());
+                + " cores usable, divided by the CPU instances of all models; OpenBLAS " + blasThreads
+                + ", since its threads compete with OpenMP's; asynchronous tasks " + threads.interOp());
     }
 
     /** Sets the pool for asynchronous tasks; the first model that asks wins. */

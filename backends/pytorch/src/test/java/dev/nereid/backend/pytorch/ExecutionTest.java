@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.BatchInput;
+import dev.nereid.backend.api.config.BatchOutput;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
@@ -306,6 +307,22 @@ final class ExecutionTest extends TorchTest {
 
             assertArrayEquals(new float[]{8f}, results.get(0).output("OUTPUT__0").floats());
             assertArrayEquals(new float[]{9f}, results.get(1).output("OUTPUT__0").floats());
+        }
+    }
+
+    @Test
+    void splitsRaggedOutputsByTheShapeOfAnInput() {
+        ModelInput ragged = new ModelInput("INPUT__0", Optional.of(DataType.FP32), ModelInput.Format.NONE, ANY,
+                Optional.empty(), false, true, false, false);
+        ModelConfig config = simple("model").maxBatchSize(4).inputs(List.of(ragged))
+                .batchOutputs(List.of(new BatchOutput(List.of("OUTPUT__0"), List.of("INPUT__0")))).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return x * 2\n", config)) {
+            List<TestResult> results = model.execute(rows(1, 1f, 2f), rows(1, 3f));
+
+            assertArrayEquals(new float[]{2f, 4f}, results.get(0).output("OUTPUT__0").floats());
+            assertEquals(Shape.of(1, 1), results.get(1).output("OUTPUT__0").shape());
+            assertArrayEquals(new float[]{6f}, results.get(1).output("OUTPUT__0").floats());
         }
     }
 

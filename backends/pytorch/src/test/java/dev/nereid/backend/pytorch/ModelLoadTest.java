@@ -167,6 +167,24 @@ final class ModelLoadTest extends TorchTest {
     }
 
     @Test
+    void refusesStringsForATensor() {
+        ModelConfig config = TestScripts.config("model").inputs(TestScripts.inputs(DataType.BYTES, ANY, "x"))
+                .outputs(TestScripts.outputs(DataType.BYTES, ANY, "O__0")).build();
+
+        assertFailure(StatusCode.INVALID_ARG,
+                "input 'x' of model 'model' is TYPE_STRING, but argument 'x' of forward is Tensor",
+                loadFailure(ONE, config));
+    }
+
+    @Test
+    void refusesATensorForStrings() {
+        assertFailure(StatusCode.INVALID_ARG,
+                "input 'INPUT__0' of model 'model' is TYPE_FP32, but argument 'x' of forward is List[str], expected"
+                        + " TYPE_STRING",
+                loadFailure("def forward(self, x: List[str]):\n  return x\n", simple("model").build()));
+    }
+
+    @Test
     void refusesControlsWithoutAnIndex() {
         Scheduling.ControlInput start = new Scheduling.ControlInput("START",
                 List.of(new Scheduling.Control(Scheduling.ControlKind.START, DataType.FP32, 0, 1)));

@@ -49,7 +49,7 @@ final class ThreadBudgetTest {
 
     @Test
     void dividesTheCores() {
-        ThreadBudget budget = ThreadBudget.create(8, threads);
+        ThreadBudget budget = ThreadBudget.create(new TorchSettings(8, 1), threads);
 
         ThreadBudget.Lease first = budget.lease(OptionalInt.empty());
         assertEquals(8, first.threads());
@@ -63,7 +63,7 @@ final class ThreadBudgetTest {
 
     @Test
     void givesEveryInstanceAThread() {
-        ThreadBudget budget = ThreadBudget.create(1, threads);
+        ThreadBudget budget = ThreadBudget.create(new TorchSettings(1, 1), threads);
 
         budget.lease(OptionalInt.empty());
 
@@ -72,7 +72,7 @@ final class ThreadBudgetTest {
 
     @Test
     void keepsWhatAModelAsksFor() {
-        ThreadBudget budget = ThreadBudget.create(8, threads);
+        ThreadBudget budget = ThreadBudget.create(new TorchSettings(8, 1), threads);
 
         ThreadBudget.Lease fixed = budget.lease(OptionalInt.of(6));
         ThreadBudget.Lease other = budget.lease(OptionalInt.empty());
@@ -83,7 +83,7 @@ final class ThreadBudgetTest {
 
     @Test
     void setsTheCountOnlyWhenItChanges() {
-        ThreadBudget.Lease lease = ThreadBudget.create(8, threads).lease(OptionalInt.empty());
+        ThreadBudget.Lease lease = ThreadBudget.create(new TorchSettings(8, 1), threads).lease(OptionalInt.empty());
 
         lease.apply();
         lease.apply();
@@ -93,7 +93,7 @@ final class ThreadBudgetTest {
 
     @Test
     void boundsTheOtherPools() {
-        ThreadBudget.create(2, threads);
+        ThreadBudget.create(new TorchSettings(2, 1), threads);
 
         assertEquals(1, threads.blas);
         assertEquals(2, threads.interOp);
@@ -101,7 +101,7 @@ final class ThreadBudgetTest {
 
     @Test
     void leavesThePoolForAsynchronousTasksToTheFirstModelThatAsks() {
-        ThreadBudget budget = ThreadBudget.create(8, threads);
+        ThreadBudget budget = ThreadBudget.create(new TorchSettings(8, 1), threads);
 
         budget.requestInterOp("first", 3);
         budget.requestInterOp("second", 5);

@@ -1,0 +1,5 @@
+/** Measurements, run by hand. */
+@NullMarked
+package dev.nereid.tools.benchmark;
+
+import org.jspecify.annotations.NullMarked;

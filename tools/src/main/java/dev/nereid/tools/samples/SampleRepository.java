@@ -1,0 +1,166 @@
+package dev.nereid.tools.samples;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** Writes a model repository of sample models: for each a directory with {@code config.pbtxt} and a version. */
+public final class SampleRepository {
+    private static final int UNET_WIDTH = 8;
+
+    private SampleRepository() {
+    }
+
+    /** The models that a sample repository may hold. */
+    public enum Model {
+        /** A UNet for images of 360 by 640. */
+        UNET("""
+                platform: "pytorch_libtorch"
+                max_batch_size: 1
+                input [ { name: "INPUT__0"  data_type: TYPE_FP32  dims: [ 3, 360, 640 ] } ]
+                output [ { name: "OUTPUT__0"  data_type: TYPE_FP32  dims: [ 3, 360, 640 ] } ]
+                """, true) {
+            @Override
+            void writeModel(Path file) {
+                SampleModels.unet(file, UNET_WIDTH);
+            }
+        },
+        /** Sum and difference of two tensors. */
+        ADD_SUB("""
+                platform: "pytorch_libtorch"
+                max_batch_size: 8
+                input [
+                  { name: "INPUT0"  data_type: TYPE_FP32  dims: [ 16 ] },
+                  { name: "INPUT1"  data_type: TYPE_FP32  dims: [ 16 ] }
+                ]
+                output [
+                  { name: "OUTPUT0"  data_type: TYPE_FP32  dims: [ 16 ] },
+                  { name: "OUTPUT1"  data_type: TYPE_FP32  dims: [ 16 ] }
+                ]
+                dynamic_batching { }
+                """, true) {
+            @Override
+            void writeModel(Path file) {
+                SampleModels.addSub(file);
+            }
+        },
+        /** A small multilayer perceptron. */
+        MLP("""
+                platform: "pytorch_libtorch"
+                max_batch_size: 64
+                input [ { name: "INPUT__0"  data_type: TYPE_FP32  dims: [ 128 ] } ]
+                output [ { name: "OUTPUT__0"  data_type: TYPE_FP32  dims: [ 64 ] } ]
+                dynamic_batching { }
+                """, true) {
+            @Override
+            void writeModel(Path file) {
+                SampleModels.mlp(file);
+            }
+        },
+        /** Answers what it is asked, through libtorch. */
+        IDENTITY_TORCH("""
+                platform: "pytorch_libtorch"
+                max_batch_size: 64
+                input [ { name: "INPUT0"  data_type: TYPE_FP32  dims: [ -1 ] } ]
+                output [ { name: "OUTPUT0"  data_type: TYPE_FP32  dims: [ -1 ] } ]
+                """, true) {
+            @Override
+            void writeModel(Path file) {
+                SampleModels.identity(file);
+            }
+        },
+        /** Answers what it is asked, through the identity backend. */
+        IDENTITY_FP32(identity("TYPE_FP32"), true),
+        /** Answers the texts it is asked, through the identity backend. */
+        IDENTITY_BYTES(identity("TYPE_STRING"), true),
+        /** ResNet-50, for benchmarks. */
+        RESNET50("""
+                platform: "pytorch_libtorch"
+                max_batch_size: 8
+                input [ { name: "INPUT__0"  data_type: TYPE_FP32  dims: [ 3, 224, 224 ] } ]
+                output [ { name: "OUTPUT__0"  data_type: TYPE_FP32  dims: [ 1000 ] } ]
+                """, false) {
+            @Override
+            void writeModel(Path file) {
+                SampleModels.resNet50(file);
+            }
+        },
+        /** A transformer encoder, for benchmarks. */
+        TRANSFORMER("""
+                platform: "pytorch_libtorch"
+                max_batch_size: 8
+                input [ { name: "tokens"  data_type: TYPE_INT64  dims: [ 128 ] } ]
+                output [ { name: "OUTPUT__0"  data_type: TYPE_FP32  dims: [ 128, 384 ] } ]
+                """, false) {
+            @Override
+            void writeModel(Path file) {
+                SampleModels.transformer(file);
+            }
+        };
+
+        private final String config;
+        private final boolean isDefault;
+
+        Model(String config, boolean isDefault) {
+            this.config = config;
+            this.isDefault = isDefault;
+        }
+
+        private static String identity(String dataType) {
+            return """
+                    backend: "identity"
+                    max_batch_size: 64
+                    input [ { name: "INPUT0"  data_type: %s  dims: [ -1 ] } ]
+                    output [ { name: "OUTPUT0"  data_type: %s  dims: [ -1 ] } ]
+                    """.formatted(dataType, dataType);
+        }
+
+        /** Returns the model's name, which is that of its directory. */
+        public String modelName() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
+        /** Returns the text of its {@code config.pbtxt}. */
+        public String config() {
+            return config;
+        }
+
+        /** Returns the model of that name. */
+        public static Optional<Model> parse(String name) {
+            return Arrays.stream(values()).filter(model -> model.modelName().equals(name)).findFirst();
+        }
+
+        /** Writes the model's file. Models of the identity backend have none. */
+        void writeModel(Path file) {
+        }
+    }
+
+    /** Returns the models that are written unless others are chosen: all but the large ones. */
+    public static Set<Model> defaults() {
+        return Arrays.stream(Model.values()).filter(model -> model.isDefault)
+                .collect(Collectors.toCollection(() -> EnumSet.noneOf(Model.class)));
+    }
+
+    /** Writes the default models into that directory. */
+    public static void write(Path directory) throws IOException {
+        write(directory, defaults());
+    }
+
+    /** Writes those models into that directory; replaces files that are there. */
+    public static void write(Path directory, Set<Model> models) throws IOException {
+        for (Model model : List.copyOf(models)) {
+            Path version = directory.resolve(model.modelName()).resolve("1");
+            Files.createDirectories(version);
+            model.writeModel(version.resolve("model.pt"));
+            // Last, so that a server that polls never sees a configuration without its model.
+            Files.writeString(directory.resolve(model.modelName()).resolve("config.pbtxt"), model.config());
+        }
+    }
+}
