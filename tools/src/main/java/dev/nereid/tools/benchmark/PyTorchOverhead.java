@@ -27,6 +27,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
 import org.bytedeco.javacpp.BytePointer;
@@ -41,8 +42,8 @@ import org.bytedeco.pytorch.global.torch;
 /**
  * Compares the execution of an instance, through the lifecycle API, with a bare loop over the same bindings, and one
  * instance with all threads with several instances that share them. Both run in turns, so that a busy machine disturbs
- * them alike, and the best turn counts. Arguments: the seconds for each measurement, the cores to use (0 for all), and
- * the cases to run (all without any).
+ * them alike, and the best turn counts. Arguments: the seconds for each measurement, the backend's settings
+ * ({@code cpu-cores=2,blas-threads=1}, or {@code -} for none), and the cases to run (all without any).
  */
 public final class PyTorchOverhead {
     private static final int TURNS = 40;
@@ -89,12 +90,12 @@ public final class PyTorchOverhead {
     /** Runs the benchmark. */
     public static void main(String[] arguments) throws IOException, InterruptedException {
         double seconds = arguments.length > 0 ? Double.parseDouble(arguments[0]) : 5;
-        String cores = arguments.length > 1 ? arguments[1] : "0";
+        Map<String, String> settings = settings(arguments.length > 1 ? arguments[1] : "-");
         List<String> chosen = Arrays.asList(arguments).subList(Math.min(2, arguments.length), arguments.length);
         Path directory = Files.createTempDirectory("nereid-benchmark");
         Backend backend = new PyTorchBackendFactory()
                 .create(new Context("pytorch", directory, new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR),
-                        Map.of("cpu-cores", cores)));
+                        settings));
         for (Case sample : CASES) {
             if (chosen.isEmpty() || chosen.contains(sample.name())) {
                 Path version = Files.createDirectories(directory.resolve(sample.name()).resolve("1"));
@@ -103,6 +104,17 @@ public final class PyTorchOverhead {
                 compareInstances(backend, sample, version, seconds);
             }
         }
+    }
+
+    private static Map<String, String> settings(String text) {
+        Map<String, String> settings = new TreeMap<>();
+        if (!text.equals("-")) {
+            for (String setting : text.split(",", -1)) {
+                String[] parts = setting.split("=", 2);
+                settings.put(parts[0], parts[1]);
+            }
+        }
+        return settings;
     }
 
     private static ModelConfig config(Case sample) {

@@ -40,7 +40,6 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
         String library;
         try {
             library = Loader.load(torch.class);
-            Loader.load(org.bytedeco.openblas.global.openblas_nolapack.class);
         } catch (LinkageError | RuntimeException e) {
             LOG.log(Level.ERROR, "libtorch can't be loaded", e);
             throw new InferenceException(StatusCode.UNAVAILABLE,
