@@ -59,6 +59,10 @@ final class VersionLoader {
     ServedVersion load(PolledModel polled, long version) {
         long start = System.nanoTime();
         var config = polled.config();
+        if (config.getPlatform().equals("ensemble")) {
+            throw InferenceException.unsupported(
+                    "ensembles are not offered yet, model '" + polled.name() + "' can't be served");
+        }
         LoadedBackend backend = backends.get(config.getBackend());
         config = ConfigLoader.withInstances(config, devices, backend.attributes());
         checkFiles(polled, version);

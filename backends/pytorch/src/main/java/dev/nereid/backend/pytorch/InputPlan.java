@@ -47,9 +47,7 @@ record InputPlan(TensorNames names, List<Slot> slots, boolean isDictionary) {
     static InputPlan of(ModelConfig config, ForwardSignature signature) {
         signature.check();
         if (config.inputs().isEmpty()) {
-            throw InferenceException
-                    .internal("model configuration must contain at least one input, none were specified. "
-                            + ConfigSketch.of(signature));
+            throw noInputs(config, signature);
         }
         List<Scheduling.State> states = states(config);
         List<Scheduling.ControlInput> controls = controls(config);
@@ -90,6 +88,17 @@ record InputPlan(TensorNames names, List<Slot> slots, boolean isDictionary) {
                     false, false, Optional.empty()));
         }
         return new InputPlan(names, slots, signature.takesDictionary());
+    }
+
+    /** The reference counts first, so that its text is the one on the wrong number of inputs (recorded). */
+    private static InferenceException noInputs(ModelConfig config, ForwardSignature signature) {
+        int provided = signature.arguments().size();
+        return signature.takesDictionary() || provided == 0
+                ? InferenceException.internal("model configuration must contain at least one input, none were "
+                        + "specified. " + ConfigSketch.of(signature))
+                : InferenceException.invalid("unable to load model '" + config.name()
+                        + "', configuration expects 0 inputs, model provides " + provided + ". "
+                        + ConfigSketch.of(signature));
     }
 
     /** A tensor for a list of strings, or the other way round, would fail with every request. */

@@ -129,8 +129,8 @@ final class ModelLoadTest extends TorchTest {
         ModelConfig config = TestScripts.config("model").outputs(TestScripts.outputs(DataType.FP32, ANY, "O__0"))
                 .build();
 
-        assertFailure(StatusCode.INTERNAL, "model configuration must contain at least one input, none were specified. "
-                + "The model has forward(x: Tensor, y: Tensor) -> Tuple[Tensor, Tensor]; TorchScript tells neither"
+        assertFailure(StatusCode.INVALID_ARG, "unable to load model 'model', configuration expects 0 inputs, model"
+                + " provides 2. The model has forward(x: Tensor, y: Tensor) -> Tuple[Tensor, Tensor]; TorchScript tells neither"
                 + " data types nor dims, so correct these in: input [ { name: \"x\" data_type: TYPE_FP32 dims: [ -1 ] }"
                 + ", { name: \"y\" data_type: TYPE_FP32 dims: [ -1 ] } ] output [ { name: \"OUTPUT__0\" data_type:"
                 + " TYPE_FP32 dims: [ -1 ] }, { name: \"OUTPUT__1\" data_type: TYPE_FP32 dims: [ -1 ] } ]",

@@ -1,0 +1,134 @@
+package dev.nereid.distribution;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The command line as a user meets it: what is printed, exit codes, and how a server ends. */
+class LauncherIT {
+    @TempDir
+    Path repository;
+
+    private record Result(int status, String output) {}
+
+    private static Result run(String... arguments) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of(RunningServer.LAYOUT.resolve("nereid").toString()));
+        command.addAll(List.of(arguments));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+        return new Result(process.exitValue(), output);
+    }
+
+    @Test
+    void printsUsage() throws Exception {
+        Result result = run("serve", "--help");
+
+        assertEquals(0, result.status());
+        assertTrue(result.output().contains("--model-repository"), result::output);
+    }
+
+    @Test
+    void refusesUnknownFlagsWithASuggestion() throws Exception {
+        Result result = run("serve", "--model-repositry=" + repository);
+
+        assertEquals(1, result.status());
+        assertTrue(result.output().contains("did you mean --model-repository?"), result::output);
+    }
+
+    @Test
+    void refusesFlagsThatAreNotOffered() throws Exception {
+        Result result = run("serve", "--model-repository=" + repository, "--grpc-port=8001");
+
+        assertEquals(1, result.status());
+        assertTrue(result.output().contains("--grpc-port can't be used: gRPC is not offered yet"), result::output);
+    }
+
+    @Test
+    void needsARepository() throws Exception {
+        Result result = run("serve");
+
+        assertEquals(1, result.status());
+        assertTrue(result.output().contains("--model-repository must be specified"), result::output);
+    }
+
+    @Test
+    void endsWhereAModelFailsAtTheStart() throws Exception {
+        Files.createDirectories(repository.resolve("bad").resolve("1"));
+        Files.writeString(repository.resolve("bad").resolve("config.pbtxt"), "backend: \"nosuch\"");
+
+        Result result = run("serve", "--model-repository=" + repository, "--http-port=0", "--metrics-port=0");
+
+        assertEquals(1, result.status());
+        assertTrue(result.output().contains("failed to load all models: bad"), result::output);
+        assertTrue(result.output().contains("unable to find backend library for backend 'nosuch'"), result::output);
+    }
+
+    @Test
+    void namesThePortThatIsTaken() throws Exception {
+        try (RunningServer server = RunningServer.start(repository)) {
+            Result result = run("serve", "--model-repository=" + repository, "--http-address=127.0.0.1",
+                    "--http-port=" + server.httpPort(), "--metrics-port=0");
+
+            assertEquals(1, result.status());
+            assertTrue(result.output().contains("can't open 127.0.0.1:" + server.httpPort()), result::output);
+        }
+    }
+
+    @Test
+    void finishesRunningRequestsWhenItIsAskedToEnd() throws Exception {
+        Files.createDirectories(repository.resolve("slow").resolve("1"));
+        Files.writeString(repository.resolve("slow").resolve("config.pbtxt"), """
+                backend: "identity"
+                input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [ 1 ] } ]
+                output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ 1 ] } ]
+                parameters { key: "execute_delay_ms" value: { string_value: "2000" } }
+                """);
+        try (RunningServer server = RunningServer.start(repository)) {
+            CompletableFuture<HttpResponse<String>> running = server.client().sendAsync(
+                    HttpRequest.newBuilder(server.uri("/v2/models/slow/infer"))
+                            .POST(BodyPublishers.ofString("{\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[1],"
+                                    + "\"datatype\":\"FP32\",\"data\":[7]}]}"))
+                            .build(),
+                    BodyHandlers.ofString());
+            awaitExecuting(server);
+
+            server.process().destroy();
+
+            HttpResponse<String> response = running.get(30, TimeUnit.SECONDS);
+            assertEquals(200, response.statusCode(), response::body);
+            assertTrue(response.body().contains("\"data\":[7.0]"), response::body);
+            assertTrue(server.process().waitFor(30, TimeUnit.SECONDS));
+        }
+    }
+
+    /** Waits until the one request was taken off the queue: it is pending no more, and not yet counted as done. */
+    private static void awaitExecuting(RunningServer server) throws Exception {
+        for (int i = 0; i < 10_000; i++) {
+            String metrics = server.metrics().body();
+            assertFalse(metrics.contains("nv_inference_request_success{model=\"slow\",version=\"1\"} 1"),
+                    "the request was over before it was seen running");
+            if (metrics.contains("nv_inference_exec_count{model=\"slow\",version=\"1\"} 0")
+                    && server.engineHasTaken("slow")) {
+                return;
+            }
+            Thread.onSpinWait();
+        }
+        throw new AssertionError("the request never ran");
+    }
+}
