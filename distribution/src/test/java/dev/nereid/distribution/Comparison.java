@@ -69,8 +69,8 @@ final class Comparison {
     }
 
     private static boolean sameJson(String a, String b) {
-        return a.startsWith("{") && b.startsWith("{") && normal(a).equals(normal(b))
-                || a.startsWith("[") && b.startsWith("[") && normal(a).equals(normal(b));
+        boolean areJson = (a.startsWith("{") && b.startsWith("{")) || (a.startsWith("[") && b.startsWith("["));
+        return areJson && normal(a).equals(normal(b));
     }
 
     private static Object normal(String json) {

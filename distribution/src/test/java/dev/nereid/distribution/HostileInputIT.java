@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.nereid.tools.samples.SampleRepository;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
@@ -111,9 +112,9 @@ class HostileInputIT {
     @Test
     void survivesClientsThatLeave() throws Exception {
         for (int i = 0; i < 50; i++) {
-            try (Socket socket = new Socket("127.0.0.1", server.httpPort())) {
+            try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.httpPort())) {
                 OutputStream out = socket.getOutputStream();
-                out.write(("POST /v2/models/add_sub/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{\"inp")
+                out.write("POST /v2/models/add_sub/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{\"inp"
                         .getBytes(StandardCharsets.US_ASCII));
                 out.flush();
             }

@@ -94,7 +94,7 @@ class UnetStoryIT {
 
     /** Runs the model through libtorch itself, with as many threads as the server's one instance has. */
     private static float[] runDirectly(Path file, float[] image) {
-        try (PointerScope scope = new PointerScope()) {
+        try (PointerScope _ = new PointerScope()) {
             torch.set_num_threads(Runtime.getRuntime().availableProcessors());
             JitModule module = torch.load(file.toString(), new org.bytedeco.pytorch.DeviceOptional(new Device("cpu")),
                     false);
