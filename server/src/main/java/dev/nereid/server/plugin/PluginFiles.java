@@ -30,7 +30,8 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
      * @param hasExtensionIndex whether it names an extension
      * @param hasContract whether it holds the contract's own classes
      */
-    record Jar(Path path, Manifest manifest, boolean hasExtensionIndex, boolean hasContract) {}
+    record Jar(Path path, Manifest manifest, boolean hasExtensionIndex, boolean hasContract) {
+    }
 
     static PluginFiles of(Path path) {
         String fileName = path.getFileName().toString();
@@ -48,8 +49,9 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
     /** Checks what can be checked before any class is loaded. */
     void check() {
         if (jars.isEmpty()) {
-            throw InferenceException.invalid("backend '" + name + "': its directory holds no jar; put the backend's jar "
-                    + "and the jars that it needs into it");
+            throw InferenceException
+                    .invalid("backend '" + name + "': its directory holds no jar; put the backend's jar "
+                            + "and the jars that it needs into it");
         }
         for (Jar jar : jars) {
             if (jar.hasContract()) {
@@ -64,7 +66,8 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
         }
         if (jars.stream().filter(Jar::hasExtensionIndex).count() > 1) {
             throw InferenceException.invalid("backend '" + name + "': more than one jar has a " + EXTENSION_INDEX
-                    + ": " + jars.stream().filter(Jar::hasExtensionIndex).map(jar -> jar.path().getFileName().toString())
+                    + ": "
+                    + jars.stream().filter(Jar::hasExtensionIndex).map(jar -> jar.path().getFileName().toString())
                             .toList());
         }
     }

@@ -30,8 +30,8 @@ final class BatchingQueue implements RequestQueue {
     private final int largestPreferred;
     private final long maxDelayNanos;
     private final BatchRule rule;
-    private final PriorityQueue<Entry> deadlines =
-            new PriorityQueue<>((a, b) -> Long.compare(a.deadlineNanos, b.deadlineNanos));
+    private final PriorityQueue<Entry> deadlines = new PriorityQueue<>(
+            (a, b) -> Long.compare(a.deadlineNanos, b.deadlineNanos));
     private int size;
     private long wakeAt = NEVER;
 
@@ -90,7 +90,7 @@ final class BatchingQueue implements RequestQueue {
         int candidate = 0;
         boolean sendNow = false;
         long oldest = NEVER;
-        walk: for (Level level : levels) {
+        walk : for (Level level : levels) {
             for (Iterator<Entry> each = level.iterator(); each.hasNext();) {
                 Entry entry = each.next();
                 if (entry.request.isCancelled()) {
@@ -167,8 +167,8 @@ final class BatchingQueue implements RequestQueue {
     }
 
     private void applyDeadlines(long now, BiConsumer<EngineRequest, InferenceException> drop) {
-        for (Entry due = deadlines.peek(); due != null && (due.hasLeft || due.deadlineNanos <= now); due =
-                deadlines.peek()) {
+        for (Entry due = deadlines.peek(); due != null
+                && (due.hasLeft || due.deadlineNanos <= now); due = deadlines.peek()) {
             deadlines.remove();
             if (due.hasLeft) {
                 continue;

@@ -351,5 +351,6 @@ public final class Dispatcher {
     }
 
     /** A request that left the queue without being executed. */
-    private record Dropped(EngineRequest request, InferenceException error) {}
+    private record Dropped(EngineRequest request, InferenceException error) {
+    }
 }

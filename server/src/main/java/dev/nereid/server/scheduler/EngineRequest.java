@@ -62,7 +62,8 @@ public final class EngineRequest implements InferenceRequest {
      */
     public record Content(String id, CorrelationId correlationId, boolean isSequenceStart, boolean isSequenceEnd,
             long priority, long timeoutMicros, Map<String, Parameter> parameters, List<Tensor> inputs, int batchSize,
-            Set<String> requestedOutputs) {}
+            Set<String> requestedOutputs) {
+    }
 
     /**
      * What the engine knows of the model.
@@ -70,7 +71,8 @@ public final class EngineRequest implements InferenceRequest {
      * @param isDecoupled whether a request may have any number of responses
      * @param outputShapes how output shapes are shown to clients
      */
-    public record ModelIo(boolean isDecoupled, OutputShapes outputShapes) {}
+    public record ModelIo(boolean isDecoupled, OutputShapes outputShapes) {
+    }
 
     /** Creates a request that starts now. */
     public EngineRequest(Content content, ModelIo io, BufferPool pool, ResponseSink sink, long startNanos) {
@@ -215,7 +217,8 @@ public final class EngineRequest implements InferenceRequest {
     }
 
     /** Returns why the request failed, or null where it succeeded. */
-    @Nullable FailureReason failure() {
+    @Nullable
+    FailureReason failure() {
         return error == null ? null : failureReason;
     }
 
