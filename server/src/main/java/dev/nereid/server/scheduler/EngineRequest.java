@@ -279,7 +279,16 @@ public final class EngineRequest implements InferenceRequest {
         }
     }
 
-    /** Waits until the request is answered; executes what is assigned to this thread meanwhile. */
+    /**
+     * Waits until the request is answered; executes what is assigned to this thread meanwhile.
+     *
+     * <p>No wake-up can be lost. Who assigns a batch or ends the request writes {@code assignment} or {@code isDone} and
+     * then reads {@code waiter}; this thread writes {@code waiter} and then reads the two. All are volatile, so at least
+     * one side sees what the other wrote: either the waker unparks this thread, whose permit makes the next park return
+     * at once, or this thread finds the work before it parks. Each round looks at both fields after the park before, so
+     * a permit that was used up stands for something that is looked at. A request is in one batch only, so that no second
+     * assignment can overwrite the first.
+     */
     public void await() {
         waiter = Thread.currentThread();
         boolean interrupted = false;
@@ -287,6 +296,8 @@ public final class EngineRequest implements InferenceRequest {
             Assignment work = assignment;
             if (work != null) {
                 assignment = null;
+                // Who interrupts a client's thread must not end the execution of other clients' requests.
+                interrupted |= Thread.interrupted();
                 work.run();
             } else if (isDone) {
                 break;
