@@ -1,6 +1,7 @@
 package dev.nereid.server.plugin;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -37,7 +38,7 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
         String fileName = path.getFileName().toString();
         boolean isJar = Files.isRegularFile(path);
         String name = isJar ? fileName.substring(0, fileName.length() - JAR_SUFFIX.length()) : fileName;
-        List<Path> paths = isJar ? List.of(path) : jarsIn(path);
+        List<Path> paths = isJar ? List.of(path) : jarsIn(name, path);
         return new PluginFiles(name, path, paths.stream().map(jar -> read(name, jar)).toList());
     }
 
@@ -83,11 +84,12 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
         }).toList();
     }
 
-    private static List<Path> jarsIn(Path directory) {
+    private static List<Path> jarsIn(String name, Path directory) {
         try (Stream<Path> files = Files.list(directory)) {
             return files.filter(file -> file.getFileName().toString().endsWith(JAR_SUFFIX)).sorted().toList();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        } catch (IOException | UncheckedIOException e) {
+            throw new InferenceException(StatusCode.INVALID_ARG,
+                    "backend '" + name + "': its directory can't be read: " + e.getMessage(), e);
         }
     }
 
