@@ -170,8 +170,7 @@ public final class CommandLine {
                 throw new UsageException("--http-restricted-api has value '" + value
                         + "', expected <category>[,<category>...]:<header>=<value>");
             }
-            Restriction restriction =
-                    new Restriction(value.substring(colon + 1, equals), value.substring(equals + 1));
+            Restriction restriction = new Restriction(value.substring(colon + 1, equals), value.substring(equals + 1));
             for (String category : value.substring(0, colon).split(",", -1)) {
                 if (!Category.names().contains(category)) {
                     throw new UsageException("--http-restricted-api names category '" + category + "', expected one of "

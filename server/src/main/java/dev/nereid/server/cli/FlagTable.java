@@ -18,7 +18,8 @@ final class FlagTable {
     private static final Map<String, Refusal> REFUSED = new LinkedHashMap<>();
 
     /** Why a known flag is not offered; with the one value, if any, that changes nothing and so is accepted. */
-    private record Refusal(String reason, List<String> harmlessValues) {}
+    private record Refusal(String reason, List<String> harmlessValues) {
+    }
 
     private static final String SERVER = "Server";
     private static final String LOGGING = "Logging";
@@ -117,7 +118,8 @@ final class FlagTable {
         refuse("host policies are not offered yet", "host-policy");
     }
 
-    private FlagTable() {}
+    private FlagTable() {
+    }
 
     private static void add(String name, Kind kind, String defaultValue, String group, String help) {
         FLAGS.put(name, new Flag(name, kind, defaultValue, false, group, help));
@@ -236,7 +238,8 @@ final class FlagTable {
                 case NUMBER -> "=<number>";
                 case TEXT -> "=<text>";
             };
-            text.append("  ").append(left).append(left.length() < 38 ? " ".repeat(38 - left.length()) : "\n" + " ".repeat(40));
+            text.append("  ").append(left)
+                    .append(left.length() < 38 ? " ".repeat(38 - left.length()) : "\n" + " ".repeat(40));
             text.append(flag.help());
             if (!flag.defaultValue().isEmpty()) {
                 text.append(" Default: ").append(flag.defaultValue()).append('.');

@@ -31,7 +31,8 @@ final class LogSetup {
     private static final Logger LIBRARIES = Logger.getLogger("io.helidon");
     private static final Logger PLUGINS = Logger.getLogger("org.pf4j");
 
-    private LogSetup() {}
+    private LogSetup() {
+    }
 
     static void apply(LogOptions options) {
         LogManager.getLogManager().reset();
@@ -50,7 +51,8 @@ final class LogSetup {
         handler.setFormatter(new LineFormatter(options.isIso8601()));
         handler.setFilter(line -> isWanted(line, options));
         root.addHandler(handler);
-        root.setLevel(options.verboseLevel() > 1 ? Level.FINER
+        root.setLevel(options.verboseLevel() > 1
+                ? Level.FINER
                 : options.verboseLevel() > 0 ? Level.FINE : Level.INFO);
         // What libraries say about themselves is of interest to their developers only.
         LIBRARIES.setLevel(options.verboseLevel() > 1 ? Level.FINE : Level.WARNING);

@@ -13,7 +13,8 @@ import java.util.concurrent.CountDownLatch;
 public final class Main {
     private static final String HOME = "nereid.home";
 
-    private Main() {}
+    private Main() {
+    }
 
     /** Runs a server until the process is asked to end. Exits with 1 when it can't start. */
     public static void main(String[] arguments) {

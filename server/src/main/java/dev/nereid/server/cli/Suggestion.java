@@ -4,7 +4,8 @@ import java.util.Collection;
 
 /** Finds the name that a misspelt one was probably meant to be. */
 final class Suggestion {
-    private Suggestion() {}
+    private Suggestion() {
+    }
 
     /** Returns {@code "; did you mean <prefix><name>?"}, or an empty text where nothing is near. */
     static String text(String misspelt, Collection<String> names, String prefix) {

@@ -23,7 +23,8 @@ final class Answer implements ResponseSink {
     }
 
     @Override
-    public void end() {}
+    public void end() {
+    }
 
     /** Releases all responses and returns what went wrong; other than one response is wrong unless decoupled. */
     Optional<InferenceException> closeAll(boolean isDecoupled) {

@@ -48,8 +48,7 @@ import org.jspecify.annotations.Nullable;
 public final class Engine implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(Engine.class.getName());
     private static final long MAX_FREE_BYTES = 256L << 20;
-    private static final String NOT_EXPLICIT =
-            "explicit model load / unload is not allowed if polling is enabled";
+    private static final String NOT_EXPLICIT = "explicit model load / unload is not allowed if polling is enabled";
 
     private final EngineOptions options;
     private final ModelRepository repository;
@@ -69,7 +68,8 @@ public final class Engine implements AutoCloseable {
      * @param version the version that executed the request
      * @param result its response; to be closed
      */
-    public record Served(ServedVersion version, InferenceResult result) {}
+    public record Served(ServedVersion version, InferenceResult result) {
+    }
 
     private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory) {
         this.options = options;
@@ -78,8 +78,8 @@ public final class Engine implements AutoCloseable {
         this.buffers = new BufferPool(options.maxInFlightBytes(), MAX_FREE_BYTES);
         this.backends = new Backends(options.backendDirectories(), options.backendSettings());
         this.wakeups = new TimerWakeups(System::nanoTime);
-        Schedulers schedulers =
-                new Schedulers(System::nanoTime, InstantSource.system(), wakeups, options.maxQueueSize());
+        Schedulers schedulers = new Schedulers(System::nanoTime, InstantSource.system(), wakeups,
+                options.maxQueueSize());
         VersionLoader loader = new VersionLoader(backends,
                 new ConfigLoader(options.autoComplete(), options.configName()), Devices.NONE, schedulers,
                 new WarmUp(buffers, System::nanoTime));

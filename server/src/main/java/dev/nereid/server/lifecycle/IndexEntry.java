@@ -11,4 +11,5 @@ import java.util.OptionalLong;
  * @param state its state; empty for a model that was never loaded
  * @param reason why it is not serving; may be empty
  */
-public record IndexEntry(String name, OptionalLong version, Optional<VersionState> state, String reason) {}
+public record IndexEntry(String name, OptionalLong version, Optional<VersionState> state, String reason) {
+}

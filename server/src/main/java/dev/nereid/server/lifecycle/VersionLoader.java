@@ -70,7 +70,8 @@ final class VersionLoader {
         Context context = new Context(polled.name(), version, polled.directory(), polled.versionDirectory(version),
                 initial, configs.isAutoCompleteOn());
         String who = "model '" + polled.name() + "'";
-        Model model = PluginCalls.call(who, "load", backend.classLoader(), () -> backend.backend().createModel(context));
+        Model model = PluginCalls.call(who, "load", backend.classLoader(),
+                () -> backend.backend().createModel(context));
         try {
             var completed = context.autoComplete()
                     ? PluginCalls.call(who, "complete its configuration", backend.classLoader(), model::completedConfig)
@@ -127,11 +128,13 @@ final class VersionLoader {
     }
 
     private record Context(String name, long version, Path modelDirectory, Path versionDirectory, ModelConfig config,
-            boolean autoComplete) implements ModelContext {}
+            boolean autoComplete) implements ModelContext {
+    }
 
     /** One instance to create. */
     record InstanceSpec(String name, InstanceGroup.Kind kind, int deviceId, InstanceGroup group, ModelConfig config)
-            implements InstanceContext {
+            implements
+                InstanceContext {
 
         static List<InstanceSpec> of(ModelConfig config) {
             List<InstanceSpec> specs = new ArrayList<>();

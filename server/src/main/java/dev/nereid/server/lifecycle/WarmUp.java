@@ -112,7 +112,8 @@ final class WarmUp {
         DataType type = input.dataType();
         MemorySegment data = switch (input.source()) {
             case Source.Zero _ -> zeros(type, elements, scope);
-            case Source.Random _ -> type == DataType.BYTES ? zeros(type, elements, scope) : random(type, elements, scope);
+            case Source.Random _ ->
+                type == DataType.BYTES ? zeros(type, elements, scope) : random(type, elements, scope);
             case Source.File file -> read(name, file.name(), type, elements, scope, modelDirectory);
         };
         return new InputData(name, Optional.of(type), dimensions, data);

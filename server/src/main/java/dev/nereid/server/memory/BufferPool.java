@@ -53,6 +53,9 @@ public final class BufferPool implements AutoCloseable {
      * @throws InferenceException UNAVAILABLE when the bound on bytes in use is reached
      */
     public Buffer acquire(long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a buffer can't have " + bytes + " bytes");
+        }
         int sizeClass = sizeClass(bytes);
         long capacity = sizeClass == UNPOOLED ? bytes : 1L << (sizeClass + SMALLEST_BITS);
         reserve(capacity);
@@ -78,7 +81,9 @@ public final class BufferPool implements AutoCloseable {
      * @throws InferenceException UNAVAILABLE when the bound on bytes in use is reached
      */
     public void reserve(long bytes) {
-        if (inUseBytes.addAndGet(bytes) > maxInUseBytes) {
+        long sum = inUseBytes.addAndGet(bytes);
+        // A sum below zero is one that passed the largest number.
+        if (sum > maxInUseBytes || sum < 0) {
             long inUse = inUseBytes.addAndGet(-bytes);
             throw new InferenceException(StatusCode.UNAVAILABLE, "a buffer of " + bytes
                     + " bytes would pass the bound on bytes in flight: " + inUse + " of " + maxInUseBytes
@@ -107,10 +112,8 @@ public final class BufferPool implements AutoCloseable {
             buffer.free();
             return;
         }
-        if (isClosed || freeBytes.addAndGet(buffer.capacity()) > maxFreeBytes) {
-            if (!isClosed) {
-                freeBytes.addAndGet(-buffer.capacity());
-            }
+        if (freeBytes.addAndGet(buffer.capacity()) > maxFreeBytes) {
+            freeBytes.addAndGet(-buffer.capacity());
             buffer.free();
             return;
         }
@@ -173,7 +176,12 @@ public final class BufferPool implements AutoCloseable {
         @SuppressWarnings("MustBeClosedChecker") // free() closes it
         private static Buffer allocate(BufferPool pool, int sizeClass, long capacity, long alignment) {
             Arena arena = Arena.ofShared();
-            return new Buffer(pool, arena, arena.allocate(capacity, alignment), sizeClass);
+            try {
+                return new Buffer(pool, arena, arena.allocate(capacity, alignment), sizeClass);
+            } catch (OutOfMemoryError e) {
+                arena.close();
+                throw e;
+            }
         }
 
         private void use(long bytes) {

@@ -10,7 +10,8 @@ import java.util.Optional;
 public final class NativeHeap {
     private static final Optional<MethodHandle> MALLOC_TRIM = find();
 
-    private NativeHeap() {}
+    private NativeHeap() {
+    }
 
     @SuppressWarnings("restricted") // a function of the C library without pointers
     private static Optional<MethodHandle> find() {

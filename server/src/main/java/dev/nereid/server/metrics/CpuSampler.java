@@ -29,7 +29,8 @@ public final class CpuSampler implements AutoCloseable {
      * @param memoryTotalBytes the machine's memory
      * @param memoryUsedBytes what of it is not available
      */
-    public record Sample(double utilization, double memoryTotalBytes, double memoryUsedBytes) {}
+    public record Sample(double utilization, double memoryTotalBytes, double memoryUsedBytes) {
+    }
 
     private CpuSampler(Path proc) {
         this.stat = proc.resolve("stat");

@@ -84,7 +84,8 @@ public final class MetricsText {
     private static void counter(StringBuilder text, List<ServedVersion> versions, String name, String help,
             ToLongFunction<ModelStatistics> value) {
         head(text, name, help, "counter");
-        versions.forEach(version -> sample(text, name, labels(version), (double) value.applyAsLong(version.statistics())));
+        versions.forEach(
+                version -> sample(text, name, labels(version), (double) value.applyAsLong(version.statistics())));
     }
 
     private interface Counter {
@@ -140,7 +141,8 @@ public final class MetricsText {
     }
 
     private static String number(double value) {
-        return value == Math.rint(value) && Math.abs(value) < 1e15 ? Long.toString((long) value)
+        return value == Math.rint(value) && Math.abs(value) < 1e15
+                ? Long.toString((long) value)
                 : Double.toString(value);
     }
 }

@@ -10,4 +10,5 @@ import java.util.Map;
  * @param settings what {@code --backend-config} gives it
  * @param state {@code available}, {@code loaded}, or what is wrong
  */
-public record BackendStatus(String name, String path, Map<String, String> settings, String state) {}
+public record BackendStatus(String name, String path, Map<String, String> settings, String state) {
+}

@@ -11,4 +11,5 @@ import dev.nereid.backend.api.BackendAttributes;
  * @param attributes what it declares
  * @param classLoader the class loader of its code
  */
-public record LoadedBackend(String name, Backend backend, BackendAttributes attributes, ClassLoader classLoader) {}
+public record LoadedBackend(String name, Backend backend, BackendAttributes attributes, ClassLoader classLoader) {
+}

@@ -13,7 +13,8 @@ import java.util.function.Supplier;
 public final class PluginCalls {
     private static final Logger LOGGER = System.getLogger(PluginCalls.class.getName());
 
-    private PluginCalls() {}
+    private PluginCalls() {
+    }
 
     /**
      * Calls a plugin.

@@ -1,6 +1,7 @@
 package dev.nereid.server.plugin;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -30,13 +31,14 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
      * @param hasExtensionIndex whether it names an extension
      * @param hasContract whether it holds the contract's own classes
      */
-    record Jar(Path path, Manifest manifest, boolean hasExtensionIndex, boolean hasContract) {}
+    record Jar(Path path, Manifest manifest, boolean hasExtensionIndex, boolean hasContract) {
+    }
 
     static PluginFiles of(Path path) {
         String fileName = path.getFileName().toString();
         boolean isJar = Files.isRegularFile(path);
         String name = isJar ? fileName.substring(0, fileName.length() - JAR_SUFFIX.length()) : fileName;
-        List<Path> paths = isJar ? List.of(path) : jarsIn(path);
+        List<Path> paths = isJar ? List.of(path) : jarsIn(name, path);
         return new PluginFiles(name, path, paths.stream().map(jar -> read(name, jar)).toList());
     }
 
@@ -48,8 +50,9 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
     /** Checks what can be checked before any class is loaded. */
     void check() {
         if (jars.isEmpty()) {
-            throw InferenceException.invalid("backend '" + name + "': its directory holds no jar; put the backend's jar "
-                    + "and the jars that it needs into it");
+            throw InferenceException
+                    .invalid("backend '" + name + "': its directory holds no jar; put the backend's jar "
+                            + "and the jars that it needs into it");
         }
         for (Jar jar : jars) {
             if (jar.hasContract()) {
@@ -64,7 +67,8 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
         }
         if (jars.stream().filter(Jar::hasExtensionIndex).count() > 1) {
             throw InferenceException.invalid("backend '" + name + "': more than one jar has a " + EXTENSION_INDEX
-                    + ": " + jars.stream().filter(Jar::hasExtensionIndex).map(jar -> jar.path().getFileName().toString())
+                    + ": "
+                    + jars.stream().filter(Jar::hasExtensionIndex).map(jar -> jar.path().getFileName().toString())
                             .toList());
         }
     }
@@ -80,11 +84,12 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
         }).toList();
     }
 
-    private static List<Path> jarsIn(Path directory) {
+    private static List<Path> jarsIn(String name, Path directory) {
         try (Stream<Path> files = Files.list(directory)) {
             return files.filter(file -> file.getFileName().toString().endsWith(JAR_SUFFIX)).sorted().toList();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        } catch (IOException | UncheckedIOException e) {
+            throw new InferenceException(StatusCode.INVALID_ARG,
+                    "backend '" + name + "': its directory can't be read: " + e.getMessage(), e);
         }
     }
 

@@ -25,7 +25,8 @@ final class BatchRule {
     static BatchRule of(ModelConfig config) {
         return new BatchRule(
                 config.inputs().stream()
-                        .filter(input -> !input.allowRaggedBatch() && (!input.dims().isFixed() || input.isShapeTensor()))
+                        .filter(input -> !input.allowRaggedBatch()
+                                && (!input.dims().isFixed() || input.isShapeTensor()))
                         .map(ModelInput::name).toList(),
                 config.inputs().stream().filter(ModelInput::isShapeTensor).map(ModelInput::name).toList(),
                 config.inputs().stream().anyMatch(ModelInput::isOptional));

@@ -10,7 +10,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.PriorityQueue;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.BiConsumer;
 
 /**
@@ -22,18 +24,24 @@ import java.util.function.BiConsumer;
  */
 final class BatchingQueue implements RequestQueue {
     private static final long NANOS_PER_MICRO = 1000;
+    /** More levels than these are forgotten while nothing waits in them: a client may name any number up to 2^64. */
+    private static final int KEPT_LEVELS = 16;
 
-    private final List<Level> levels = new ArrayList<>();
-    private final int defaultLevel;
+    private final NavigableMap<Long, Level> levels = new TreeMap<>(Long::compareUnsigned);
+    private final DynamicBatching batching;
+    private final long defaultLevel;
+    private final int serverMaxQueueSize;
     private final int maxBatchSize;
     private final List<Integer> preferredSizes;
     private final int largestPreferred;
     private final long maxDelayNanos;
     private final BatchRule rule;
-    private final PriorityQueue<Entry> deadlines =
-            new PriorityQueue<>((a, b) -> Long.compare(a.deadlineNanos, b.deadlineNanos));
+    /** What still waits and may not wait for ever, by time and then by arrival. */
+    private final TreeSet<Entry> deadlines = new TreeSet<>(BatchingQueue::compareDeadlines);
+    private long arrivals;
     private int size;
     private long wakeAt = NEVER;
+    private boolean isEnding;
 
     /**
      * Creates an empty queue.
@@ -42,35 +50,51 @@ final class BatchingQueue implements RequestQueue {
      * @param serverMaxQueueSize bound for levels whose policy sets none
      */
     BatchingQueue(DynamicBatching batching, int maxBatchSize, BatchRule rule, int serverMaxQueueSize) {
+        this.batching = batching;
         this.maxBatchSize = Math.max(1, maxBatchSize);
         this.rule = rule;
+        this.serverMaxQueueSize = serverMaxQueueSize;
         this.preferredSizes = batching.preferredBatchSizes();
         this.largestPreferred = preferredSizes.stream().mapToInt(Integer::intValue).max().orElse(this.maxBatchSize);
         this.maxDelayNanos = batching.maxQueueDelayMicros() > NEVER / NANOS_PER_MICRO
                 ? NEVER
                 : batching.maxQueueDelayMicros() * NANOS_PER_MICRO;
-        int count = (int) Math.min(Integer.MAX_VALUE, Math.max(1, batching.priorityLevels()));
-        this.defaultLevel = (int) Math.max(1, batching.defaultPriorityLevel());
-        for (long level = 1; level <= count; level++) {
-            QueuePolicy policy = batching.priorityQueuePolicies().getOrDefault(level, batching.defaultQueuePolicy());
-            levels.add(new Level(policy, policy.maxQueueSize() == 0 ? serverMaxQueueSize : policy.maxQueueSize()));
-        }
+        this.defaultLevel = batching.defaultPriorityLevel() == 0 ? 1 : batching.defaultPriorityLevel();
+    }
+
+    private static int compareDeadlines(Entry a, Entry b) {
+        int byTime = Long.compare(a.deadlineNanos, b.deadlineNanos);
+        return byTime != 0 ? byTime : Long.compare(a.arrival, b.arrival);
     }
 
     @Override
     public void offer(EngineRequest request, long now) {
-        long asked = request.priority();
-        Level level = levels.get((int) (asked < 1 || asked > levels.size() ? defaultLevel : asked) - 1);
+        Level level = level(request.priority());
         if (level.size() >= level.maxSize) {
             throw new InferenceException(StatusCode.UNAVAILABLE,
                     RequestIds.prefix(request) + "Exceeds maximum queue size");
         }
-        Entry entry = new Entry(request, level, deadline(level.policy, request, now));
+        arrivals++;
+        Entry entry = new Entry(request, level, deadline(level.policy, request, now), arrivals);
         level.waiting.addLast(entry);
         size++;
         if (entry.deadlineNanos != NEVER) {
             deadlines.add(entry);
         }
+    }
+
+    private Level level(long asked) {
+        long number = asked == 0 || Long.compareUnsigned(asked, batching.priorityLevels()) > 0 ? defaultLevel : asked;
+        Level level = levels.get(number);
+        if (level == null) {
+            if (levels.size() >= KEPT_LEVELS) {
+                levels.values().removeIf(each -> each.size() == 0);
+            }
+            QueuePolicy policy = batching.priorityQueuePolicies().getOrDefault(number, batching.defaultQueuePolicy());
+            level = new Level(policy, policy.maxQueueSize() == 0 ? serverMaxQueueSize : policy.maxQueueSize());
+            levels.put(number, level);
+        }
+        return level;
     }
 
     private static long deadline(QueuePolicy policy, EngineRequest request, long now) {
@@ -79,18 +103,28 @@ final class BatchingQueue implements RequestQueue {
         if (policy.allowTimeoutOverride() && request.timeoutMicros() > 0 && request.timeoutMicros() < timeout) {
             timeout = request.timeoutMicros();
         }
-        return timeout <= 0 || timeout > (NEVER - now) / NANOS_PER_MICRO ? NEVER : now + timeout * NANOS_PER_MICRO;
+        return timeout <= 0 || timeout > NEVER / NANOS_PER_MICRO ? NEVER : later(now, timeout * NANOS_PER_MICRO);
+    }
+
+    /** Returns the time that much later; the clock may start anywhere, also below zero. */
+    private static long later(long now, long nanos) {
+        long sum = now + nanos;
+        return sum < now ? NEVER : sum;
     }
 
     @Override
     public List<EngineRequest> poll(long now, BiConsumer<EngineRequest, InferenceException> drop) {
+        wakeAt = NEVER;
         applyDeadlines(now, drop);
+        if (size == 0) {
+            return List.of();
+        }
         List<Entry> pending = new ArrayList<>();
         int rows = 0;
         int candidate = 0;
         boolean sendNow = false;
         long oldest = NEVER;
-        walk: for (Level level : levels) {
+        walk : for (Level level : levels.values()) {
             for (Iterator<Entry> each = level.iterator(); each.hasNext();) {
                 Entry entry = each.next();
                 if (entry.request.isCancelled()) {
@@ -121,7 +155,6 @@ final class BatchingQueue implements RequestQueue {
                 }
             }
         }
-        wakeAt = NEVER;
         if (pending.isEmpty()) {
             return List.of();
         }
@@ -129,10 +162,10 @@ final class BatchingQueue implements RequestQueue {
         if (candidate > 0 && !exceeded) {
             return take(pending.subList(0, candidate));
         }
-        if (sendNow || rows >= largestPreferred || exceeded || maxDelayNanos == 0) {
+        if (sendNow || rows >= largestPreferred || exceeded || maxDelayNanos == 0 || isEnding) {
             return take(pending);
         }
-        wakeAt = oldest > NEVER - maxDelayNanos ? NEVER : oldest + maxDelayNanos;
+        wakeAt = later(oldest, maxDelayNanos);
         return List.of();
     }
 
@@ -147,13 +180,13 @@ final class BatchingQueue implements RequestQueue {
     }
 
     private void leave(Entry entry) {
-        entry.hasLeft = true;
+        deadlines.remove(entry);
         size--;
     }
 
     @Override
     public void expire(long now, BiConsumer<EngineRequest, InferenceException> drop) {
-        for (Level level : levels) {
+        for (Level level : levels.values()) {
             for (Iterator<Entry> each = level.iterator(); each.hasNext();) {
                 Entry entry = each.next();
                 if (entry.request.isCancelled()) {
@@ -167,12 +200,8 @@ final class BatchingQueue implements RequestQueue {
     }
 
     private void applyDeadlines(long now, BiConsumer<EngineRequest, InferenceException> drop) {
-        for (Entry due = deadlines.peek(); due != null && (due.hasLeft || due.deadlineNanos <= now); due =
-                deadlines.peek()) {
-            deadlines.remove();
-            if (due.hasLeft) {
-                continue;
-            }
+        while (!deadlines.isEmpty() && deadlines.first().deadlineNanos <= now) {
+            Entry due = deadlines.removeFirst();
             if (due.level.policy.timeoutAction() == TimeoutAction.DELAY) {
                 due.level.delay(due);
             } else {
@@ -185,25 +214,26 @@ final class BatchingQueue implements RequestQueue {
     }
 
     @Override
-    public long nextEvent(long now) {
-        while (!deadlines.isEmpty() && deadlines.element().hasLeft) {
-            deadlines.remove();
-        }
-        long deadline = deadlines.isEmpty() ? NEVER : deadlines.element().deadlineNanos;
-        return Math.min(wakeAt, deadline);
+    public long nextEvent(boolean mayPoll) {
+        long deadline = deadlines.isEmpty() ? NEVER : deadlines.first().deadlineNanos;
+        return mayPoll ? Math.min(wakeAt, deadline) : deadline;
+    }
+
+    @Override
+    public void endArrivals() {
+        isEnding = true;
     }
 
     @Override
     public List<EngineRequest> drain() {
         List<EngineRequest> all = new ArrayList<>();
-        for (Level level : levels) {
-            level.iterator().forEachRemaining(entry -> {
-                leave(entry);
-                all.add(entry.request);
-            });
-            level.clear();
+        for (Level level : levels.values()) {
+            level.iterator().forEachRemaining(entry -> all.add(entry.request));
         }
+        levels.clear();
         deadlines.clear();
+        size = 0;
+        wakeAt = NEVER;
         return all;
     }
 
@@ -217,12 +247,13 @@ final class BatchingQueue implements RequestQueue {
         private final EngineRequest request;
         private final Level level;
         private final long deadlineNanos;
-        private boolean hasLeft;
+        private final long arrival;
 
-        private Entry(EngineRequest request, Level level, long deadlineNanos) {
+        private Entry(EngineRequest request, Level level, long deadlineNanos, long arrival) {
             this.request = request;
             this.level = level;
             this.deadlineNanos = deadlineNanos;
+            this.arrival = arrival;
         }
     }
 
@@ -282,11 +313,6 @@ final class BatchingQueue implements RequestQueue {
             if (waiting.remove(entry)) {
                 delayed.addLast(entry);
             }
-        }
-
-        private void clear() {
-            waiting.clear();
-            delayed.clear();
         }
     }
 }

@@ -49,8 +49,12 @@ final class DirectQueue implements RequestQueue {
     }
 
     @Override
-    public long nextEvent(long now) {
+    public long nextEvent(boolean mayPoll) {
         return NEVER;
+    }
+
+    @Override
+    public void endArrivals() {
     }
 
     @Override

@@ -12,6 +12,7 @@ import java.time.InstantSource;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
@@ -42,7 +43,9 @@ public final class Dispatcher {
     private final ArrayDeque<Instance> free = new ArrayDeque<>();
     private final List<Instance> instances = new ArrayList<>();
     private final List<Instance> retiring = new ArrayList<>();
-    private boolean isStopping;
+    private volatile boolean isStopping;
+    /** Requests that are done with queue and instance, but whose answer has not left yet. */
+    private final AtomicInteger answering = new AtomicInteger();
 
     /**
      * Creates a dispatcher without instances.
@@ -65,13 +68,13 @@ public final class Dispatcher {
 
     /** Puts an instance into service. */
     public void add(Instance instance) {
-        Assignment work;
+        List<Assignment> work;
         List<Dropped> dropped = new ArrayList<>(0);
         dispatchLock.lock();
         try {
             instances.add(instance);
             free.addLast(instance);
-            work = match(dropped);
+            work = match(clock.getAsLong(), dropped);
         } finally {
             dispatchLock.unlock();
         }
@@ -79,17 +82,24 @@ public final class Dispatcher {
         dispatch(work);
     }
 
-    /** Takes an instance out of service and waits until it is no longer executing. The caller then closes it. */
-    public void remove(Instance instance) {
+    /**
+     * Takes an instance out of service and waits until it is no longer executing. The caller then closes it. Returns
+     * false, and does nothing, where {@link #stop()} has returned it already.
+     */
+    public boolean remove(Instance instance) {
         dispatchLock.lock();
         try {
-            instances.remove(instance);
+            if (!instances.remove(instance)) {
+                return false;
+            }
             if (!free.remove(instance)) {
                 retiring.add(instance);
                 while (retiring.contains(instance)) {
                     progress.awaitUninterruptibly();
                 }
             }
+            setAlarm();
+            return true;
         } finally {
             dispatchLock.unlock();
         }
@@ -112,7 +122,7 @@ public final class Dispatcher {
      *     nothing then
      */
     public void submit(EngineRequest request) {
-        Assignment work;
+        List<Assignment> work;
         List<Dropped> dropped = new ArrayList<>(0);
         dispatchLock.lock();
         try {
@@ -126,7 +136,7 @@ public final class Dispatcher {
                 order.arrived(request);
             }
             statistics.addPending(1);
-            work = match(dropped);
+            work = match(now, dropped);
         } catch (InferenceException e) {
             statistics.recordFailure(FailureReason.OTHER, clock.getAsLong() - request.startNanos());
             throw e;
@@ -155,18 +165,28 @@ public final class Dispatcher {
 
     /** Refuses further requests, waits until all that were taken are answered, and returns the idle instances. */
     public List<Instance> stop() {
+        List<Assignment> work;
         List<Dropped> dropped = new ArrayList<>(0);
-        List<Instance> idle;
         dispatchLock.lock();
         try {
             isStopping = true;
-            if (instances.isEmpty()) {
-                for (EngineRequest request : queue.drain()) {
-                    dropped.add(new Dropped(request, stopping(request)));
-                }
-            }
-            while (queue.size() > 0 || free.size() < instances.size() || !retiring.isEmpty()) {
+            queue.endArrivals();
+            work = match(clock.getAsLong(), dropped);
+        } finally {
+            dispatchLock.unlock();
+        }
+        deliver(dropped);
+        dispatch(work);
+        List<Dropped> left = new ArrayList<>(0);
+        List<Instance> idle;
+        dispatchLock.lock();
+        try {
+            while (isBusy()) {
                 progress.awaitUninterruptibly();
+            }
+            // Only where there is no instance.
+            for (EngineRequest request : queue.drain()) {
+                drop(request, stopping(request), FailureReason.OTHER, left);
             }
             idle = List.copyOf(instances);
             instances.clear();
@@ -175,8 +195,13 @@ public final class Dispatcher {
         } finally {
             dispatchLock.unlock();
         }
-        deliver(dropped);
+        deliver(left);
         return idle;
+    }
+
+    private boolean isBusy() {
+        return free.size() < instances.size() || !retiring.isEmpty() || answering.get() > 0
+                || (queue.size() > 0 && !instances.isEmpty());
     }
 
     private static InferenceException stopping(EngineRequest request) {
@@ -186,15 +211,16 @@ public final class Dispatcher {
 
     /** Looks at the queue again: its next event is due, or a request was cancelled. */
     private void review(boolean alarmRang) {
-        Assignment work;
+        List<Assignment> work;
         List<Dropped> dropped = new ArrayList<>(0);
         dispatchLock.lock();
         try {
             if (alarmRang) {
                 alarm.rang();
             }
-            queue.expire(clock.getAsLong(), dropInto(dropped));
-            work = match(dropped);
+            long now = clock.getAsLong();
+            queue.expire(now, dropInto(dropped));
+            work = match(now, dropped);
             progress.signalAll();
         } finally {
             dispatchLock.unlock();
@@ -203,18 +229,23 @@ public final class Dispatcher {
         dispatch(work);
     }
 
-    /** Takes the next batch for the next free instance. Lock held. */
-    private @Nullable Assignment match(List<Dropped> dropped) {
-        Instance instance = free.peekFirst();
-        long now = clock.getAsLong();
-        Assignment work = null;
-        if (instance != null) {
-            work = next(instance, now, dropped);
-            if (work != null) {
-                free.removeFirst();
+    /** Takes batches for the free instances, until there are none of the one or the other. Lock held. */
+    private List<Assignment> match(long now, List<Dropped> dropped) {
+        List<Assignment> work = List.of();
+        for (Instance instance = free.peekFirst(); instance != null; instance = free.peekFirst()) {
+            Assignment next = next(instance, now, dropped);
+            if (next == null) {
+                break;
+            }
+            free.removeFirst();
+            if (work.isEmpty()) {
+                work = List.of(next);
+            } else {
+                work = new ArrayList<>(work);
+                work.add(next);
             }
         }
-        setAlarm(now);
+        setAlarm();
         return work;
     }
 
@@ -227,19 +258,27 @@ public final class Dispatcher {
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
     }
 
-    private void setAlarm(long now) {
-        alarm.set(queue.nextEvent(now));
+    private void setAlarm() {
+        alarm.set(queue.nextEvent(!free.isEmpty()));
     }
 
     private BiConsumer<EngineRequest, InferenceException> dropInto(List<Dropped> dropped) {
-        return (request, error) -> dropped.add(new Dropped(request, error));
+        return (request, error) -> drop(request, error,
+                error.code() == StatusCode.CANCELLED ? FailureReason.CANCELED : FailureReason.REJECTED, dropped);
+    }
+
+    /** Lock held. */
+    private void drop(EngineRequest request, InferenceException error, FailureReason reason, List<Dropped> dropped) {
+        answering.incrementAndGet();
+        dropped.add(new Dropped(request, error, reason));
+    }
+
+    private void dispatch(List<Assignment> work) {
+        work.forEach(this::dispatch);
     }
 
     /** Brings a batch to the thread that is to execute it. */
-    private void dispatch(@Nullable Assignment work) {
-        if (work == null) {
-            return;
-        }
+    private void dispatch(Assignment work) {
         if (work.instance().prefersRequestThread()) {
             for (EngineRequest request : work.batch().engineRequests()) {
                 if (request.lendsThread()) {
@@ -257,7 +296,7 @@ public final class Dispatcher {
         while (work != null) {
             Instance instance = work.instance();
             executeOnce(work.batch(), instance);
-            Assignment next = release(instance);
+            Assignment next = release(instance, work.batch().engineRequests().size());
             if (next != null && !(instance.isOwnThread() && !instance.prefersRequestThread())) {
                 dispatch(next);
                 next = null;
@@ -269,30 +308,35 @@ public final class Dispatcher {
         }
     }
 
-    /** Gives the instance its next batch, or puts it back. */
-    private @Nullable Assignment release(Instance instance) {
+    /** Gives the instance its next batch, or puts it back; the requests of its last batch are to be answered now. */
+    private @Nullable Assignment release(Instance instance, int answers) {
         List<Dropped> dropped = new ArrayList<>(0);
-        Assignment work = null;
+        Assignment own;
+        List<Assignment> others = List.of();
         dispatchLock.lock();
         try {
+            answering.addAndGet(answers);
             if (retiring.remove(instance)) {
                 progress.signalAll();
                 return null;
             }
             long now = clock.getAsLong();
-            work = next(instance, now, dropped);
-            if (work == null) {
+            own = next(instance, now, dropped);
+            if (own == null) {
                 free.addLast(instance);
+                setAlarm();
                 if (isStopping) {
                     progress.signalAll();
                 }
+            } else {
+                others = match(now, dropped);
             }
-            setAlarm(now);
         } finally {
             dispatchLock.unlock();
         }
         deliver(dropped);
-        return work;
+        dispatch(others);
+        return own;
     }
 
     private void executeOnce(ExecutionBatch batch, Instance instance) {
@@ -336,20 +380,26 @@ public final class Dispatcher {
         } else {
             order.answered(request);
         }
+        if (answering.decrementAndGet() == 0 && isStopping) {
+            dispatchLock.lock();
+            try {
+                progress.signalAll();
+            } finally {
+                dispatchLock.unlock();
+            }
+        }
     }
 
     private void deliver(List<Dropped> dropped) {
         for (Dropped each : dropped) {
             statistics.addPending(-1);
-            FailureReason reason = each.error().code() == StatusCode.CANCELLED
-                    ? FailureReason.CANCELED
-                    : FailureReason.REJECTED;
-            each.request().failUnanswered(each.error(), reason);
-            statistics.recordFailure(reason, clock.getAsLong() - each.request().startNanos());
+            each.request().failUnanswered(each.error(), each.reason());
+            statistics.recordFailure(each.reason(), clock.getAsLong() - each.request().startNanos());
             answer(each.request());
         }
     }
 
     /** A request that left the queue without being executed. */
-    private record Dropped(EngineRequest request, InferenceException error) {}
+    private record Dropped(EngineRequest request, InferenceException error, FailureReason reason) {
+    }
 }

@@ -62,7 +62,8 @@ public final class EngineRequest implements InferenceRequest {
      */
     public record Content(String id, CorrelationId correlationId, boolean isSequenceStart, boolean isSequenceEnd,
             long priority, long timeoutMicros, Map<String, Parameter> parameters, List<Tensor> inputs, int batchSize,
-            Set<String> requestedOutputs) {}
+            Set<String> requestedOutputs) {
+    }
 
     /**
      * What the engine knows of the model.
@@ -70,7 +71,8 @@ public final class EngineRequest implements InferenceRequest {
      * @param isDecoupled whether a request may have any number of responses
      * @param outputShapes how output shapes are shown to clients
      */
-    public record ModelIo(boolean isDecoupled, OutputShapes outputShapes) {}
+    public record ModelIo(boolean isDecoupled, OutputShapes outputShapes) {
+    }
 
     /** Creates a request that starts now. */
     public EngineRequest(Content content, ModelIo io, BufferPool pool, ResponseSink sink, long startNanos) {
@@ -215,7 +217,8 @@ public final class EngineRequest implements InferenceRequest {
     }
 
     /** Returns why the request failed, or null where it succeeded. */
-    @Nullable FailureReason failure() {
+    @Nullable
+    FailureReason failure() {
         return error == null ? null : failureReason;
     }
 
@@ -276,7 +279,16 @@ public final class EngineRequest implements InferenceRequest {
         }
     }
 
-    /** Waits until the request is answered; executes what is assigned to this thread meanwhile. */
+    /**
+     * Waits until the request is answered; executes what is assigned to this thread meanwhile.
+     *
+     * <p>No wake-up can be lost. Who assigns a batch or ends the request writes {@code assignment} or {@code isDone} and
+     * then reads {@code waiter}; this thread writes {@code waiter} and then reads the two. All are volatile, so at least
+     * one side sees what the other wrote: either the waker unparks this thread, whose permit makes the next park return
+     * at once, or this thread finds the work before it parks. Each round looks at both fields after the park before, so
+     * a permit that was used up stands for something that is looked at. A request is in one batch only, so that no second
+     * assignment can overwrite the first.
+     */
     public void await() {
         waiter = Thread.currentThread();
         boolean interrupted = false;
@@ -284,6 +296,8 @@ public final class EngineRequest implements InferenceRequest {
             Assignment work = assignment;
             if (work != null) {
                 assignment = null;
+                // Who interrupts a client's thread must not end the execution of other clients' requests.
+                interrupted |= Thread.interrupted();
                 work.run();
             } else if (isDone) {
                 break;

@@ -7,6 +7,8 @@ import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.server.memory.BufferPool;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -15,6 +17,8 @@ import java.util.Map;
 
 /** A response under construction. Owns the memory of its outputs until it is sent or dropped. */
 final class EngineResponse implements InferenceResponse {
+    private static final Logger LOGGER = System.getLogger(EngineResponse.class.getName());
+
     private final EngineRequest request;
     private final List<Tensor> outputs = new ArrayList<>(2);
     private final List<Runnable> releases = new ArrayList<>(2);
@@ -86,8 +90,10 @@ final class EngineResponse implements InferenceResponse {
         if (isFinished) {
             throw new IllegalStateException("a response may be sent only once");
         }
+        // Where the outputs don't fit the configuration, the response stays unsent and is dropped with its request.
+        List<Tensor> presented = shapes.present(outputs);
         isFinished = true;
-        return new InferenceResult(shapes.present(outputs), parameters, this::release);
+        return new InferenceResult(presented, parameters, this::release);
     }
 
     /** Releases the memory of a response that is never sent. */
@@ -100,7 +106,12 @@ final class EngineResponse implements InferenceResponse {
 
     private void release() {
         for (Runnable each : releases) {
-            each.run();
+            try {
+                each.run();
+            } catch (Throwable e) {
+                // A call into a plugin. The thread that makes it has other answers to deliver.
+                LOGGER.log(Level.ERROR, "a backend failed to release the memory of an output", e);
+            }
         }
     }
 }

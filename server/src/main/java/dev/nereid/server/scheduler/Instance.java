@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedTransferQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +39,9 @@ public final class Instance implements AutoCloseable {
     private final LinkedTransferQueue<Runnable> tasks = new LinkedTransferQueue<>();
     private final ClassLoader pluginLoader;
     private final Thread thread;
-    private @Nullable ModelInstance model;
+    private final AtomicBoolean isClosing = new AtomicBoolean();
+    private volatile @Nullable ModelInstance model;
+    /** Used by the instance's own thread. */
     private boolean isClosed;
 
     private long meanNanos = -1;
@@ -77,9 +80,10 @@ public final class Instance implements AutoCloseable {
         return name;
     }
 
-    /** Returns whether the backend says that the instance can serve. */
+    /** Returns whether the backend says that the instance can serve; a closed one can't. */
     public boolean isReady() {
-        return model().isReady();
+        ModelInstance current = model;
+        return current != null && current.isReady();
     }
 
     private ModelInstance model() {
@@ -179,11 +183,17 @@ public final class Instance implements AutoCloseable {
         }
     }
 
-    /** Closes the model instance on its own thread and ends the thread. Called once, after the last execution. */
+    /**
+     * Closes the model instance on its own thread and ends the thread. Called after the last execution; further calls do
+     * nothing.
+     */
     @Override
     public void close() {
         if (isOwnThread()) {
             throw new IllegalStateException("an instance can't be closed by its own thread");
+        }
+        if (isClosing.getAndSet(true)) {
+            return;
         }
         try {
             call(() -> {

@@ -31,8 +31,14 @@ interface RequestQueue {
      */
     void expire(long now, BiConsumer<EngineRequest, InferenceException> drop);
 
-    /** Returns the time at which {@link #poll} or {@link #expire} would do more than now; {@link #NEVER} for none. */
-    long nextEvent(long now);
+    /**
+     * Returns the time at which {@link #expire} would do more than now, or {@link #poll} where that may be called;
+     * {@link #NEVER} for none. Without a free instance nobody can act on a batch that is due.
+     */
+    long nextEvent(boolean mayPoll);
+
+    /** Says that nothing more will arrive, so that waiting for more to execute together is pointless. */
+    void endArrivals();
 
     /** Removes and returns everything, to be turned away. */
     List<EngineRequest> drain();

@@ -2,6 +2,7 @@ package dev.nereid.server.scheduler;
 
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,8 @@ public final class TimerWakeups implements Wakeups, AutoCloseable {
         this.timer = new ScheduledThreadPoolExecutor(1,
                 Thread.ofPlatform().name("nereid-queue-timer").daemon(true).factory());
         timer.setRemoveOnCancelPolicy(true);
+        // An alarm that is set while the server stops would otherwise fail the request that set it.
+        timer.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy());
     }
 
     @Override
