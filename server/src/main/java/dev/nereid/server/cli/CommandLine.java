@@ -63,7 +63,8 @@ public final class CommandLine {
      */
     public ServerOptions options(Path defaultBackends) {
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
-                engine(defaultBackends), http(), metrics(), logging());
+                engine(defaultBackends), http(), metrics(), logging(), TraceFlags.options(values),
+                bool("allow-client-shm"));
     }
 
     private EngineOptions engine(Path defaultBackends) {
@@ -170,8 +171,7 @@ public final class CommandLine {
                 throw new UsageException("--http-restricted-api has value '" + value
                         + "', expected <category>[,<category>...]:<header>=<value>");
             }
-            Restriction restriction =
-                    new Restriction(value.substring(colon + 1, equals), value.substring(equals + 1));
+            Restriction restriction = new Restriction(value.substring(colon + 1, equals), value.substring(equals + 1));
             for (String category : value.substring(0, colon).split(",", -1)) {
                 if (!Category.names().contains(category)) {
                     throw new UsageException("--http-restricted-api names category '" + category + "', expected one of "
