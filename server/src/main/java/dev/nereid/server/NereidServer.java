@@ -6,6 +6,8 @@ import dev.nereid.server.http.MetricsEndpoint;
 import dev.nereid.server.lifecycle.Engine;
 import dev.nereid.server.metrics.CpuSampler;
 import dev.nereid.server.metrics.MetricsText;
+import dev.nereid.server.sharedmemory.SystemSharedMemory;
+import dev.nereid.server.trace.Tracer;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -22,15 +24,21 @@ public final class NereidServer implements AutoCloseable {
 
     private final ServerOptions options;
     private final Engine engine;
+    private final Tracer tracer;
+    private final LogControl logs;
+    private final SystemSharedMemory sharedMemory = new SystemSharedMemory(SystemSharedMemory.DIRECTORY);
     private final Map<String, InferenceException> startFailures;
     private @Nullable HttpFrontEnd http;
     private @Nullable MetricsEndpoint metrics;
     private @Nullable CpuSampler cpu;
     private boolean isClosed;
 
-    private NereidServer(ServerOptions options, Engine engine, Map<String, InferenceException> startFailures) {
+    private NereidServer(ServerOptions options, Engine engine, LogControl logs,
+            Map<String, InferenceException> startFailures) {
         this.options = options;
         this.engine = engine;
+        this.logs = logs;
+        this.tracer = Tracer.create(options.trace().settings(), options.trace().file());
         this.startFailures = startFailures;
     }
 
@@ -41,10 +49,21 @@ public final class NereidServer implements AutoCloseable {
      *     can't be opened
      */
     public static NereidServer start(ServerOptions options) {
+        return start(options, LogControl.fixed(options.logging()));
+    }
+
+    /**
+     * Loads the models and opens the ports.
+     *
+     * @param logs lets clients change log settings
+     * @throws StartException when a model fails to load and the options say that this ends the server, or when a port
+     *     can't be opened
+     */
+    public static NereidServer start(ServerOptions options, LogControl logs) {
         Engine engine = Engine.create(options.engine());
         NereidServer server;
         try {
-            server = new NereidServer(options, engine, engine.start());
+            server = new NereidServer(options, engine, logs, engine.start());
         } catch (RuntimeException e) {
             engine.close();
             throw e;
@@ -71,7 +90,8 @@ public final class NereidServer implements AutoCloseable {
     private void open() {
         if (options.http().isEnabled()) {
             HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(),
-                    () -> HttpFrontEnd.start(engine, options, Version.text()));
+                    () -> HttpFrontEnd.start(new HttpFrontEnd.Services(engine, tracer, sharedMemory, logs), options,
+                            Version.text()));
             http = frontEnd;
             LOGGER.log(Level.INFO,
                     () -> "Started HTTPService at " + options.http().address() + ":" + frontEnd.port());
@@ -142,6 +162,8 @@ public final class NereidServer implements AutoCloseable {
         if (!engine.stopWithin(options.exitTimeout())) {
             LOGGER.log(Level.WARNING, "Exit timeout expired. Exiting immediately.");
         }
+        tracer.close();
+        sharedMemory.close();
         if (metrics != null) {
             metrics.close();
         }

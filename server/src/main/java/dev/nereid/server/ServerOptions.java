@@ -1,5 +1,6 @@
 package dev.nereid.server;
 
+import dev.nereid.server.trace.TraceSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -15,9 +16,11 @@ import java.util.Optional;
  * @param http the HTTP listener
  * @param metrics the metrics listener
  * @param logging what is logged, and how
+ * @param trace which requests are traced, and how
+ * @param allowsClientSharedMemory whether clients may register shared memory
  */
 public record ServerOptions(String id, Duration exitTimeout, EngineOptions engine, HttpOptions http,
-        MetricsOptions metrics, LogOptions logging) {
+        MetricsOptions metrics, LogOptions logging, TraceOptions trace, boolean allowsClientSharedMemory) {
 
     /** When models are loaded. */
     public enum ControlMode {
@@ -52,7 +55,8 @@ public record ServerOptions(String id, Duration exitTimeout, EngineOptions engin
             boolean loadsAll, Duration pollInterval, boolean exitOnError, boolean autoComplete,
             boolean strictReadiness, String configName, int loadThreads, int loadRetries,
             List<Path> backendDirectories, Map<String, Map<String, String>> backendSettings, long maxInFlightBytes,
-            int maxQueueSize) {}
+            int maxQueueSize) {
+    }
 
     /**
      * The HTTP listener.
@@ -66,7 +70,8 @@ public record ServerOptions(String id, Duration exitTimeout, EngineOptions engin
      * @param restrictions header and value by restricted category
      */
     public record HttpOptions(boolean isEnabled, String address, int port, boolean reusesPort,
-            Optional<String> forwardPattern, long maxInputSize, Map<String, Restriction> restrictions) {}
+            Optional<String> forwardPattern, long maxInputSize, Map<String, Restriction> restrictions) {
+    }
 
     /**
      * What a restricted category of endpoints asks for.
@@ -74,7 +79,8 @@ public record ServerOptions(String id, Duration exitTimeout, EngineOptions engin
      * @param header the header's name
      * @param value the value that it must have
      */
-    public record Restriction(String header, String value) {}
+    public record Restriction(String header, String value) {
+    }
 
     /**
      * The metrics listener.
@@ -87,7 +93,8 @@ public record ServerOptions(String id, Duration exitTimeout, EngineOptions engin
      * @param countsLatencies whether latency counters are reported
      */
     public record MetricsOptions(boolean isEnabled, String address, int port, Duration interval, boolean reportsCpu,
-            boolean countsLatencies) {}
+            boolean countsLatencies) {
+    }
 
     /**
      * What is logged, and how.
@@ -100,5 +107,15 @@ public record ServerOptions(String id, Duration exitTimeout, EngineOptions engin
      * @param file the file; empty for standard error
      */
     public record LogOptions(boolean info, boolean warning, boolean error, int verboseLevel, boolean isIso8601,
-            Optional<Path> file) {}
+            Optional<Path> file) {
+    }
+
+    /**
+     * Which requests are traced, and how.
+     *
+     * @param settings the settings at the start
+     * @param file where traces are written to; empty where there is no tracing
+     */
+    public record TraceOptions(TraceSettings settings, Optional<Path> file) {
+    }
 }

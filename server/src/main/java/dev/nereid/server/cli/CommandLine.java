@@ -63,7 +63,8 @@ public final class CommandLine {
      */
     public ServerOptions options(Path defaultBackends) {
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
-                engine(defaultBackends), http(), metrics(), logging());
+                engine(defaultBackends), http(), metrics(), logging(), TraceFlags.options(values),
+                bool("allow-client-shm"));
     }
 
     private EngineOptions engine(Path defaultBackends) {

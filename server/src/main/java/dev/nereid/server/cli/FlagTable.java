@@ -25,6 +25,7 @@ final class FlagTable {
     private static final String LOGGING = "Logging";
     private static final String REPOSITORY = "Model repository";
     private static final String HTTP = "HTTP";
+    private static final String TRACING = "Tracing";
     private static final String METRICS = "Metrics";
     private static final String BACKENDS = "Backends";
     private static final String LIMITS = "Limits";
@@ -64,6 +65,15 @@ final class FlagTable {
                 "Largest JSON part, raw body or decompressed body, in bytes.");
         repeatable("http-restricted-api", HTTP,
                 "<category>[,<category>...]:<header>=<value>: endpoints that need a header.");
+        add("allow-client-shm", Kind.BOOL, "false", HTTP, "Whether clients may register shared memory.");
+        repeatable("trace-config", TRACING, "triton,file=<path>, triton,log-frequency=<number>, rate=<number>, "
+                + "level=<TIMESTAMPS|TENSORS|OFF>, count=<number> or mode=triton.");
+        add("trace-file", Kind.TEXT, "", TRACING, "Deprecated: --trace-config=triton,file=<path>.");
+        repeatable("trace-level", TRACING, "Deprecated: --trace-config=level=<level>.");
+        add("trace-rate", Kind.NUMBER, "", TRACING, "Deprecated: --trace-config=rate=<number>.");
+        add("trace-count", Kind.NUMBER, "", TRACING, "Deprecated: --trace-config=count=<number>.");
+        add("trace-log-frequency", Kind.NUMBER, "", TRACING,
+                "Deprecated: --trace-config=triton,log-frequency=<number>.");
         add("allow-metrics", Kind.BOOL, "true", METRICS, "Whether to listen for metrics requests.");
         add("allow-cpu-metrics", Kind.BOOL, "true", METRICS, "Whether to report CPU metrics.");
         add("metrics-address", Kind.TEXT, "", METRICS, "Address to listen on for metrics; default is --http-address.");
@@ -102,11 +112,6 @@ final class FlagTable {
         for (String flag : List.of("pinned-memory-pool-byte-size", "cuda-memory-pool-byte-size",
                 "cuda-virtual-address-size", "min-supported-compute-capability", "model-load-gpu-limit")) {
             refuse("GPUs are not used yet", flag);
-        }
-        refuse("shared memory is not offered yet", "allow-client-shm", "false", "0");
-        refuse("tracing is not offered yet", "trace-config");
-        for (String flag : List.of("trace-file", "trace-level", "trace-rate", "trace-count", "trace-log-frequency")) {
-            refuse("tracing is not offered yet", flag);
         }
         refuse("repository agents are not offered", "repoagent-directory");
         for (String flag : List.of("cache-config", "cache-directory", "response-cache-byte-size")) {

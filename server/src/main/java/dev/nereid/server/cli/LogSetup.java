@@ -1,5 +1,6 @@
 package dev.nereid.server.cli;
 
+import dev.nereid.server.LogControl;
 import dev.nereid.server.ServerOptions.LogOptions;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -24,19 +25,28 @@ import java.util.logging.Logger;
  * from requests can't forge a line: line breaks and control characters are escaped, except in the tables and stacks that
  * the server writes itself.
  */
-final class LogSetup {
+final class LogSetup implements LogControl {
     private static final DateTimeFormatter SHORT = DateTimeFormatter.ofPattern("MMdd HH:mm:ss.SSSSSS", Locale.ROOT);
     private static final DateTimeFormatter ISO = DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT);
     /** Keeps loggers whose level was set from being collected. */
     private static final Logger LIBRARIES = Logger.getLogger("io.helidon");
     private static final Logger PLUGINS = Logger.getLogger("org.pf4j");
 
-    private LogSetup() {
+    private final Handler handler;
+    private volatile LogOptions options;
+
+    private LogSetup(Handler handler, LogOptions options) {
+        this.handler = handler;
+        this.options = options;
     }
 
-    static void apply(LogOptions options) {
+    /**
+     * Sets logging up.
+     *
+     * @throws UsageException when the log file can't be written
+     */
+    static LogSetup apply(LogOptions options) {
         LogManager.getLogManager().reset();
-        Logger root = Logger.getLogger("");
         Handler handler;
         try {
             handler = options.file().isPresent()
@@ -48,15 +58,28 @@ final class LogSetup {
                     + " can't be written: " + e.getMessage());
         }
         handler.setLevel(Level.ALL);
-        handler.setFormatter(new LineFormatter(options.isIso8601()));
-        handler.setFilter(line -> isWanted(line, options));
-        root.addHandler(handler);
-        root.setLevel(options.verboseLevel() > 1
+        LogSetup setup = new LogSetup(handler, options);
+        setup.change(options);
+        Logger.getLogger("").addHandler(handler);
+        return setup;
+    }
+
+    @Override
+    public LogOptions options() {
+        return options;
+    }
+
+    @Override
+    public synchronized void change(LogOptions changed) {
+        options = changed;
+        handler.setFormatter(new LineFormatter(changed.isIso8601()));
+        handler.setFilter(line -> isWanted(line, changed));
+        Logger.getLogger("").setLevel(changed.verboseLevel() > 1
                 ? Level.FINER
-                : options.verboseLevel() > 0 ? Level.FINE : Level.INFO);
+                : changed.verboseLevel() > 0 ? Level.FINE : Level.INFO);
         // What libraries say about themselves is of interest to their developers only.
-        LIBRARIES.setLevel(options.verboseLevel() > 1 ? Level.FINE : Level.WARNING);
-        PLUGINS.setLevel(options.verboseLevel() > 1 ? Level.FINE : Level.SEVERE);
+        LIBRARIES.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.WARNING);
+        PLUGINS.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.SEVERE);
     }
 
     private static boolean isWanted(LogRecord line, LogOptions options) {

@@ -27,6 +27,7 @@ public final class Main {
     /** Returns the exit status, or -1 when the shutdown hook has ended the server and the process ends by itself. */
     private static int run(String[] arguments, PrintStream out, PrintStream err) {
         ServerOptions options;
+        LogSetup logs;
         try {
             CommandLine commandLine = CommandLine.parse(Arrays.asList(arguments));
             if (commandLine.asksForHelp()) {
@@ -37,21 +38,21 @@ public final class Main {
             commandLine.carrierThreads().ifPresent(
                     count -> System.setProperty("jdk.virtualThreadScheduler.parallelism", Integer.toString(count)));
             options = commandLine.options(Path.of(System.getProperty(HOME, ".")).resolve("backends"));
-            LogSetup.apply(options.logging());
+            logs = LogSetup.apply(options.logging());
         } catch (UsageException e) {
             err.println("error: " + e.getMessage());
             err.println();
             err.println("Run 'nereid serve --help' for all flags.");
             return 1;
         }
-        return serve(options, err);
+        return serve(options, logs, err);
     }
 
-    private static int serve(ServerOptions options, PrintStream err) {
+    private static int serve(ServerOptions options, LogSetup logs, PrintStream err) {
         CountDownLatch stopped = new CountDownLatch(1);
         NereidServer server;
         try {
-            server = NereidServer.start(options);
+            server = NereidServer.start(options, logs);
         } catch (StartException | InferenceException e) {
             err.println("error: " + e.getMessage());
             return 1;

@@ -10,6 +10,7 @@ import io.helidon.http.Status;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.ByteArrayOutputStream;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -56,8 +57,41 @@ final class Exchange {
         errorType = contentType;
     }
 
+    /** Returns the client's connection. */
+    Optional<ClientConnection> connection() {
+        return request.remotePeer() instanceof ClientConnection connection
+                ? Optional.of(connection)
+                : Optional.empty();
+    }
+
     InputStream body() {
-        return request.content().hasEntity() ? request.content().inputStream() : InputStream.nullInputStream();
+        if (!request.content().hasEntity()) {
+            return InputStream.nullInputStream();
+        }
+        InputStream in = request.content().inputStream();
+        return request.remotePeer() instanceof ClientConnection connection ? new Body(in, connection) : in;
+    }
+
+    /** Tells the connection how far a body was read. */
+    private static final class Body extends FilterInputStream {
+        private final ClientConnection connection;
+
+        Body(InputStream in, ClientConnection connection) {
+            super(in);
+            this.connection = connection;
+        }
+
+        @Override
+        public int read() throws IOException {
+            connection.consumed();
+            return in.read();
+        }
+
+        @Override
+        public int read(byte[] target, int offset, int length) throws IOException {
+            connection.consumed();
+            return in.read(target, offset, length);
+        }
     }
 
     /** Returns the length that the client announced; empty for chunked bodies; 0 for none. */
@@ -104,9 +138,9 @@ final class Exchange {
                 + " bytes. Use --http-max-input-size to increase the limit.");
     }
 
-    void sendEmpty(int status) {
+    void sendEmpty(int status, String contentType) {
         response.status(Status.create(status));
-        response.headers().set(HeaderNames.CONTENT_TYPE, TEXT);
+        response.headers().set(HeaderNames.CONTENT_TYPE, contentType);
         response.send();
     }
 

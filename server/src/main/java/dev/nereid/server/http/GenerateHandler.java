@@ -11,6 +11,9 @@ import dev.nereid.server.protocol.JsonWriter;
 import dev.nereid.server.protocol.SharedMemoryRegions;
 import dev.nereid.server.request.RequestData;
 import dev.nereid.server.scheduler.InferenceResult;
+import dev.nereid.server.trace.RequestTrace;
+import dev.nereid.server.trace.TracePoint;
+import dev.nereid.server.trace.Tracer;
 import io.helidon.http.HeaderNames;
 import java.nio.charset.StandardCharsets;
 import java.util.OptionalLong;
@@ -20,10 +23,12 @@ final class GenerateHandler {
     private static final String EVENTS = "text/event-stream; charset=utf-8";
 
     private final Engine engine;
+    private final Tracer tracer;
     private final long maxInputSize;
 
-    GenerateHandler(Engine engine, long maxInputSize) {
-        this.engine = engine;
+    GenerateHandler(HttpFrontEnd.Services services, long maxInputSize) {
+        this.engine = services.engine();
+        this.tracer = services.tracer();
         this.maxInputSize = maxInputSize;
     }
 
@@ -36,8 +41,21 @@ final class GenerateHandler {
         if (!coding.isEmpty() && !coding.equals("identity")) {
             throw InferenceException.invalid("Unsupported content-encoding, only 'identity' is supported.");
         }
+        RequestTrace trace = tracer.begin(model);
+        try {
+            handle(exchange, served, version, isStream, trace);
+        } finally {
+            tracer.finish(trace);
+        }
+    }
+
+    private void handle(Exchange exchange, ServedVersion served, OptionalLong version, boolean isStream,
+            RequestTrace trace) {
+        String model = served.name();
+        trace.mark(TracePoint.HTTP_RECV_START);
         GenerateCodec codec = new GenerateCodec(served.config());
         byte[] body = exchange.readJson(maxInputSize);
+        trace.mark(TracePoint.HTTP_RECV_END);
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             scope.reserve(body.length);
             RequestData request = codec.decode(new JsonDocument(), body, 0, body.length,
@@ -45,7 +63,8 @@ final class GenerateHandler {
             JsonWriter json = new JsonWriter();
             int status = 200;
             try {
-                Engine.Served answer = engine.infer(model, version, request, scope);
+                Engine.Served answer = engine.infer(model, version, request, scope,
+                        new WaitingClient(exchange.connection(), trace));
                 try (InferenceResult result = answer.result()) {
                     codec.encode(json, answer.version().name(), answer.version().versionText(), request.id(),
                             result.parameters(), result.outputs());
@@ -58,6 +77,7 @@ final class GenerateHandler {
                 status = e.code().httpStatus();
                 json.reset().error(e.getMessage());
             }
+            trace.mark(TracePoint.HTTP_SEND_START);
             if (isStream) {
                 String event = "data: " + new String(json.buffer(), 0, json.size(), StandardCharsets.UTF_8) + "\n\n";
                 byte[] bytes = event.getBytes(StandardCharsets.UTF_8);
@@ -65,6 +85,7 @@ final class GenerateHandler {
             } else {
                 exchange.sendJson(json);
             }
+            trace.mark(TracePoint.HTTP_SEND_END);
         }
     }
 }

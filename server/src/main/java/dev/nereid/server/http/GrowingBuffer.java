@@ -33,7 +33,8 @@ final class GrowingBuffer implements AutoCloseable {
         if (current != null && current.segment().byteSize() >= needed) {
             return current;
         }
-        BufferPool.Buffer larger = pool.acquire(current == null ? Math.max(FIRST, needed)
+        BufferPool.Buffer larger = pool.acquire(current == null
+                ? Math.max(FIRST, needed)
                 : Math.max(current.segment().byteSize() * 2, needed));
         if (current != null) {
             MemorySegment.copy(current.segment(), 0, larger.segment(), 0, size);

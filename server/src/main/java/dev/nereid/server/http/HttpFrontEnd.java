@@ -2,12 +2,15 @@ package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.server.LogControl;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.ServerOptions.HttpOptions;
 import dev.nereid.server.ServerOptions.Restriction;
 import dev.nereid.server.lifecycle.Engine;
 import dev.nereid.server.protocol.CNumber;
 import dev.nereid.server.protocol.JsonWriter;
+import dev.nereid.server.sharedmemory.SystemSharedMemory;
+import dev.nereid.server.trace.Tracer;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.RequestException;
@@ -29,8 +32,19 @@ import java.util.OptionalLong;
 public final class HttpFrontEnd implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(HttpFrontEnd.class.getName());
     private static final List<String> EXTENSIONS = List.of("classification", "model_repository",
-            "model_repository(unload_dependents)", "schedule_policy", "model_configuration", "binary_tensor_data",
-            "parameters", "statistics");
+            "model_repository(unload_dependents)", "schedule_policy", "model_configuration", "system_shared_memory",
+            "cuda_shared_memory", "binary_tensor_data", "parameters", "statistics", "trace", "logging");
+
+    /**
+     * What the endpoints work with.
+     *
+     * @param engine serves models
+     * @param tracer selects requests to trace
+     * @param sharedMemory the registered regions
+     * @param logs changes log settings
+     */
+    public record Services(Engine engine, Tracer tracer, SystemSharedMemory sharedMemory, LogControl logs) {
+    }
 
     private final Engine engine;
     private final ServerOptions options;
@@ -40,20 +54,29 @@ public final class HttpFrontEnd implements AutoCloseable {
     private final ModelHandler models;
     private final RepositoryHandler repository;
     private final StatisticsHandler statistics;
+    private final SharedMemoryHandler sharedMemory;
+    private final TraceHandler trace;
+    private final LogHandler logs;
+    private final ClientConnections connections;
     private final WebServer server;
 
-    private HttpFrontEnd(Engine engine, ServerOptions options, String version) {
-        this.engine = engine;
+    private HttpFrontEnd(Services services, ServerOptions options, String version) {
+        this.engine = services.engine();
         this.options = options;
         this.version = version;
         HttpOptions http = options.http();
-        this.infer = new InferHandler(engine, http.maxInputSize(), new HeaderForwarding(http.forwardPattern()));
-        this.generate = new GenerateHandler(engine, http.maxInputSize());
+        this.infer = new InferHandler(services, http.maxInputSize(), new HeaderForwarding(http.forwardPattern()));
+        this.generate = new GenerateHandler(services, http.maxInputSize());
         this.models = new ModelHandler(engine);
         this.repository = new RepositoryHandler(engine, http.maxInputSize());
         this.statistics = new StatisticsHandler(engine);
+        this.sharedMemory = new SharedMemoryHandler(services.sharedMemory(), options.allowsClientSharedMemory(),
+                http.maxInputSize());
+        this.trace = new TraceHandler(engine, services.tracer(), http.maxInputSize());
+        this.logs = new LogHandler(services.logs(), http.maxInputSize());
+        this.connections = Listener.connections();
         this.server = Listener.create(http.address(), http.port(), http.reusesPort(), options.exitTimeout(),
-                this::handle);
+                connections, this::handle);
     }
 
     /**
@@ -61,10 +84,15 @@ public final class HttpFrontEnd implements AutoCloseable {
      *
      * @param version the server's version, for its metadata
      */
-    public static HttpFrontEnd start(Engine engine, ServerOptions options, String version) {
-        HttpFrontEnd frontEnd = new HttpFrontEnd(engine, options, version);
-        frontEnd.server.start();
-        return frontEnd;
+    public static HttpFrontEnd start(Services services, ServerOptions options, String version) {
+        HttpFrontEnd frontEnd = new HttpFrontEnd(services, options, version);
+        try {
+            frontEnd.server.start();
+            return frontEnd;
+        } catch (RuntimeException e) {
+            frontEnd.connections.close();
+            throw e;
+        }
     }
 
     /** Returns the port that is listened on. */
@@ -85,7 +113,7 @@ public final class HttpFrontEnd implements AutoCloseable {
             throw new CloseConnectionException("connection lost", e);
         } catch (RequestException e) {
             throw e;
-        } catch (RuntimeException | OutOfMemoryError | StackOverflowError e) {
+        } catch (RuntimeException | VirtualMachineError e) {
             LOGGER.log(Level.ERROR, exchange.method() + " " + printable(exchange.path()) + " failed", e);
             if (response.isSent()) {
                 throw new CloseConnectionException("the answer broke off", e);
@@ -111,11 +139,11 @@ public final class HttpFrontEnd implements AutoCloseable {
         if (restriction != null && !restriction.value()
                 .equals(exchange.header(HeaderNames.create(restriction.header())).orElse(null))) {
             exchange.sendError(403, "This API is restricted, expecting header '" + restriction.header() + "'",
-                    Exchange.JSON);
+                    Exchange.TEXT);
             return;
         }
         if (!route.endpoint().allows(exchange.method())) {
-            exchange.sendError(405, "Method Not Allowed", Exchange.TEXT);
+            exchange.sendError(405, "Method Not Allowed", route.endpoint().errorType());
             return;
         }
         dispatch(exchange, route);
@@ -137,6 +165,14 @@ public final class HttpFrontEnd implements AutoCloseable {
             case INDEX -> repository.index(exchange);
             case LOAD -> repository.load(exchange, route);
             case UNLOAD -> repository.unload(exchange, route);
+            case SYSTEM_MEMORY_STATUS -> sharedMemory.systemStatus(exchange, route.region());
+            case SYSTEM_MEMORY_REGISTER -> sharedMemory.systemRegister(exchange, route.region());
+            case SYSTEM_MEMORY_UNREGISTER -> sharedMemory.systemUnregister(exchange, route.region());
+            case CUDA_MEMORY_STATUS -> sharedMemory.cudaStatus(exchange, route.region());
+            case CUDA_MEMORY_REGISTER -> sharedMemory.cudaRegister(exchange, route.region());
+            case CUDA_MEMORY_UNREGISTER -> sharedMemory.cudaUnregister(exchange);
+            case TRACE_SETTING -> trace.handle(exchange, route.model());
+            case LOG_SETTING -> logs.handle(exchange);
         }
     }
 
@@ -156,7 +192,7 @@ public final class HttpFrontEnd implements AutoCloseable {
         if (engine.isStopping()) {
             throw new InferenceException(StatusCode.UNAVAILABLE, "Server exiting");
         }
-        exchange.sendEmpty(isHealthy ? 200 : 400);
+        exchange.sendEmpty(isHealthy ? 200 : 400, Exchange.TEXT);
     }
 
     private void metadata(Exchange exchange) {
@@ -170,5 +206,6 @@ public final class HttpFrontEnd implements AutoCloseable {
     @Override
     public void close() {
         server.stop();
+        connections.close();
     }
 }

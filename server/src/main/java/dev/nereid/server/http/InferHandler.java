@@ -11,9 +11,12 @@ import dev.nereid.server.protocol.EncodedResponse;
 import dev.nereid.server.protocol.InferRequestDecoder;
 import dev.nereid.server.protocol.InferResponseEncoder;
 import dev.nereid.server.protocol.JsonWriter;
-import dev.nereid.server.protocol.SharedMemoryRegions;
 import dev.nereid.server.request.RequestData;
 import dev.nereid.server.scheduler.InferenceResult;
+import dev.nereid.server.sharedmemory.SystemSharedMemory;
+import dev.nereid.server.trace.RequestTrace;
+import dev.nereid.server.trace.TracePoint;
+import dev.nereid.server.trace.Tracer;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import java.io.ByteArrayOutputStream;
@@ -32,16 +35,21 @@ final class InferHandler {
     private static final int WRITE_SIZE = 256 * 1024;
 
     private final Engine engine;
+    private final Tracer tracer;
+    private final SystemSharedMemory regions;
     private final long maxInputSize;
     private final InferBodyReader bodies;
     private final HeaderForwarding forwarding;
     private final ConcurrentLinkedDeque<Codec> codecs = new ConcurrentLinkedDeque<>();
 
     /** What one request at a time uses to decode and encode; kept for the next. */
-    private record Codec(InferRequestDecoder decoder, JsonWriter writer) {}
+    private record Codec(InferRequestDecoder decoder, JsonWriter writer) {
+    }
 
-    InferHandler(Engine engine, long maxInputSize, HeaderForwarding forwarding) {
-        this.engine = engine;
+    InferHandler(HttpFrontEnd.Services services, long maxInputSize, HeaderForwarding forwarding) {
+        this.engine = services.engine();
+        this.tracer = services.tracer();
+        this.regions = services.sharedMemory();
         this.maxInputSize = maxInputSize;
         this.bodies = new InferBodyReader(engine.buffers(), maxInputSize);
         this.forwarding = forwarding;
@@ -54,29 +62,45 @@ final class InferHandler {
             throw InferenceException
                     .unsupported("HTTP end point doesn't support models with decoupled transaction policy");
         }
+        RequestTrace trace = tracer.begin(model);
         Codec codec = codecs.pollFirst();
         if (codec == null) {
             codec = new Codec(new InferRequestDecoder(), new JsonWriter());
         }
-        try (BufferScope scope = new BufferScope(engine.buffers())) {
+        try {
+            handle(exchange, model, version, codec, trace);
+        } finally {
+            codecs.addFirst(codec);
+            tracer.finish(trace);
+        }
+    }
+
+    private void handle(Exchange exchange, String model, OptionalLong version, Codec codec, RequestTrace trace) {
+        trace.mark(TracePoint.HTTP_RECV_START);
+        try (BufferScope scope = new BufferScope(engine.buffers());
+                SystemSharedMemory.Lease lease = regions.lease()) {
             InferBodyReader.Body body = read(exchange, scope);
+            trace.mark(TracePoint.HTTP_RECV_END);
             exchange.errorsAs(Exchange.JSON);
-            DecodedRequest decoded = decode(codec, body, model, scope);
+            DecodedRequest decoded = decode(codec, body, model, scope, lease);
             RequestData request = decoded.request();
             if (forwarding.isEnabled()) {
                 request = request.withParameters(forwarding.parameters(exchange.request().headers()));
             }
-            Engine.Served answer = engine.infer(model, version, request, scope);
+            Engine.Served answer = engine.infer(model, version, request, scope,
+                    new WaitingClient(exchange.connection(), trace));
             try (InferenceResult result = answer.result()) {
+                // Outputs that can't be written are told as plain text, as by the reference.
+                exchange.errorsAs(Exchange.TEXT);
                 ServedVersion by = answer.version();
                 JsonWriter writer = codec.writer().reset();
                 EncodedResponse encoded = new InferResponseEncoder(by.name(), by.versionText(),
                         by.config().isBatching(), by::labels).encode(writer, request.id(), result.parameters(),
                                 result.outputs(), decoded.outputs());
+                trace.mark(TracePoint.HTTP_SEND_START);
                 send(exchange, writer.buffer(), encoded);
+                trace.mark(TracePoint.HTTP_SEND_END);
             }
-        } finally {
-            codecs.addFirst(codec);
         }
     }
 
@@ -91,11 +115,12 @@ final class InferHandler {
         }
     }
 
-    private DecodedRequest decode(Codec codec, InferBodyReader.Body body, String model, BufferScope scope) {
+    private DecodedRequest decode(Codec codec, InferBodyReader.Body body, String model, BufferScope scope,
+            SystemSharedMemory.Lease lease) {
         return body.isRaw()
                 ? InferRequestDecoder.decodeRaw(body.binary(), maxInputSize)
                 : codec.decoder().decode(body.json(), 0, body.json().length, body.binary(),
-                        new DecodeContext(model, maxInputSize, scope, SharedMemoryRegions.NONE));
+                        new DecodeContext(model, maxInputSize, scope, lease::resolve));
     }
 
     private static void send(Exchange exchange, byte[] json, EncodedResponse encoded) {

@@ -21,7 +21,7 @@ import java.time.Duration;
 import java.util.Map;
 
 /** Sets up Helidon: limits, socket options, and JSON errors also for what is not even HTTP. */
-public final class Listener {
+final class Listener {
     private static final int MAX_PATH = 64 * 1024;
     private static final int MAX_HEADERS = 64 * 1024;
     private static final int MAX_CONNECTIONS = 10_000;
@@ -29,16 +29,18 @@ public final class Listener {
     private static final Duration READ_TIMEOUT = Duration.ofSeconds(60);
     private static final Duration IDLE_TIMEOUT = Duration.ofMinutes(5);
 
-    private Listener() {}
+    private Listener() {
+    }
 
     /**
      * Creates a listener that is not yet started.
      *
      * @param gracePeriod how long requests may take to finish when it is stopped
+     * @param connections takes every connection
      * @param handler gets every request, whatever its path and method
      */
-    public static WebServer create(String address, int port, boolean reusesPort, Duration gracePeriod,
-            Handler handler) {
+    static WebServer create(String address, int port, boolean reusesPort, Duration gracePeriod,
+            ClientConnections connections, Handler handler) {
         WebServerConfig.Builder config = WebServer.builder()
                 .address(resolve(address))
                 .port(port)
@@ -47,21 +49,27 @@ public final class Listener {
                 .maxTcpConnections(MAX_CONNECTIONS)
                 .maxPayloadSize(Integer.MAX_VALUE)
                 .idleConnectionTimeout(IDLE_TIMEOUT)
-                .connectionOptions(socket -> socket.tcpNoDelay(true).readTimeout(READ_TIMEOUT))
+                .connectionOptions(socket -> socket.tcpNoDelay(true))
                 .contentEncoding(new PassThrough())
                 .directHandlers(errors())
-                .addProtocol(Http1Config.builder()
-                        .maxPrologueLength(MAX_PATH)
-                        .maxHeadersSize(MAX_HEADERS)
-                        .validatePath(false)
-                        .validatePrologue(false)
-                        .sendKeepAliveHeader(false)
-                        .build())
+                .protocolsDiscoverServices(false)
+                .addConnectionSelector(connections)
                 .routing(routing -> routing.any(handler));
         if (reusesPort) {
             config.listenerSocketOptions(Map.of(StandardSocketOptions.SO_REUSEPORT, true));
         }
         return config.build();
+    }
+
+    /** Starts to look after the connections of a listener. */
+    static ClientConnections connections() {
+        return ClientConnections.start(Http1Config.builder()
+                .maxPrologueLength(MAX_PATH)
+                .maxHeadersSize(MAX_HEADERS)
+                .validatePath(false)
+                .validatePrologue(false)
+                .sendKeepAliveHeader(false)
+                .build(), READ_TIMEOUT);
     }
 
     private static InetAddress resolve(String address) {
@@ -84,7 +92,7 @@ public final class Listener {
     private static DirectHandler.TransportResponse error(DirectHandler.TransportRequest request,
             DirectHandler.EventType type, Status status, ServerResponseHeaders headers, String message) {
         String text = switch (status.code()) {
-            case 413 -> "request body is larger than 2147483647 bytes";
+            case 413 -> "request body or one of its chunks is too large";
             case 414 -> "request path is longer than " + MAX_PATH + " bytes";
             case 500 -> "internal error; the server's log has the details";
             case 503 -> "too many concurrent requests";

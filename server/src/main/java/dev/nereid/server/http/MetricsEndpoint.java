@@ -13,18 +13,26 @@ public final class MetricsEndpoint implements AutoCloseable {
     private static final String TYPE = "text/plain; charset=utf-8";
 
     private final MetricsText metrics;
+    private final ClientConnections connections;
     private final WebServer server;
 
     private MetricsEndpoint(MetricsText metrics, MetricsOptions options) {
         this.metrics = metrics;
-        this.server = Listener.create(options.address(), options.port(), false, Duration.ofSeconds(1), this::handle);
+        this.connections = Listener.connections();
+        this.server = Listener.create(options.address(), options.port(), false, Duration.ofSeconds(1), connections,
+                this::handle);
     }
 
     /** Opens the port. */
     public static MetricsEndpoint start(MetricsText metrics, MetricsOptions options) {
         MetricsEndpoint endpoint = new MetricsEndpoint(metrics, options);
-        endpoint.server.start();
-        return endpoint;
+        try {
+            endpoint.server.start();
+            return endpoint;
+        } catch (RuntimeException e) {
+            endpoint.connections.close();
+            throw e;
+        }
     }
 
     /** Returns the port that is listened on. */
@@ -50,5 +58,6 @@ public final class MetricsEndpoint implements AutoCloseable {
     @Override
     public void close() {
         server.stop();
+        connections.close();
     }
 }

@@ -63,7 +63,7 @@ final class ModelHandler {
             isReady = false;
         }
         if (isReady) {
-            exchange.sendEmpty(200);
+            exchange.sendEmpty(200, Exchange.TEXT);
         } else {
             exchange.sendError(400, "Model version not ready", Exchange.TEXT);
         }

@@ -57,7 +57,7 @@ final class RepositoryHandler {
             override = override(parameters.get());
         }
         engine.load(route.model(), override);
-        exchange.sendEmpty(200);
+        exchange.sendEmpty(200, Exchange.JSON);
     }
 
     private static LoadOverride override(JsonValue parameters) {
@@ -101,7 +101,7 @@ final class RepositoryHandler {
             }
         }
         engine.unload(route.model(), withDependents);
-        exchange.sendEmpty(200);
+        exchange.sendEmpty(200, Exchange.JSON);
     }
 
     private static void checkNoRepositoryName(Route route) {

@@ -10,8 +10,9 @@ import java.util.Optional;
  * @param model the model's name; empty where the path names none
  * @param version the version's digits; empty where the path names none
  * @param repository the repository's name; empty where the path names none
+ * @param region the shared memory region's name; empty where the path names none
  */
-record Route(Endpoint endpoint, String model, String version, String repository) {
+record Route(Endpoint endpoint, String model, String version, String repository, String region) {
     private static final String PREFIX = "/v2";
 
     static Optional<Route> match(String path) {
@@ -31,6 +32,14 @@ record Route(Endpoint endpoint, String model, String version, String repository)
             case "health" -> health(parts);
             case "models" -> models(parts);
             case "repository" -> repository(parts);
+            case "systemsharedmemory" -> sharedMemory(parts, Endpoint.SYSTEM_MEMORY_STATUS,
+                    Endpoint.SYSTEM_MEMORY_REGISTER, Endpoint.SYSTEM_MEMORY_UNREGISTER);
+            case "cudasharedmemory" -> sharedMemory(parts, Endpoint.CUDA_MEMORY_STATUS, Endpoint.CUDA_MEMORY_REGISTER,
+                    Endpoint.CUDA_MEMORY_UNREGISTER);
+            case "trace" -> parts.length == 2 && parts[1].equals("setting")
+                    ? of(Endpoint.TRACE_SETTING, "")
+                    : Optional.empty();
+            case "logging" -> parts.length == 1 ? of(Endpoint.LOG_SETTING, "") : Optional.empty();
             default -> Optional.empty();
         };
     }
@@ -53,6 +62,9 @@ record Route(Endpoint endpoint, String model, String version, String repository)
         if (parts.length == 2 && parts[1].equals("stats")) {
             return of(Endpoint.STATISTICS, "");
         }
+        if (parts.length == 4 && parts[2].equals("trace") && parts[3].equals("setting")) {
+            return of(Endpoint.TRACE_SETTING, parts[1]);
+        }
         boolean hasVersion = parts.length >= 4 && parts[2].equals("versions");
         if (hasVersion && !parts[3].chars().allMatch(c -> c >= '0' && c <= '9')) {
             return Optional.empty();
@@ -72,7 +84,7 @@ record Route(Endpoint endpoint, String model, String version, String repository)
                     case "generate_stream" -> Optional.of(Endpoint.GENERATE_STREAM);
                     default -> Optional.<Endpoint>empty();
                 };
-        return endpoint.map(found -> new Route(found, parts[1], hasVersion ? parts[3] : "", ""));
+        return endpoint.map(found -> new Route(found, parts[1], hasVersion ? parts[3] : "", "", ""));
     }
 
     private static Optional<Route> repository(String[] parts) {
@@ -80,7 +92,7 @@ record Route(Endpoint endpoint, String model, String version, String repository)
             return of(Endpoint.INDEX, "");
         }
         if (parts.length == 3 && parts[2].equals("index")) {
-            return Optional.of(new Route(Endpoint.INDEX, "", "", parts[1]));
+            return Optional.of(new Route(Endpoint.INDEX, "", "", parts[1], ""));
         }
         boolean isNamed = parts.length == 5 && parts[2].equals("models");
         if (!isNamed && !(parts.length == 4 && parts[1].equals("models"))) {
@@ -89,13 +101,28 @@ record Route(Endpoint endpoint, String model, String version, String repository)
         String model = parts[parts.length - 2];
         String repository = isNamed ? parts[1] : "";
         return switch (parts[parts.length - 1]) {
-            case "load" -> Optional.of(new Route(Endpoint.LOAD, model, "", repository));
-            case "unload" -> Optional.of(new Route(Endpoint.UNLOAD, model, "", repository));
+            case "load" -> Optional.of(new Route(Endpoint.LOAD, model, "", repository, ""));
+            case "unload" -> Optional.of(new Route(Endpoint.UNLOAD, model, "", repository, ""));
+            default -> Optional.empty();
+        };
+    }
+
+    private static Optional<Route> sharedMemory(String[] parts, Endpoint status, Endpoint register,
+            Endpoint unregister) {
+        boolean hasRegion = parts.length == 4 && parts[1].equals("region");
+        if (!hasRegion && parts.length != 2) {
+            return Optional.empty();
+        }
+        String region = hasRegion ? parts[2] : "";
+        return switch (parts[parts.length - 1]) {
+            case "status" -> Optional.of(new Route(status, "", "", "", region));
+            case "register" -> Optional.of(new Route(register, "", "", "", region));
+            case "unregister" -> Optional.of(new Route(unregister, "", "", "", region));
             default -> Optional.empty();
         };
     }
 
     private static Optional<Route> of(Endpoint endpoint, String model) {
-        return Optional.of(new Route(endpoint, model, "", ""));
+        return Optional.of(new Route(endpoint, model, "", "", ""));
     }
 }

@@ -19,6 +19,8 @@ import dev.nereid.server.scheduler.EngineRequest;
 import dev.nereid.server.scheduler.InferenceResult;
 import dev.nereid.server.scheduler.Schedulers;
 import dev.nereid.server.scheduler.TimerWakeups;
+import dev.nereid.server.trace.RequestTrace;
+import dev.nereid.server.trace.TracePoint;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
@@ -181,10 +183,21 @@ public final class Engine implements AutoCloseable {
      * @throws InferenceException what is wrong with the request, or why it failed
      */
     public Served infer(String model, OptionalLong version, RequestData data, BufferScope scope) {
+        return infer(model, version, data, scope, Caller.PATIENT);
+    }
+
+    /**
+     * Executes a request and waits for its one response.
+     *
+     * @param scope gives memory for the checked request and must stay open until this returns
+     * @param caller can give up while it waits
+     * @throws InferenceException what is wrong with the request, or why it failed
+     */
+    public Served infer(String model, OptionalLong version, RequestData data, BufferScope scope, Caller caller) {
         ServedVersion served = catalog.lookup(model, version);
         while (true) {
             try {
-                return new Served(served, execute(served, data, scope));
+                return new Served(served, execute(served, data, scope, caller));
             } catch (InferenceException e) {
                 // A re-load may have replaced the version between look-up and queue; its successor is there already.
                 ServedVersion current = e.code() == StatusCode.UNAVAILABLE ? catalog.lookup(model, version) : served;
@@ -196,8 +209,11 @@ public final class Engine implements AutoCloseable {
         }
     }
 
-    private InferenceResult execute(ServedVersion served, RequestData data, BufferScope scope) {
+    private InferenceResult execute(ServedVersion served, RequestData data, BufferScope scope, Caller caller) {
         long start = System.nanoTime();
+        RequestTrace trace = caller.trace();
+        trace.model(served.name(), served.version(), data.id());
+        trace.mark(TracePoint.REQUEST_START, start);
         CheckedRequest checked = served.validator().validate(data, scope);
         Set<String> outputs = checked.requestedOutputs().size() == served.allOutputs().size()
                 ? served.allOutputs()
@@ -208,8 +224,15 @@ public final class Engine implements AutoCloseable {
         Answer answer = new Answer();
         EngineRequest request = new EngineRequest(content, served.io(), buffers, answer, start);
         request.lendThread();
-        served.dispatcher().submit(request);
-        request.await();
+        request.tracedBy(trace);
+        trace.queuedInputs(checked.inputs());
+        caller.waits(() -> served.dispatcher().cancel(request));
+        try {
+            served.dispatcher().submit(request);
+            request.await();
+        } finally {
+            caller.answered();
+        }
         return answer.get();
     }
 

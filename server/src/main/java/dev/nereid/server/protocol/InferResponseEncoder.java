@@ -112,6 +112,6 @@ public final class InferResponseEncoder {
                     + output.name() + "' (" + target.byteSize() + " bytes) should be at least " + output.byteSize()
                     + " bytes to hold the results");
         }
-        MemorySegment.copy(output.data(), 0, target, 0, output.byteSize());
+        SharedMemoryRegions.copy(output.data(), target, output.byteSize());
     }
 }

@@ -55,9 +55,16 @@ final class InputDecoder {
             data = slice(name, JsonAccess.parsed(binarySize.get(), "binary_data_size", JsonValue::asUnsigned));
         } else {
             Optional<MemorySegment> sharedMemory = sharedMemory(parameters, context.regions());
-            data = sharedMemory.isPresent() ? sharedMemory.get() : read(input, name, dataType, shape);
+            data = sharedMemory.isPresent() ? copy(sharedMemory.get()) : read(input, name, dataType, shape);
         }
         return new InputData(name, dataType, shape, data);
+    }
+
+    /** Nothing that was checked may change afterwards, and a backend's native code can't survive memory that is gone. */
+    private MemorySegment copy(MemorySegment shared) {
+        MemorySegment own = context.allocator().allocate(shared.byteSize(), DecodeContext.ALIGNMENT);
+        SharedMemoryRegions.copy(shared, own, shared.byteSize());
+        return own;
     }
 
     /** Returns the part of shared memory that parameters name. */

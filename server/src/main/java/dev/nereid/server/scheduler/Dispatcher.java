@@ -6,6 +6,8 @@ import dev.nereid.backend.api.batch.RequestIds;
 import dev.nereid.server.stats.BatchTimes;
 import dev.nereid.server.stats.FailureReason;
 import dev.nereid.server.stats.ModelStatistics;
+import dev.nereid.server.trace.RequestTrace;
+import dev.nereid.server.trace.TracePoint;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.InstantSource;
@@ -359,6 +361,7 @@ public final class Dispatcher {
         boolean succeeded = false;
         for (EngineRequest request : batch.engineRequests()) {
             request.failUnanswered(failure, FailureReason.ofExecution(failure.code()));
+            note(times, request.trace());
             FailureReason reason = request.failure();
             long nanos = times.computeEnd() - request.startNanos();
             if (reason == null) {
@@ -372,6 +375,13 @@ public final class Dispatcher {
         if (succeeded) {
             statistics.recordBatch(Math.max(1, batch.rows()), times, wallClock.millis());
         }
+    }
+
+    private static void note(BatchTimes times, RequestTrace trace) {
+        trace.mark(TracePoint.COMPUTE_START, times.computeStart());
+        trace.mark(TracePoint.COMPUTE_INPUT_END, times.inputEnd());
+        trace.mark(TracePoint.COMPUTE_OUTPUT_START, times.outputStart());
+        trace.mark(TracePoint.COMPUTE_END, times.computeEnd());
     }
 
     private void answer(EngineRequest request) {

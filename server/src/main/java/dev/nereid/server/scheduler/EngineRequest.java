@@ -9,6 +9,8 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.server.memory.BufferPool;
 import dev.nereid.server.stats.FailureReason;
+import dev.nereid.server.trace.RequestTrace;
+import dev.nereid.server.trace.TracePoint;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -45,6 +47,7 @@ public final class EngineRequest implements InferenceRequest {
     private volatile @Nullable Assignment assignment;
     private volatile @Nullable Thread waiter;
     private boolean lendsThread;
+    private RequestTrace trace = RequestTrace.OFF;
 
     /**
      * What the client sent, checked against the model.
@@ -176,6 +179,8 @@ public final class EngineRequest implements InferenceRequest {
             throw InferenceException.unsupported("a model that is not decoupled sends one response for each request");
         }
         InferenceResult finished = response.finish(io.outputShapes());
+        trace.mark(TracePoint.INFER_RESPONSE_COMPLETE);
+        trace.backendOutputs(finished.outputs());
         openResponses.remove(response);
         if (isFinal) {
             isAnswered = true;
@@ -228,6 +233,7 @@ public final class EngineRequest implements InferenceRequest {
             response.drop();
         }
         openResponses.clear();
+        trace.mark(TracePoint.REQUEST_END);
         if (error != null) {
             sink.failure(error);
         } else if (result != null) {
@@ -239,6 +245,15 @@ public final class EngineRequest implements InferenceRequest {
         }
         isDone = true;
         wake();
+    }
+
+    /** Notes the request's way in a trace. Before it is submitted. */
+    public void tracedBy(RequestTrace value) {
+        trace = value;
+    }
+
+    RequestTrace trace() {
+        return trace;
     }
 
     BufferPool pool() {
@@ -255,6 +270,7 @@ public final class EngineRequest implements InferenceRequest {
 
     void queuedAt(long nanos) {
         queuedNanos = nanos;
+        trace.mark(TracePoint.QUEUE_START, nanos);
     }
 
     /** Says, before the request is submitted, that its thread will call {@link #await()} and may execute batches. */

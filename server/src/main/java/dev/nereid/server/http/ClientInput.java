@@ -1,0 +1,115 @@
+package dev.nereid.server.http;
+
+import io.helidon.http.DirectHandler;
+import io.helidon.http.RequestException;
+import io.helidon.http.Status;
+import io.helidon.webserver.ServerConnectionException;
+import java.io.UncheckedIOException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The bytes that a client sends.
+ *
+ * <p>Threads: the connection's own reads. While it waits for the engine, another may read ahead in its place, to notice
+ * when the client goes; whatever is read then is the next that the connection reads. The lock is held for the hand-over
+ * only.
+ */
+final class ClientInput implements Supplier<byte @Nullable []> {
+    /** So many bytes may be collected, such as for one chunk, before the request's handler gets any. */
+    private static final long MAX_UNCONSUMED = 64L << 20;
+
+    private final Supplier<byte @Nullable []> socket;
+    private final int maxHead;
+    private boolean isStarted;
+    private long unconsumed;
+    private volatile long readingSince;
+    private @Nullable CompletableFuture<byte @Nullable []> ahead;
+
+    ClientInput(Supplier<byte @Nullable []> socket, int maxHead) {
+        this.socket = socket;
+        this.maxHead = maxHead;
+    }
+
+    /** Returns the next bytes; null at the end. Called by the connection's thread. */
+    @Override
+    public byte @Nullable [] get() {
+        if (isStarted) {
+            byte[] bytes = next();
+            unconsumed += bytes == null ? 0 : bytes.length;
+            if (unconsumed > MAX_UNCONSUMED) {
+                throw RequestException.builder().type(DirectHandler.EventType.BAD_REQUEST)
+                        .status(Status.REQUEST_ENTITY_TOO_LARGE_413).setKeepAlive(false).message("chunk too large")
+                        .build();
+            }
+            return bytes;
+        }
+        isStarted = true;
+        return Http10.adapt(this::next, maxHead);
+    }
+
+    /** Notes that what was read so far has reached the request's handler. */
+    void consumed() {
+        unconsumed = 0;
+    }
+
+    /** Returns since when the connection's thread waits for bytes, in nanoseconds; 0 when it does not. */
+    long readingSince() {
+        return readingSince;
+    }
+
+    private byte @Nullable [] next() {
+        CompletableFuture<byte @Nullable []> pending = takeAhead();
+        readingSince = Math.max(1, System.nanoTime());
+        try {
+            return pending == null ? socket.get() : pending.get();
+        } catch (UncheckedIOException e) {
+            throw new ServerConnectionException("connection lost", e);
+        } catch (ExecutionException e) {
+            throw new ServerConnectionException("connection lost", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ServerConnectionException("interrupted", e);
+        } finally {
+            readingSince = 0;
+        }
+    }
+
+    private synchronized @Nullable CompletableFuture<byte @Nullable []> takeAhead() {
+        CompletableFuture<byte @Nullable []> pending = ahead;
+        ahead = null;
+        return pending;
+    }
+
+    /**
+     * Reads ahead on a thread of its own, unless somebody does or the connection's thread may read itself.
+     *
+     * @param wait the wait that this is for
+     */
+    void readAhead(ClientConnection connection, ClientConnection.Wait wait) {
+        CompletableFuture<byte @Nullable []> reading = new CompletableFuture<>();
+        synchronized (this) {
+            // The wait ends before its thread reads again, and that thread asks for the lock before it reads.
+            if (ahead != null || connection.currentWait() != wait) {
+                return;
+            }
+            ahead = reading;
+        }
+        Thread.ofVirtual().name("nereid-http-ahead").start(() -> readAhead(wait, reading));
+    }
+
+    private void readAhead(ClientConnection.Wait wait, CompletableFuture<byte @Nullable []> reading) {
+        try {
+            byte[] bytes = socket.get();
+            reading.complete(bytes);
+            if (bytes == null) {
+                wait.cancel();
+            }
+        } catch (RuntimeException e) {
+            reading.completeExceptionally(e);
+            wait.cancel();
+        }
+    }
+}

@@ -1,0 +1,93 @@
+package dev.nereid.server.trace;
+
+import dev.nereid.server.protocol.JsonWriter;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes traces to files. Each file is a complete JSON array after every write, so that it can be read while the server
+ * runs. For one thread.
+ */
+final class TraceFile implements AutoCloseable {
+    private static final byte[] FIRST = "[".getBytes(StandardCharsets.UTF_8);
+    private static final byte[] NEXT = ",".getBytes(StandardCharsets.UTF_8);
+    private static final byte[] LAST = "]".getBytes(StandardCharsets.UTF_8);
+
+    private final Path path;
+    private final JsonWriter json = new JsonWriter();
+    private final Output whole;
+    private Output part;
+    private int nextPart;
+
+    TraceFile(Path path) {
+        this.path = path;
+        this.whole = new Output(path);
+        this.part = new Output(path);
+    }
+
+    void write(RequestTrace trace) throws IOException {
+        json.reset();
+        trace.write(json);
+        if (json.size() == 0) {
+            return;
+        }
+        if (trace.logFrequency() == 0) {
+            whole.append(json);
+            return;
+        }
+        if (nextPart == 0 || part.traces >= trace.logFrequency()) {
+            part.close();
+            part = new Output(path.resolveSibling(path.getFileName() + "." + nextPart));
+            nextPart++;
+        }
+        part.append(json);
+    }
+
+    @Override
+    public void close() throws IOException {
+        try (whole) {
+            part.close();
+        }
+    }
+
+    /** One file, opened with the first trace. */
+    private static final class Output implements AutoCloseable {
+        private final Path path;
+        private @Nullable FileChannel channel;
+        private int traces;
+
+        Output(Path path) {
+            this.path = path;
+        }
+
+        void append(JsonWriter json) throws IOException {
+            FileChannel open = channel;
+            if (open == null) {
+                open = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+                        StandardOpenOption.TRUNCATE_EXISTING);
+                channel = open;
+            } else {
+                open.position(open.size() - LAST.length);
+            }
+            ByteBuffer bytes = ByteBuffer.allocate(json.size() + FIRST.length + LAST.length);
+            bytes.put(traces == 0 ? FIRST : NEXT).put(json.buffer(), 0, json.size()).put(LAST).flip();
+            while (bytes.hasRemaining()) {
+                open.write(bytes);
+            }
+            traces++;
+        }
+
+        @Override
+        public void close() throws IOException {
+            FileChannel open = channel;
+            if (open != null) {
+                open.close();
+            }
+        }
+    }
+}
