@@ -30,6 +30,7 @@ final class LogSetup implements LogControl {
     private static final DateTimeFormatter ISO = DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT);
     /** Keeps loggers whose level was set from being collected. */
     private static final Logger LIBRARIES = Logger.getLogger("io.helidon");
+    private static final Logger LISTENERS = Logger.getLogger("io.helidon.webserver.LoomServer");
     private static final Logger PLUGINS = Logger.getLogger("org.pf4j");
 
     private final Handler handler;
@@ -61,6 +62,7 @@ final class LogSetup implements LogControl {
         LogSetup setup = new LogSetup(handler, options);
         setup.change(options);
         Logger.getLogger("").addHandler(handler);
+        LastingLogManager.last();
         return setup;
     }
 
@@ -79,6 +81,8 @@ final class LogSetup implements LogControl {
                 : changed.verboseLevel() > 0 ? Level.FINE : Level.INFO);
         // What libraries say about themselves is of interest to their developers only.
         LIBRARIES.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.WARNING);
+        // A port that can't be opened is reported by the server itself, without a stack.
+        LISTENERS.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.OFF);
         PLUGINS.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.SEVERE);
     }
 

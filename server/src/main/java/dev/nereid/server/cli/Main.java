@@ -18,6 +18,7 @@ public final class Main {
 
     /** Runs a server until the process is asked to end. Exits with 1 when it can't start. */
     public static void main(String[] arguments) {
+        LastingLogManager.install();
         int status = run(arguments, System.out, System.err);
         if (status >= 0) {
             System.exit(status);

@@ -87,7 +87,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     public static HttpFrontEnd start(Services services, ServerOptions options, String version) {
         HttpFrontEnd frontEnd = new HttpFrontEnd(services, options, version);
         try {
-            frontEnd.server.start();
+            Listener.open(frontEnd.server);
             return frontEnd;
         } catch (RuntimeException e) {
             frontEnd.connections.close();

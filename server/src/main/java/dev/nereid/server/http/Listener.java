@@ -72,6 +72,18 @@ final class Listener {
                 .build(), READ_TIMEOUT);
     }
 
+    /**
+     * Starts a listener. Helidon only logs that a port can't be opened.
+     *
+     * @throws IllegalStateException when the port can't be opened
+     */
+    static void open(WebServer server) {
+        server.start();
+        if (!server.isRunning()) {
+            throw new IllegalStateException("the port can't be opened");
+        }
+    }
+
     private static InetAddress resolve(String address) {
         try {
             return InetAddress.getByName(address);

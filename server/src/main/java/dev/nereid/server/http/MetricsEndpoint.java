@@ -27,7 +27,7 @@ public final class MetricsEndpoint implements AutoCloseable {
     public static MetricsEndpoint start(MetricsText metrics, MetricsOptions options) {
         MetricsEndpoint endpoint = new MetricsEndpoint(metrics, options);
         try {
-            endpoint.server.start();
+            Listener.open(endpoint.server);
             return endpoint;
         } catch (RuntimeException e) {
             endpoint.connections.close();
