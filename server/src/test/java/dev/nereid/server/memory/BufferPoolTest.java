@@ -105,7 +105,7 @@ class BufferPoolTest {
 
     @Test
     void refusesWhatWouldPassTheBoundAndKeepsItsCount() {
-        try (Buffer ignored = pool.acquire(32 * MIB)) {
+        try (Buffer _ = pool.acquire(32 * MIB)) {
             InferenceException failure = assertThrows(InferenceException.class, () -> pool.acquire(32 * MIB + 1));
 
             assertEquals(StatusCode.UNAVAILABLE, failure.code());
@@ -128,7 +128,7 @@ class BufferPoolTest {
 
     @Test
     void refusesSizesSoLargeThatTheirSumOverflows() {
-        try (BufferPool unbounded = new BufferPool(Long.MAX_VALUE, 0); Buffer ignored = unbounded.acquire(1)) {
+        try (BufferPool unbounded = new BufferPool(Long.MAX_VALUE, 0); Buffer _ = unbounded.acquire(1)) {
             InferenceException failure = assertThrows(InferenceException.class,
                     () -> unbounded.reserve(Long.MAX_VALUE));
 
