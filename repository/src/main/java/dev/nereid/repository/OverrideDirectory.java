@@ -88,7 +88,7 @@ public final class OverrideDirectory implements AutoCloseable {
 
     private String normalized(String relative) {
         try {
-            return path.resolve(relative).normalize().toString();
+            return Path.of(relative).normalize().toString();
         } catch (InvalidPathException e) {
             return "";
         }

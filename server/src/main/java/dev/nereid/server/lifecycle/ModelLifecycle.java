@@ -189,9 +189,14 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private static InferenceException pollFailure(String name, InferenceException cause) {
+    /** The reference tells clients no more than the first half. Where the repositories lie is not theirs to know. */
+    private InferenceException pollFailure(String name, InferenceException cause) {
+        String detail = cause.getMessage();
+        for (Path location : repository.locations()) {
+            detail = detail.replace(location + "/", "");
+        }
         return new InferenceException(StatusCode.INTERNAL,
-                "failed to load '" + name + "', failed to poll from model repository: " + cause.getMessage(), cause);
+                "failed to load '" + name + "', failed to poll from model repository: " + detail, cause);
     }
 
     private boolean isServing(String name, PolledModel polled) {
