@@ -92,13 +92,8 @@ final class RepositoryHandler {
         boolean withDependents = false;
         if (parameters.isPresent()) {
             Optional<JsonValue> value = parameters.get().find("unload_dependents");
-            if (value.isPresent()) {
-                try {
-                    withDependents = value.get().asBoolean();
-                } catch (InferenceException e) {
-                    throw new InferenceException(e.code(), "Unable to parse 'unload_dependents': " + e.getMessage(), e);
-                }
-            }
+            // Like the recorded reference, anything but a boolean counts as false.
+            withDependents = value.isPresent() && value.get().isBoolean() && value.get().asBoolean();
         }
         engine.unload(route.model(), withDependents);
         exchange.sendEmpty(200, Exchange.JSON);
