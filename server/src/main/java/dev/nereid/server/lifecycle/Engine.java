@@ -2,6 +2,7 @@ package dev.nereid.server.lifecycle;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.Devices;
@@ -63,6 +64,8 @@ public final class Engine implements AutoCloseable {
     private volatile @Nullable RepositoryPoller poller;
     private volatile boolean isStarted;
     private volatile boolean isStopping;
+    private boolean isStopped;
+    private boolean endedInTime;
 
     /**
      * A version and its answer to a request.
@@ -220,7 +223,7 @@ public final class Engine implements AutoCloseable {
                 : new HashSet<>(checked.requestedOutputs());
         EngineRequest.Content content = new EngineRequest.Content(data.id(), data.correlationId(),
                 data.isSequenceStart(), data.isSequenceEnd(), data.priority(), data.timeoutMicros(),
-                data.parameters(), checked.inputs(), checked.batchSize(), outputs);
+                data.parameters(), readOnly(checked.inputs()), checked.batchSize(), outputs);
         Answer answer = new Answer();
         EngineRequest request = new EngineRequest(content, served.io(), buffers, answer, start);
         request.lendThread();
@@ -234,6 +237,18 @@ public final class Engine implements AutoCloseable {
             caller.answered();
         }
         return answer.get();
+    }
+
+    /** Returns the inputs as a backend gets them: it may not write into memory that the client still owns. */
+    static List<Tensor> readOnly(List<Tensor> inputs) {
+        List<Tensor> guarded = new ArrayList<>(inputs.size());
+        for (Tensor input : inputs) {
+            guarded.add(input.data().isReadOnly()
+                    ? input
+                    : new Tensor(input.name(), input.dataType(), input.shape(), input.data().asReadOnly(),
+                            input.placement()));
+        }
+        return guarded;
     }
 
     /**
@@ -332,6 +347,11 @@ public final class Engine implements AutoCloseable {
         return true;
     }
 
+    /** Returns what looks for changes in poll mode. */
+    Optional<RepositoryPoller> poller() {
+        return Optional.ofNullable(poller);
+    }
+
     /** Returns whether the engine is shutting down. */
     public boolean isStopping() {
         return isStopping;
@@ -347,7 +367,11 @@ public final class Engine implements AutoCloseable {
     }
 
     /** Finishes running requests, up to a limit, and closes models and backends. Returns whether all ended in time. */
-    public boolean stopWithin(Duration limit) {
+    public synchronized boolean stopWithin(Duration limit) {
+        if (isStopped) {
+            return endedInTime;
+        }
+        isStopped = true;
         beginStop();
         boolean allClosed = lifecycle.closeWithin(limit);
         lifecycle.close();
@@ -361,6 +385,7 @@ public final class Engine implements AutoCloseable {
         } catch (IOException e) {
             LOGGER.log(Level.DEBUG, () -> "the directory for temporary files can't be deleted: " + e.getMessage());
         }
+        endedInTime = allClosed;
         return allClosed;
     }
 

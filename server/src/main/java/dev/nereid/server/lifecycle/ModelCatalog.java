@@ -65,6 +65,11 @@ final class ModelCatalog {
         return updated == null ? Snapshot.EMPTY : updated;
     }
 
+    /** Changes one model's snapshot, unless the model was forgotten meanwhile. */
+    void updateKnown(String name, UnaryOperator<Snapshot> change) {
+        models.computeIfPresent(name, (ignored, old) -> change.apply(old));
+    }
+
     /** Forgets a model. */
     void remove(String name) {
         models.remove(name);

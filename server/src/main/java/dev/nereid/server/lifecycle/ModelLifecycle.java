@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -23,6 +24,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -30,16 +32,20 @@ import org.jspecify.annotations.Nullable;
 /**
  * Loads, re-loads and unloads models.
  *
- * <p>Loads of one model run one after the other, under the load lock of its slot; different models load side by side on
- * a few platform threads. A re-load creates the new versions while the old ones serve, switches over, and then drains
- * the old ones; when it fails, the old ones stay. An unload does not wait for a running load: it marks the slot, and the
- * load throws away what it made.
+ * <p>Loads of one model run one after the other, under the load lock of its slot, which is taken before a load thread is,
+ * so that many loads of one model don't keep others from loading; different models load side by side on a few platform
+ * threads. A re-load creates the new versions while the old ones serve, switches over, and then drains the old ones; when
+ * it fails, the old ones stay. Where only instance groups or the version policy changed, versions stay and only their
+ * instances change. An unload does not wait for a running load: it marks the slot, and the load throws away what it made.
+ *
+ * <p>Plugins are never called under a slot's monitor.
  */
 final class ModelLifecycle implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(ModelLifecycle.class.getName());
     /** How long an unload waits for an idle model to be gone, so that a client which asks next sees it gone. */
     private static final Duration UNLOAD_GRACE = Duration.ofSeconds(1);
     private static final String UNLOADED = "unloaded";
+    private static final String STOPPING = "Server is stopping";
 
     private final ModelRepository repository;
     private final ModelCatalog catalog;
@@ -49,6 +55,7 @@ final class ModelLifecycle implements AutoCloseable {
     private final ExecutorService loadThreads;
     private final ExecutorService unloadThreads;
     private final ConcurrentMap<String, Slot> slots = new ConcurrentHashMap<>();
+    private volatile boolean isClosing;
 
     /** What is known of one model beside its versions. */
     private static final class Slot {
@@ -90,7 +97,38 @@ final class ModelLifecycle implements AutoCloseable {
      * @throws InferenceException with the protocol's text
      */
     void load(String name, LoadOverride override) {
-        Future<?> result = loadThreads.submit(() -> loadWithRetries(name, override));
+        while (true) {
+            Slot slot = slots.computeIfAbsent(name, ignored -> new Slot());
+            slot.loadLock.lock();
+            try {
+                // The slot may have been forgotten while another load held it.
+                if (slots.get(name) == slot) {
+                    await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
+                    return;
+                }
+            } catch (RejectedExecutionException e) {
+                throw stopping(e);
+            } finally {
+                forgetUnused(name, slot);
+                slot.loadLock.unlock();
+            }
+        }
+    }
+
+    private static InferenceException stopping(RejectedExecutionException cause) {
+        return new InferenceException(StatusCode.UNAVAILABLE, STOPPING, cause);
+    }
+
+    /** Nothing is kept of names that no repository has: clients may ask for any. */
+    private void forgetUnused(String name, Slot slot) {
+        synchronized (slot) {
+            if (slot.attempted == null) {
+                slots.remove(name, slot);
+            }
+        }
+    }
+
+    private static void await(String name, Future<?> result) {
         boolean interrupted = false;
         try {
             while (true) {
@@ -115,10 +153,10 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private void loadWithRetries(String name, LoadOverride override) {
+    private void loadWithRetries(String name, Slot slot, LoadOverride override) {
         for (int attempt = 0;; attempt++) {
             try {
-                loadOnce(name, override);
+                loadOnce(name, slot, override);
                 return;
             } catch (InferenceException e) {
                 LOGGER.log(Level.ERROR, e::getMessage);
@@ -129,38 +167,35 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private void loadOnce(String name, LoadOverride override) {
-        Slot slot = slots.computeIfAbsent(name, ignored -> new Slot());
-        slot.loadLock.lock();
+    private void loadOnce(String name, Slot slot, LoadOverride override) {
+        if (isClosing) {
+            throw InferenceException.unavailable(STOPPING);
+        }
+        long unloadsBefore;
+        PolledModel before;
+        synchronized (slot) {
+            unloadsBefore = slot.unloads;
+            before = slot.source;
+        }
+        OverrideDirectory directory = null;
+        boolean keepsDirectory = false;
         try {
-            long unloadsBefore;
-            PolledModel before;
+            if (!override.files().isEmpty()) {
+                directory = overrideDirectory(name, override);
+            }
+            PolledModel polled = poll(name, override, directory);
             synchronized (slot) {
-                unloadsBefore = slot.unloads;
-                before = slot.source;
+                slot.attempted = polled;
             }
-            OverrideDirectory directory = null;
-            boolean keepsDirectory = false;
-            try {
-                if (!override.files().isEmpty()) {
-                    directory = overrideDirectory(name, override);
-                }
-                PolledModel polled = poll(name, override, directory);
-                synchronized (slot) {
-                    slot.attempted = polled;
-                }
-                polled.warnings().forEach(warning -> LOGGER.log(Level.WARNING, warning));
-                if (before != null && polled.isUnmodifiedSince(before) && isServing(name, polled)) {
-                    return;
-                }
-                keepsDirectory = loadVersions(name, polled, slot, unloadsBefore, directory);
-            } finally {
-                if (directory != null && !keepsDirectory) {
-                    directory.close();
-                }
+            polled.warnings().forEach(warning -> LOGGER.log(Level.WARNING, warning));
+            if (before != null && polled.isUnmodifiedSince(before) && isServing(name, polled)) {
+                return;
             }
+            keepsDirectory = loadVersions(name, polled, before, slot, unloadsBefore, directory);
         } finally {
-            slot.loadLock.unlock();
+            if (directory != null && !keepsDirectory) {
+                directory.close();
+            }
         }
     }
 
@@ -206,8 +241,8 @@ final class ModelLifecycle implements AutoCloseable {
     }
 
     /** Loads the selected versions and switches over. Returns whether the model now uses {@code directory}. */
-    private boolean loadVersions(String name, PolledModel polled, Slot slot, long unloadsBefore,
-            @Nullable OverrideDirectory directory) {
+    private boolean loadVersions(String name, PolledModel polled, @Nullable PolledModel before, Slot slot,
+            long unloadsBefore, @Nullable OverrideDirectory directory) {
         if (polled.versions().isEmpty()) {
             catalog.update(name, old -> old);
             polled.hint().ifPresent(hint -> LOGGER.log(Level.ERROR, hint));
@@ -217,55 +252,90 @@ final class ModelLifecycle implements AutoCloseable {
         catalog.update(name, old -> old.with(polled.versions().stream()
                 .filter(version -> old.find(version).map(found -> found.state() != VersionState.READY).orElse(true))
                 .map(version -> Version.of(version, VersionState.LOADING, "")).toList()));
-        List<ServedVersion> loaded = new ArrayList<>();
+        Made made = new Made(new ArrayList<>(), new ArrayList<>());
         Map<Long, InferenceException> failures = new TreeMap<>();
         for (long version : polled.versions()) {
             try {
-                LOGGER.log(Level.INFO, () -> "loading: " + name + ":" + version);
-                loaded.add(loader.load(polled, version));
+                Optional<ServedVersion> kept = before == null ? Optional.empty() : kept(name, version, polled, before);
+                if (kept.isPresent()) {
+                    LOGGER.log(Level.INFO, () -> "updating instances: " + name + ":" + version);
+                    made.updates().add(loader.update(kept.get(), polled));
+                } else {
+                    LOGGER.log(Level.INFO, () -> "loading: " + name + ":" + version);
+                    made.loaded().add(loader.load(polled, version));
+                }
             } catch (InferenceException e) {
                 failures.put(version, e);
             }
         }
         if (!failures.isEmpty()) {
-            abandon(name, polled, loaded, failures);
+            abandon(name, polled, made, failures);
             throw loadFailure(name, failures);
         }
-        OverrideDirectory oldDirectory;
-        List<ServedVersion> replaced;
+        OverrideDirectory oldDirectory = null;
+        List<ServedVersion> replaced = List.of();
+        boolean isOutdated;
         synchronized (slot) {
-            if (slot.unloads != unloadsBefore) {
-                abandon(name, polled, loaded, Map.of());
-                throw loadFailure(name, InferenceException.invalid("Newer operation has been applied to the model "
-                        + "lifecycle, current load operation is out-dated."));
+            isOutdated = isClosing || slot.unloads != unloadsBefore;
+            if (!isOutdated) {
+                List<Long> kept = made.updates().stream().map(update -> update.updated().version()).toList();
+                replaced = catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
+                        .filter(version -> !kept.contains(version.version())).toList();
+                publish(name, made, replaced);
+                slot.source = polled;
+                oldDirectory = slot.overrideDirectory;
+                slot.overrideDirectory = directory;
             }
-            replaced = catalog.find(name).orElse(Snapshot.EMPTY).ready();
-            publish(name, loaded, replaced);
-            slot.source = polled;
-            oldDirectory = slot.overrideDirectory;
-            slot.overrideDirectory = directory;
         }
-        loaded.forEach(version -> LOGGER.log(Level.INFO, () -> "successfully loaded '" + name + "' version "
+        if (isOutdated) {
+            abandon(name, polled, made, Map.of());
+            throw loadFailure(name, InferenceException.invalid("Newer operation has been applied to the model "
+                    + "lifecycle, current load operation is out-dated."));
+        }
+        made.loaded().forEach(version -> LOGGER.log(Level.INFO, () -> "successfully loaded '" + name + "' version "
                 + version.version() + " in " + version.loadTime().toMillis() + " ms"));
+        if (!made.updates().isEmpty()) {
+            inBackground(() -> made.updates().forEach(VersionUpdate::finish));
+        }
         retire(name, replaced, oldDirectory);
         return directory != null;
     }
 
-    private void publish(String name, List<ServedVersion> loaded, List<ServedVersion> replaced) {
+    /** What a load has made and not yet put into service. */
+    private record Made(List<ServedVersion> loaded, List<VersionUpdate> updates) {
+    }
+
+    /**
+     * Returns the version as it serves now, where it may go on with other instances. A load that changes neither
+     * instances nor version policy was meant to load again.
+     */
+    private Optional<ServedVersion> kept(String name, long version, PolledModel polled, PolledModel before) {
+        if (!polled.keepsVersionOf(before, version)) {
+            return Optional.empty();
+        }
+        boolean hasOtherPolicy = !polled.config().getVersionPolicy().equals(before.config().getVersionPolicy());
+        return catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
+                .filter(served -> served.version() == version)
+                .filter(served -> hasOtherPolicy || loader.hasOtherInstances(served, polled)).findFirst();
+    }
+
+    private void publish(String name, Made made, List<ServedVersion> replaced) {
+        made.updates().forEach(VersionUpdate::apply);
         catalog.update(name, old -> {
             List<Version> changed = new ArrayList<>();
             replaced.forEach(version -> changed.add(
                     Version.of(version.version(), VersionState.UNLOADING, "")));
+            made.updates().forEach(update -> changed.add(Version.ready(update.updated())));
             Snapshot without = old.with(changed);
-            return without.with(loaded.stream().map(Version::ready).toList());
+            return without.with(made.loaded().stream().map(Version::ready).toList());
         });
     }
 
     /** Closes what a failed load made and notes why. Versions that serve stay as they are. */
-    private void abandon(String name, PolledModel polled, List<ServedVersion> loaded,
-            Map<Long, InferenceException> failures) {
-        loaded.forEach(ServedVersion::close);
-        catalog.update(name, old -> old.with(polled.versions().stream()
+    private void abandon(String name, PolledModel polled, Made made, Map<Long, InferenceException> failures) {
+        made.loaded().forEach(ServedVersion::close);
+        made.updates().forEach(VersionUpdate::discard);
+        catalog.updateKnown(name, old -> old.with(polled.versions().stream()
                 .filter(version -> old.find(version).map(found -> found.state() == VersionState.LOADING).orElse(true))
                 .map(version -> {
                     InferenceException failure = failures.get(version);
@@ -316,11 +386,11 @@ final class ModelLifecycle implements AutoCloseable {
     private CountDownLatch retire(String name, List<ServedVersion> versions,
             @Nullable OverrideDirectory directory) {
         CountDownLatch closed = new CountDownLatch(1);
-        unloadThreads.execute(() -> {
+        inBackground(() -> {
             try {
                 for (ServedVersion version : versions) {
                     version.close();
-                    catalog.update(name, old -> old.with(old.find(version.version())
+                    catalog.updateKnown(name, old -> old.with(old.find(version.version())
                             .filter(found -> found.state() == VersionState.UNLOADING)
                             .map(found -> List.of(Version.of(found.number(), VersionState.UNAVAILABLE, UNLOADED)))
                             .orElse(List.of())));
@@ -338,6 +408,15 @@ final class ModelLifecycle implements AutoCloseable {
             }
         });
         return closed;
+    }
+
+    private void inBackground(Runnable task) {
+        try {
+            unloadThreads.execute(task);
+        } catch (RejectedExecutionException e) {
+            // The last unload of a server that ends.
+            task.run();
+        }
     }
 
     /** Forgets a model whose directory is gone, once it is unloaded. */
@@ -363,6 +442,7 @@ final class ModelLifecycle implements AutoCloseable {
     /** Unloads everything and waits for it, up to a limit. Returns whether all models were closed in time. */
     boolean closeWithin(Duration limit) {
         long deadline = System.nanoTime() + limit.toNanos();
+        isClosing = true;
         List<CountDownLatch> latches = new ArrayList<>();
         slots.forEach((name, slot) -> {
             List<ServedVersion> versions;
@@ -376,8 +456,11 @@ final class ModelLifecycle implements AutoCloseable {
                 slot.overrideDirectory = null;
             }
         });
+        loadThreads.shutdown();
         boolean allClosed = true;
         try {
+            // A load that is under way throws away what it made; backends must not be closed before.
+            allClosed = loadThreads.awaitTermination(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
             for (CountDownLatch latch : latches) {
                 allClosed &= latch.await(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
             }

@@ -38,13 +38,16 @@ final class RepositoryPoller implements AutoCloseable {
         return poller;
     }
 
-    private void poll() {
+    /** Looks once. */
+    void poll() {
         try {
             PollResult result = repository.pollAll(lifecycle.attempted());
             result.failed().forEach((name, failure) -> LOGGER.log(Level.WARNING,
                     () -> "failed to poll model '" + name + "': " + failure.getMessage()));
             Set<String> gone = new HashSet<>(catalog.all().keySet());
             gone.removeAll(repository.list().keySet());
+            // Which of two models of one name is meant, nobody can tell: neither is served.
+            result.duplicates().stream().filter(name -> catalog.find(name).isPresent()).forEach(gone::add);
             gone.forEach(lifecycle::forget);
             result.added().keySet().forEach(this::load);
             result.modified().keySet().forEach(this::load);

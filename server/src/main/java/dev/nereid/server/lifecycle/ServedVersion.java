@@ -1,10 +1,12 @@
 package dev.nereid.server.lifecycle;
 
+import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelOutput;
 import dev.nereid.backend.api.tensor.Tensor;
-import dev.nereid.server.plugin.LoadedBackend;
+import dev.nereid.repository.config.ConfigJson;
+import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.server.plugin.PluginCalls;
 import dev.nereid.server.request.RequestValidator;
 import dev.nereid.server.scheduler.Dispatcher;
@@ -24,10 +26,8 @@ public final class ServedVersion {
     private final String versionText;
     private final ModelConfig config;
     private final String configJson;
-    private final LoadedBackend backend;
-    private final Model model;
-    private final Dispatcher dispatcher;
-    private final List<Instance> passiveInstances;
+    private final dev.nereid.repository.config.proto.ModelConfig completeConfig;
+    private final InstanceSet instances;
     private final ModelStatistics statistics;
     private final RequestValidator validator;
     private final Map<String, List<String>> labels;
@@ -35,17 +35,14 @@ public final class ServedVersion {
     private final Set<String> allOutputs;
     private final Duration loadTime;
 
-    ServedVersion(long version, ModelConfig config, String configJson, LoadedBackend backend, Model model,
-            Dispatcher dispatcher, List<Instance> passiveInstances, ModelStatistics statistics,
-            Map<String, List<String>> labels, Duration loadTime) {
+    ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig, InstanceSet instances,
+            ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime) {
         this.version = version;
         this.versionText = Long.toString(version);
-        this.config = config;
-        this.configJson = configJson;
-        this.backend = backend;
-        this.model = model;
-        this.dispatcher = dispatcher;
-        this.passiveInstances = List.copyOf(passiveInstances);
+        this.completeConfig = completeConfig;
+        this.config = ModelConfigs.toRecord(completeConfig);
+        this.configJson = ConfigJson.write(completeConfig);
+        this.instances = instances;
         this.statistics = statistics;
         this.validator = new RequestValidator(config);
         this.labels = Map.copyOf(labels);
@@ -54,6 +51,11 @@ public final class ServedVersion {
         this.io = new EngineRequest.ModelIo(config.isDecoupled(),
                 reshapes ? this::inClientShape : outputs -> outputs);
         this.loadTime = loadTime;
+    }
+
+    /** Returns the same version with another configuration: model, instances and statistics are shared. */
+    ServedVersion with(dev.nereid.repository.config.proto.ModelConfig newConfig) {
+        return new ServedVersion(version, newConfig, instances, statistics, labels, loadTime);
     }
 
     private List<Tensor> inClientShape(List<Tensor> outputs) {
@@ -105,18 +107,37 @@ public final class ServedVersion {
         return loadTime;
     }
 
-    /** Returns whether all instances say that they can serve. */
+    /** Returns whether all instances say that they can serve; one that can't even say so can't. */
     public boolean isReady() {
-        return dispatcher.instances().stream().allMatch(Instance::isReady);
+        ClassLoader loader = instances.backend().classLoader();
+        for (Instance instance : dispatcher().instances()) {
+            try {
+                if (!PluginCalls.call("instance '" + instance.name() + "'", "say whether it is ready", loader,
+                        instance::isReady)) {
+                    return false;
+                }
+            } catch (InferenceException e) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Returns how many requests wait. */
     public int queueSize() {
-        return dispatcher.queueSize();
+        return dispatcher().queueSize();
     }
 
     Dispatcher dispatcher() {
-        return dispatcher;
+        return instances.dispatcher();
+    }
+
+    InstanceSet instances() {
+        return instances;
+    }
+
+    dev.nereid.repository.config.proto.ModelConfig completeConfig() {
+        return completeConfig;
     }
 
     RequestValidator validator() {
@@ -133,15 +154,8 @@ public final class ServedVersion {
 
     /** Finishes the running requests, then closes instances and model. Blocks until that is done. */
     void close() {
-        for (Instance instance : dispatcher.stop()) {
-            closeInstance(instance, backend.classLoader());
-        }
-        passiveInstances.forEach(instance -> closeInstance(instance, backend.classLoader()));
-        closeModel(name(), model, backend.classLoader());
-    }
-
-    static void closeInstance(Instance instance, ClassLoader loader) {
-        PluginCalls.close("instance '" + instance.name() + "'", loader, instance);
+        instances.close();
+        closeModel(name(), instances.model(), instances.backend().classLoader());
     }
 
     static void closeModel(String name, Model model, ClassLoader loader) {

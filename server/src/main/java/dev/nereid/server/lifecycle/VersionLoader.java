@@ -1,11 +1,8 @@
 package dev.nereid.server.lifecycle;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.InstanceContext;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelContext;
-import dev.nereid.backend.api.ModelInstance;
-import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.ConfigJson;
@@ -17,26 +14,21 @@ import dev.nereid.server.plugin.Backends;
 import dev.nereid.server.plugin.LoadedBackend;
 import dev.nereid.server.plugin.PluginCalls;
 import dev.nereid.server.request.RequestValidator;
-import dev.nereid.server.scheduler.Dispatcher;
 import dev.nereid.server.scheduler.Instance;
 import dev.nereid.server.scheduler.Schedulers;
 import dev.nereid.server.stats.ModelStatistics;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * Loads one version of a model: backend, model, completed and checked configuration, instances, warm-up. Whatever fails,
  * what was created before is closed again, so that a model never half-loads.
  */
 final class VersionLoader {
-    private static final Logger LOGGER = System.getLogger(VersionLoader.class.getName());
-
     private final Backends backends;
     private final ConfigLoader configs;
     private final Devices devices;
@@ -80,14 +72,41 @@ final class VersionLoader {
             ModelConfig checked = ModelConfigs.toRecord(complete);
             Map<String, List<String>> labels = ModelFiles.labels(complete, polled.directory());
             ModelStatistics statistics = new ModelStatistics();
-            Dispatcher dispatcher = schedulers.dispatcher(checked, statistics);
-            List<Instance> passive = createInstances(backend, model, checked, dispatcher, polled);
-            return new ServedVersion(version, checked, ConfigJson.write(complete), backend, model, dispatcher,
-                    passive, statistics, labels, Duration.ofNanos(System.nanoTime() - start));
+            InstanceSet instances = new InstanceSet(backend, model, schedulers.dispatcher(checked, statistics));
+            instances.apply(instances.prepare(checked, warmUp(checked, polled)));
+            return new ServedVersion(version, complete, instances, statistics, labels,
+                    Duration.ofNanos(System.nanoTime() - start));
         } catch (Throwable e) {
             ServedVersion.closeModel(polled.name(), model, backend.classLoader());
             throw e;
         }
+    }
+
+    /** Returns whether a model asks for other instance groups than a version has. */
+    boolean hasOtherInstances(ServedVersion current, PolledModel polled) {
+        var asked = ConfigLoader.withInstances(polled.config(), devices, current.instances().backend().attributes());
+        return !asked.getInstanceGroupList().equals(current.completeConfig().getInstanceGroupList());
+    }
+
+    /**
+     * Prepares the change of a version that serves, of whose configuration only instance groups and version policy are
+     * different. What a backend completed when the model was loaded stays.
+     *
+     * @throws InferenceException when a new instance can't be created; the version serves on as it is
+     */
+    VersionUpdate update(ServedVersion current, PolledModel polled) {
+        InstanceSet instances = current.instances();
+        var asked = ConfigLoader.withInstances(polled.config(), devices, instances.backend().attributes());
+        var complete = current.completeConfig().toBuilder().clearInstanceGroup()
+                .addAllInstanceGroup(asked.getInstanceGroupList()).setVersionPolicy(asked.getVersionPolicy()).build();
+        ModelConfig checked = ModelConfigs.toRecord(complete);
+        return new VersionUpdate(current.with(complete), instances,
+                instances.prepare(checked, warmUp(checked, polled)));
+    }
+
+    private Consumer<Instance> warmUp(ModelConfig config, PolledModel polled) {
+        RequestValidator validator = new RequestValidator(config);
+        return instance -> warmUp.run(instance, config, validator, polled.directory());
     }
 
     private static void checkFiles(PolledModel polled, long version) {
@@ -98,55 +117,7 @@ final class VersionLoader {
         polled.config().getCcModelFilenamesMap().values().forEach(file -> ModelFiles.modelFile(directory, file));
     }
 
-    /** Creates all instances, warms them up, and puts them into service together. Returns the passive ones. */
-    private List<Instance> createInstances(LoadedBackend backend, Model model, ModelConfig config,
-            Dispatcher dispatcher, PolledModel polled) {
-        List<Instance> active = new ArrayList<>();
-        List<Instance> passive = new ArrayList<>();
-        RequestValidator validator = new RequestValidator(config);
-        try {
-            for (InstanceSpec spec : InstanceSpec.of(config)) {
-                Instance instance = create(backend, model, spec);
-                (spec.group().isPassive() ? passive : active).add(instance);
-                warmUp.run(instance, config, validator, polled.directory());
-            }
-        } catch (Throwable e) {
-            active.forEach(instance -> ServedVersion.closeInstance(instance, backend.classLoader()));
-            passive.forEach(instance -> ServedVersion.closeInstance(instance, backend.classLoader()));
-            throw e;
-        }
-        active.forEach(dispatcher::add);
-        return passive;
-    }
-
-    private static Instance create(LoadedBackend backend, Model model, InstanceSpec spec) {
-        LOGGER.log(Level.DEBUG, () -> "creating instance " + spec.name() + " (" + spec.kind() + " device "
-                + spec.deviceId() + ")");
-        return Instance.create(spec.name(), backend.attributes().threadConfinement(), backend.classLoader(),
-                () -> PluginCalls.<ModelInstance>call("instance '" + spec.name() + "'", "be created",
-                        backend.classLoader(), () -> model.createInstance(spec)));
-    }
-
     private record Context(String name, long version, Path modelDirectory, Path versionDirectory, ModelConfig config,
             boolean autoComplete) implements ModelContext {
-    }
-
-    /** One instance to create. */
-    record InstanceSpec(String name, InstanceGroup.Kind kind, int deviceId, InstanceGroup group, ModelConfig config)
-            implements
-                InstanceContext {
-
-        static List<InstanceSpec> of(ModelConfig config) {
-            List<InstanceSpec> specs = new ArrayList<>();
-            for (InstanceGroup group : config.instanceGroups()) {
-                List<Integer> devices = group.kind() == InstanceGroup.Kind.GPU ? group.gpus() : List.of(0);
-                for (int device : devices) {
-                    for (int i = 0; i < group.count(); i++) {
-                        specs.add(new InstanceSpec(group.name() + "_" + i, group.kind(), device, group, config));
-                    }
-                }
-            }
-            return specs;
-        }
     }
 }

@@ -79,7 +79,8 @@ final class WarmUp {
                     false);
             CheckedRequest checked = validator.validate(data, scope);
             EngineRequest.Content content = new EngineRequest.Content("", CorrelationId.NONE, false, false, 0, 0,
-                    Map.of(), checked.inputs(), checked.batchSize(), new HashSet<>(checked.requestedOutputs()));
+                    Map.of(), Engine.readOnly(checked.inputs()), checked.batchSize(),
+                    new HashSet<>(checked.requestedOutputs()));
             List<EngineRequest> requests = new ArrayList<>();
             List<Answer> answers = new ArrayList<>();
             int copies = config.isBatching() ? sample.batchSize() : 1;
