@@ -9,11 +9,13 @@ import dev.nereid.backend.api.InferenceException;
 final class ChunkCount {
     private static final int MAX_CHUNKS = 65_536;
 
+    private final Exchange exchange;
     private final int bufferSize;
     private int chunks;
     private boolean isInsideChunk;
 
-    ChunkCount(int bufferSize) {
+    ChunkCount(Exchange exchange, int bufferSize) {
+        this.exchange = exchange;
         this.bufferSize = bufferSize;
     }
 
@@ -24,6 +26,7 @@ final class ChunkCount {
      */
     void read(int bytes) {
         if (!isInsideChunk && ++chunks > MAX_CHUNKS) {
+            exchange.abandonBody();
             throw InferenceException.invalid("Chunked request body exceeds maximum of " + MAX_CHUNKS
                     + " non-empty chunks. Send fewer or larger HTTP chunks.");
         }

@@ -3,6 +3,7 @@ package dev.nereid.server.http;
 import io.helidon.http.DirectHandler;
 import io.helidon.http.RequestException;
 import io.helidon.http.Status;
+import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.ServerConnectionException;
 import java.io.UncheckedIOException;
 import java.util.concurrent.CompletableFuture;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * when the client goes; whatever is read then is the next that the connection reads. The lock is held for the hand-over
  * only.
  */
-final class ClientInput implements Supplier<byte @Nullable []> {
+final class ClientInput implements Supplier<byte[]> {
     /** So many bytes may be collected, such as for one chunk, before the request's handler gets any. */
     private static final long MAX_UNCONSUMED = 64L << 20;
 
@@ -33,21 +34,26 @@ final class ClientInput implements Supplier<byte @Nullable []> {
         this.maxHead = maxHead;
     }
 
-    /** Returns the next bytes; null at the end. Called by the connection's thread. */
+    /**
+     * Returns the next bytes. Called by the connection's thread.
+     *
+     * @throws CloseConnectionException when the client sends no more
+     */
     @Override
-    public byte @Nullable [] get() {
-        if (isStarted) {
-            byte[] bytes = next();
-            unconsumed += bytes == null ? 0 : bytes.length;
-            if (unconsumed > MAX_UNCONSUMED) {
-                throw RequestException.builder().type(DirectHandler.EventType.BAD_REQUEST)
-                        .status(Status.REQUEST_ENTITY_TOO_LARGE_413).setKeepAlive(false).message("chunk too large")
-                        .build();
-            }
-            return bytes;
-        }
+    public byte[] get() {
+        byte[] bytes = isStarted ? next() : Http10.adapt(this::next, maxHead);
         isStarted = true;
-        return Http10.adapt(this::next, maxHead);
+        if (bytes == null) {
+            // Helidon takes the end of a connection in the middle of headers for an error of its own.
+            throw new CloseConnectionException("the client sends no more");
+        }
+        unconsumed += bytes.length;
+        if (unconsumed > MAX_UNCONSUMED) {
+            throw RequestException.builder().type(DirectHandler.EventType.BAD_REQUEST)
+                    .status(Status.REQUEST_ENTITY_TOO_LARGE_413).setKeepAlive(false).message("chunk too large")
+                    .build();
+        }
+        return bytes;
     }
 
     /** Notes that what was read so far has reached the request's handler. */

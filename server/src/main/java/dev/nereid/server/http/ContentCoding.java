@@ -103,7 +103,7 @@ enum ContentCoding {
             return ((first << 8) | second) == GZIP_MAGIC
                     ? new GZIPInputStream(buffered)
                     : new InflaterInputStream(buffered);
-        } catch (ZipException e) {
+        } catch (ZipException | EOFException e) {
             throw corrupt();
         }
     }

@@ -5,8 +5,10 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.server.protocol.JsonWriter;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
+import io.helidon.http.HeaderValues;
 import io.helidon.http.Method;
 import io.helidon.http.Status;
+import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.ByteArrayOutputStream;
@@ -26,6 +28,9 @@ final class Exchange {
     private final ServerRequest request;
     private final ServerResponse response;
     private String errorType = JSON;
+    private boolean isBodyWanted;
+    private boolean endsConnection;
+    private boolean isBodyLeft;
 
     Exchange(ServerRequest request, ServerResponse response) {
         this.request = request;
@@ -68,11 +73,12 @@ final class Exchange {
         if (!request.content().hasEntity()) {
             return InputStream.nullInputStream();
         }
+        isBodyWanted = true;
         InputStream in = request.content().inputStream();
         return request.remotePeer() instanceof ClientConnection connection ? new Body(in, connection) : in;
     }
 
-    /** Tells the connection how far a body was read. */
+    /** Tells the connection how far a body was read. Closing does not read the rest, which may never come. */
     private static final class Body extends FilterInputStream {
         private final ClientConnection connection;
 
@@ -92,6 +98,9 @@ final class Exchange {
             connection.consumed();
             return in.read(target, offset, length);
         }
+
+        @Override
+        public void close() {}
     }
 
     /** Returns the length that the client announced; empty for chunked bodies; 0 for none. */
@@ -116,7 +125,7 @@ final class Exchange {
         try (InputStream in = body()) {
             ByteArrayOutputStream bytes = new ByteArrayOutputStream(announced.orElse(1024L).intValue());
             byte[] part = new byte[(int) Math.min(READ_SIZE, announced.orElse((long) READ_SIZE) + 1)];
-            ChunkCount chunks = new ChunkCount(part.length);
+            ChunkCount chunks = new ChunkCount(this, part.length);
             for (int n = in.read(part); n >= 0; n = in.read(part)) {
                 if (announced.isEmpty()) {
                     chunks.read(n);
@@ -132,6 +141,36 @@ final class Exchange {
         }
     }
 
+    /** Ends the connection with the answer and leaves the rest of the body where it is. */
+    void abandonBody() {
+        isBodyLeft = true;
+    }
+
+    /** Decides, before an answer is sent, whether it is the last of its connection. */
+    void beforeSend() {
+        // A client that was not told to go on may send its body or not; what comes next can't be told apart.
+        isBodyLeft |= !isBodyWanted && request.headers().contains(HeaderNames.EXPECT);
+        endsConnection = isBodyLeft || request.headers().containsToken(HeaderValues.CONNECTION_CLOSE);
+        if (endsConnection) {
+            response.headers().set(HeaderValues.CONNECTION_CLOSE);
+        }
+    }
+
+    /** Ends the connection where the answer was its last. */
+    void finish() {
+        if (!endsConnection || !response.isSent()) {
+            return;
+        }
+        if (!isBodyLeft) {
+            try {
+                request.content().consume();
+            } catch (RuntimeException e) {
+                throw new CloseConnectionException("the rest of the body can't be read", e);
+            }
+        }
+        throw new CloseConnectionException("the last answer is sent");
+    }
+
     static InferenceException tooLarge(long bytes, long maxBytes) {
         return InferenceException.invalid("request JSON size of " + bytes
                 + " bytes exceeds the maximum allowed input size of " + maxBytes
@@ -139,6 +178,7 @@ final class Exchange {
     }
 
     void sendEmpty(int status, String contentType) {
+        beforeSend();
         response.status(Status.create(status));
         response.headers().set(HeaderNames.CONTENT_TYPE, contentType);
         response.send();
@@ -170,6 +210,7 @@ final class Exchange {
         if (response.isSent()) {
             return;
         }
+        beforeSend();
         response.status(Status.create(status));
         response.headers().set(HeaderNames.CONTENT_TYPE, contentType);
         if (request.prologue().method().equals(Method.HEAD)) {

@@ -64,10 +64,6 @@ final class Http10 {
         StringBuilder changed = new StringBuilder(head.length() + 64);
         changed.append(head, 0, line - VERSION_10.length()).append(VERSION_11);
         changed.append(LINE).append("Connection: close");
-        if (!headers.toLowerCase(Locale.ROOT).contains("\nhost:")) {
-            // Needed since HTTP/1.1 only.
-            changed.append(LINE).append("Host: localhost");
-        }
         for (String header : headers.split(LINE, -1)) {
             if (!header.isEmpty() && !header.toLowerCase(Locale.ROOT).startsWith("connection:")) {
                 changed.append(LINE).append(header);

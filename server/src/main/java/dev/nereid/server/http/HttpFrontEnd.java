@@ -120,6 +120,7 @@ public final class HttpFrontEnd implements AutoCloseable {
             }
             exchange.sendInternalError();
         }
+        exchange.finish();
     }
 
     private static String printable(String text) {

@@ -71,7 +71,7 @@ final class InferBodyReader {
             if (coding == ContentCoding.IDENTITY && exchange.announcedLength().isPresent()) {
                 return readAnnounced(in, exchange.announcedLength().get(), headerLength, scope);
             }
-            return readUnknown(in, coding, exchange.announcedLength(), headerLength, scope);
+            return readUnknown(exchange, in, coding, headerLength, scope);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -112,17 +112,16 @@ final class InferBodyReader {
     }
 
     /** Reads a body of unknown length: chunked, compressed, or both. */
-    private Body readUnknown(InputStream in, ContentCoding coding, Optional<Long> announced,
-            Optional<String> headerLength, BufferScope scope) throws IOException {
+    private Body readUnknown(Exchange exchange, InputStream in, ContentCoding coding, Optional<String> headerLength,
+            BufferScope scope) throws IOException {
+        Optional<Long> announced = exchange.announcedLength();
         if (coding != ContentCoding.IDENTITY && announced.isPresent() && announced.get() == 0) {
             throw InferenceException.invalid("nothing to be decompressed");
         }
-        GrowingBuffer buffer = new GrowingBuffer(pool);
-        try {
-            byte[] part = new byte[READ_SIZE];
-            ChunkCount chunks = new ChunkCount(part.length);
-            InputStream source = announced.isPresent() ? in : new CountedChunks(in, chunks);
-            InputStream plain = coding.decode(source);
+        byte[] part = new byte[READ_SIZE];
+        InputStream source =
+                announced.isPresent() ? in : new CountedChunks(in, new ChunkCount(exchange, part.length));
+        try (GrowingBuffer buffer = new GrowingBuffer(pool); InputStream plain = coding.decode(source)) {
             for (int n = coding.read(plain, part); n >= 0; n = coding.read(plain, part)) {
                 buffer.append(part, n);
                 if (coding != ContentCoding.IDENTITY && buffer.size() > maxInputSize) {
@@ -138,8 +137,6 @@ final class InferBodyReader {
             scope.reserve(layout.jsonLength());
             byte[] json = body.asSlice(0, layout.jsonLength()).toArray(ValueLayout.JAVA_BYTE);
             return new Body(json, body.asSlice(json.length), layout.isRaw());
-        } finally {
-            buffer.close();
         }
     }
 

@@ -147,6 +147,7 @@ final class InferHandler {
             }
             exchange.send(200, encoded.contentType(), bytes, bytes.length);
         } else {
+            exchange.beforeSend();
             exchange.response().headers().set(HeaderNames.CONTENT_TYPE, encoded.contentType());
             exchange.response().headers().contentLength(total);
             try (OutputStream out = exchange.response().outputStream()) {

@@ -61,13 +61,15 @@ final class Listener {
         return config.build();
     }
 
-    /** Starts to look after the connections of a listener. */
+    /** Starts to look after the connections of a listener. A request without a host is served, as by the reference. */
+    @SuppressWarnings("removal") // of the switch, which the pinned version of Helidon has
     static ClientConnections connections() {
         return ClientConnections.start(Http1Config.builder()
                 .maxPrologueLength(MAX_PATH)
                 .maxHeadersSize(MAX_HEADERS)
                 .validatePath(false)
                 .validatePrologue(false)
+                .validateRequestHostHeader(false)
                 .sendKeepAliveHeader(false)
                 .build(), READ_TIMEOUT);
     }
@@ -106,13 +108,14 @@ final class Listener {
         String text = switch (status.code()) {
             case 413 -> "request body or one of its chunks is too large";
             case 414 -> "request path is longer than " + MAX_PATH + " bytes";
-            case 500 -> "internal error; the server's log has the details";
             case 503 -> "too many concurrent requests";
             case 505 -> "HTTP version is not supported, expected HTTP/1.1";
             default -> "request is not valid HTTP/1.1";
         };
+        // The handler answers for its own errors; what Helidon stumbles over here is what the client sent.
+        boolean isInternal = status.code() == Status.INTERNAL_SERVER_ERROR_500.code();
         return DirectHandler.TransportResponse.builder()
-                .status(status)
+                .status(isInternal ? Status.BAD_REQUEST_400 : status)
                 .headers(headers)
                 .header(HeaderNames.CONTENT_TYPE, Exchange.JSON)
                 .keepAlive(false)

@@ -42,12 +42,15 @@ public final class MetricsEndpoint implements AutoCloseable {
 
     private void handle(ServerRequest request, ServerResponse response) {
         Exchange exchange = new Exchange(request, response);
+        answer(exchange);
+        exchange.finish();
+    }
+
+    private void answer(Exchange exchange) {
+        String path = exchange.path();
         if (!exchange.method().equals("GET")) {
             exchange.sendError(405, "Method Not Allowed", Exchange.TEXT);
-            return;
-        }
-        String path = exchange.path();
-        if (path.equals("/metrics") || path.equals("/metrics/")) {
+        } else if (path.equals("/metrics") || path.equals("/metrics/")) {
             byte[] text = metrics.write().getBytes(StandardCharsets.UTF_8);
             exchange.send(200, TYPE, text, text.length);
         } else {

@@ -1,0 +1,109 @@
+package dev.nereid.server.http;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Clients that go while their request waits or executes. */
+class DisconnectTest {
+    private static final String SINGLE = "/v2/models/single/infer";
+    private static final String BODY = "{\"parameters\":{%s},\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[1],"
+            + "\"datatype\":\"FP32\",\"data\":[1]}]}";
+
+    private TestServer server;
+
+    @BeforeEach
+    void start(@TempDir Path directory) {
+        server = TestServer.start(directory);
+    }
+
+    @AfterEach
+    void stop() throws InterruptedException {
+        await(() -> server.buffers().inUseBytes() == 0);
+        server.close();
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        long end = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertTrue(System.nanoTime() < end, "did not happen in time");
+            Thread.sleep(20);
+        }
+    }
+
+    private static String request(String parameters) {
+        return RawClient.request("POST", SINGLE, BODY.formatted(parameters));
+    }
+
+    @Test
+    void tellsTheBackend() throws InterruptedException {
+        // given
+        try (RawClient client = server.connect()) {
+            client.write(request("\"until_cancelled\":true"));
+            Thread.sleep(300);
+
+            // when
+            client.reset();
+        }
+
+        // then
+        await(() -> server.post(SINGLE, BODY.formatted("")).status() == 200);
+    }
+
+    @Test
+    void dropsWhatWaits() throws InterruptedException {
+        // given
+        try (RawClient busy = server.connect(); RawClient waiting = server.connect()) {
+            busy.write(request("\"delay_ms\":1500"));
+            Thread.sleep(200);
+            waiting.write(request("\"delay_ms\":60000"));
+            Thread.sleep(300);
+
+            // when
+            waiting.leave();
+
+            // then
+            await(() -> pending() == 0);
+            assertEquals(200, busy.read().status());
+        }
+        assertEquals(200, server.post(SINGLE, BODY.formatted("")).status());
+    }
+
+    private double pending() {
+        return server.metric("nv_inference_pending_request_count", "model=\"single\"").orElse(-1.0);
+    }
+
+    @Test
+    void keepsBytesThatWereReadAhead() throws InterruptedException {
+        try (RawClient client = server.connect()) {
+            client.write(request("\"delay_ms\":500"));
+            Thread.sleep(300);
+            client.write(request("\"delay_ms\":400") + request(""));
+
+            assertEquals(200, client.read().status());
+            assertEquals(200, client.read().status());
+            assertEquals(200, client.read().status());
+            assertEquals(200, client.send("GET", "/v2/health/live", "").status());
+            assertEquals(200, client.write(request("\"delay_ms\":300")).read().status());
+            assertEquals(200, client.write(request("")).read().status());
+        }
+    }
+
+    @Test
+    void answersAClientThatOnlyStoppedSending() throws InterruptedException {
+        try (RawClient client = server.connect()) {
+            client.write(request("\"delay_ms\":500"));
+            client.shutdownOutput();
+
+            assertEquals(200, client.read().status());
+            assertTrue(client.isClosedByServer());
+        }
+    }
+}

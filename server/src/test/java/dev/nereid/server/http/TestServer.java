@@ -1,0 +1,171 @@
+package dev.nereid.server.http;
+
+import dev.nereid.server.LogControl;
+import dev.nereid.server.NereidServer;
+import dev.nereid.server.ServerOptions;
+import dev.nereid.server.ServerOptions.LogOptions;
+import dev.nereid.server.cli.CommandLine;
+import dev.nereid.server.memory.BufferPool;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.jar.Attributes;
+import java.util.jar.JarEntry;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
+
+/** A real server on free ports, with the backend {@link EchoBackendFactory} and models that use it. */
+final class TestServer implements AutoCloseable {
+    static final String BATCHED = "batched";
+    static final String SINGLE = "single";
+    static final String TEXT = "text";
+
+    private final NereidServer server;
+    private final Logs logs;
+
+    private TestServer(NereidServer server, Logs logs) {
+        this.server = server;
+        this.logs = logs;
+    }
+
+    /** Starts a server with more flags in an empty directory. */
+    static TestServer start(Path directory, String... flags) {
+        try {
+            Path models = Files.createDirectories(directory.resolve("models"));
+            writeModel(models, BATCHED, "max_batch_size: 8", "TYPE_FP32", "4");
+            writeModel(models, SINGLE, "instance_group [{ count: 1 kind: KIND_CPU }]", "TYPE_FP32", "-1");
+            writeModel(models, TEXT, "max_batch_size: 8", "TYPE_STRING", "1");
+            Path backends = Files.createDirectories(directory.resolve("backends"));
+            writePlugin(Files.createDirectories(backends.resolve("echo")).resolve("echo.jar"));
+            List<String> all = new ArrayList<>(List.of("--model-repository=" + models, "--backend-directory=" + backends,
+                    "--http-port=0", "--metrics-port=0", "--http-address=127.0.0.1", "--allow-cpu-metrics=false"));
+            all.addAll(Arrays.asList(flags));
+            ServerOptions options = CommandLine.parse(all).options(backends);
+            Logs logs = new Logs(options.logging());
+            return new TestServer(NereidServer.start(options, logs), logs);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void writeModel(Path models, String name, String extra, String type, String dims)
+            throws IOException {
+        Path model = models.resolve(name);
+        Files.createDirectories(model.resolve("1"));
+        Files.writeString(model.resolve("config.pbtxt"), """
+                backend: "echo"
+                %s
+                input [{ name: "INPUT0" data_type: %s dims: [ %s ] }]
+                output [{ name: "OUTPUT0" data_type: %s dims: [ %s ] }]
+                """.formatted(extra, type, dims, type, dims));
+    }
+
+    private static void writePlugin(Path jar) throws IOException {
+        Manifest manifest = new Manifest();
+        manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        manifest.getMainAttributes().putValue("Plugin-Id", "echo");
+        manifest.getMainAttributes().putValue("Plugin-Version", "1.0.0");
+        manifest.getMainAttributes().putValue("Plugin-Requires", ">=1.0.0 & <2.0.0");
+        String resource = EchoBackendFactory.class.getName().replace('.', '/') + ".class";
+        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar), manifest);
+                InputStream code = ClassLoader.getSystemResourceAsStream(resource)) {
+            if (code == null) {
+                throw new IOException("no class " + resource);
+            }
+            entry(out, "META-INF/extensions.idx",
+                    EchoBackendFactory.class.getName().getBytes(StandardCharsets.UTF_8));
+            entry(out, resource, code.readAllBytes());
+        }
+    }
+
+    private static void entry(JarOutputStream out, String name, byte[] content) throws IOException {
+        out.putNextEntry(new JarEntry(name));
+        ((OutputStream) out).write(content);
+        out.closeEntry();
+    }
+
+    int port() {
+        return server.httpPort();
+    }
+
+    int metricsPort() {
+        return server.metricsPort();
+    }
+
+    LogOptions logOptions() {
+        return logs.options();
+    }
+
+    BufferPool buffers() {
+        return server.engine().buffers();
+    }
+
+    NereidServer server() {
+        return server;
+    }
+
+    RawClient connect() {
+        return RawClient.connect(port());
+    }
+
+    /** Sends one request on a connection of its own. */
+    RawClient.Answer send(String method, String path, String body, String... headers) {
+        try (RawClient client = connect()) {
+            return client.send(method, path, body, headers);
+        }
+    }
+
+    RawClient.Answer get(String path, String... headers) {
+        return send("GET", path, "", headers);
+    }
+
+    RawClient.Answer post(String path, String body, String... headers) {
+        return send("POST", path, body, headers);
+    }
+
+    static String inferBody(String parameters) {
+        return "{\"parameters\":{" + parameters + "},\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[1,4],"
+                + "\"datatype\":\"FP32\",\"data\":[1,2,3,4]}]}";
+    }
+
+    @Override
+    public void close() {
+        server.close();
+    }
+
+    /** Keeps log settings without applying them. */
+    private static final class Logs implements LogControl {
+        private volatile LogOptions options;
+
+        Logs(LogOptions options) {
+            this.options = options;
+        }
+
+        @Override
+        public LogOptions options() {
+            return options;
+        }
+
+        @Override
+        public void change(LogOptions changed) {
+            options = changed;
+        }
+    }
+
+    /** Returns the value of a metric of a model, where it is there. */
+    Optional<Double> metric(String name, String labels) {
+        try (RawClient client = RawClient.connect(metricsPort())) {
+            return client.send("GET", "/metrics", "").body().lines()
+                    .filter(line -> line.startsWith(name + "{") && line.contains(labels))
+                    .map(line -> Double.valueOf(line.substring(line.lastIndexOf(' ') + 1))).findFirst();
+        }
+    }
+}
