@@ -1,0 +1,7 @@
+package dev.nereid.tools.perf;
+
+/** Requests that are being sent until this is closed; {@link #close} returns when none is under way. */
+interface Load extends AutoCloseable {
+    @Override
+    void close();
+}

@@ -1,0 +1,65 @@
+package dev.nereid.tools.perf;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+import java.util.function.ToLongFunction;
+
+/** The columns that table, CSV file and report have in common. */
+final class ResultColumns {
+    /** The name of the one column of the server that is no time. */
+    static final String BATCH = "Server Batch";
+
+    /** The percentiles that are shown. */
+    static final List<Double> PERCENTILES = List.of(50.0, 90.0, 95.0, 99.0, 99.9);
+
+    /**
+     * A column.
+     *
+     * @param name its name in the CSV file
+     * @param title its heading on the terminal
+     * @param decimals how many digits to show behind the point on the terminal
+     * @param needsServer whether it is empty where the server does not say what it counts
+     * @param value what stands in it; microseconds where it is a time
+     */
+    record Column(String name, String title, int decimals, boolean needsServer, ToDoubleFunction<LevelResult> value) {
+    }
+
+    private ResultColumns() {
+    }
+
+    /** Returns the columns behind the first, which is the level itself. */
+    static List<Column> of(boolean isOpenLoop) {
+        List<Column> columns = new ArrayList<>();
+        columns.add(new Column("Inferences/Second", "infer/s", 1, false, LevelResult::inferencesPerSecond));
+        columns.add(new Column("Avg latency", "avg", 0, false, result -> result.window().meanMicros()));
+        for (double percentile : PERCENTILES) {
+            String name = "p" + trimmed(percentile);
+            columns.add(new Column(name + " latency", name, 0, false,
+                    result -> result.window().percentileMicros(percentile)));
+        }
+        columns.add(new Column("Max latency", "max", 0, false, result -> result.window().percentileMicros(100)));
+        if (isOpenLoop) {
+            columns.add(
+                    new Column("Send Delay", "delay", 0, false, result -> result.window().delays().getMean() / 1e3));
+        }
+        columns.add(server("Server Queue", "queue", ServerTimes::queueNanos));
+        columns.add(server("Server Compute Input", "input", ServerTimes::inputNanos));
+        columns.add(server("Server Compute Infer", "infer", ServerTimes::inferNanos));
+        columns.add(server("Server Compute Output", "output", ServerTimes::outputNanos));
+        columns.add(new Column("Network+Server Send/Recv", "rest", 1, true, LevelResult::outsideMicros));
+        columns.add(new Column(BATCH, "batch", 1, true, result -> result.window().serverTimes().meanBatch()));
+        columns.add(new Column("Errors", "errors", 0, false, LevelResult::failures));
+        return columns;
+    }
+
+    private static Column server(String name, String title, ToLongFunction<ServerTimes> nanos) {
+        return new Column(name, title, 1, true, result -> result.window().serverTimes()
+                .microsPerRequest(nanos.applyAsLong(result.window().serverTimes())));
+    }
+
+    /** Returns a percentile without a fraction of zero: {@code 99}, {@code 99.9}. */
+    static String trimmed(double percentile) {
+        return percentile == Math.rint(percentile) ? Long.toString((long) percentile) : Double.toString(percentile);
+    }
+}
