@@ -22,4 +22,15 @@ public interface ModelContext {
 
     /** Returns whether the backend should complete the configuration from the model's files. */
     boolean autoComplete();
+
+    /**
+     * Returns what calls other models. The same object serves all instances of the model, from any thread.
+     *
+     * @implSpec By default every call is refused with UNSUPPORTED.
+     */
+    default ModelCalls models() {
+        return call -> {
+            throw InferenceException.unsupported("models can't call other models here");
+        };
+    }
 }

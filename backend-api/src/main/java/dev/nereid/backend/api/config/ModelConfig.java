@@ -1,5 +1,6 @@
 package dev.nereid.backend.api.config;
 
+import dev.nereid.backend.api.InferenceException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -103,6 +104,28 @@ public record ModelConfig(String name, String platform, String backend, String r
     /** Returns the output of that name. */
     public Optional<ModelOutput> output(String outputName) {
         return outputs.stream().filter(output -> output.name().equals(outputName)).findFirst();
+    }
+
+    /**
+     * Returns the number in that parameter, or {@code otherwise} where there is no such parameter.
+     *
+     * @throws InferenceException INVALID_ARG when the parameter is not a finite number
+     */
+    public double numberParameter(String parameter, double otherwise) {
+        String text = parameters.get(parameter);
+        if (text == null) {
+            return otherwise;
+        }
+        double value;
+        try {
+            value = Double.parseDouble(text);
+        } catch (NumberFormatException e) {
+            value = Double.NaN;
+        }
+        if (!Double.isFinite(value)) {
+            throw InferenceException.invalid("parameter '" + parameter + "' is '" + text + "', expected a number");
+        }
+        return value;
     }
 
     /** Builds a {@link ModelConfig}. */

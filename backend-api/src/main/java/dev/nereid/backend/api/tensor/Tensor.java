@@ -2,6 +2,8 @@ package dev.nereid.backend.api.tensor;
 
 import dev.nereid.backend.api.InferenceException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Objects;
 
 /**
@@ -15,6 +17,9 @@ import java.util.Objects;
  * @param placement where the memory lies
  */
 public record Tensor(String name, DataType dataType, Shape shape, MemorySegment data, Placement placement) {
+    private static final ValueLayout.OfFloat FP32 = ValueLayout.JAVA_FLOAT_UNALIGNED
+            .withOrder(ByteOrder.LITTLE_ENDIAN);
+
     /** Checks that data fills the shape; the elements of BYTES vary in size, so there only their content could tell. */
     public Tensor {
         Objects.requireNonNull(name);
@@ -36,6 +41,19 @@ public record Tensor(String name, DataType dataType, Shape shape, MemorySegment 
     /** Returns the number of bytes. */
     public long byteSize() {
         return data.byteSize();
+    }
+
+    /**
+     * Returns a copy of the numbers.
+     *
+     * @throws IllegalStateException when the datatype is not FP32, or the memory is a GPU's
+     */
+    public float[] toFloatArray() {
+        if (dataType != DataType.FP32 || placement.kind() == Placement.Kind.GPU) {
+            throw new IllegalStateException("tensor '" + name + "' is " + dataType + " in memory of kind "
+                    + placement.kind() + ", not FP32 in host memory");
+        }
+        return data.toArray(FP32);
     }
 
     /**

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import java.lang.reflect.RecordComponent;
@@ -85,6 +86,18 @@ class ModelConfigTest {
                 Optional.of(Dims.of()), false, false, false, false).backendDims());
         assertEquals(Dims.of(2), new ModelOutput("X", Optional.of(DataType.FP32), Dims.of(1), Optional.of(Dims.of(2)),
                 "", false, false).backendDims());
+    }
+
+    @Test
+    void readsNumbersFromParameters() {
+        ModelConfig config = ModelConfig.builder("m").parameters(Map.of("factor", "1.5", "bad", "x", "big", "1e999"))
+                .build();
+
+        assertEquals(1.5, config.numberParameter("factor", 2));
+        assertEquals(2, config.numberParameter("other", 2));
+        assertEquals("parameter 'bad' is 'x', expected a number",
+                assertThrows(InferenceException.class, () -> config.numberParameter("bad", 2)).getMessage());
+        assertThrows(InferenceException.class, () -> config.numberParameter("big", 2));
     }
 
     @Test

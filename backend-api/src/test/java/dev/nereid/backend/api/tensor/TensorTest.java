@@ -1,5 +1,6 @@
 package dev.nereid.backend.api.tensor;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -7,6 +8,8 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
@@ -63,5 +66,15 @@ class TensorTest {
     void liesInHostMemoryUnlessSaidOtherwise() {
         assertEquals(Placement.CPU, new Tensor("X", DataType.INT8, Shape.of(1), arena.allocate(1)).placement());
         assertThrows(IllegalArgumentException.class, () -> new Placement(Placement.Kind.GPU, -1));
+    }
+
+    @Test
+    void readsNumbersAtOddAddresses() {
+        MemorySegment data = arena.allocate(9).asSlice(1);
+        data.set(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 4, Float.floatToIntBits(2.5f));
+
+        assertArrayEquals(new float[]{0, 2.5f}, new Tensor("X", DataType.FP32, Shape.of(2), data).toFloatArray());
+        assertThrows(IllegalStateException.class,
+                () -> new Tensor("X", DataType.INT32, Shape.of(2), data).toFloatArray());
     }
 }

@@ -99,6 +99,10 @@ public abstract class BackendContractTest {
         return 0;
     }
 
+    /** Offers the models that the backend calls, by {@link TestEngine#offer}. */
+    protected void offerModels(TestEngine testEngine) {
+    }
+
     /** Returns settings as {@code --backend-config} would give them. */
     protected Map<String, String> settings() {
         return Map.of();
@@ -580,6 +584,7 @@ public abstract class BackendContractTest {
         TestEngine started = engine;
         if (started == null) {
             started = TestEngine.start(factory(), backendDirectory(), settings());
+            offerModels(started);
             engine = started;
         }
         return started;

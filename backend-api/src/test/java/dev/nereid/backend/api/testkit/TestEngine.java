@@ -8,6 +8,7 @@ import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.InstanceContext;
 import dev.nereid.backend.api.Model;
+import dev.nereid.backend.api.ModelCalls;
 import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.config.InstanceGroup;
@@ -17,6 +18,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /**
  * Stands in for the server in tests of a backend: an engine in memory that keeps every promise of the contract and
@@ -39,6 +41,7 @@ public final class TestEngine implements AutoCloseable {
     private final Backend backend;
     private final BackendAttributes attributes;
     private final Violations violations = new Violations();
+    private final CalledModels calledModels = new CalledModels();
 
     private TestEngine(Backend backend, BackendAttributes attributes) {
         this.backend = backend;
@@ -62,6 +65,14 @@ public final class TestEngine implements AutoCloseable {
         return attributes;
     }
 
+    /**
+     * Offers a model that the backend's models can call, with what it answers. Models that this engine has loaded can be
+     * called without that.
+     */
+    public void offer(String model, Function<TestRequest, TestResult> answer) {
+        calledModels.offer(model, answer);
+    }
+
     /** Loads version 1 of a model as it is configured, with all its instances. */
     public TestModel load(Path modelDirectory, ModelConfig config) {
         return load(modelDirectory, 1, config, false);
@@ -73,8 +84,9 @@ public final class TestEngine implements AutoCloseable {
      * @param autoComplete whether the backend is asked to complete the configuration
      */
     public TestModel load(Path modelDirectory, long version, ModelConfig config, boolean autoComplete) {
+        CalledModels.Calls calls = calledModels.callsOf(config.name());
         Model model = backend.createModel(new EngineModelContext(config.name(), version, modelDirectory,
-                modelDirectory.resolve(Long.toString(version)), config, autoComplete));
+                modelDirectory.resolve(Long.toString(version)), config, autoComplete, calls));
         List<TestModel.Instance> instances = new ArrayList<>();
         List<InstanceThread> threads = new ArrayList<>();
         try {
@@ -93,9 +105,11 @@ public final class TestEngine implements AutoCloseable {
                 ModelInstance instance = thread.call(() -> model.createInstance(context));
                 instances.add(new TestModel.Instance(context.name(), instance, thread));
             }
-            return new TestModel(model, finalConfig, instances, threads, violations);
+            TestModel loaded = new TestModel(model, finalConfig, instances, threads, violations, calls);
+            loaded.offerTo(calledModels);
+            return loaded;
         } catch (RuntimeException | Error e) {
-            new TestModel(model, config, instances, threads, violations).close();
+            new TestModel(model, config, instances, threads, violations, calls).close();
             throw e;
         }
     }
@@ -159,7 +173,7 @@ public final class TestEngine implements AutoCloseable {
     }
 
     private record EngineModelContext(String name, long version, Path modelDirectory, Path versionDirectory,
-            ModelConfig config, boolean autoComplete) implements ModelContext {
+            ModelConfig config, boolean autoComplete, ModelCalls models) implements ModelContext {
     }
 
     private record EngineInstanceContext(String name, InstanceGroup.Kind kind, int deviceId, InstanceGroup group,

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 
 /** A model that a {@link TestEngine} has loaded. */
 public final class TestModel implements AutoCloseable {
@@ -18,6 +19,9 @@ public final class TestModel implements AutoCloseable {
     private final List<Instance> instances;
     private final List<InstanceThread> threads;
     private final Violations violations;
+    private final CalledModels.Calls calls;
+    private Runnable withdraw = () -> {
+    };
     private final Set<Instance> closed = ConcurrentHashMap.newKeySet();
     private boolean isClosed;
 
@@ -26,12 +30,20 @@ public final class TestModel implements AutoCloseable {
     }
 
     TestModel(Model model, ModelConfig config, List<Instance> instances, List<InstanceThread> threads,
-            Violations violations) {
+            Violations violations, CalledModels.Calls calls) {
         this.model = model;
         this.config = config;
         this.instances = List.copyOf(instances);
         this.threads = List.copyOf(threads);
         this.violations = violations;
+        this.calls = calls;
+    }
+
+    /** Lets other models call this one until it is closed. */
+    void offerTo(CalledModels models) {
+        Function<TestRequest, TestResult> answer = this::infer;
+        models.offer(config.name(), answer);
+        withdraw = () -> models.withdraw(config.name(), answer);
     }
 
     /** Returns the final configuration: completed, and with the instance groups that were used. */
@@ -94,6 +106,7 @@ public final class TestModel implements AutoCloseable {
             return;
         }
         isClosed = true;
+        withdraw.run();
         for (Instance instance : instances.reversed()) {
             close(instance);
         }
@@ -101,6 +114,9 @@ public final class TestModel implements AutoCloseable {
             model.close();
         } catch (RuntimeException e) {
             violations.add("close of model '" + config.name() + "' threw " + e);
+        }
+        if (calls.openResults() > 0) {
+            violations.add("model '" + config.name() + "' left " + calls.openResults() + " results of calls open");
         }
         threads.forEach(InstanceThread::close);
     }

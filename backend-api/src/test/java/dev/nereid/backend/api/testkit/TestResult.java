@@ -18,6 +18,16 @@ public record TestResult(List<Response> responses, Optional<InferenceException> 
         responses = List.copyOf(responses);
     }
 
+    /** Returns one response with those outputs. */
+    public static TestResult of(TestTensor... outputs) {
+        return new TestResult(List.of(new Response(List.of(outputs), Map.of())), Optional.empty());
+    }
+
+    /** Returns a failure. */
+    public static TestResult failed(InferenceException error) {
+        return new TestResult(List.of(), Optional.of(error));
+    }
+
     /**
      * One response, copied.
      *
