@@ -123,7 +123,9 @@ final class LogSetup implements LogControl {
             if (line.getThrown() != null) {
                 StringWriter stack = new StringWriter();
                 line.getThrown().printStackTrace(new PrintWriter(stack));
-                text.append(stack);
+                // Messages of exceptions may hold text from requests: no line of a stack starts like one of the log.
+                stack.toString().lines()
+                        .forEach(each -> text.append("    ").append(escape(each.stripLeading())).append('\n'));
             }
             return text.toString();
         }

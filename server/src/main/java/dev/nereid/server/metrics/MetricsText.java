@@ -10,12 +10,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.ToLongFunction;
+import java.util.regex.Pattern;
 
 /**
  * Writes the counters of all models in the Prometheus text format (metrics-and-statistics, 1). Names have no
  * {@code _total} suffix, as existing dashboards expect; libraries for this format insist on one.
  */
 public final class MetricsText {
+    /** One label with another character would make the whole text unreadable. */
+    private static final Pattern NOT_IN_LABELS = Pattern.compile("[^a-zA-Z0-9_]");
+
     private final Engine engine;
     private final boolean countsLatencies;
     private final Optional<CpuSampler> cpu;
@@ -111,7 +115,8 @@ public final class MetricsText {
 
     private static Map<String, String> labels(ServedVersion version) {
         Map<String, String> labels = new TreeMap<>();
-        version.config().metricTags().forEach((key, value) -> labels.put("_" + key, value));
+        version.config().metricTags().forEach((key, value) -> labels
+                .put("_" + NOT_IN_LABELS.matcher(key).replaceAll("_"), value));
         labels.put("model", version.name());
         labels.put("version", Long.toString(version.version()));
         return labels;

@@ -1,0 +1,287 @@
+package dev.nereid.server.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nereid.server.ServerOptions;
+import dev.nereid.server.ServerOptions.ControlMode;
+import dev.nereid.server.ServerOptions.Restriction;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CommandLineTest {
+    private static final Path BACKENDS = Path.of("backends");
+
+    @TempDir
+    private Path repository;
+
+    // Defaults and forms
+
+    @Test
+    void theDefaultsAreThoseOfTheReference() {
+        ServerOptions options = options();
+
+        assertEquals("triton", options.id());
+        assertEquals(Duration.ofSeconds(30), options.exitTimeout());
+        assertEquals(List.of(repository), options.engine().repositories());
+        assertEquals(ControlMode.NONE, options.engine().controlMode());
+        assertTrue(options.engine().loadsAll());
+        assertTrue(options.engine().exitOnError());
+        assertTrue(options.engine().autoComplete());
+        assertTrue(options.engine().strictReadiness());
+        assertEquals(Duration.ofSeconds(15), options.engine().pollInterval());
+        assertEquals(4, options.engine().loadThreads());
+        assertEquals(0, options.engine().loadRetries());
+        assertEquals(List.of(BACKENDS), options.engine().backendDirectories());
+        assertTrue(options.engine().maxInFlightBytes() > 0);
+        assertEquals("0.0.0.0", options.http().address());
+        assertEquals(8000, options.http().port());
+        assertTrue(options.http().isEnabled());
+        assertFalse(options.http().reusesPort());
+        assertEquals(67_108_864, options.http().maxInputSize());
+        assertEquals("0.0.0.0", options.metrics().address());
+        assertEquals(8002, options.metrics().port());
+        assertEquals(Duration.ofMillis(2000), options.metrics().interval());
+        assertTrue(options.metrics().countsLatencies());
+        assertEquals(0, options.logging().verboseLevel());
+        assertFalse(options.logging().isIso8601());
+    }
+
+    @Test
+    void aValueStandsBehindAnEqualsSignOrAfterABlank() {
+        assertEquals(9000, options("--http-port=9000").http().port());
+        assertEquals(9000, options("--http-port", "9000").http().port());
+        assertEquals("a=b", options("--id=a=b").id());
+    }
+
+    @Test
+    void theRepositoryMayHaveItsOldNameAndBeGivenMoreThanOnce() {
+        ServerOptions options = CommandLine
+                .parse(List.of("--model-store", repository.toString(), "--model-repository=" + repository))
+                .options(BACKENDS);
+
+        assertEquals(List.of(repository, repository), options.engine().repositories());
+    }
+
+    @Test
+    void everyFlagReachesItsOption() {
+        ServerOptions options = options("--id=me", "--exit-timeout-secs=5", "--log-verbose=2", "--log-info=false",
+                "--log-warning=0", "--log-error=1", "--log-format=ISO8601", "--log-file=x.log", "--exit-on-error=false",
+                "--disable-auto-complete-config", "--strict-readiness=false", "--model-control-mode=POLL",
+                "--repository-poll-secs=7", "--model-config-name=big", "--model-load-thread-count=9",
+                "--model-load-retry-count=3", "--allow-http=false", "--http-address=ipv6:[::1]", "--http-port=0",
+                "--reuse-http-port=true", "--http-header-forward-pattern=x-.*", "--http-max-input-size=10",
+                "--allow-metrics=false", "--allow-cpu-metrics=false", "--metrics-port=1", "--metrics-interval-ms=10",
+                "--metrics-config=counter_latencies=false", "--backend-directory=elsewhere",
+                "--max-inflight-bytes=4096",
+                "--max-queue-size=6");
+
+        assertEquals("me", options.id());
+        assertEquals(Duration.ofSeconds(5), options.exitTimeout());
+        assertEquals(2, options.logging().verboseLevel());
+        assertFalse(options.logging().info());
+        assertFalse(options.logging().warning());
+        assertTrue(options.logging().error());
+        assertTrue(options.logging().isIso8601());
+        assertEquals(Optional.of(Path.of("x.log")), options.logging().file());
+        assertFalse(options.engine().exitOnError());
+        assertFalse(options.engine().autoComplete());
+        assertFalse(options.engine().strictReadiness());
+        assertEquals(ControlMode.POLL, options.engine().controlMode());
+        assertEquals(Duration.ofSeconds(7), options.engine().pollInterval());
+        assertEquals("big", options.engine().configName());
+        assertEquals(9, options.engine().loadThreads());
+        assertEquals(3, options.engine().loadRetries());
+        assertEquals(List.of(Path.of("elsewhere")), options.engine().backendDirectories());
+        assertEquals(4096, options.engine().maxInFlightBytes());
+        assertEquals(6, options.engine().maxQueueSize());
+        assertFalse(options.http().isEnabled());
+        assertEquals("::1", options.http().address());
+        assertEquals(0, options.http().port());
+        assertTrue(options.http().reusesPort());
+        assertEquals(Optional.of("x-.*"), options.http().forwardPattern());
+        assertEquals(10, options.http().maxInputSize());
+        assertFalse(options.metrics().isEnabled());
+        assertFalse(options.metrics().reportsCpu());
+        assertFalse(options.metrics().countsLatencies());
+        assertEquals("::1", options.metrics().address(), "taken over from HTTP");
+        assertEquals(1, options.metrics().port());
+        assertEquals(Duration.ofMillis(10), options.metrics().interval());
+    }
+
+    @Test
+    void theDeprecatedStrictConfigurationTurnsCompletionOff() {
+        assertFalse(options("--strict-model-config=true").engine().autoComplete());
+        assertTrue(options("--strict-model-config=false").engine().autoComplete());
+    }
+
+    @Test
+    void carrierThreadsAreOnlySetWhereTheyAreAskedFor() {
+        assertEquals(Optional.empty(), CommandLine.parse(List.of()).carrierThreads());
+        assertEquals(Optional.of(3), CommandLine.parse(List.of("--http-thread-count=3")).carrierThreads());
+    }
+
+    @Test
+    void helpNeedsNothingElseAndNamesEveryFlag() {
+        assertTrue(CommandLine.parse(List.of("--help")).asksForHelp());
+        for (String flag : List.of("--model-repository", "--http-port", "--backend-config", "--max-inflight-bytes")) {
+            assertTrue(CommandLine.usage().contains(flag), flag);
+        }
+    }
+
+    // Mistakes
+
+    @ParameterizedTest
+    @ValueSource(strings = {"true", "TRUE", "1", "false", "False", "0"})
+    void booleansAreTrueFalseOneOrZero(String value) {
+        assertEquals(value.equals("1") || value.equalsIgnoreCase("true"),
+                options("--reuse-http-port=" + value).http().reusesPort());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+        "--allow-http=yes|--allow-http has value 'yes', expected true or false",
+        "--http-port=http|--http-port has value 'http', expected a whole number",
+        "--http-port=|--http-port has value '', expected a whole number",
+        "--http-port=65536|--http-port has value 65536, expected 0 to 65535",
+        "--http-port=-1|--http-port has value -1, expected 0 to 65535",
+        "--model-load-thread-count=0|--model-load-thread-count has value 0, expected 1 to 1024",
+        "--max-queue-size=0|--max-queue-size has value 0, expected 1 to 2147483647",
+        "--repository-poll-secs=0|--repository-poll-secs has value 0, expected 1 to 2147483647",
+        "--exit-timeout-secs=-5|--exit-timeout-secs has value -5, expected 0 to 2147483647",
+        "--model-control-mode=auto|--model-control-mode has value 'auto', expected none, poll or explicit",
+        "--log-format=json|--log-format has value 'json', expected default or ISO8601",
+        "--model-config-name=|--model-config-name must not be empty",
+        "--model-config-name=a b|--model-config-name has value 'a b', expected no blanks",
+        "--http-address=|--http-address must not be empty",
+        "--load-model=m|--load-model needs --model-control-mode=explicit",
+        "--http-prot=1|unknown flag --http-prot; did you mean --http-port?",
+        "--modelrepository=x|unknown flag --modelrepository; did you mean --model-repository?",
+        "--completely-different=x|unknown flag --completely-different",
+        "--http-port|--http-port needs a value",
+        "serve|unexpected argument 'serve', expected a flag such as --model-repository=<directory>",
+        "-v|unexpected argument '-v', expected a flag such as --model-repository=<directory>",
+        "--backend-config=pytorch|--backend-config has value 'pytorch', expected <backend>,<key>=<value>",
+        "--backend-config=pytorch,|--backend-config has value 'pytorch,', expected <backend>,<key>=<value>",
+        "--backend-config=pytorch,=4|--backend-config has value 'pytorch,=4', expected <backend>,<key>=<value>"})
+    void aMistakeIsToldWithWhatWasGivenAndWhatWasExpected(String argument, String message) {
+        assertEquals(message, mistake(argument));
+    }
+
+    @Test
+    void aPatternThatIsNoneIsTold() {
+        assertTrue(mistake("--http-header-forward-pattern=(").startsWith(
+                "--http-header-forward-pattern has value '(', which is not a regular expression"));
+    }
+
+    @Test
+    void aFlagThatIsNotRepeatableIsGivenOnce() {
+        assertEquals("--http-port is given more than once", mistake("--http-port=1", "--http-port=2"));
+    }
+
+    @Test
+    void aRepositoryIsNeededAndMustBeADirectory() {
+        UsageException none = assertThrows(UsageException.class, () -> CommandLine.parse(List.of()).options(BACKENDS));
+        assertEquals("--model-repository must be specified", none.getMessage());
+
+        Path missing = repository.resolve("missing");
+        UsageException wrong = assertThrows(UsageException.class,
+                () -> CommandLine.parse(List.of("--model-repository=" + missing)).options(BACKENDS));
+        assertEquals("--model-repository=" + missing + ": repository path is not a valid directory",
+                wrong.getMessage());
+    }
+
+    @Test
+    void aFlagThatIsNotOfferedIsRefusedAndNeverIgnored() {
+        assertEquals("--grpc-port can't be used: gRPC is not offered yet", mistake("--grpc-port=8001"));
+        assertEquals("--allow-grpc can't be used: gRPC is not offered yet", mistake("--allow-grpc=true"));
+        assertEquals("--cache-config can't be used: the response cache is not offered yet",
+                mistake("--cache-config", "local,size=1"));
+    }
+
+    @Test
+    void aFlagThatIsNotOfferedMayBeTurnedOff() {
+        assertEquals(8000, options("--allow-grpc=false", "--allow-gpu-metrics", "0").http().port());
+        assertEquals(9000, options("--allow-grpc", "false", "--http-port=9000").http().port());
+    }
+
+    // Models to load
+
+    @Test
+    void modelsToLoadAreNamed() {
+        ServerOptions options = options("--model-control-mode=explicit", "--load-model=a", "--load-model", "b");
+
+        assertEquals(List.of("a", "b"), options.engine().startupModels());
+        assertFalse(options.engine().loadsAll());
+    }
+
+    @Test
+    void anAsteriskLoadsAll() {
+        ServerOptions options = options("--model-control-mode=explicit", "--load-model=*");
+
+        assertEquals(List.of(), options.engine().startupModels());
+        assertTrue(options.engine().loadsAll());
+    }
+
+    @Test
+    void anAsteriskStandsAlone() {
+        assertEquals("Wildcard model name '*' must be the ONLY startup model if specified at all.",
+                mistake("--model-control-mode=explicit", "--load-model=*", "--load-model=a"));
+    }
+
+    // Settings of backends, restrictions
+
+    @Test
+    void settingsAreForOneBackendOrForAll() {
+        ServerOptions options = options("--backend-config=pytorch,threads=4", "--backend-config=,log=x",
+                "--backend-config=default-max-batch-size=8", "--backend-config=pytorch,list=a,b=c",
+                "--backend-config=pytorch,empty=");
+
+        assertEquals(Map.of("pytorch", Map.of("threads", "4", "list", "a,b=c", "empty", ""), "",
+                Map.of("log", "x", "default-max-batch-size", "8")), options.engine().backendSettings());
+    }
+
+    @Test
+    void restrictionsNameCategoriesHeaderAndValue() {
+        ServerOptions options = options("--http-restricted-api=model-repository,health:x-key=a=b",
+                "--http-restricted-api=inference:other=");
+
+        assertEquals(Map.of("model-repository", new Restriction("x-key", "a=b"), "health",
+                new Restriction("x-key", "a=b"), "inference", new Restriction("other", "")),
+                options.http().restrictions());
+    }
+
+    @Test
+    void restrictionsThatMakeNoSenseAreTold() {
+        for (String wrong : List.of("health", "health:", "health:=v", ":k=v", "health:k")) {
+            assertEquals("--http-restricted-api has value '" + wrong
+                    + "', expected <category>[,<category>...]:<header>=<value>",
+                    mistake("--http-restricted-api=" + wrong));
+        }
+        assertTrue(mistake("--http-restricted-api=everything:k=v")
+                .startsWith("--http-restricted-api names category 'everything', expected one of "));
+        assertEquals("--http-restricted-api names category 'health' twice",
+                mistake("--http-restricted-api=health:k=v", "--http-restricted-api=health:l=w"));
+    }
+
+    private ServerOptions options(String... flags) {
+        List<String> all = new ArrayList<>(List.of("--model-repository=" + repository));
+        all.addAll(List.of(flags));
+        return CommandLine.parse(all).options(BACKENDS);
+    }
+
+    private String mistake(String... flags) {
+        return assertThrows(UsageException.class, () -> options(flags)).getMessage();
+    }
+}

@@ -1,0 +1,145 @@
+package dev.nereid.server.metrics;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nereid.backend.api.testkit.FakeBackend;
+import dev.nereid.server.lifecycle.Engine;
+import dev.nereid.server.lifecycle.EngineFixture;
+import dev.nereid.server.lifecycle.LoadOverride;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MetricsTextTest {
+    private static final List<String> FAMILIES = List.of("nv_inference_request_success counter",
+            "nv_inference_request_failure counter", "nv_inference_count counter", "nv_inference_exec_count counter",
+            "nv_inference_request_duration_us counter", "nv_inference_queue_duration_us counter",
+            "nv_inference_compute_input_duration_us counter", "nv_inference_compute_infer_duration_us counter",
+            "nv_inference_compute_output_duration_us counter", "nv_inference_pending_request_count gauge",
+            "nv_model_load_duration_secs gauge");
+
+    private final Path directory;
+    @AutoClose
+    private final EngineFixture fixture;
+
+    MetricsTextTest(@TempDir Path directory) {
+        this.directory = directory;
+        fixture = new EngineFixture(directory, new FakeBackend("fake"));
+    }
+
+    @Test
+    void familiesHaveTheNamesTypesAndOrderOfTheReference() {
+        String text = text(fixture.start());
+
+        assertEquals(FAMILIES, text.lines().filter(line -> line.startsWith("# TYPE "))
+                .map(line -> line.substring("# TYPE ".length())).toList());
+        assertFalse(text.contains("_total"));
+        assertTrue(text.startsWith("# HELP nv_inference_request_success Number of successful inference requests, all "
+                + "batch sizes\n# TYPE nv_inference_request_success counter\n"));
+    }
+
+    @Test
+    void seriesAreThereWithZeroRightAfterTheLoadAndGoneAfterTheUnload() {
+        Engine engine = fixture.model("m", 1).start();
+        assertFalse(text(engine).contains("model=\"m\""));
+
+        engine.load("m", LoadOverride.NONE);
+        List<String> samples = samples(engine);
+        assertTrue(samples.contains("nv_inference_request_success{model=\"m\",version=\"1\"} 0"));
+        for (String reason : List.of("REJECTED", "CANCELED", "BACKEND", "OTHER")) {
+            assertTrue(samples.contains(
+                    "nv_inference_request_failure{model=\"m\",reason=\"" + reason + "\",version=\"1\"} 0"), reason);
+        }
+        assertTrue(samples.contains("nv_inference_pending_request_count{model=\"m\",version=\"1\"} 0"));
+        assertTrue(samples.stream()
+                .anyMatch(line -> line.matches("nv_model_load_duration_secs\\{model=\"m\",version=\"1\"} 0\\.\\d+.*")));
+
+        engine.unload("m", false);
+        assertFalse(text(engine).contains("model=\"m\""));
+    }
+
+    @Test
+    void requestsAreCounted() {
+        Engine engine = fixture.model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        long ignored = EngineFixture.infer(engine, "m");
+        ignored = EngineFixture.infer(engine, "m");
+
+        List<String> samples = samples(engine);
+        for (String family : List.of("nv_inference_request_success", "nv_inference_count",
+                "nv_inference_exec_count")) {
+            assertTrue(samples.contains(family + "{model=\"m\",version=\"1\"} 2"), family);
+        }
+        assertTrue(samples.stream().anyMatch(
+                line -> line.matches("nv_inference_request_duration_us\\{model=\"m\",version=\"1\"} [1-9]\\d*")));
+    }
+
+    @Test
+    void tagsAreLabelsInAlphabeticalOrderAndEscaped() {
+        Engine engine = fixture.model("m",
+                EngineFixture.GROUP_OF_ONE + " metric_tags { key: \"zone\" value: \"a\\\"b\\\\c\\nd\" }", 1).start();
+        engine.load("m", LoadOverride.NONE);
+
+        assertTrue(samples(engine).contains(
+                "nv_inference_count{_zone=\"a\\\"b\\\\c\\nd\",model=\"m\",version=\"1\"} 0"), () -> text(engine));
+    }
+
+    @Test
+    void aTagWhoseNameIsNoLabelDoesNotSpoilTheText() {
+        Engine engine = fixture.model("m",
+                EngineFixture.GROUP_OF_ONE + " metric_tags { key: \"my zone-1\" value: \"x\" }", 1).start();
+        engine.load("m", LoadOverride.NONE);
+
+        assertTrue(samples(engine).contains("nv_inference_count{_my_zone_1=\"x\",model=\"m\",version=\"1\"} 0"),
+                () -> text(engine));
+    }
+
+    @Test
+    void latencyCountersMayBeLeftOutWithoutLosingTheOthers() {
+        Engine engine = fixture.model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        String text = new MetricsText(engine, false, Optional.empty()).write();
+
+        assertFalse(text.contains("duration_us"));
+        assertTrue(text.contains("nv_inference_request_success{model=\"m\",version=\"1\"} 0"));
+    }
+
+    @Test
+    void cpuMetricsComeFromTheKernelsFiles() throws IOException {
+        Path proc = Files.createDirectories(directory.resolve("proc"));
+        Files.writeString(proc.resolve("stat"), "cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1 2 3 4 5 6 7 8\n");
+        Files.writeString(proc.resolve("meminfo"),
+                "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    400 kB\n");
+        try (CpuSampler sampler = CpuSampler.start(proc, Duration.ofDays(1))) {
+            String text = new MetricsText(fixture.start(), true, Optional.of(sampler)).write();
+
+            assertTrue(text.endsWith("""
+                    # HELP nv_cpu_utilization CPU utilization rate [0.0 - 1.0]
+                    # TYPE nv_cpu_utilization gauge
+                    nv_cpu_utilization 0
+                    # HELP nv_cpu_memory_total_bytes CPU total memory (RAM), in bytes
+                    # TYPE nv_cpu_memory_total_bytes gauge
+                    nv_cpu_memory_total_bytes 1024000
+                    # HELP nv_cpu_memory_used_bytes CPU used memory (RAM), in bytes
+                    # TYPE nv_cpu_memory_used_bytes gauge
+                    nv_cpu_memory_used_bytes 614400
+                    """), text);
+        }
+    }
+
+    private static String text(Engine engine) {
+        return new MetricsText(engine, true, Optional.empty()).write();
+    }
+
+    private static List<String> samples(Engine engine) {
+        return text(engine).lines().filter(line -> !line.startsWith("#")).toList();
+    }
+}
