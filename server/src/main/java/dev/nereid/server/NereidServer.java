@@ -103,7 +103,8 @@ public final class NereidServer implements AutoCloseable {
             cpu = sampler.orElse(null);
             MetricsEndpoint endpoint = opened("metrics", options.metrics().address(), options.metrics().port(),
                     () -> MetricsEndpoint.start(
-                            new MetricsText(engine, options.metrics().countsLatencies(), sampler),
+                            new MetricsText(engine, options.metrics().countsLatencies(),
+                                    options.metrics().showsHistograms(), sampler),
                             options.metrics()));
             metrics = endpoint;
             LOGGER.log(Level.INFO,

@@ -91,9 +91,10 @@ public record ServerOptions(String id, Duration exitTimeout, EngineOptions engin
      * @param interval how often CPU metrics are sampled
      * @param reportsCpu whether there are CPU metrics
      * @param countsLatencies whether latency counters are reported
+     * @param showsHistograms whether histograms of latencies are reported
      */
     public record MetricsOptions(boolean isEnabled, String address, int port, Duration interval, boolean reportsCpu,
-            boolean countsLatencies) {
+            boolean countsLatencies, boolean showsHistograms) {
     }
 
     /**

@@ -187,20 +187,22 @@ public final class CommandLine {
 
     private MetricsOptions metrics() {
         boolean countsLatencies = true;
+        boolean showsHistograms = false;
         for (String value : all("metrics-config")) {
             String[] parts = value.split("=", 2);
-            if (parts.length != 2 || !parts[0].equals("counter_latencies")) {
-                throw new UsageException("--metrics-config has value '" + value
-                        + "', expected counter_latencies=<true|false>; summaries and histograms are not offered yet");
+            switch (parts.length == 2 ? parts[0] : "") {
+                case "counter_latencies" -> countsLatencies = FlagTable.bool("metrics-config", parts[1]);
+                case "histogram_latencies" -> showsHistograms = FlagTable.bool("metrics-config", parts[1]);
+                default -> throw new UsageException("--metrics-config has value '" + value + "', expected "
+                        + "counter_latencies=<true|false> or histogram_latencies=<true|false>; summaries are not offered");
             }
-            countsLatencies = FlagTable.bool("metrics-config", parts[1]);
         }
         String address = text("metrics-address");
         return new MetricsOptions(bool("allow-metrics"),
                 address("metrics-address", address.isEmpty() ? text("http-address") : address),
                 (int) number("metrics-port", 0, 65535),
                 Duration.ofMillis(number("metrics-interval-ms", 1, Integer.MAX_VALUE)), bool("allow-cpu-metrics"),
-                countsLatencies);
+                countsLatencies, showsHistograms);
     }
 
     private LogOptions logging() {

@@ -79,7 +79,7 @@ final class FlagTable {
         add("metrics-address", Kind.TEXT, "", METRICS, "Address to listen on for metrics; default is --http-address.");
         add("metrics-port", Kind.NUMBER, "8002", METRICS, "Port to listen on for metrics.");
         add("metrics-interval-ms", Kind.NUMBER, "2000", METRICS, "How often CPU metrics are sampled.");
-        repeatable("metrics-config", METRICS, "<key>=<value>: counter_latencies.");
+        repeatable("metrics-config", METRICS, "<key>=<value>: counter_latencies (true), histogram_latencies (false).");
         add("backend-directory", Kind.TEXT, "", BACKENDS,
                 "Directory with backends; default is the one that came with this server.");
         repeatable("backend-config", BACKENDS, "<backend>,<key>=<value>: a setting for a backend.");

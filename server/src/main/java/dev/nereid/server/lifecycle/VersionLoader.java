@@ -71,7 +71,7 @@ final class VersionLoader {
             var complete = configs.complete(config, completed);
             ModelConfig checked = ModelConfigs.toRecord(complete);
             Map<String, List<String>> labels = ModelFiles.labels(complete, polled.directory());
-            ModelStatistics statistics = new ModelStatistics();
+            ModelStatistics statistics = new ModelStatistics(checked.histogramBuckets());
             InstanceSet instances = new InstanceSet(backend, model, schedulers.dispatcher(checked, statistics));
             instances.apply(instances.prepare(checked, warmUp(checked, polled)));
             return new ServedVersion(version, complete, instances, statistics, labels,

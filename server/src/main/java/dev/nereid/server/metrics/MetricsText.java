@@ -4,6 +4,8 @@ import dev.nereid.server.lifecycle.Engine;
 import dev.nereid.server.lifecycle.ServedVersion;
 import dev.nereid.server.stats.DurationCounter;
 import dev.nereid.server.stats.FailureReason;
+import dev.nereid.server.stats.Histogram;
+import dev.nereid.server.stats.LatencyHistogram;
 import dev.nereid.server.stats.ModelStatistics;
 import java.util.List;
 import java.util.Map;
@@ -22,17 +24,20 @@ public final class MetricsText {
 
     private final Engine engine;
     private final boolean countsLatencies;
+    private final boolean showsHistograms;
     private final Optional<CpuSampler> cpu;
 
     /**
      * Creates the writer.
      *
      * @param countsLatencies whether latency counters are written
+     * @param showsHistograms whether histograms of latencies are written
      * @param cpu where CPU metrics come from; empty for none
      */
-    public MetricsText(Engine engine, boolean countsLatencies, Optional<CpuSampler> cpu) {
+    public MetricsText(Engine engine, boolean countsLatencies, boolean showsHistograms, Optional<CpuSampler> cpu) {
         this.engine = engine;
         this.countsLatencies = countsLatencies;
+        this.showsHistograms = showsHistograms;
         this.cpu = cpu;
     }
 
@@ -72,8 +77,29 @@ public final class MetricsText {
         head(text, "nv_model_load_duration_secs", "Model load time in seconds", "gauge");
         versions.forEach(version -> sample(text, "nv_model_load_duration_secs", labels(version),
                 version.loadTime().toNanos() / 1e9));
+        if (showsHistograms) {
+            for (LatencyHistogram kind : LatencyHistogram.values()) {
+                histogram(text, versions, kind);
+            }
+        }
         cpu.ifPresent(sampler -> cpu(text, sampler.latest()));
         return text.toString();
+    }
+
+    private static void histogram(StringBuilder text, List<ServedVersion> versions, LatencyHistogram kind) {
+        head(text, kind.family(), kind.help(), "histogram");
+        for (ServedVersion version : versions) {
+            Histogram histogram = version.statistics().histogram(kind);
+            List<Histogram.Bucket> buckets = histogram.buckets();
+            double count = (double) buckets.getLast().count();
+            sample(text, kind.family() + "_count", labels(version), count);
+            sample(text, kind.family() + "_sum", labels(version), histogram.sum());
+            for (Histogram.Bucket bucket : buckets) {
+                Map<String, String> labels = labels(version);
+                labels.put("le", Double.isInfinite(bucket.bound()) ? "+Inf" : number(bucket.bound()));
+                sample(text, kind.family() + "_bucket", labels, (double) bucket.count());
+            }
+        }
     }
 
     private static void cpu(StringBuilder text, CpuSampler.Sample sample) {

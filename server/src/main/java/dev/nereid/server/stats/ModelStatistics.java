@@ -1,7 +1,9 @@
 package dev.nereid.server.stats;
 
+import dev.nereid.backend.api.config.HistogramBuckets;
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -26,10 +28,21 @@ public final class ModelStatistics {
     private final LongAdder executions = new LongAdder();
     private final LongAdder pending = new LongAdder();
     private final ConcurrentHashMap<Integer, BatchCounter> batches = new ConcurrentHashMap<>();
+    private final Map<LatencyHistogram, Histogram> histograms = new EnumMap<>(LatencyHistogram.class);
     private volatile long lastInferenceMillis;
 
-    /** Creates counters that are all zero. */
+    /** Creates counters that are all zero, and histograms with their default bounds. */
     public ModelStatistics() {
+        this(List.of());
+    }
+
+    /** Creates counters that are all zero, and histograms with the bounds that a model's configuration sets. */
+    public ModelStatistics(List<HistogramBuckets> bounds) {
+        for (LatencyHistogram kind : LatencyHistogram.values()) {
+            List<Double> own = bounds.stream().filter(each -> each.family().equals(kind.family())).findFirst()
+                    .map(HistogramBuckets::buckets).orElse(kind.defaultBounds());
+            histograms.put(kind, new Histogram(own, kind.nanosPerUnit()));
+        }
         Map<FailureReason, DurationCounter> counters = new EnumMap<>(FailureReason.class);
         for (FailureReason reason : FailureReason.values()) {
             counters.put(reason, new DurationCounter());
@@ -45,6 +58,12 @@ public final class ModelStatistics {
         computeInfer.add(times.inferNanos());
         computeOutput.add(times.outputNanos());
         inferences.add(Math.max(1, batchSize));
+        histogram(LatencyHistogram.FIRST_RESPONSE).add(requestNanos);
+        histogram(LatencyHistogram.REQUEST).add(requestNanos);
+        histogram(LatencyHistogram.QUEUE).add(queueNanos);
+        histogram(LatencyHistogram.COMPUTE_INPUT).add(times.inputNanos());
+        histogram(LatencyHistogram.COMPUTE_INFER).add(times.inferNanos());
+        histogram(LatencyHistogram.COMPUTE_OUTPUT).add(times.outputNanos());
     }
 
     /** Records one failed request. */
@@ -68,6 +87,11 @@ public final class ModelStatistics {
     /** Counts a request that starts waiting (1) or no longer waits (-1). */
     public void addPending(int change) {
         pending.add(change);
+    }
+
+    /** Returns a histogram of the successful requests. */
+    public Histogram histogram(LatencyHistogram kind) {
+        return Objects.requireNonNull(histograms.get(kind));
     }
 
     /** Returns successful requests. */

@@ -106,10 +106,28 @@ class MetricsTextTest {
     void latencyCountersMayBeLeftOutWithoutLosingTheOthers() {
         Engine engine = fixture.model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
-        String text = new MetricsText(engine, false, Optional.empty()).write();
+        String text = new MetricsText(engine, false, false, Optional.empty()).write();
 
         assertFalse(text.contains("duration_us"));
         assertTrue(text.contains("nv_inference_request_success{model=\"m\",version=\"1\"} 0"));
+    }
+
+    @Test
+    void histogramsCountUpToTheirBoundsAndTakeThoseOfTheModel() {
+        Engine engine = fixture.model("m", EngineFixture.GROUP_OF_ONE + """
+                 model_metrics { metric_control {
+                    metric_identifier { family: "nv_inference_queue_duration_histogram_us" }
+                    histogram_options { buckets: [ 7, 60000000 ] } } }""", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        long ignored = EngineFixture.infer(engine, "m");
+        String text = new MetricsText(engine, true, true, Optional.empty()).write();
+
+        assertTrue(text.contains("# TYPE nv_inference_request_duration_histogram_us histogram\n"
+                + "nv_inference_request_duration_histogram_us_count{model=\"m\",version=\"1\"} 1\n"), text);
+        assertTrue(text.contains("nv_inference_queue_duration_histogram_us_bucket"
+                + "{le=\"60000000\",model=\"m\",version=\"1\"} 1\n"), text);
+        assertTrue(text.contains("nv_inference_compute_infer_duration_histogram_us_bucket"
+                + "{le=\"+Inf\",model=\"m\",version=\"1\"} 1\n"), text);
     }
 
     @Test
@@ -119,7 +137,7 @@ class MetricsTextTest {
         Files.writeString(proc.resolve("meminfo"),
                 "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    400 kB\n");
         try (CpuSampler sampler = CpuSampler.start(proc, Duration.ofDays(1))) {
-            String text = new MetricsText(fixture.start(), true, Optional.of(sampler)).write();
+            String text = new MetricsText(fixture.start(), true, false, Optional.of(sampler)).write();
 
             assertTrue(text.endsWith("""
                     # HELP nv_cpu_utilization CPU utilization rate [0.0 - 1.0]
@@ -136,7 +154,7 @@ class MetricsTextTest {
     }
 
     private static String text(Engine engine) {
-        return new MetricsText(engine, true, Optional.empty()).write();
+        return new MetricsText(engine, true, false, Optional.empty()).write();
     }
 
     private static List<String> samples(Engine engine) {
