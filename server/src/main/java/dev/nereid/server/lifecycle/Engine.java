@@ -39,6 +39,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,7 +83,7 @@ public final class Engine implements AutoCloseable {
                 new Schedulers(System::nanoTime, InstantSource.system(), wakeups, options.maxQueueSize());
         VersionLoader loader = new VersionLoader(backends,
                 new ConfigLoader(options.autoComplete(), options.configName()), Devices.NONE, schedulers,
-                new WarmUp(buffers, System::nanoTime));
+                new WarmUp(buffers, System::nanoTime), new CallDesk(this::infer, buffers, catalog));
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loadThreads(),
                 options.loadRetries());
     }
@@ -181,10 +182,16 @@ public final class Engine implements AutoCloseable {
      * @throws InferenceException what is wrong with the request, or why it failed
      */
     public Served infer(String model, OptionalLong version, RequestData data, BufferScope scope) {
+        return infer(model, version, data, scope, () -> false);
+    }
+
+    /** Executes a request for as long as somebody waits for the answer. */
+    private Served infer(String model, OptionalLong version, RequestData data, BufferScope scope,
+            BooleanSupplier isCancelled) {
         ServedVersion served = catalog.lookup(model, version);
         while (true) {
             try {
-                return new Served(served, execute(served, data, scope));
+                return new Served(served, execute(served, data, scope, isCancelled));
             } catch (InferenceException e) {
                 // A re-load may have replaced the version between look-up and queue; its successor is there already.
                 ServedVersion current = e.code() == StatusCode.UNAVAILABLE ? catalog.lookup(model, version) : served;
@@ -196,7 +203,8 @@ public final class Engine implements AutoCloseable {
         }
     }
 
-    private InferenceResult execute(ServedVersion served, RequestData data, BufferScope scope) {
+    private InferenceResult execute(ServedVersion served, RequestData data, BufferScope scope,
+            BooleanSupplier isCancelled) {
         long start = System.nanoTime();
         CheckedRequest checked = served.validator().validate(data, scope);
         Set<String> outputs = checked.requestedOutputs().size() == served.allOutputs().size()
@@ -207,6 +215,7 @@ public final class Engine implements AutoCloseable {
                 data.parameters(), checked.inputs(), checked.batchSize(), outputs);
         Answer answer = new Answer();
         EngineRequest request = new EngineRequest(content, served.io(), buffers, answer, start);
+        request.cancelWhen(isCancelled);
         request.lendThread();
         served.dispatcher().submit(request);
         request.await();

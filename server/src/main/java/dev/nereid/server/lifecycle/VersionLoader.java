@@ -3,6 +3,7 @@ package dev.nereid.server.lifecycle;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InstanceContext;
 import dev.nereid.backend.api.Model;
+import dev.nereid.backend.api.ModelCalls;
 import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.config.InstanceGroup;
@@ -42,13 +43,16 @@ final class VersionLoader {
     private final Devices devices;
     private final Schedulers schedulers;
     private final WarmUp warmUp;
+    private final CallDesk calls;
 
-    VersionLoader(Backends backends, ConfigLoader configs, Devices devices, Schedulers schedulers, WarmUp warmUp) {
+    VersionLoader(Backends backends, ConfigLoader configs, Devices devices, Schedulers schedulers, WarmUp warmUp,
+            CallDesk calls) {
         this.backends = backends;
         this.configs = configs;
         this.devices = devices;
         this.schedulers = schedulers;
         this.warmUp = warmUp;
+        this.calls = calls;
     }
 
     /**
@@ -64,7 +68,7 @@ final class VersionLoader {
         checkFiles(polled, version);
         ModelConfig initial = ModelConfigs.toRecord(config);
         Context context = new Context(polled.name(), version, polled.directory(), polled.versionDirectory(version),
-                initial, configs.isAutoCompleteOn());
+                initial, configs.isAutoCompleteOn(), calls.callsOf(polled.name()));
         String who = "model '" + polled.name() + "'";
         Model model = PluginCalls.call(who, "load", backend.classLoader(), () -> backend.backend().createModel(context));
         try {
@@ -123,7 +127,7 @@ final class VersionLoader {
     }
 
     private record Context(String name, long version, Path modelDirectory, Path versionDirectory, ModelConfig config,
-            boolean autoComplete) implements ModelContext {}
+            boolean autoComplete, ModelCalls models) implements ModelContext {}
 
     /** One instance to create. */
     record InstanceSpec(String name, InstanceGroup.Kind kind, int deviceId, InstanceGroup group, ModelConfig config)
