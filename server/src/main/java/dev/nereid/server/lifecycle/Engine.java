@@ -42,6 +42,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -87,7 +88,7 @@ public final class Engine implements AutoCloseable {
                 options.maxQueueSize());
         VersionLoader loader = new VersionLoader(backends,
                 new ConfigLoader(options.autoComplete(), options.configName()), Devices.NONE, schedulers,
-                new WarmUp(buffers, System::nanoTime));
+                new WarmUp(buffers, System::nanoTime), new CallDesk(this::inferForModel, buffers, catalog));
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loadThreads(),
                 options.loadRetries());
     }
@@ -197,10 +198,21 @@ public final class Engine implements AutoCloseable {
      * @throws InferenceException what is wrong with the request, or why it failed
      */
     public Served infer(String model, OptionalLong version, RequestData data, BufferScope scope, Caller caller) {
+        return infer(model, version, data, scope, caller, () -> false);
+    }
+
+    /** Executes a request of a model, for as long as somebody waits for that model's own answer. */
+    private Served inferForModel(String model, OptionalLong version, RequestData data, BufferScope scope,
+            BooleanSupplier isCancelled) {
+        return infer(model, version, data, scope, Caller.PATIENT, isCancelled);
+    }
+
+    private Served infer(String model, OptionalLong version, RequestData data, BufferScope scope, Caller caller,
+            BooleanSupplier isCancelled) {
         ServedVersion served = catalog.lookup(model, version);
         while (true) {
             try {
-                return new Served(served, execute(served, data, scope, caller));
+                return new Served(served, execute(served, data, scope, caller, isCancelled));
             } catch (InferenceException e) {
                 // A re-load may have replaced the version between look-up and queue; its successor is there already.
                 ServedVersion current = e.code() == StatusCode.UNAVAILABLE ? catalog.lookup(model, version) : served;
@@ -212,7 +224,8 @@ public final class Engine implements AutoCloseable {
         }
     }
 
-    private InferenceResult execute(ServedVersion served, RequestData data, BufferScope scope, Caller caller) {
+    private InferenceResult execute(ServedVersion served, RequestData data, BufferScope scope, Caller caller,
+            BooleanSupplier isCancelled) {
         long start = System.nanoTime();
         RequestTrace trace = caller.trace();
         trace.model(served.name(), served.version(), data.id());
@@ -226,6 +239,7 @@ public final class Engine implements AutoCloseable {
                 data.parameters(), readOnly(checked.inputs()), checked.batchSize(), outputs);
         Answer answer = new Answer();
         EngineRequest request = new EngineRequest(content, served.io(), buffers, answer, start);
+        request.cancelWhen(isCancelled);
         request.lendThread();
         request.tracedBy(trace);
         trace.queuedInputs(checked.inputs());

@@ -2,6 +2,7 @@ package dev.nereid.server.lifecycle;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.Model;
+import dev.nereid.backend.api.ModelCalls;
 import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.repository.PolledModel;
@@ -34,13 +35,16 @@ final class VersionLoader {
     private final Devices devices;
     private final Schedulers schedulers;
     private final WarmUp warmUp;
+    private final CallDesk calls;
 
-    VersionLoader(Backends backends, ConfigLoader configs, Devices devices, Schedulers schedulers, WarmUp warmUp) {
+    VersionLoader(Backends backends, ConfigLoader configs, Devices devices, Schedulers schedulers, WarmUp warmUp,
+            CallDesk calls) {
         this.backends = backends;
         this.configs = configs;
         this.devices = devices;
         this.schedulers = schedulers;
         this.warmUp = warmUp;
+        this.calls = calls;
     }
 
     /**
@@ -60,7 +64,7 @@ final class VersionLoader {
         checkFiles(polled, version);
         ModelConfig initial = ModelConfigs.toRecord(config);
         Context context = new Context(polled.name(), version, polled.directory(), polled.versionDirectory(version),
-                initial, configs.isAutoCompleteOn());
+                initial, configs.isAutoCompleteOn(), calls.callsOf(polled.name()));
         String who = "model '" + polled.name() + "'";
         Model model = PluginCalls.call(who, "load", backend.classLoader(),
                 () -> backend.backend().createModel(context));
@@ -118,6 +122,6 @@ final class VersionLoader {
     }
 
     private record Context(String name, long version, Path modelDirectory, Path versionDirectory, ModelConfig config,
-            boolean autoComplete) implements ModelContext {
+            boolean autoComplete, ModelCalls models) implements ModelContext {
     }
 }

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +49,7 @@ public final class EngineRequest implements InferenceRequest {
     private volatile @Nullable Thread waiter;
     private boolean lendsThread;
     private RequestTrace trace = RequestTrace.OFF;
+    private BooleanSupplier cancelSource = () -> false;
 
     /**
      * What the client sent, checked against the model.
@@ -148,7 +150,12 @@ public final class EngineRequest implements InferenceRequest {
 
     @Override
     public boolean isCancelled() {
-        return isCancelled;
+        return isCancelled || cancelSource.getAsBoolean();
+    }
+
+    /** Says, before the request is submitted, what else tells that nobody waits for the answer any more. */
+    public void cancelWhen(BooleanSupplier isGone) {
+        cancelSource = isGone;
     }
 
     /** Marks that the client has gone. The request is dropped where it still waits. */
