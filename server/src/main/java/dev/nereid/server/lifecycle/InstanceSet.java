@@ -155,7 +155,7 @@ final class InstanceSet {
         closingLock.lock();
         try {
             dispatcher.stop().forEach(this::close);
-            for (Instance instance : passive) {
+            for (Instance instance : List.copyOf(passive)) {
                 if (passive.remove(instance)) {
                     close(instance);
                 }

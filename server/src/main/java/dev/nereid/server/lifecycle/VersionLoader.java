@@ -5,7 +5,6 @@ import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.repository.PolledModel;
-import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.Devices;
 import dev.nereid.repository.config.ModelConfigs;
