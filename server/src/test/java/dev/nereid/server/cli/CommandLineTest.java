@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,7 +53,7 @@ class CommandLineTest {
         assertEquals(67_108_864, options.http().maxInputSize());
         assertEquals("0.0.0.0", options.metrics().address());
         assertEquals(8002, options.metrics().port());
-        assertEquals(Duration.ofMillis(2000), options.metrics().interval());
+        assertEquals(Duration.ofSeconds(2), options.metrics().interval());
         assertTrue(options.metrics().countsLatencies());
         assertEquals(0, options.logging().verboseLevel());
         assertFalse(options.logging().isIso8601());
@@ -282,6 +283,6 @@ class CommandLineTest {
     }
 
     private String mistake(String... flags) {
-        return assertThrows(UsageException.class, () -> options(flags)).getMessage();
+        return Objects.requireNonNull(assertThrows(UsageException.class, () -> options(flags)).getMessage());
     }
 }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -123,7 +124,8 @@ class LogSetupTest {
                 () -> LogSetup.apply(new LogOptions(true, true, true,
                         0, false, Optional.of(directory.resolve("missing/x.log")))));
 
-        assertTrue(failure.getMessage().contains("missing/x.log can't be written"), failure.getMessage());
+        String message = Objects.requireNonNull(failure.getMessage());
+        assertTrue(message.contains("missing/x.log can't be written"), message);
     }
 
     private Path file() {

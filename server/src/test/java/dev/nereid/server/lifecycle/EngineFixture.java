@@ -26,6 +26,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
@@ -33,13 +34,6 @@ import java.util.stream.Stream;
 public final class EngineFixture implements AutoCloseable {
     public static final String GROUP_OF_ONE = "instance_group [ { count: 1 kind: KIND_CPU } ]";
     private static final AtomicLong MODIFIED = new AtomicLong(1_600_000_000_000L);
-    private static final String CONFIG = """
-            backend: "fake"
-            max_batch_size: 4
-            input [ { name: "INPUT0" data_type: TYPE_UINT8 dims: [ 4 ] } ]
-            output [ { name: "OUTPUT0" data_type: TYPE_UINT8 dims: [ 4 ] } ]
-            %s
-            """;
 
     private final Path repository;
     private final Path backends;
@@ -103,7 +97,13 @@ public final class EngineFixture implements AutoCloseable {
 
     /** Writes a model with those versions; {@code more} goes into its configuration. */
     public EngineFixture model(String name, String more, long... versions) {
-        write(name + "/config.pbtxt", CONFIG.formatted(more));
+        write(name + "/config.pbtxt", """
+                backend: "fake"
+                max_batch_size: 4
+                input [ { name: "INPUT0" data_type: TYPE_UINT8 dims: [ 4 ] } ]
+                output [ { name: "OUTPUT0" data_type: TYPE_UINT8 dims: [ 4 ] } ]
+                %s
+                """.formatted(more));
         for (long version : versions) {
             write(name + "/" + version + "/model.bin", "v" + version);
         }
@@ -200,7 +200,7 @@ public final class EngineFixture implements AutoCloseable {
             if (System.nanoTime() > deadline) {
                 throw new AssertionError("did not happen: " + what);
             }
-            Thread.yield();
+            LockSupport.parkNanos(20_000);
         }
     }
 

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -41,7 +42,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(120)
 class EngineTest {
     private static final String ALL_VERSIONS = EngineFixture.GROUP_OF_ONE + " version_policy { all { } }";
-    private static final Predicate<String> IS_LIFE_CYCLE = event -> !event.startsWith("execute");
 
     @TempDir
     private Path directory;
@@ -347,7 +347,7 @@ class EngineTest {
             mayLoad.countDown();
             ExecutionException failure = assertThrows(ExecutionException.class, load::get);
             assertEquals("load failed for model 'm': Newer operation has been applied to the model lifecycle, current "
-                    + "load operation is out-dated.\n", failure.getCause().getMessage());
+                    + "load operation is out-dated.\n", Objects.requireNonNull(failure.getCause()).getMessage());
         }
         assertEquals(List.of("m 1 UNAVAILABLE (unloaded)"), EngineFixture.index(engine));
         assertTrue(lifeCycle().contains("closeModel m 1"));
@@ -731,7 +731,7 @@ class EngineTest {
     }
 
     private List<String> lifeCycle() {
-        return backend.events().stream().filter(IS_LIFE_CYCLE).toList();
+        return backend.events().stream().filter(event -> !event.startsWith("execute")).toList();
     }
 
     private static String warmUp(String data) {

@@ -138,11 +138,12 @@ class RepositoryPollerTest {
     @Test
     void aModelThatAppearsInASecondRepositoryIsNoLongerServedUntilItIsGoneThere() throws IOException {
         Engine engine = fixture.model("a", 1).start();
-        Path second = Files.createDirectories(other.resolve("a/1")).getParent();
+        Path second = other.resolve("a");
+        Path version = Files.createDirectories(second.resolve("1"));
         poll(engine);
         assertThrows(InferenceException.class, () -> EngineFixture.infer(engine, "a"));
 
-        Files.delete(second.resolve("1"));
+        Files.delete(version);
         Files.delete(second);
         poll(engine);
         assertEquals(1, EngineFixture.infer(engine, "a"));

@@ -105,13 +105,14 @@ class BufferPoolTest {
 
     @Test
     void refusesWhatWouldPassTheBoundAndKeepsItsCount() {
-        try (Buffer _ = pool.acquire(32 * MIB)) {
-            InferenceException failure = assertThrows(InferenceException.class, () -> pool.acquire(32 * MIB + 1));
+        Buffer held = pool.acquire(32 * MIB);
 
-            assertEquals(StatusCode.UNAVAILABLE, failure.code());
-            assertTrue(failure.getMessage().contains("--max-inflight-bytes"), failure.getMessage());
-            assertEquals(32 * MIB, pool.inUseBytes());
-        }
+        InferenceException failure = assertThrows(InferenceException.class, () -> pool.acquire(32 * MIB + 1));
+
+        assertEquals(StatusCode.UNAVAILABLE, failure.code());
+        assertTrue(failure.getMessage().contains("--max-inflight-bytes"), failure.getMessage());
+        assertEquals(32 * MIB, pool.inUseBytes());
+        held.close();
     }
 
     @Test
@@ -128,7 +129,8 @@ class BufferPoolTest {
 
     @Test
     void refusesSizesSoLargeThatTheirSumOverflows() {
-        try (BufferPool unbounded = new BufferPool(Long.MAX_VALUE, 0); Buffer _ = unbounded.acquire(1)) {
+        try (BufferPool unbounded = new BufferPool(Long.MAX_VALUE, 0)) {
+            unbounded.reserve(KIB);
             InferenceException failure = assertThrows(InferenceException.class,
                     () -> unbounded.reserve(Long.MAX_VALUE));
 

@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -152,9 +153,10 @@ class BackendsTest {
             configured.get("b");
         }
 
-        assertEquals(Map.of("threads", "2", "log", "x"), context.get().settings());
-        assertEquals("b", context.get().name());
-        assertEquals(directory.resolve("b"), context.get().directory());
+        BackendContext given = Objects.requireNonNull(context.get());
+        assertEquals(Map.of("threads", "2", "log", "x"), given.settings());
+        assertEquals("b", given.name());
+        assertEquals(directory.resolve("b"), given.directory());
     }
 
     // Class loading

@@ -32,40 +32,6 @@ import org.pf4j.Extension;
 /** Builds the jar of a backend from source, as an author's build would, or as a careless author's would. */
 public final class PluginJar {
     private static final String INDEX = "META-INF/extensions.idx";
-    private static final String DELEGATING = """
-            package fake;
-
-            import dev.nereid.backend.api.*;
-
-            @org.pf4j.Extension
-            public class Factory implements BackendFactory {
-                private final BackendFactory target = (BackendFactory) System.getProperties().get("%1$s");
-
-                @Override public String name() { return target.name(); }
-                @Override public ApiVersion builtFor() {
-                    return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
-                }
-                @Override public Backend create(BackendContext context) { return target.create(context); }
-            }
-            """;
-    private static final String FACTORY = """
-            package sample;
-
-            import dev.nereid.backend.api.*;
-
-            @org.pf4j.Extension
-            public class Factory implements BackendFactory {
-                %3$s
-
-                @Override public String name() { return "%1$s"; }
-                @Override public ApiVersion builtFor() {
-                    return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
-                }
-                @Override public Backend create(BackendContext context) {
-                    %2$s
-                }
-            }
-            """;
     /** A statement that ends a {@code create} with a backend without models. */
     static final String EMPTY_BACKEND = "return model -> null;";
 
@@ -86,7 +52,22 @@ public final class PluginJar {
         String key = "nereid.test.backend." + factory.name();
         // Classes of the contract and its test kit are shared, and system properties may hold any object.
         System.getProperties().put(key, factory);
-        return empty().source("fake.Factory", DELEGATING.formatted(key)).index("fake.Factory");
+        return empty().source("fake.Factory", """
+                package fake;
+
+                import dev.nereid.backend.api.*;
+
+                @org.pf4j.Extension
+                public class Factory implements BackendFactory {
+                    private final BackendFactory target = (BackendFactory) System.getProperties().get("%1$s");
+
+                    @Override public String name() { return target.name(); }
+                    @Override public ApiVersion builtFor() {
+                        return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
+                    }
+                    @Override public Backend create(BackendContext context) { return target.create(context); }
+                }
+                """.formatted(key)).index("fake.Factory");
     }
 
     /** Returns the jar of a backend whose {@code create} has that body. */
@@ -96,7 +77,24 @@ public final class PluginJar {
 
     /** Returns the jar of a backend with that {@code create} and other members. */
     static PluginJar backend(String name, String createBody, String members) {
-        return empty().source("sample.Factory", FACTORY.formatted(name, createBody, members)).index("sample.Factory");
+        return empty().source("sample.Factory", """
+                package sample;
+
+                import dev.nereid.backend.api.*;
+
+                @org.pf4j.Extension
+                public class Factory implements BackendFactory {
+                    %3$s
+
+                    @Override public String name() { return "%1$s"; }
+                    @Override public ApiVersion builtFor() {
+                        return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
+                    }
+                    @Override public Backend create(BackendContext context) {
+                        %2$s
+                    }
+                }
+                """.formatted(name, createBody, members)).index("sample.Factory");
     }
 
     PluginJar source(String className, String code) {

@@ -22,6 +22,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -137,7 +138,7 @@ class DispatcherTest {
         try (Rig rig = Rig.batching(2, 1_000_000, QueuePolicy.DEFAULT)) {
             rig.add("m_0", new Open(batch -> {
                 Rig.answer(batch.requests().getFirst());
-                sneak(toThrow.get());
+                sneak(Objects.requireNonNull(toThrow.get()));
             }));
 
             for (Throwable each : List.of(new IllegalStateException("secret detail"), new UnsatisfiedLinkError("lib"),

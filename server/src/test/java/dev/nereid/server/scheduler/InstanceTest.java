@@ -14,7 +14,9 @@ import dev.nereid.server.memory.BufferPool;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
@@ -66,7 +68,7 @@ class InstanceTest {
         }));
 
         assertEquals("no device", failure.getMessage());
-        assertFalse(thread.get().isAlive());
+        assertFalse(Objects.requireNonNull(thread.get()).isAlive());
     }
 
     @Test
@@ -109,7 +111,7 @@ class InstanceTest {
         }));
 
         assertThrows(IllegalStateException.class, instance::close);
-        assertFalse(thread.get().isAlive());
+        assertFalse(Objects.requireNonNull(thread.get()).isAlive());
     }
 
     @Test
@@ -124,7 +126,7 @@ class InstanceTest {
 
     @Test
     void isReadyAsLongAsTheBackendSaysSoAndItIsOpen() {
-        AtomicReference<Boolean> answer = new AtomicReference<>(true);
+        AtomicBoolean answer = new AtomicBoolean(true);
         Instance instance = create(() -> new Acting(() -> {
         }, () -> {
         }) {

@@ -2,6 +2,7 @@ package dev.nereid.server.scheduler;
 
 import java.time.Instant;
 import java.time.InstantSource;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 
@@ -11,7 +12,7 @@ final class ManualTime implements LongSupplier, Wakeups, InstantSource {
     private Runnable action = () -> {
     };
     private volatile long due = RequestQueue.NEVER;
-    private volatile int rings;
+    private final AtomicInteger rings = new AtomicInteger();
 
     ManualTime() {
         this(1_000_000_000L);
@@ -53,14 +54,14 @@ final class ManualTime implements LongSupplier, Wakeups, InstantSource {
     }
 
     int rings() {
-        return rings;
+        return rings.get();
     }
 
     /** Moves the clock on, ringing the alarm when its time has come. */
     void advanceMicros(long micros) {
         long target = nanos.addAndGet(micros * 1000);
         if (due <= target) {
-            rings++;
+            rings.incrementAndGet();
             due = RequestQueue.NEVER;
             action.run();
         }

@@ -2,6 +2,7 @@ package dev.nereid.server.scheduler;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /** Waits in tests, with a limit that only a hanging test reaches. */
@@ -39,8 +40,7 @@ final class Waiting {
             if (System.nanoTime() > deadline) {
                 throw new AssertionError("did not happen: " + what);
             }
-            Thread.onSpinWait();
-            Thread.yield();
+            LockSupport.parkNanos(20_000);
         }
     }
 }

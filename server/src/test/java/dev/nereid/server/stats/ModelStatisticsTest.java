@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.nereid.backend.api.StatusCode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -84,10 +85,10 @@ class ModelStatisticsTest {
         assertEquals(3, statistics.executionCount());
         assertEquals(1_700_000_000_003L, statistics.lastInferenceMillis());
         assertEquals(List.of(1, 8), List.copyOf(statistics.batches().keySet()));
-        assertEquals(2, statistics.batches().get(8).infer().count());
-        assertEquals(13_000, statistics.batches().get(8).infer().nanos());
-        assertEquals(5_000, statistics.batches().get(8).input().nanos());
-        assertEquals(999, statistics.batches().get(1).output().nanos());
+        assertEquals(2, batch(8).infer().count());
+        assertEquals(13_000, batch(8).infer().nanos());
+        assertEquals(5_000, batch(8).input().nanos());
+        assertEquals(999, batch(1).output().nanos());
     }
 
     @Test
@@ -133,5 +134,9 @@ class ModelStatisticsTest {
         assertEquals(0, statistics.pendingCount());
         assertEquals(List.of(2_000L, 2_000L, 2_000L, 2_000L),
                 statistics.batches().values().stream().map(batch -> batch.infer().count()).toList());
+    }
+
+    private ModelStatistics.BatchCounter batch(int rows) {
+        return Objects.requireNonNull(statistics.batches().get(rows));
     }
 }
