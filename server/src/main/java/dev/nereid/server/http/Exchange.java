@@ -75,32 +75,42 @@ final class Exchange {
         }
         isBodyWanted = true;
         InputStream in = request.content().inputStream();
-        return request.remotePeer() instanceof ClientConnection connection ? new Body(in, connection) : in;
+        return request.remotePeer() instanceof ClientConnection connection ? new Body(in, this, connection) : in;
     }
 
     /** Tells the connection how far a body was read. Closing does not read the rest, which may never come. */
     private static final class Body extends FilterInputStream {
+        private final Exchange exchange;
         private final ClientConnection connection;
 
-        Body(InputStream in, ClientConnection connection) {
+        Body(InputStream in, Exchange exchange, ClientConnection connection) {
             super(in);
+            this.exchange = exchange;
             this.connection = connection;
         }
 
         @Override
         public int read() throws IOException {
-            connection.consumed();
-            return in.read();
+            byte[] one = new byte[1];
+            return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
         }
 
         @Override
         public int read(byte[] target, int offset, int length) throws IOException {
             connection.consumed();
-            return in.read(target, offset, length);
+            try {
+                return in.read(target, offset, length);
+            } catch (NumberFormatException e) {
+                // What Helidon makes of a chunk's first line; where the next chunk starts is not known.
+                exchange.abandonBody();
+                throw new InferenceException(StatusCode.INVALID_ARG,
+                        "chunk size is not a hexadecimal number; chunk extensions are not offered", e);
+            }
         }
 
         @Override
-        public void close() {}
+        public void close() {
+        }
     }
 
     /** Returns the length that the client announced; empty for chunked bodies; 0 for none. */

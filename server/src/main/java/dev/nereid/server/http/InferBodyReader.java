@@ -119,8 +119,7 @@ final class InferBodyReader {
             throw InferenceException.invalid("nothing to be decompressed");
         }
         byte[] part = new byte[READ_SIZE];
-        InputStream source =
-                announced.isPresent() ? in : new CountedChunks(in, new ChunkCount(exchange, part.length));
+        InputStream source = announced.isPresent() ? in : new CountedChunks(in, new ChunkCount(exchange, part.length));
         try (GrowingBuffer buffer = new GrowingBuffer(pool); InputStream plain = coding.decode(source)) {
             for (int n = coding.read(plain, part); n >= 0; n = coding.read(plain, part)) {
                 buffer.append(part, n);

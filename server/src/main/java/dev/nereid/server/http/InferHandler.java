@@ -97,6 +97,8 @@ final class InferHandler {
                 EncodedResponse encoded = new InferResponseEncoder(by.name(), by.versionText(),
                         by.config().isBatching(), by::labels).encode(writer, request.id(), result.parameters(),
                                 result.outputs(), decoded.outputs());
+                // A client that has its answer may register the region anew at once.
+                lease.end();
                 trace.mark(TracePoint.HTTP_SEND_START);
                 send(exchange, writer.buffer(), encoded);
                 trace.mark(TracePoint.HTTP_SEND_END);

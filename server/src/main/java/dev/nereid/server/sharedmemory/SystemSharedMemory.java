@@ -169,9 +169,13 @@ public final class SystemSharedMemory implements AutoCloseable {
             return region.memory().asSlice(offset, byteSize);
         }
 
-        /** Ends the use. */
         @Override
         public void close() {
+            end();
+        }
+
+        /** Ends the use; nothing that was resolved may be touched any more. */
+        public void end() {
             if (!used.isEmpty()) {
                 release(used);
                 used.clear();

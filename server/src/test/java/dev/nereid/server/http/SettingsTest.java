@@ -39,7 +39,8 @@ class SettingsTest {
         }
         String text = Files.readString(file);
         for (String id : List.of("1", "2")) {
-            List<String> names = Pattern.compile("\\{\"id\":" + id + ",\"timestamps\":\\[\\{\"name\":\"(\\w+)\",\"ns\":\\d+}]}")
+            List<String> names = Pattern
+                    .compile("\\{\"id\":" + id + ",\"timestamps\":\\[\\{\"name\":\"(\\w+)\",\"ns\":\\d+}]}")
                     .matcher(text).results().map(match -> match.group(1)).toList();
             assertEquals(POINTS, names);
             assertTrue(text.contains("{\"id\":" + id + ",\"model_name\":\"batched\",\"model_version\":1}"), text);
@@ -81,16 +82,16 @@ class SettingsTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-            "{\"trace_file\":\"x\"}|501|trace file location can not be updated through network protocol",
-            "{\"trace_level\":[\"OFF\",\"TENSORS\"]}|400|Expect only one trace level 'OFF' is specified",
-            "{\"trace_level\":[\"TENSORS\"]}|400|Attempting to set invalid trace setting :trace file name is not given",
-            "{\"trace_level\":\"OFF\"}|400|attempt to access JSON non-array as array",
-            "{\"trace_rate\":7}|400|attempt to access JSON non-string as string",
-            "{\"trace_rate\":\"x\"}|400|Unable to parse 'trace_rate', got: x",
-            "{\"log_frequency\":\"99999999999\"}|400|Unable to parse 'log_frequency', value is out of range [ 0, 4294967295 ], got: 99999999999",
-            "{\"trace_count\":\"2147483648\"}|400|Unable to parse 'trace_count', value is out of range [ -1, 2147483647 ], got: 2147483648",
-            "{\"trace_count\":\"-2\"}|400|Unable to parse 'trace_count'. Expecting value >= -1, got:-2",
-            "`` |400|failed to parse the request JSON buffer: The document is empty. at 0"})
+        "{\"trace_file\":\"x\"}|501|trace file location can not be updated through network protocol",
+        "{\"trace_level\":[\"OFF\",\"TENSORS\"]}|400|Expect only one trace level 'OFF' is specified",
+        "{\"trace_level\":[\"TENSORS\"]}|400|Attempting to set invalid trace setting :trace file name is not given",
+        "{\"trace_level\":\"OFF\"}|400|attempt to access JSON non-array as array",
+        "{\"trace_rate\":7}|400|attempt to access JSON non-string as string",
+        "{\"trace_rate\":\"x\"}|400|Unable to parse 'trace_rate', got: x",
+        "{\"log_frequency\":\"99999999999\"}|400|Unable to parse 'log_frequency', value is out of range [ 0, 4294967295 ], got: 99999999999",
+        "{\"trace_count\":\"2147483648\"}|400|Unable to parse 'trace_count', value is out of range [ -1, 2147483647 ], got: 2147483648",
+        "{\"trace_count\":\"-2\"}|400|Unable to parse 'trace_count'. Expecting value >= -1, got:-2",
+        "`` |400|failed to parse the request JSON buffer: The document is empty. at 0"})
     void refusesWrongTraceSettings(String body, int status, String text) {
         try (TestServer server = TestServer.start(directory)) {
             Answer answer = server.post("/v2/trace/setting", body == null ? "" : body.strip());

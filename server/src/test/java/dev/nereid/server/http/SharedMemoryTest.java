@@ -60,7 +60,7 @@ class SharedMemoryTest {
     void removeObject() throws IOException {
         assertEquals(200, server.post(SYSTEM + "/unregister", "").status());
         assertEquals("[]", server.get(SYSTEM + "/status").body());
-        assertEquals(0, server.buffers().inUseBytes());
+        assertEquals(0, server.bytesHeld());
         Files.delete(object);
     }
 
@@ -159,7 +159,7 @@ class SharedMemoryTest {
     void isOffByDefault(@TempDir Path directory) {
         try (TestServer off = TestServer.start(directory)) {
             for (String path : new String[]{SYSTEM + "/region/r/register", SYSTEM + "/unregister",
-                    CUDA + "/region/r/register", CUDA + "/region/r/unregister"}) {
+                CUDA + "/region/r/register", CUDA + "/region/r/unregister"}) {
                 Answer answer = off.post(path, "{}");
                 assertEquals(501, answer.status());
                 assertEquals("{\"error\":\"Client shared memory is disabled. Start the server with "

@@ -5,7 +5,6 @@ import dev.nereid.server.NereidServer;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.ServerOptions.LogOptions;
 import dev.nereid.server.cli.CommandLine;
-import dev.nereid.server.memory.BufferPool;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -45,7 +44,8 @@ final class TestServer implements AutoCloseable {
             writeModel(models, TEXT, "max_batch_size: 8", "TYPE_STRING", "1");
             Path backends = Files.createDirectories(directory.resolve("backends"));
             writePlugin(Files.createDirectories(backends.resolve("echo")).resolve("echo.jar"));
-            List<String> all = new ArrayList<>(List.of("--model-repository=" + models, "--backend-directory=" + backends,
+            List<String> all = new ArrayList<>(List.of("--model-repository=" + models,
+                    "--backend-directory=" + backends,
                     "--http-port=0", "--metrics-port=0", "--http-address=127.0.0.1", "--allow-cpu-metrics=false"));
             all.addAll(Arrays.asList(flags));
             ServerOptions options = CommandLine.parse(all).options(backends);
@@ -104,12 +104,16 @@ final class TestServer implements AutoCloseable {
         return logs.options();
     }
 
-    BufferPool buffers() {
-        return server.engine().buffers();
-    }
-
-    NereidServer server() {
-        return server;
+    /** Returns the memory that requests still hold when the last of them has had a moment to end. */
+    long bytesHeld() {
+        try {
+            for (int i = 0; i < 500 && server.engine().buffers().inUseBytes() != 0; i++) {
+                Thread.sleep(10);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return server.engine().buffers().inUseBytes();
     }
 
     RawClient connect() {

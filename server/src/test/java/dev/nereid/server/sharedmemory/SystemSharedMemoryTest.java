@@ -85,7 +85,7 @@ class SystemSharedMemoryTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"nope", ".", "..", "../secret", "/../secret", "sub/object", "object/", "link", "directory",
-            "linked/object", "a\u0000b", "/./object"})
+        "linked/object", "a\u0000b", "/./object"})
     void opensNothingButObjects(String key) throws IOException {
         Files.write(parent.resolve("secret"), new byte[64]);
         Files.createSymbolicLink(objects.resolve("link"), parent.resolve("secret"));
@@ -115,13 +115,12 @@ class SystemSharedMemoryTest {
 
     @ParameterizedTest
     @CsvSource({"64,0,offset", "65,1,offset", "-1,1,offset", "60,5,offset + byte size", "0,65,offset + byte size",
-            "1,-1,offset + byte size", "1,9223372036854775807,offset + byte size"})
+        "1,-1,offset + byte size", "1,9223372036854775807,offset + byte size"})
     void resolvesNothingOutside(long offset, long size, String what) {
         memory.register("r", "/object", 0, 64);
 
         try (SystemSharedMemory.Lease lease = memory.lease()) {
-            InferenceException failure =
-                    assertThrows(InferenceException.class, () -> lease.resolve("r", offset, size));
+            InferenceException failure = assertThrows(InferenceException.class, () -> lease.resolve("r", offset, size));
             assertEquals(StatusCode.INVALID_ARG, failure.code());
             assertEquals("Invalid " + what + " for shared memory region: 'r'", failure.getMessage());
         }
