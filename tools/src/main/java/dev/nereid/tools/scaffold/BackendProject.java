@@ -1,0 +1,95 @@
+package dev.nereid.tools.scaffold;
+
+import dev.nereid.backend.api.ApiVersion;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Properties;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The files of a new backend's project, made from the templates beside this class.
+ *
+ * @param names the names in it
+ * @param files the texts by path, with {@code /} between directories
+ */
+record BackendProject(ProjectNames names, Map<String, String> files) {
+    private static final Pattern PLACEHOLDER = Pattern.compile("@([A-Za-z0-9.]+)@");
+
+    static BackendProject of(ProjectNames names) {
+        String folder = names.packageName().replace('.', '/') + "/" + names.classPrefix();
+        String source = "src/main/java/" + folder + "BackendFactory.java";
+        String test = "src/test/java/" + folder + "ContractTest.java";
+        Properties versions = versions();
+        Map<String, String> values = Map.ofEntries(Map.entry("name", names.backend()),
+                Map.entry("groupId", names.groupId()), Map.entry("package", names.packageName()),
+                Map.entry("class", names.classPrefix()), Map.entry("model", names.model()),
+                Map.entry("source", source), Map.entry("test", test),
+                Map.entry("nereid.version", versions.getProperty("nereid")),
+                Map.entry("pf4j.version", versions.getProperty("pf4j")),
+                Map.entry("junit.version", versions.getProperty("junit")),
+                Map.entry("api.range", "&gt;=" + ApiVersion.MAJOR + "." + ApiVersion.MINOR + ".0 &amp; &lt;"
+                        + (ApiVersion.MAJOR + 1) + ".0.0"));
+        String models = "models/" + names.model();
+        Map<String, String> files = new LinkedHashMap<>();
+        files.put("pom.xml", fill("pom.xml", values));
+        files.put(source, fill("BackendFactory.java", values));
+        files.put(test, fill("ContractTest.java", values));
+        files.put(models + "/config.pbtxt", fill("config.pbtxt", values));
+        // A version directory must be there, and git keeps no empty ones.
+        files.put(models + "/1/.gitkeep", "");
+        files.put("README.md", fill("README.md", values));
+        files.put(".gitignore", fill("gitignore", values));
+        return new BackendProject(names, files);
+    }
+
+    /** Writes the files below a directory, which must not exist yet. */
+    void write(Path directory) throws IOException {
+        for (Map.Entry<String, String> file : files.entrySet()) {
+            Path path = directory.resolve(file.getKey());
+            Path parent = path.getParent();
+            if (parent != null) {
+                Files.createDirectories(parent);
+            }
+            Files.writeString(path, file.getValue());
+        }
+    }
+
+    private static String fill(String template, Map<String, String> values) {
+        return PLACEHOLDER.matcher(read(template + ".template")).replaceAll((MatchResult place) -> {
+            String value = values.get(place.group(1));
+            if (value == null) {
+                throw new IllegalStateException("template '" + template + "' asks for '" + place.group(1) + "'");
+            }
+            return Matcher.quoteReplacement(value);
+        });
+    }
+
+    private static String read(String resource) {
+        try (InputStream stream = BackendProject.class.getResourceAsStream(resource)) {
+            if (stream == null) {
+                throw new IllegalStateException("resource '" + resource + "' is missing");
+            }
+            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static Properties versions() {
+        Properties versions = new Properties();
+        try (InputStream stream = BackendProject.class.getResourceAsStream("versions.properties")) {
+            versions.load(stream);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return versions;
+    }
+}
