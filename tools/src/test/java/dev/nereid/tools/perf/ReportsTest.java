@@ -1,0 +1,106 @@
+package dev.nereid.tools.perf;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.w3c.dom.Document;
+import org.w3c.dom.Element;
+
+final class ReportsTest {
+    private static LevelResult result(LoadLevel level, int requests, boolean hasServerTimes) {
+        LoadRecorder recorder = new LoadRecorder();
+        for (int i = 1; i <= requests; i++) {
+            recorder.success(i * 1000L, 0);
+        }
+        ServerTimes times = new ServerTimes(requests, requests / 2, requests, requests * 1000L, 500L * requests,
+                requests * 3000L, 250L * requests);
+        return new LevelResult(level, 2, recorder.take(1_000_000_000, hasServerTimes ? times : ServerTimes.ZERO), 4,
+                requests > 100, hasServerTimes, 3, Optional.of("busy"));
+    }
+
+    @Test
+    void writesCommaSeparatedValues() {
+        String csv = CsvReport.of(List.of(result(new LoadLevel.Concurrency(4), 1000, true),
+                result(new LoadLevel.Concurrency(8), 100, false)));
+
+        assertEquals(
+                """
+                        Concurrency,Inferences/Second,Avg latency,p50 latency,p90 latency,p95 latency,p99 latency,p99.9 latency,\
+                        Max latency,Server Queue,Server Compute Input,Server Compute Infer,Server Compute Output,\
+                        Network+Server Send/Recv,Server Batch,Errors,Windows,Stable
+                        4,2000,500.505,500.223,900.095,950.271,990.207,999.423,1000.447,1,0.500,3,0.250,495.755,2,3,4,true
+                        8,200,50.504,50.015,90.047,95.039,99.007,100.031,100.031,,,,,,,3,4,false
+                        """,
+                csv);
+    }
+
+    @Test
+    void printsATableWhoseColumnsLineUp() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        ResultTable table = new ResultTable(new PrintStream(bytes, true, StandardCharsets.UTF_8), true);
+
+        table.begin();
+        table.add(result(new LoadLevel.RequestRate(62.5), 1000, true));
+        table.add(result(new LoadLevel.RequestRate(500), 10, false));
+
+        List<String> lines = bytes.toString(StandardCharsets.UTF_8).lines().toList();
+        assertEquals(lines.get(0).length(), lines.get(1).length());
+        assertTrue(lines.get(1).startsWith("  62.50     2000.0     501 "), lines.get(1));
+        assertTrue(lines.get(2).endsWith("      3  not stable"), lines.get(2));
+        assertTrue(lines.get(2).contains(" - "), lines.get(2));
+    }
+
+    @Test
+    void writesAPageThatNeedsNothingElse() throws Exception {
+        String page = HtmlReport.of("Model <m> & more", Map.of("Server", "localhost:8000"),
+                List.of(result(new LoadLevel.Concurrency(1), 1000, true),
+                        result(new LoadLevel.Concurrency(2), 2000, true)));
+
+        assertTrue(page.startsWith("<!DOCTYPE html>\n"));
+        assertTrue(page.contains("<h1>Model &lt;m&gt; &amp; more</h1>"));
+        assertFalse(page.contains("http"), "nothing is loaded from elsewhere");
+        assertFalse(page.contains("NaN") || page.contains("Infinity"));
+        for (Element svg : plots(page)) {
+            assertTrue(svg.getElementsByTagName("polyline").getLength() >= 2);
+        }
+        assertEquals(3, plots(page).size());
+    }
+
+    @Test
+    void drawsASingleResultOfASingleRequest() throws Exception {
+        String page = HtmlReport.of("m", Map.of(), List.of(result(new LoadLevel.RequestRate(1), 1, false)));
+
+        assertFalse(page.contains("NaN") || page.contains("Infinity"));
+        assertEquals(2, plots(page).size(), "without the server's own times");
+    }
+
+    @Test
+    void drawsNothingAtAll() throws Exception {
+        String page = HtmlReport.of("m", Map.of(), List.of(result(new LoadLevel.RequestRate(1), 0, false)));
+
+        assertFalse(page.contains("NaN") || page.contains("Infinity"));
+        assertEquals(2, plots(page).size());
+    }
+
+    private static List<Element> plots(String page) throws Exception {
+        List<Element> plots = new ArrayList<>();
+        for (int start = page.indexOf("<svg"); start >= 0; start = page.indexOf("<svg", start + 1)) {
+            String svg = page.substring(start, page.indexOf("</svg>", start) + "</svg>".length());
+            Document document = DocumentBuilderFactory.newInstance().newDocumentBuilder()
+                    .parse(new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)));
+            plots.add(document.getDocumentElement());
+        }
+        return plots;
+    }
+}
