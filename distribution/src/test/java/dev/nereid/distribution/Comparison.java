@@ -24,7 +24,8 @@ final class Comparison {
     private static final Set<String> COUNTERS = Set.of("last_inference", "ns", "count", "inference_count",
             "execution_count", "memory_usage", "response_stats", "batch_stats");
 
-    private Comparison() {}
+    private Comparison() {
+    }
 
     /** Returns what differs; empty for nothing. */
     static Optional<String> difference(Recording.Answer expected, Recording.Answer actual, String modelDirectory) {

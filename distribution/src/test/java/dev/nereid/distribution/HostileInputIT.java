@@ -75,15 +75,15 @@ class HostileInputIT {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-            "text      | failed to load model 'text'",
-            "nothing   | failed to load model 'nothing'",
-            "truncated | failed to load model 'truncated'",
-            "no_jar    | backend 'empty': its directory holds no jar",
-            "bad_jar   | backend 'broken': broken.jar is not a readable jar",
-            "typo      | line 2, column 1",
-            "typo      | max_batch_size",
-            "../typo   | Not Found",
-            "unknown   | failed to load 'unknown', failed to poll from model repository"})
+        "text      | failed to load model 'text'",
+        "nothing   | failed to load model 'nothing'",
+        "truncated | failed to load model 'truncated'",
+        "no_jar    | backend 'empty': its directory holds no jar",
+        "bad_jar   | backend 'broken': broken.jar is not a readable jar",
+        "typo      | line 2, column 1",
+        "typo      | max_batch_size",
+        "../typo   | Not Found",
+        "unknown   | failed to load 'unknown', failed to poll from model repository"})
     void refusesModelsThatCannotBeLoaded(String model, String expected) throws Exception {
         HttpResponse<String> response = server.post("/v2/repository/models/" + model + "/load", "");
 
@@ -95,12 +95,12 @@ class HostileInputIT {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-            "400 | {                                            | Missing a name for object member",
-            "400 | []                                           | attempt to access",
-            "400 | {\"inputs\":[]}                              | expected 2 inputs but got 0 inputs",
-            "400 | {\"inputs\":[{\"name\":\"X\",\"shape\":[1,16],\"datatype\":\"FP32\",\"data\":[]}]} | Failed to parse",
-            "400 | {\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[-1],\"datatype\":\"FP32\",\"data\":[1]}]} | non-unsigned",
-            "400 | {\"inputs\":1}                               | non-array"})
+        "400 | {                                            | Missing a name for object member",
+        "400 | []                                           | attempt to access",
+        "400 | {\"inputs\":[]}                              | expected 2 inputs but got 0 inputs",
+        "400 | {\"inputs\":[{\"name\":\"X\",\"shape\":[1,16],\"datatype\":\"FP32\",\"data\":[]}]} | Failed to parse",
+        "400 | {\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[-1],\"datatype\":\"FP32\",\"data\":[1]}]} | non-unsigned",
+        "400 | {\"inputs\":1}                               | non-array"})
     void refusesBadRequests(int status, String body, String expected) throws Exception {
         HttpResponse<String> response = server.post("/v2/models/add_sub/infer", body);
 
@@ -125,8 +125,8 @@ class HostileInputIT {
     @Test
     void deepNestingIsAClientError() throws Exception {
         String deep = "[".repeat(200_000);
-        HttpResponse<String> response =
-                server.post("/v2/models/add_sub/infer", GOOD.replaceFirst("\\[0,", deep + "0,"));
+        HttpResponse<String> response = server.post("/v2/models/add_sub/infer",
+                GOOD.replaceFirst("\\[0,", deep + "0,"));
 
         assertEquals(400, response.statusCode(), response::body);
         assertServes();

@@ -23,7 +23,8 @@ class LauncherIT {
     @TempDir
     Path repository;
 
-    private record Result(int status, String output) {}
+    private record Result(int status, String output) {
+    }
 
     private static Result run(String... arguments) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(RunningServer.LAYOUT.resolve("nereid").toString()));

@@ -37,8 +37,7 @@ final class Recording {
             List<String> lines = Files.readAllLines(file);
             JsonValue head = parse(lines.getFirst());
             List<String> flags = head.member("server_flags").elements().stream().map(JsonValue::asString).toList();
-            List<Recording> exchanges =
-                    lines.stream().skip(1).map(text -> new Recording(parse(text))).toList();
+            List<Recording> exchanges = lines.stream().skip(1).map(text -> new Recording(parse(text))).toList();
             return new Session(head.member("session").asString(), flags, exchanges);
         }
 
@@ -115,7 +114,8 @@ final class Recording {
         StringBuilder head = new StringBuilder();
         head.append(request.member("method").asString()).append(' ').append(request.member("path").asString())
                 .append(' ').append(version.startsWith("HTTP/") ? version : "HTTP/" + version).append("\r\n");
-        headers(request).forEach(header -> head.append(header.get(0)).append(": ").append(header.get(1)).append("\r\n"));
+        headers(request)
+                .forEach(header -> head.append(header.get(0)).append(": ").append(header.get(1)).append("\r\n"));
         head.append("\r\n");
         try (Socket socket = new Socket()) {
             socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), TIMEOUT_MILLIS);

@@ -29,9 +29,10 @@ class ReplayIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"explicit_all", "explicit_broken", "none_lax_readiness", "none_one_broken", "restricted",
-            "strict_config"})
+        "strict_config"})
     void answersAsTheReference(String sessionName) throws Exception {
-        Recording.Session session = Recording.Session.read(GOLDEN.resolve("recordings").resolve(sessionName + ".jsonl"));
+        Recording.Session session = Recording.Session
+                .read(GOLDEN.resolve("recordings").resolve(sessionName + ".jsonl"));
         Recording.copyTree(GOLDEN.resolve("models").resolve(sessionName), models);
         List<String> flags = new ArrayList<>(session.flags());
         if (flags.stream().noneMatch(flag -> flag.startsWith("--exit-on-error"))) {
@@ -53,8 +54,7 @@ class ReplayIT {
                 }
                 compared++;
                 String name = sessionName + "/" + recording.name();
-                Optional<String> difference =
-                        Comparison.difference(recording.expected(), answer, models.toString());
+                Optional<String> difference = Comparison.difference(recording.expected(), answer, models.toString());
                 if (difference.isPresent() && !accepted.containsKey(name)) {
                     differences.add(name + ": " + difference.get());
                 } else if (difference.isEmpty() && accepted.containsKey(name)) {

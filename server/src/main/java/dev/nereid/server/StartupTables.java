@@ -10,7 +10,8 @@ import java.util.TreeMap;
 
 /** The tables that the log shows at the start: backends and models, each with its state. */
 final class StartupTables {
-    private StartupTables() {}
+    private StartupTables() {
+    }
 
     static String render(Engine engine) {
         List<List<String>> backends = new ArrayList<>();
@@ -21,7 +22,8 @@ final class StartupTables {
         }
         List<List<String>> models = new ArrayList<>();
         for (IndexEntry entry : engine.versions()) {
-            models.add(List.of(entry.name(), entry.version().isPresent() ? Long.toString(entry.version().getAsLong()) : "-",
+            models.add(List.of(entry.name(),
+                    entry.version().isPresent() ? Long.toString(entry.version().getAsLong()) : "-",
                     entry.state().map(Enum::name).orElse("")
                             + (entry.reason().isEmpty() ? "" : ": " + entry.reason().strip())));
         }

@@ -4,7 +4,8 @@ package dev.nereid.server;
 public final class Version {
     private static final String UNKNOWN = "0.0.0";
 
-    private Version() {}
+    private Version() {
+    }
 
     /** Returns the version from the jar's manifest. */
     public static String text() {

@@ -115,9 +115,9 @@ class MetricsTextTest {
     @Test
     void histogramsCountUpToTheirBoundsAndTakeThoseOfTheModel() {
         Engine engine = fixture.model("m", EngineFixture.GROUP_OF_ONE + """
-                 model_metrics { metric_control {
-                    metric_identifier { family: "nv_inference_queue_duration_histogram_us" }
-                    histogram_options { buckets: [ 7, 60000000 ] } } }""", 1).start();
+                model_metrics { metric_control {
+                   metric_identifier { family: "nv_inference_queue_duration_histogram_us" }
+                   histogram_options { buckets: [ 7, 60000000 ] } } }""", 1).start();
         engine.load("m", LoadOverride.NONE);
         long ignored = EngineFixture.infer(engine, "m");
         String text = new MetricsText(engine, true, true, Optional.empty()).write();
