@@ -122,12 +122,16 @@ class MetricsTextTest {
         long ignored = EngineFixture.infer(engine, "m");
         String text = new MetricsText(engine, true, true, Optional.empty()).write();
 
-        assertTrue(text.contains("# TYPE nv_inference_request_duration_histogram_us histogram\n"
-                + "nv_inference_request_duration_histogram_us_count{model=\"m\",version=\"1\"} 1\n"), text);
-        assertTrue(text.contains("nv_inference_queue_duration_histogram_us_bucket"
-                + "{le=\"60000000\",model=\"m\",version=\"1\"} 1\n"), text);
-        assertTrue(text.contains("nv_inference_compute_infer_duration_histogram_us_bucket"
-                + "{le=\"+Inf\",model=\"m\",version=\"1\"} 1\n"), text);
+        assertTrue(text.contains("""
+                # TYPE nv_inference_request_duration_histogram_us histogram
+                nv_inference_request_duration_histogram_us_count{model="m",version="1"} 1
+                """), text);
+        assertTrue(text.contains("""
+                nv_inference_queue_duration_histogram_us_bucket{le="60000000",model="m",version="1"} 1
+                """), text);
+        assertTrue(text.contains("""
+                nv_inference_compute_infer_duration_histogram_us_bucket{le="+Inf",model="m",version="1"} 1
+                """), text);
     }
 
     @Test
