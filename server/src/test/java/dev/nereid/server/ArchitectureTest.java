@@ -20,13 +20,14 @@ class ArchitectureTest {
     private static final String[] EDGES = {ROOT + ".http..", ROOT + ".protocol..", ROOT + ".metrics..", ROOT + ".cli..",
         "io.helidon.."};
 
-    private final JavaClasses server = new ClassFileImporter()
+    // Reading all classes takes seconds.
+    private static final JavaClasses SERVER = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS).importPackages(ROOT);
 
     @Test
     void theEngineKnowsNoFrontEnd() {
         noClasses().that().resideInAnyPackage(ENGINE).should().dependOnClassesThat(resideInAnyPackage(EDGES))
-                .check(server);
+                .check(SERVER);
     }
 
     @Test
@@ -35,26 +36,26 @@ class ArchitectureTest {
         DescribedPredicate<JavaClass> isWiring = DescribedPredicate.describe("are part of the wiring",
                 type -> type.getPackageName().equals(ROOT)
                         && !type.getFullName().startsWith(ServerOptions.class.getName()));
-        noClasses().that().resideInAnyPackage(ENGINE).should().dependOnClassesThat(isWiring).check(server);
+        noClasses().that().resideInAnyPackage(ENGINE).should().dependOnClassesThat(isWiring).check(SERVER);
     }
 
     @Test
     void wireFormatsKnowNoListener() {
         noClasses().that().resideInAPackage(ROOT + ".protocol..").should()
                 .dependOnClassesThat(resideInAnyPackage(ROOT + ".http..", ROOT + ".cli..", "io.helidon.."))
-                .check(server);
+                .check(SERVER);
     }
 
     @Test
     void helidonStaysAtTheEdge() {
         noClasses().that().resideOutsideOfPackages(ROOT, ROOT + ".http..", ROOT + ".cli..").should()
-                .dependOnClassesThat(resideInAPackage("io.helidon..")).check(server);
+                .dependOnClassesThat(resideInAPackage("io.helidon..")).check(SERVER);
     }
 
     @Test
     void pf4jStaysInThePluginPackage() {
         noClasses().that().resideOutsideOfPackage(ROOT + ".plugin..").should()
-                .dependOnClassesThat(resideInAPackage("org.pf4j..")).check(server);
+                .dependOnClassesThat(resideInAPackage("org.pf4j..")).check(SERVER);
     }
 
     @Test
@@ -63,13 +64,13 @@ class ArchitectureTest {
                 .dependOnClassesThat(
                         resideInAPackage("dev.nereid.backend..")
                                 .and(resideInAPackage("dev.nereid.backend.api..").negate()))
-                .check(server);
+                .check(SERVER);
     }
 
     @Test
     void enginePackagesHaveNoCycles() {
         slices().matching(ROOT + ".(plugin|lifecycle|scheduler|stats|memory|request|metrics)..").should()
                 .beFreeOfCycles()
-                .check(server);
+                .check(SERVER);
     }
 }

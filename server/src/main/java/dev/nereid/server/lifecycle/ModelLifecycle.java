@@ -464,6 +464,10 @@ final class ModelLifecycle implements AutoCloseable {
             for (CountDownLatch latch : latches) {
                 allClosed &= latch.await(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
             }
+            // Versions that a re-load has just replaced, and instances that are no longer needed, are closed there, too.
+            unloadThreads.shutdown();
+            allClosed &= unloadThreads.awaitTermination(Math.max(0, deadline - System.nanoTime()),
+                    TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             allClosed = false;

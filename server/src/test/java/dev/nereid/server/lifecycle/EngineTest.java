@@ -730,6 +730,31 @@ class EngineTest {
                 lifeCycle().size()));
     }
 
+    @Test
+    void stoppingWaitsForVersionsThatAReLoadHasReplaced() throws Exception {
+        CountDownLatch isClosing = new CountDownLatch(1);
+        CountDownLatch mayClose = new CountDownLatch(1);
+        AtomicBoolean isFirst = new AtomicBoolean(true);
+        backend.onCloseInstance(() -> {
+            if (isFirst.getAndSet(false)) {
+                isClosing.countDown();
+                EngineFixture.await(mayClose);
+            }
+        });
+        EngineFixture fixture = fixture().model("m", 1);
+        Engine engine = fixture.start();
+        engine.load("m", LoadOverride.NONE);
+        fixture.write("m/1/model.bin", "changed");
+        engine.load("m", LoadOverride.NONE);
+        EngineFixture.await(isClosing);
+
+        assertFalse(engine.stopWithin(Duration.ofMillis(200)), "the old version is still being closed");
+        assertFalse(lifeCycle().contains("close fake"));
+        mayClose.countDown();
+        EngineFixture.until("both are closed",
+                () -> lifeCycle().stream().filter("closeModel m 1"::equals).count() == 2);
+    }
+
     private List<String> lifeCycle() {
         return backend.events().stream().filter(event -> !event.startsWith("execute")).toList();
     }
