@@ -2,6 +2,7 @@ package dev.nereid.server.lifecycle;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
@@ -226,6 +227,10 @@ public final class Engine implements AutoCloseable {
 
     private InferenceResult execute(ServedVersion served, RequestData data, BufferScope scope, Caller caller,
             BooleanSupplier isCancelled) {
+        if (served.config().instanceGroups().stream().allMatch(InstanceGroup::isPassive)) {
+            throw InferenceException.unavailable("model '" + served.name()
+                    + "' has passive instances only, which are loaded but execute no requests");
+        }
         long start = System.nanoTime();
         RequestTrace trace = caller.trace();
         trace.model(served.name(), served.version(), data.id());

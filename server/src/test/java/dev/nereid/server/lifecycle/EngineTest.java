@@ -63,6 +63,18 @@ class EngineTest {
     // Loading
 
     @Test
+    void requestsToPassiveInstancesAreRefusedInsteadOfWaitingForEver() {
+        Engine engine = fixture.model("m", "instance_group [ { count: 1 kind: KIND_CPU passive: true } ]", 1).start();
+        engine.load("m", LoadOverride.NONE);
+
+        InferenceException failure =
+                assertThrows(InferenceException.class, () -> EngineFixture.infer(engine, "m"));
+
+        assertEquals(StatusCode.UNAVAILABLE, failure.code());
+        assertTrue(failure.getMessage().contains("passive instances only"), failure.getMessage());
+    }
+
+    @Test
     void loadsServesAndUnloadsAModel() {
         Engine engine = fixture().model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
