@@ -64,7 +64,8 @@ class EngineTest {
 
     @Test
     void requestsToPassiveInstancesAreRefusedInsteadOfWaitingForEver() {
-        Engine engine = fixture.model("m", "instance_group [ { count: 1 kind: KIND_CPU passive: true } ]", 1).start();
+        Engine engine = fixture().model("m", "instance_group [ { count: 1 kind: KIND_CPU passive: true } ]", 1)
+                .start();
         engine.load("m", LoadOverride.NONE);
 
         InferenceException failure =
