@@ -23,6 +23,7 @@ final class HtmlReport {
             dl { display: grid; grid-template-columns: max-content auto; gap: 0 1rem; } dd { margin: 0; }
             """;
 
+    private static final int MAX_CURVES = 8;
     private static final List<Plot.Tick> PERCENTILE_TICKS = List.of(new Plot.Tick(nines(0), "0 %"),
             new Plot.Tick(nines(90), "90 %"), new Plot.Tick(nines(99), "99 %"), new Plot.Tick(nines(99.9), "99.9 %"),
             new Plot.Tick(nines(99.99), "99.99 %"));
@@ -75,11 +76,15 @@ final class HtmlReport {
         return series;
     }
 
+    /** Returns a line for each result, or for some of them where there are more than can be told apart. */
     private static List<Plot.Series> distributions(List<LevelResult> results) {
-        return results.stream()
-                .map(result -> new Plot.Series(result.level().kind() + " " + result.level().text(), curve(result),
-                        false))
-                .toList();
+        int count = Math.min(results.size(), MAX_CURVES);
+        List<Plot.Series> series = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            LevelResult result = results.get(count == 1 ? 0 : i * (results.size() - 1) / (count - 1));
+            series.add(new Plot.Series(result.level().kind() + " " + result.level().text(), curve(result), false));
+        }
+        return series;
     }
 
     /** Returns the latency at percentiles that lie evenly on an axis where each nine takes as much room as the last. */

@@ -8,7 +8,7 @@ import java.util.Locale;
 final class Plot {
     private static final int WIDTH = 760;
     private static final int HEIGHT = 360;
-    private static final int LEFT = 72;
+    private static final int LEFT = 84;
     private static final int RIGHT = 150;
     private static final int TOP = 16;
     private static final int BOTTOM = 48;

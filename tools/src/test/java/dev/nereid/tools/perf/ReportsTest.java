@@ -78,6 +78,20 @@ final class ReportsTest {
     }
 
     @Test
+    void drawsNoMoreCurvesThanCanBeToldApart() throws Exception {
+        List<LevelResult> results = new ArrayList<>();
+        for (int i = 1; i <= 30; i++) {
+            results.add(result(new LoadLevel.Concurrency(i), 100 * i, false));
+        }
+
+        Element plot = plots(HtmlReport.of("m", Map.of(), results)).get(1);
+
+        assertEquals(8, plot.getElementsByTagName("polyline").getLength());
+        assertTrue(plot.getTextContent().contains("Concurrency 1\n")
+                && plot.getTextContent().contains("Concurrency 30\n"));
+    }
+
+    @Test
     void drawsASingleResultOfASingleRequest() throws Exception {
         String page = HtmlReport.of("m", Map.of(), List.of(result(new LoadLevel.RequestRate(1), 1, false)));
 
