@@ -68,8 +68,7 @@ class EngineTest {
                 .start();
         engine.load("m", LoadOverride.NONE);
 
-        InferenceException failure =
-                assertThrows(InferenceException.class, () -> EngineFixture.infer(engine, "m"));
+        InferenceException failure = assertThrows(InferenceException.class, () -> EngineFixture.infer(engine, "m"));
 
         assertEquals(StatusCode.UNAVAILABLE, failure.code());
         assertTrue(failure.getMessage().contains("passive instances only"), failure.getMessage());
