@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.tools.samples.SampleRepository;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -57,6 +59,7 @@ class UnetStoryIT {
             // load, infer
             assertEquals(200, server.post("/v2/repository/models/unet/load", "").statusCode(), server::log);
             assertArrayEquals(expected, infer(server, json, image));
+            assertTrue(endsWithTheConnection(server, json, image) > ELEMENTS * 4);
 
             // unload
             assertEquals(200, server.post("/v2/repository/models/unet/unload", "").statusCode());
@@ -84,6 +87,19 @@ class UnetStoryIT {
         float[] values = new float[ELEMENTS];
         ByteBuffer.wrap(response.body(), head, ELEMENTS * 4).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
         return values;
+    }
+
+    /** Sends a request that is the connection's last, and returns how many bytes come until the connection ends. */
+    private static int endsWithTheConnection(RunningServer server, String json, float[] image) throws Exception {
+        byte[] tensor = bytes(image);
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.httpPort())) {
+            socket.setSoTimeout(30_000);
+            String head = "POST /v2/models/unet/infer HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + LENGTH + ": "
+                    + json.length() + "\r\nContent-Length: " + (json.length() + tensor.length) + "\r\n\r\n" + json;
+            socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+            socket.getOutputStream().write(tensor);
+            return socket.getInputStream().readAllBytes().length;
+        }
     }
 
     private static byte[] bytes(float[] values) {

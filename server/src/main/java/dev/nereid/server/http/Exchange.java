@@ -30,6 +30,7 @@ final class Exchange {
     private String errorType = JSON;
     private boolean isBodyWanted;
     private boolean endsConnection;
+    private boolean isStreamed;
     private boolean isBodyLeft;
 
     Exchange(ServerRequest request, ServerResponse response) {
@@ -166,9 +167,14 @@ final class Exchange {
         }
     }
 
+    /** Notes that a whole answer has left through the response's stream, which Helidon counts as sent only later. */
+    void streamed() {
+        isStreamed = true;
+    }
+
     /** Ends the connection where the answer was its last. */
     void finish() {
-        if (!endsConnection || !response.isSent()) {
+        if (!endsConnection || !(response.isSent() || isStreamed)) {
             return;
         }
         if (!isBodyLeft) {

@@ -157,6 +157,7 @@ final class InferHandler {
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
+            exchange.streamed();
         }
     }
 
