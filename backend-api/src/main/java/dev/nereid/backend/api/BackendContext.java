@@ -19,4 +19,13 @@ public interface BackendContext {
      * {@code --backend-config=,<key>=<value>}.
      */
     Map<String, String> settings();
+
+    /**
+     * Returns where the backend's own metrics are registered.
+     *
+     * @implSpec By default this is refused with UNSUPPORTED.
+     */
+    default Metrics metrics() {
+        throw InferenceException.unsupported("metrics can't be registered here");
+    }
 }

@@ -33,4 +33,13 @@ public interface ModelContext {
             throw InferenceException.unsupported("models can't call other models here");
         };
     }
+
+    /**
+     * Returns where the model's own metrics are registered.
+     *
+     * @implSpec By default this is refused with UNSUPPORTED.
+     */
+    default Metrics metrics() {
+        throw InferenceException.unsupported("metrics can't be registered here");
+    }
 }

@@ -21,6 +21,7 @@ import dev.nereid.server.scheduler.EngineRequest;
 import dev.nereid.server.scheduler.InferenceResult;
 import dev.nereid.server.scheduler.Schedulers;
 import dev.nereid.server.scheduler.TimerWakeups;
+import dev.nereid.server.stats.MetricFamily;
 import dev.nereid.server.trace.RequestTrace;
 import dev.nereid.server.trace.TracePoint;
 import java.io.IOException;
@@ -157,6 +158,11 @@ public final class Engine implements AutoCloseable {
     /** Returns the state of each backend that was found. */
     public List<BackendStatus> backendStatuses() {
         return backends.statuses();
+    }
+
+    /** Returns the metrics that backends have registered, as they are now. */
+    public List<MetricFamily> backendMetrics() {
+        return backends.metrics().families();
     }
 
     /**

@@ -1,6 +1,5 @@
 package dev.nereid.server.lifecycle;
 
-import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.server.plugin.LoadedBackend;
@@ -30,7 +29,7 @@ final class InstanceSet {
     private static final Logger LOGGER = System.getLogger(InstanceSet.class.getName());
 
     private final LoadedBackend backend;
-    private final Model model;
+    private final LoadedModel model;
     private final Dispatcher dispatcher;
     private final ReentrantLock closingLock = new ReentrantLock();
     private final Set<Instance> passive = ConcurrentHashMap.newKeySet();
@@ -51,8 +50,8 @@ final class InstanceSet {
     record Change(List<Member> members, List<Member> added, List<Member> removed) {
     }
 
-    InstanceSet(LoadedBackend backend, Model model, Dispatcher dispatcher) {
-        this.backend = backend;
+    InstanceSet(LoadedModel model, Dispatcher dispatcher) {
+        this.backend = model.backend();
         this.model = model;
         this.dispatcher = dispatcher;
     }
@@ -61,7 +60,7 @@ final class InstanceSet {
         return backend;
     }
 
-    Model model() {
+    LoadedModel model() {
         return model;
     }
 
@@ -113,7 +112,7 @@ final class InstanceSet {
                 + spec.deviceId() + ")");
         return Instance.create(spec.name(), backend.attributes().threadConfinement(), backend.classLoader(),
                 () -> PluginCalls.<ModelInstance>call("instance '" + spec.name() + "'", "be created",
-                        backend.classLoader(), () -> model.createInstance(spec)));
+                        backend.classLoader(), () -> model.model().createInstance(spec)));
     }
 
     /** Closes what a change that is not to happen has created. */

@@ -1,7 +1,6 @@
 package dev.nereid.server.lifecycle;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelOutput;
 import dev.nereid.backend.api.tensor.Tensor;
@@ -155,10 +154,6 @@ public final class ServedVersion {
     /** Finishes the running requests, then closes instances and model. Blocks until that is done. */
     void close() {
         instances.close();
-        closeModel(name(), instances.model(), instances.backend().classLoader());
-    }
-
-    static void closeModel(String name, Model model, ClassLoader loader) {
-        PluginCalls.close("model '" + name + "'", loader, model);
+        instances.model().close();
     }
 }

@@ -16,6 +16,7 @@ import dev.nereid.server.plugin.PluginCalls;
 import dev.nereid.server.request.RequestValidator;
 import dev.nereid.server.scheduler.Instance;
 import dev.nereid.server.scheduler.Schedulers;
+import dev.nereid.server.stats.BackendMetrics;
 import dev.nereid.server.stats.ModelStatistics;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -61,26 +62,39 @@ final class VersionLoader {
         LoadedBackend backend = backends.get(config.getBackend());
         config = ConfigLoader.withInstances(config, devices, backend.attributes());
         checkFiles(polled, version);
-        ModelConfig initial = ModelConfigs.toRecord(config);
-        Context context = new Context(polled.name(), version, polled.directory(), polled.versionDirectory(version),
-                initial, configs.isAutoCompleteOn(), calls.callsOf(polled.name()));
         String who = "model '" + polled.name() + "'";
-        Model model = PluginCalls.call(who, "load", backend.classLoader(),
-                () -> backend.backend().createModel(context));
+        LoadedModel model = create(who, polled, version, ModelConfigs.toRecord(config), backend);
         try {
-            var completed = context.autoComplete()
-                    ? PluginCalls.call(who, "complete its configuration", backend.classLoader(), model::completedConfig)
+            var completed = configs.isAutoCompleteOn()
+                    ? PluginCalls.call(who, "complete its configuration", backend.classLoader(),
+                            model.model()::completedConfig)
                     : Optional.<ModelConfig>empty();
             var complete = configs.complete(config, completed);
             ModelConfig checked = ModelConfigs.toRecord(complete);
             Map<String, List<String>> labels = ModelFiles.labels(complete, polled.directory());
             ModelStatistics statistics = new ModelStatistics(checked.histogramBuckets());
-            InstanceSet instances = new InstanceSet(backend, model, schedulers.dispatcher(checked, statistics));
+            InstanceSet instances = new InstanceSet(model, schedulers.dispatcher(checked, statistics));
             instances.apply(instances.prepare(checked, warmUp(checked, polled)));
             return new ServedVersion(version, complete, instances, statistics, labels,
                     Duration.ofNanos(System.nanoTime() - start));
         } catch (Throwable e) {
-            ServedVersion.closeModel(polled.name(), model, backend.classLoader());
+            model.close();
+            throw e;
+        }
+    }
+
+    private LoadedModel create(String who, PolledModel polled, long version, ModelConfig config,
+            LoadedBackend backend) {
+        BackendMetrics.Owned metrics = backends.metrics().of(who,
+                Map.of("model", polled.name(), "version", Long.toString(version)));
+        Context context = new Context(polled.name(), version, polled.directory(), polled.versionDirectory(version),
+                config, configs.isAutoCompleteOn(), calls.callsOf(polled.name()), metrics);
+        try {
+            Model model = PluginCalls.call(who, "load", backend.classLoader(),
+                    () -> backend.backend().createModel(context));
+            return new LoadedModel(polled.name(), model, backend, metrics);
+        } catch (Throwable e) {
+            metrics.close();
             throw e;
         }
     }
@@ -121,6 +135,6 @@ final class VersionLoader {
     }
 
     private record Context(String name, long version, Path modelDirectory, Path versionDirectory, ModelConfig config,
-            boolean autoComplete, ModelCalls models) implements ModelContext {
+            boolean autoComplete, ModelCalls models, BackendMetrics.Owned metrics) implements ModelContext {
     }
 }

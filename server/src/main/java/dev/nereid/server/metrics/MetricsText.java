@@ -6,8 +6,10 @@ import dev.nereid.server.stats.DurationCounter;
 import dev.nereid.server.stats.FailureReason;
 import dev.nereid.server.stats.Histogram;
 import dev.nereid.server.stats.LatencyHistogram;
+import dev.nereid.server.stats.MetricFamily;
 import dev.nereid.server.stats.ModelStatistics;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -83,6 +85,7 @@ public final class MetricsText {
             }
         }
         cpu.ifPresent(sampler -> cpu(text, sampler.latest()));
+        engine.backendMetrics().forEach(family -> family(text, family));
         return text.toString();
     }
 
@@ -90,14 +93,29 @@ public final class MetricsText {
         head(text, kind.family(), kind.help(), "histogram");
         for (ServedVersion version : versions) {
             Histogram histogram = version.statistics().histogram(kind);
-            List<Histogram.Bucket> buckets = histogram.buckets();
-            double count = (double) buckets.getLast().count();
-            sample(text, kind.family() + "_count", labels(version), count);
-            sample(text, kind.family() + "_sum", labels(version), histogram.sum());
-            for (Histogram.Bucket bucket : buckets) {
-                Map<String, String> labels = labels(version);
-                labels.put("le", Double.isInfinite(bucket.bound()) ? "+Inf" : number(bucket.bound()));
-                sample(text, kind.family() + "_bucket", labels, (double) bucket.count());
+            distribution(text, kind.family(), labels(version), histogram.buckets(), histogram.sum());
+        }
+    }
+
+    private static void distribution(StringBuilder text, String name, Map<String, String> labels,
+            List<Histogram.Bucket> buckets, double sum) {
+        sample(text, name + "_count", labels, (double) buckets.getLast().count());
+        sample(text, name + "_sum", labels, sum);
+        for (Histogram.Bucket bucket : buckets) {
+            Map<String, String> more = new TreeMap<>(labels);
+            more.put("le", Double.isInfinite(bucket.bound()) ? "+Inf" : number(bucket.bound()));
+            sample(text, name + "_bucket", more, (double) bucket.count());
+        }
+    }
+
+    private static void family(StringBuilder text, MetricFamily family) {
+        head(text, family.name(), family.help().replace("\\", "\\\\").replace("\n", "\\n"),
+                family.kind().name().toLowerCase(Locale.ROOT));
+        for (MetricFamily.Sample sample : family.samples()) {
+            switch (sample.value()) {
+                case MetricFamily.Single single -> sample(text, family.name(), sample.labels(), single.number());
+                case MetricFamily.Distribution all -> distribution(text, family.name(), sample.labels(), all.buckets(),
+                        all.sum());
             }
         }
     }
@@ -172,6 +190,9 @@ public final class MetricsText {
     }
 
     private static String number(double value) {
+        if (Double.isInfinite(value)) {
+            return value > 0 ? "+Inf" : "-Inf";
+        }
         return value == Math.rint(value) && Math.abs(value) < 1e15
                 ? Long.toString((long) value)
                 : Double.toString(value);

@@ -7,6 +7,7 @@ import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.server.stats.BackendMetrics;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -52,6 +53,7 @@ public final class Backends implements AutoCloseable {
     private final BackendPluginManager plugins = new BackendPluginManager();
     private final Map<String, Slot> slots = new HashMap<>();
     private final List<LoadedBackend> startOrder = new ArrayList<>();
+    private final BackendMetrics metrics = new BackendMetrics();
 
     /**
      * Creates the catalog; nothing is loaded yet.
@@ -106,6 +108,11 @@ public final class Backends implements AutoCloseable {
         }
     }
 
+    /** Returns the metrics that backends and models register. */
+    public BackendMetrics metrics() {
+        return metrics;
+    }
+
     private static InferenceException notFound(String name) {
         return InferenceException.invalid("unable to find backend library for backend '" + name
                 + "', try specifying runtime on the model configuration.");
@@ -142,8 +149,9 @@ public final class Backends implements AutoCloseable {
         Class<? extends BackendFactory> type = factoryClass(name, files);
         Path directory = files.path();
         Path parent = directory.getParent();
+        BackendMetrics.Owned own = metrics.of("backend '" + name + "'", Map.of("backend", name));
         Context context = new Context(name, Files.isDirectory(directory) || parent == null ? directory : parent,
-                settingsOf(name));
+                settingsOf(name), own);
         CompletableFuture<LoadedBackend> starting = new CompletableFuture<>();
         Thread.ofPlatform().name("nereid-start-" + name).daemon(true).start(() -> {
             try {
@@ -151,9 +159,10 @@ public final class Backends implements AutoCloseable {
                         () -> start(type, context));
                 if (!starting.complete(started)) {
                     // Too late: nobody waits for it any more.
-                    PluginCalls.close("backend '" + name + "'", started.classLoader(), started.backend());
+                    started.close();
                 }
             } catch (InferenceException e) {
+                own.close();
                 starting.completeExceptionally(e);
             }
         });
@@ -174,7 +183,7 @@ public final class Backends implements AutoCloseable {
         }
         Backend backend = factory.create(context);
         BackendAttributes attributes = backend.attributes();
-        return new LoadedBackend(context.name(), backend, attributes, type.getClassLoader());
+        return new LoadedBackend(context.name(), backend, attributes, type.getClassLoader(), context.metrics());
     }
 
     private static BackendFactory construct(Class<? extends BackendFactory> type, String name) {
@@ -310,12 +319,11 @@ public final class Backends implements AutoCloseable {
             all = startOrder.reversed().stream().toList();
             startOrder.clear();
         }
-        for (LoadedBackend each : all) {
-            PluginCalls.close("backend '" + each.name() + "'", each.classLoader(), each.backend());
-        }
+        all.forEach(LoadedBackend::close);
     }
 
-    private record Context(String name, Path directory, Map<String, String> settings) implements BackendContext {
+    private record Context(String name, Path directory, Map<String, String> settings,
+            BackendMetrics.Owned metrics) implements BackendContext {
         @Override
         public ApiVersion serverApi() {
             return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);

@@ -2,6 +2,7 @@ package dev.nereid.server.plugin;
 
 import dev.nereid.backend.api.Backend;
 import dev.nereid.backend.api.BackendAttributes;
+import dev.nereid.server.stats.BackendMetrics;
 
 /**
  * A started backend. It stays until the server stops.
@@ -10,6 +11,13 @@ import dev.nereid.backend.api.BackendAttributes;
  * @param backend the backend
  * @param attributes what it declares
  * @param classLoader the class loader of its code
+ * @param metrics its own metrics
  */
-public record LoadedBackend(String name, Backend backend, BackendAttributes attributes, ClassLoader classLoader) {
+public record LoadedBackend(String name, Backend backend, BackendAttributes attributes, ClassLoader classLoader,
+        BackendMetrics.Owned metrics) {
+    /** Closes the backend; all its models are closed before. */
+    void close() {
+        PluginCalls.close("backend '" + name + "'", classLoader, backend);
+        metrics.close();
+    }
 }

@@ -2,8 +2,10 @@ package dev.nereid.server.metrics;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import dev.nereid.server.lifecycle.Engine;
 import dev.nereid.server.lifecycle.EngineFixture;
@@ -13,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -64,6 +67,49 @@ class MetricsTextTest {
 
         engine.unload("m", false);
         assertFalse(text(engine).contains("model=\"m\""));
+    }
+
+    @Test
+    void metricsOfABackendAreShownUntilItsModelIsUnloaded(@TempDir Path other) {
+        FakeBackend backend = new FakeBackend("fake")
+                .onCreate(context -> context.metrics().gauge("fake_threads", "A \\ and\na line.", Map.of()).set(2))
+                .onCreateModel(context -> context.metrics()
+                        .histogram("fake_bytes", "Sizes.", Map.of("kind", "a\"b"), 10, 1e9).observe(12.5));
+        try (EngineFixture own = new EngineFixture(other, backend)) {
+            Engine engine = own.model("m", 1).start();
+            engine.load("m", LoadOverride.NONE);
+
+            assertTrue(text(engine).endsWith("""
+                    # HELP fake_bytes Sizes.
+                    # TYPE fake_bytes histogram
+                    fake_bytes_count{kind="a\\"b",model="m",version="1"} 1
+                    fake_bytes_sum{kind="a\\"b",model="m",version="1"} 12.5
+                    fake_bytes_bucket{kind="a\\"b",le="10",model="m",version="1"} 0
+                    fake_bytes_bucket{kind="a\\"b",le="1000000000",model="m",version="1"} 1
+                    fake_bytes_bucket{kind="a\\"b",le="+Inf",model="m",version="1"} 1
+                    # HELP fake_threads A \\\\ and\\na line.
+                    # TYPE fake_threads gauge
+                    fake_threads{backend="fake"} 2
+                    """), text(engine));
+
+            engine.unload("m", false);
+            assertFalse(text(engine).contains("fake_bytes"));
+            assertTrue(text(engine).contains("fake_threads"));
+        }
+    }
+
+    @Test
+    void aModelThatFailsToLoadLeavesNoMetrics(@TempDir Path other) {
+        FakeBackend backend = new FakeBackend("fake").onCreateModel(context -> {
+            context.metrics().counter("fake_total", "", Map.of()).increment();
+            throw InferenceException.invalid("no");
+        });
+        try (EngineFixture own = new EngineFixture(other, backend)) {
+            Engine engine = own.model("m", 1).start();
+
+            assertThrows(InferenceException.class, () -> engine.load("m", LoadOverride.NONE));
+            assertFalse(text(engine).contains("fake_total"));
+        }
     }
 
     @Test

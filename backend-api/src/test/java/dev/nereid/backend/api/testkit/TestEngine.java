@@ -7,6 +7,7 @@ import dev.nereid.backend.api.BackendAttributes.ExecutionPolicy;
 import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.InstanceContext;
+import dev.nereid.backend.api.Metrics;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelCalls;
 import dev.nereid.backend.api.ModelContext;
@@ -43,9 +44,12 @@ public final class TestEngine implements AutoCloseable {
     private final Violations violations = new Violations();
     private final CalledModels calledModels = new CalledModels();
 
-    private TestEngine(Backend backend, BackendAttributes attributes) {
+    private final RecordedMetrics metrics;
+
+    private TestEngine(Backend backend, BackendAttributes attributes, RecordedMetrics metrics) {
         this.backend = backend;
         this.attributes = attributes;
+        this.metrics = metrics;
     }
 
     /** Starts a backend without settings. */
@@ -55,9 +59,11 @@ public final class TestEngine implements AutoCloseable {
 
     /** Starts a backend that lies in that directory, with settings as {@code --backend-config} would give them. */
     public static TestEngine start(BackendFactory factory, Path directory, Map<String, String> settings) {
+        RecordedMetrics metrics = new RecordedMetrics();
         Backend backend = factory.create(new EngineContext(factory.name(), directory,
-                new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR), Map.copyOf(settings)));
-        return new TestEngine(backend, backend.attributes());
+                new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR), Map.copyOf(settings),
+                metrics.of(Map.of("backend", factory.name()))));
+        return new TestEngine(backend, backend.attributes(), metrics);
     }
 
     /** Returns what the backend declared about itself. */
@@ -86,7 +92,8 @@ public final class TestEngine implements AutoCloseable {
     public TestModel load(Path modelDirectory, long version, ModelConfig config, boolean autoComplete) {
         CalledModels.Calls calls = calledModels.callsOf(config.name());
         Model model = backend.createModel(new EngineModelContext(config.name(), version, modelDirectory,
-                modelDirectory.resolve(Long.toString(version)), config, autoComplete, calls));
+                modelDirectory.resolve(Long.toString(version)), config, autoComplete, calls,
+                metrics.of(Map.of("model", config.name(), "version", Long.toString(version)))));
         List<TestModel.Instance> instances = new ArrayList<>();
         List<InstanceThread> threads = new ArrayList<>();
         try {
@@ -112,6 +119,15 @@ public final class TestEngine implements AutoCloseable {
             new TestModel(model, config, instances, threads, violations, calls).close();
             throw e;
         }
+    }
+
+    /**
+     * Returns the backend's own metrics, by name and labels as the metrics port shows them:
+     * {@code scale_values_total{model="m",version="1"}}. Of a histogram that is how many values it has counted, and their
+     * sum. Other than in a server, they stay when a model is closed.
+     */
+    public Map<String, Double> metrics() {
+        return metrics.values();
     }
 
     /** Returns the rules broken so far. */
@@ -169,11 +185,11 @@ public final class TestEngine implements AutoCloseable {
     }
 
     private record EngineContext(String name, Path directory, ApiVersion serverApi,
-            Map<String, String> settings) implements BackendContext {
+            Map<String, String> settings, Metrics metrics) implements BackendContext {
     }
 
     private record EngineModelContext(String name, long version, Path modelDirectory, Path versionDirectory,
-            ModelConfig config, boolean autoComplete, ModelCalls models) implements ModelContext {
+            ModelConfig config, boolean autoComplete, ModelCalls models, Metrics metrics) implements ModelContext {
     }
 
     private record EngineInstanceContext(String name, InstanceGroup.Kind kind, int deviceId, InstanceGroup group,
