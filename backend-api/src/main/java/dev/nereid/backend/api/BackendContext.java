@@ -28,4 +28,13 @@ public interface BackendContext {
     default Metrics metrics() {
         throw InferenceException.unsupported("metrics can't be registered here");
     }
+
+    /**
+     * Returns the memory through which tensors go to a GPU and back.
+     *
+     * @implSpec By default that is plain host memory.
+     */
+    default StagingMemory stagingMemory() {
+        return StagingMemory.PLAIN;
+    }
 }

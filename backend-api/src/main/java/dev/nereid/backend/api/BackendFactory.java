@@ -1,5 +1,6 @@
 package dev.nereid.backend.api;
 
+import java.util.List;
 import org.pf4j.ExtensionPoint;
 
 /**
@@ -27,4 +28,15 @@ public interface BackendFactory extends ExtensionPoint {
      *     reason of every model that asks for this backend
      */
     Backend create(BackendContext context);
+
+    /**
+     * Looks at what this backend needs on this machine: libraries and their versions, devices, settings. Called by
+     * {@code nereid doctor} on a factory of its own; it may load native libraries. It must end
+     * within seconds; the caller stops waiting after a while.
+     *
+     * @implSpec By default nothing is looked at: {@code doctor} then only says whether the backend starts.
+     */
+    default List<Diagnosis> diagnose(BackendContext context) {
+        return List.of();
+    }
 }

@@ -19,4 +19,15 @@ public interface InstanceContext {
 
     /** Returns the model's final configuration: completed, checked and normalised. */
     ModelConfig config();
+
+    /**
+     * Returns the name of the model's file in the version directory: on a GPU that of {@code cc_model_filenames} for its
+     * compute capability where there is one, else that of {@code default_model_filename}, which is empty when the
+     * backend has to know.
+     *
+     * @implSpec By default the second.
+     */
+    default String modelFilename() {
+        return config().defaultModelFilename();
+    }
 }
