@@ -48,13 +48,15 @@ public record ServerOptions(String id, Duration exitTimeout, EngineOptions engin
      * @param loadRetries how often a failed load is tried again
      * @param backendDirectories where backends are
      * @param backendSettings settings by backend; the empty name is for all
+     * @param allowsModelBackends whether a model may bring its backend along in its directory
      * @param maxInFlightBytes bound on the memory of requests and responses
      * @param maxQueueSize bound on waiting requests for each model version
      */
     public record EngineOptions(List<Path> repositories, ControlMode controlMode, List<String> startupModels,
             boolean loadsAll, Duration pollInterval, boolean exitOnError, boolean autoComplete,
             boolean strictReadiness, String configName, int loadThreads, int loadRetries,
-            List<Path> backendDirectories, Map<String, Map<String, String>> backendSettings, long maxInFlightBytes,
+            List<Path> backendDirectories, Map<String, Map<String, String>> backendSettings,
+            boolean allowsModelBackends, long maxInFlightBytes,
             int maxQueueSize) {
     }
 

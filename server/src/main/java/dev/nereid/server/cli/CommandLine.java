@@ -103,7 +103,7 @@ public final class CommandLine {
                 configName, (int) number("model-load-thread-count", 1, 1024),
                 (int) number("model-load-retry-count", 0, Integer.MAX_VALUE),
                 List.of(backendDirectory.isEmpty() ? defaultBackends : path("backend-directory", backendDirectory)),
-                backendSettings(), inFlight == 0 ? physicalMemory() / 2 : inFlight,
+                backendSettings(), bool("allow-model-backends"), inFlight == 0 ? physicalMemory() / 2 : inFlight,
                 (int) number("max-queue-size", 1, Integer.MAX_VALUE));
     }
 

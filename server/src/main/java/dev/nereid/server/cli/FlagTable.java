@@ -83,6 +83,8 @@ final class FlagTable {
         add("backend-directory", Kind.TEXT, "", BACKENDS,
                 "Directory with backends; default is the one that came with this server.");
         repeatable("backend-config", BACKENDS, "<backend>,<key>=<value>: a setting for a backend.");
+        add("allow-model-backends", Kind.BOOL, "false", BACKENDS,
+                "Whether a model's directory may hold the model's backend, <backend>.jar: code that runs in the server.");
         add("max-inflight-bytes", Kind.NUMBER, "0", LIMITS,
                 "Bound on the bytes of requests and responses in memory; 0 is half of the machine's memory.");
         add("max-queue-size", Kind.NUMBER, "4096", LIMITS,

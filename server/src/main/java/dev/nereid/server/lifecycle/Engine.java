@@ -88,7 +88,8 @@ public final class Engine implements AutoCloseable {
         this.wakeups = new TimerWakeups(System::nanoTime);
         Schedulers schedulers = new Schedulers(System::nanoTime, InstantSource.system(), wakeups,
                 options.maxQueueSize());
-        VersionLoader loader = new VersionLoader(backends,
+        VersionLoader loader = new VersionLoader(
+                new ModelBackends(backends, options.repositories(), options.allowsModelBackends()),
                 new ConfigLoader(options.autoComplete(), options.configName()), Devices.NONE, schedulers,
                 new WarmUp(buffers, System::nanoTime), new CallDesk(this::inferForModel, buffers, catalog));
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loadThreads(),

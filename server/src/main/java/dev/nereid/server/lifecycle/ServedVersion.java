@@ -155,5 +155,6 @@ public final class ServedVersion {
     void close() {
         instances.close();
         instances.model().close();
+        instances.backend().modelIsGone();
     }
 }

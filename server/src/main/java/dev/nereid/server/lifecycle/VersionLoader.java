@@ -10,7 +10,6 @@ import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.Devices;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
-import dev.nereid.server.plugin.Backends;
 import dev.nereid.server.plugin.LoadedBackend;
 import dev.nereid.server.plugin.PluginCalls;
 import dev.nereid.server.request.RequestValidator;
@@ -30,14 +29,14 @@ import java.util.function.Consumer;
  * what was created before is closed again, so that a model never half-loads.
  */
 final class VersionLoader {
-    private final Backends backends;
+    private final ModelBackends backends;
     private final ConfigLoader configs;
     private final Devices devices;
     private final Schedulers schedulers;
     private final WarmUp warmUp;
     private final CallDesk calls;
 
-    VersionLoader(Backends backends, ConfigLoader configs, Devices devices, Schedulers schedulers, WarmUp warmUp,
+    VersionLoader(ModelBackends backends, ConfigLoader configs, Devices devices, Schedulers schedulers, WarmUp warmUp,
             CallDesk calls) {
         this.backends = backends;
         this.configs = configs;
@@ -54,13 +53,21 @@ final class VersionLoader {
      */
     ServedVersion load(PolledModel polled, long version) {
         long start = System.nanoTime();
-        var config = polled.config();
-        if (config.getPlatform().equals("ensemble")) {
+        if (polled.config().getPlatform().equals("ensemble")) {
             throw InferenceException.unsupported(
                     "ensembles are not offered yet, model '" + polled.name() + "' can't be served");
         }
-        LoadedBackend backend = backends.get(config.getBackend());
-        config = ConfigLoader.withInstances(config, devices, backend.attributes());
+        LoadedBackend backend = backends.of(polled, version);
+        try {
+            return load(polled, version, backend, start);
+        } catch (Throwable e) {
+            backend.modelIsGone();
+            throw e;
+        }
+    }
+
+    private ServedVersion load(PolledModel polled, long version, LoadedBackend backend, long start) {
+        var config = ConfigLoader.withInstances(polled.config(), devices, backend.attributes());
         checkFiles(polled, version);
         String who = "model '" + polled.name() + "'";
         LoadedModel model = create(who, polled, version, ModelConfigs.toRecord(config), backend);
@@ -85,8 +92,8 @@ final class VersionLoader {
 
     private LoadedModel create(String who, PolledModel polled, long version, ModelConfig config,
             LoadedBackend backend) {
-        BackendMetrics.Owned metrics = backends.metrics().of(who,
-                Map.of("model", polled.name(), "version", Long.toString(version)));
+        BackendMetrics.Owned metrics = backends.backends().metrics().of(who,
+                ModelBackends.labels(polled, version));
         Context context = new Context(polled.name(), version, polled.directory(), polled.versionDirectory(version),
                 config, configs.isAutoCompleteOn(), calls.callsOf(polled.name()), metrics);
         try {

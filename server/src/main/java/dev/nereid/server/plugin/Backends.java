@@ -1,17 +1,8 @@
 package dev.nereid.server.plugin;
 
-import dev.nereid.backend.api.ApiVersion;
-import dev.nereid.backend.api.Backend;
-import dev.nereid.backend.api.BackendAttributes;
-import dev.nereid.backend.api.BackendContext;
-import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.StatusCode;
 import dev.nereid.server.stats.BackendMetrics;
 import java.io.IOException;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
-import java.lang.reflect.InvocationTargetException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -22,26 +13,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.pf4j.PluginState;
 
 /**
  * The backends of a server: found in the backend directory, started with the first model that asks for them, kept until
  * the server stops.
  *
  * <p>A backend that failed to start is tried again when its files have changed. Threads: any. Each name has a lock of its
- * own, which is held while that backend starts, so that it starts once; classes are loaded under one lock for all, since
- * PF4J isn't made for threads. The plugin's own code runs on a thread of its own, and outside the second lock, so that a
- * backend that hangs stops nobody but those who ask for it, and these only for a while.
+ * own, which is held while that backend starts, so that it starts once. A backend of a model's own has no name here: it
+ * is started for that model and closed after it.
  */
 public final class Backends implements AutoCloseable {
-    private static final Logger LOGGER = System.getLogger(Backends.class.getName());
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_.-]*");
 
     /** How long a backend may take to start. Natives that are unpacked for the first time take tens of seconds. */
@@ -49,11 +33,12 @@ public final class Backends implements AutoCloseable {
 
     private final List<Path> directories;
     private final Map<String, Map<String, String>> settings;
-    private final Duration startLimit;
     private final BackendPluginManager plugins = new BackendPluginManager();
     private final Map<String, Slot> slots = new HashMap<>();
     private final List<LoadedBackend> startOrder = new ArrayList<>();
     private final BackendMetrics metrics = new BackendMetrics();
+    private final BackendStarter starter;
+    private final List<OwnBackend> owns = new ArrayList<>();
 
     /**
      * Creates the catalog; nothing is loaded yet.
@@ -66,7 +51,7 @@ public final class Backends implements AutoCloseable {
     }
 
     Backends(List<Path> directories, Map<String, Map<String, String>> settings, Duration startLimit) {
-        this.startLimit = startLimit;
+        this.starter = new BackendStarter(metrics, startLimit);
         this.directories = List.copyOf(directories);
         this.settings = Map.copyOf(settings);
     }
@@ -118,8 +103,13 @@ public final class Backends implements AutoCloseable {
                 + "', try specifying runtime on the model configuration.");
     }
 
+    /** Returns whether a backend can have that name. */
+    public static boolean isName(String name) {
+        return NAME.matcher(name).matches();
+    }
+
     private Optional<Path> find(String name) {
-        if (!NAME.matcher(name).matches()) {
+        if (!isName(name)) {
             return Optional.empty();
         }
         for (Path directory : directories) {
@@ -145,117 +135,44 @@ public final class Backends implements AutoCloseable {
     }
 
     private LoadedBackend start(String name, PluginFiles files) {
-        LOGGER.log(Level.INFO, () -> "starting backend '" + name + "'");
-        Class<? extends BackendFactory> type = factoryClass(name, files);
-        Path directory = files.path();
-        Path parent = directory.getParent();
-        BackendMetrics.Owned own = metrics.of("backend '" + name + "'", Map.of("backend", name));
-        Context context = new Context(name, Files.isDirectory(directory) || parent == null ? directory : parent,
-                settingsOf(name), own);
-        CompletableFuture<LoadedBackend> starting = new CompletableFuture<>();
-        Thread.ofPlatform().name("nereid-start-" + name).daemon(true).start(() -> {
-            try {
-                LoadedBackend started = PluginCalls.call("backend '" + name + "'", "start", type.getClassLoader(),
-                        () -> start(type, context));
-                if (!starting.complete(started)) {
-                    // Too late: nobody waits for it any more.
-                    started.close();
-                }
-            } catch (InferenceException e) {
-                own.close();
-                starting.completeExceptionally(e);
+        Path parent = files.path().getParent();
+        Path directory = Files.isDirectory(files.path()) || parent == null ? files.path() : parent;
+        return starter.start(files, plugins, new BackendStarter.Start(name, directory, settingsOf(name),
+                Map.of("backend", name), Optional.empty()));
+    }
+
+    /**
+     * Starts a backend that came with a model, from a jar in the model's directory, for that model only. The jar is copied
+     * first, so that its file may be replaced while the model serves.
+     *
+     * @param name the backend's name, which the jar has, too
+     * @param model the model's name
+     * @param labels names the model and its version in metrics
+     * @throws InferenceException with what is wrong, when it can't be started
+     */
+    public LoadedBackend startOwn(String name, Path jar, String model, Map<String, String> labels) {
+        Map<String, String> all = new TreeMap<>(labels);
+        all.put("backend", name);
+        OwnBackend own = OwnBackend.copy(name, jar, "model '" + model + "'");
+        synchronized (owns) {
+            owns.add(own);
+        }
+        Runnable release = () -> {
+            synchronized (owns) {
+                owns.remove(own);
             }
-        });
-        return await(name, starting);
-    }
-
-    private static LoadedBackend start(Class<? extends BackendFactory> type, Context context) {
-        BackendFactory factory = construct(type, context.name());
-        ApiVersion server = context.serverApi();
-        ApiVersion builtFor = factory.builtFor();
-        if (!server.canRun(builtFor)) {
-            throw InferenceException.invalid("backend '" + context.name() + "' was built for version " + builtFor
-                    + " of the backend API, this server offers " + server + "; build it against that version");
-        }
-        if (!factory.name().equals(context.name())) {
-            throw InferenceException.invalid("backend '" + context.name() + "': its factory says that its name is '"
-                    + factory.name() + "'; directory or jar must have that name");
-        }
-        Backend backend = factory.create(context);
-        BackendAttributes attributes = backend.attributes();
-        return new LoadedBackend(context.name(), backend, attributes, type.getClassLoader(), context.metrics());
-    }
-
-    private static BackendFactory construct(Class<? extends BackendFactory> type, String name) {
+            own.close();
+        };
+        PluginFiles files;
         try {
-            return type.getConstructor().newInstance();
-        } catch (InvocationTargetException e) {
-            switch (e.getCause()) {
-                case RuntimeException cause -> throw cause;
-                case Error cause -> throw cause;
-                case null, default -> throw new IllegalStateException(e.getCause());
-            }
-        } catch (ReflectiveOperationException e) {
-            LOGGER.log(Level.DEBUG, "the factory of backend '" + name + "'", e);
-            throw InferenceException
-                    .invalid("backend '" + name + "': its factory can't be created; it must be a public "
-                            + "class with a public constructor without parameters");
+            files = files(own.copy());
+        } catch (InferenceException e) {
+            release.run();
+            throw e;
         }
-    }
-
-    private LoadedBackend await(String name, CompletableFuture<LoadedBackend> starting) {
-        InferenceException failure;
-        try {
-            return starting.get(startLimit.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof InferenceException cause) {
-                throw cause;
-            }
-            throw new IllegalStateException(e.getCause());
-        } catch (TimeoutException e) {
-            failure = new InferenceException(StatusCode.UNAVAILABLE, "backend '" + name + "' did not start within "
-                    + startLimit.toSeconds() + " s; it is not tried again until its files change", e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            failure = new InferenceException(StatusCode.UNAVAILABLE,
-                    "backend '" + name + "' was not waited for: the server is stopping", e);
-        }
-        if (starting.completeExceptionally(failure)) {
-            throw failure;
-        }
-        // It came at the last moment.
-        return starting.join();
-    }
-
-    private Class<? extends BackendFactory> factoryClass(String name, PluginFiles files) {
-        synchronized (plugins) {
-            try {
-                if (plugins.getPlugin(name) != null) {
-                    plugins.unloadPlugin(name);
-                }
-                plugins.loadPlugin(files.path());
-                PluginState state = plugins.startPlugin(name);
-                if (state != PluginState.STARTED) {
-                    throw InferenceException.invalid("backend '" + name + "' requires backend API "
-                            + plugins.getPlugin(name).getDescriptor().getRequires() + ", this server offers "
-                            + plugins.getSystemVersion());
-                }
-                List<Class<? extends BackendFactory>> types = plugins.getExtensionClasses(BackendFactory.class, name);
-                if (types.size() != 1) {
-                    throw InferenceException.invalid("backend '" + name + "' offers " + types.size()
-                            + " backend factories, expected 1: one public class that implements BackendFactory, "
-                            + "has a public constructor without parameters and is annotated with @Extension");
-                }
-                return types.getFirst();
-            } catch (InferenceException e) {
-                throw e;
-            } catch (RuntimeException | LinkageError e) {
-                // PF4J and what it reads versions with have many kinds of errors.
-                LOGGER.log(Level.ERROR, "backend '" + name + "' can't be loaded", e);
-                throw new InferenceException(StatusCode.INVALID_ARG,
-                        "backend '" + name + "' can't be loaded: " + e.getMessage(), e);
-            }
-        }
+        Path parent = jar.toAbsolutePath().getParent();
+        return starter.start(files, own.plugins(), new BackendStarter.Start(name, parent == null ? jar : parent,
+                settingsOf(name), all, Optional.of(release)));
     }
 
     private Map<String, String> settingsOf(String name) {
@@ -278,7 +195,12 @@ public final class Backends implements AutoCloseable {
                         state(key, path)));
             }
         }
-        return List.copyOf(found.values());
+        List<BackendStatus> all = new ArrayList<>(found.values());
+        synchronized (owns) {
+            owns.forEach(own -> all.add(new BackendStatus(own.name(), own.jar().toString(), settingsOf(own.name()),
+                    "loaded for " + own.user())));
+        }
+        return List.copyOf(all);
     }
 
     private String state(String name, Path path) {
@@ -320,14 +242,6 @@ public final class Backends implements AutoCloseable {
             startOrder.clear();
         }
         all.forEach(LoadedBackend::close);
-    }
-
-    private record Context(String name, Path directory, Map<String, String> settings,
-            BackendMetrics.Owned metrics) implements BackendContext {
-        @Override
-        public ApiVersion serverApi() {
-            return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
-        }
     }
 
     /** What is known of one name; guarded by itself, the fields also read without the lock for the table. */

@@ -74,7 +74,7 @@ class CallDeskTest {
         }
         Engine engine = Engine.create(new EngineOptions(List.of(directory.resolve("models")), ControlMode.NONE,
                 List.of(), true, Duration.ofDays(1), true, true, true, "", 2, 0,
-                List.of(directory.resolve("backends")), Map.of(), 1L << 30, 1000));
+                List.of(directory.resolve("backends")), Map.of(), false, 1L << 30, 1000));
         assertEquals(Map.of(), engine.start());
         return engine;
     }

@@ -44,6 +44,7 @@ public final class EngineFixture implements AutoCloseable {
     private boolean strictReadiness = true;
     private int loadThreads = 4;
     private int loadRetries;
+    private boolean allowsModelBackends;
 
     public EngineFixture(Path directory, FakeBackend backend) {
         this.repository = directory.resolve("models");
@@ -78,6 +79,11 @@ public final class EngineFixture implements AutoCloseable {
 
     EngineFixture loadRetries(int value) {
         loadRetries = value;
+        return this;
+    }
+
+    EngineFixture allowingModelBackends() {
+        allowsModelBackends = true;
         return this;
     }
 
@@ -140,7 +146,7 @@ public final class EngineFixture implements AutoCloseable {
         repositories.addAll(moreRepositories);
         Engine engine = Engine.create(new EngineOptions(repositories, mode, startupModels,
                 mode != ControlMode.EXPLICIT, Duration.ofDays(1), true, true, strictReadiness, "", loadThreads,
-                loadRetries, List.of(backends), Map.of(), 1L << 30, 1000));
+                loadRetries, List.of(backends), Map.of(), allowsModelBackends, 1L << 30, 1000));
         engines.add(engine);
         return engine;
     }
