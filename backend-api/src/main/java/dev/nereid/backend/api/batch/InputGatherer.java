@@ -45,6 +45,22 @@ public final class InputGatherer implements AutoCloseable {
         return join(batch.requests(), true);
     }
 
+    /**
+     * Returns a tensor that native code can read in place: the same where its memory is native and aligned to its
+     * elements, as that of several joined requests always is; else a copy. Valid until the next call of any method.
+     */
+    public Tensor aligned(Tensor tensor) {
+        MemorySegment data = tensor.data();
+        long alignment = Math.max(1, tensor.dataType().byteSize());
+        if (tensor.placement().kind() == Placement.Kind.GPU
+                || (data.isNative() && data.address() != 0 && data.address() % alignment == 0)) {
+            return tensor;
+        }
+        MemorySegment copy = reserve(Math.max(1, data.byteSize())).asSlice(0, data.byteSize());
+        copy.copyFrom(data);
+        return new Tensor(tensor.name(), tensor.dataType(), tensor.shape(), copy.asReadOnly());
+    }
+
     private Tensor join(List<InferenceRequest> requests, boolean flat) {
         Tensor first = tensor(requests.getFirst());
         if (requests.size() == 1) {

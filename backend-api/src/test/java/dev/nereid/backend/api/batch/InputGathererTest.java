@@ -2,6 +2,8 @@ package dev.nereid.backend.api.batch;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,6 +15,7 @@ import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.backend.api.testkit.TestRequest;
 import dev.nereid.backend.api.testkit.TestTensor;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -86,6 +89,43 @@ class InputGathererTest {
             assertEquals(Shape.of(2), gathered.shape());
             assertEquals(batch.requests().getFirst().inputs().getFirst().data().address(), gathered.data().address());
         }, fp32(Shape.of(1, 2), 1, 2));
+    }
+
+    @Test
+    void leavesAlignedNativeMemoryWhereItIs() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment data = arena.allocate(16, 8).asSlice(8);
+            Tensor tensor = new Tensor("X", DataType.FP64, Shape.of(1), data);
+
+            assertSame(tensor, gatherer.aligned(tensor));
+        }
+    }
+
+    @Test
+    void copiesWhatNativeCodeCanNotReadInPlace() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment odd = arena.allocate(16, 8).asSlice(3, 8);
+            odd.set(ValueLayout.JAVA_LONG_UNALIGNED, 0, 42);
+            MemorySegment heap = MemorySegment.ofArray(new long[]{42});
+
+            for (MemorySegment data : List.of(odd, heap)) {
+                Tensor aligned = gatherer.aligned(new Tensor("X", DataType.INT64, Shape.of(1, 1), data));
+
+                assertEquals(42, aligned.data().get(ValueLayout.JAVA_LONG, 0));
+                assertEquals(Shape.of(1, 1), aligned.shape());
+                assertTrue(aligned.data().isNative() && aligned.data().isReadOnly());
+            }
+        }
+    }
+
+    @Test
+    void givesATensorWithoutElementsAnAddress() {
+        Tensor empty = new Tensor("X", DataType.FP32, Shape.of(0), MemorySegment.NULL);
+
+        Tensor aligned = gatherer.aligned(empty);
+
+        assertEquals(0, aligned.byteSize());
+        assertNotEquals(0, aligned.data().address());
     }
 
     @Test

@@ -1,0 +1,28 @@
+package dev.nereid.backend.onnxruntime;
+
+import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.tensor.DataType;
+import java.util.Optional;
+
+/**
+ * What a model says about one of its inputs or outputs.
+ *
+ * @param name the name
+ * @param dataType the element type; empty where the protocol has none for it
+ * @param shape the dimensions, with -1 for any size; none for a scalar; empty where the model doesn't tell
+ */
+record OnnxTensorInfo(String name, Optional<DataType> dataType, Optional<Dims> shape) {
+    boolean isScalar() {
+        return shape.isPresent() && shape.get().rank() == 0;
+    }
+
+    /** Returns whether the first dimension takes any size, which a batch needs. */
+    boolean canBatch() {
+        return shape.isPresent() && shape.get().rank() > 0 && shape.get().get(0) == Dims.ANY;
+    }
+
+    /** Returns the element type as configurations name it. */
+    String typeName() {
+        return dataType.map(DataType::configName).orElse("TYPE_INVALID");
+    }
+}

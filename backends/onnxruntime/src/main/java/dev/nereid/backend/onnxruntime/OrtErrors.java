@@ -1,0 +1,62 @@
+package dev.nereid.backend.onnxruntime;
+
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** Shortens what ONNX Runtime says: its texts hold paths of its build, signatures of C++, and paths of this machine. */
+final class OrtErrors {
+    private static final Pattern LOADING = Pattern.compile("^Load model from .*? failed:\\s*", Pattern.DOTALL);
+    private static final Pattern SOURCE = Pattern.compile("\\S*\\.(?:cc|cpp|h|hpp|cu|inc):\\d+ ?");
+    private static final Pattern CONDITION = Pattern.compile("^.{0,200}? was false\\. (?=\\S)");
+    private static final Pattern PATH = Pattern.compile("(?<![\\w.])/(?:[^/\\s\"']+/)+[^/\\s\"']*");
+    private static final Pattern SPACE = Pattern.compile("\\s+");
+
+    private OrtErrors() {
+    }
+
+    /** Returns the text in one line, without source positions and paths. */
+    static String brief(OrtException error) {
+        String text = SPACE.matcher(LOADING.matcher(error.full()).replaceFirst("")).replaceAll(" ").strip();
+        StringBuilder brief = new StringBuilder();
+        Matcher source = SOURCE.matcher(text);
+        int from = 0;
+        while (source.find(from)) {
+            brief.append(text, from, source.start());
+            from = endOfSignature(text, source.end());
+            Matcher condition = CONDITION.matcher(text.substring(from));
+            if (condition.find()) {
+                from += condition.end();
+            }
+        }
+        brief.append(text, from, text.length());
+        String told = PATH.matcher(brief).replaceAll("the file").strip();
+        return told.isEmpty() ? "unknown error" : told;
+    }
+
+    /** Returns where a signature such as {@code void a::b(int, const c<d>&) const } ends that starts there. */
+    private static int endOfSignature(String text, int begin) {
+        int open = text.indexOf('(', begin);
+        if (open < 0 || text.substring(begin, open).contains(". ")) {
+            return begin;
+        }
+        int depth = 0;
+        for (int i = open; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '(') {
+                depth++;
+            } else if (c == ')' && --depth == 0) {
+                int end = i + 1;
+                // "(anonymous namespace)" and "operator()" are part of a name.
+                if (end < text.length() && (text.startsWith("::", end) || text.charAt(end) == '(')) {
+                    return endOfSignature(text, end);
+                }
+                end += text.startsWith(" const", end) ? " const".length() : 0;
+                if (text.startsWith(" [", end) && text.indexOf(']', end) > 0) {
+                    end = text.indexOf(']', end) + 1;
+                }
+                return end < text.length() && text.charAt(end) == ' ' ? end + 1 : end;
+            }
+        }
+        return begin;
+    }
+}
