@@ -46,7 +46,7 @@ final class OnnxModel implements Model {
         Path file = ModelFile.locate(context.name(), context.versionDirectory(), config.defaultModelFilename());
         ModelFile.check(context.name(), file);
         OnnxDevice device = firstDevice(config);
-        Loader loader = new Loader(environment, settings, parameters, file,
+        Loader loader = new Loader(environment, settings, parameters, context.modelDirectory(), file,
                 operators(config, context.modelDirectory()));
         OrtSession session = loader.load(config, device);
         try {
@@ -85,7 +85,7 @@ final class OnnxModel implements Model {
 
     /** What is needed to load the model for one more device. */
     private record Loader(OrtEnvironment environment, OnnxRuntimeSettings settings, OnnxParameters parameters,
-            Path file, List<Path> operators) {
+            Path modelDirectory, Path file, List<Path> operators) {
         OrtSession load(ModelConfig config, OnnxDevice device) {
             int threads = threads(config);
             try (SessionOptions options = SessionOptions.create(environment.api())) {
@@ -102,20 +102,16 @@ final class OnnxModel implements Model {
             } catch (OrtException e) {
                 LOG.log(Level.DEBUG, () -> "model '" + config.name() + "' can't be loaded: " + e.full());
                 throw new InferenceException(StatusCode.INTERNAL, "failed to load model '" + config.name()
-                        + "': onnx runtime error " + e.code() + ": " + OrtErrors.brief(e), e);
+                        + "': onnx runtime error " + e.code() + ": " + OrtErrors.brief(e, modelDirectory), e);
             }
         }
 
-        /**
-         * Returns the threads within operators for all CPU instances together. The thread that executes is one of them,
-         * so that each instance adds what it needs beyond that.
-         */
         private int threads(ModelConfig config) {
             int instances = Math.max(1, config.instanceGroups().stream()
                     .filter(group -> group.kind() != InstanceGroup.Kind.GPU && !group.isPassive())
                     .mapToInt(InstanceGroup::count).sum());
-            int each = parameters.intraOpThreads().orElse(Math.max(1, settings.cores() / instances));
-            return 1 + instances * (each - 1);
+            return ThreadCounts.together(ThreadCounts.each(parameters.intraOpThreads(), settings.cores(), instances),
+                    instances);
         }
     }
 

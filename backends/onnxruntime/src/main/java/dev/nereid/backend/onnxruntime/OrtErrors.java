@@ -1,5 +1,6 @@
 package dev.nereid.backend.onnxruntime;
 
+import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -8,13 +9,17 @@ final class OrtErrors {
     private static final Pattern LOADING = Pattern.compile("^Load model from .*? failed:\\s*", Pattern.DOTALL);
     private static final Pattern SOURCE = Pattern.compile("\\S*\\.(?:cc|cpp|h|hpp|cu|inc):\\d+ ?");
     private static final Pattern CONDITION = Pattern.compile("^.{0,200}? was false\\. (?=\\S)");
-    private static final Pattern PATH = Pattern.compile("(?<![\\w.])/(?:[^/\\s\"']+/)+[^/\\s\"']*");
     private static final Pattern SPACE = Pattern.compile("\\s+");
 
     private OrtErrors() {
     }
 
-    /** Returns the text in one line, without source positions and paths. */
+    /** Returns the text in one line, without source positions; files are named as seen from the model's directory. */
+    static String brief(OrtException error, Path modelDirectory) {
+        return brief(error).replace(modelDirectory.toAbsolutePath() + "/", "").replace(modelDirectory + "/", "");
+    }
+
+    /** Returns the text in one line, without source positions. */
     static String brief(OrtException error) {
         String text = SPACE.matcher(LOADING.matcher(error.full()).replaceFirst("")).replaceAll(" ").strip();
         StringBuilder brief = new StringBuilder();
@@ -29,7 +34,7 @@ final class OrtErrors {
             }
         }
         brief.append(text, from, text.length());
-        String told = PATH.matcher(brief).replaceAll("the file").strip();
+        String told = brief.toString().strip();
         return told.isEmpty() ? "unknown error" : told;
     }
 

@@ -12,19 +12,38 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What tests of models share: an engine, a directory, and a way to load a model from its graph. */
 abstract class OnnxTest {
-    /** One for the process. */
-    static final TestEngine ENGINE = TestEngine.start(new OnnxRuntimeBackendFactory());
+    /** One for a class: in a process the library has one environment at a time. */
+    private static @Nullable TestEngine engine;
 
     @TempDir
     Path directory;
 
     private long liveBefore;
+
+    @BeforeAll
+    static void startBackend() {
+        engine = TestEngine.start(new OnnxRuntimeBackendFactory());
+    }
+
+    @AfterAll
+    static void stopBackend() {
+        engine().close();
+        engine = null;
+    }
+
+    static TestEngine engine() {
+        return Objects.requireNonNull(engine);
+    }
 
     @BeforeEach
     void count() {
@@ -33,7 +52,7 @@ abstract class OnnxTest {
 
     @AfterEach
     void checkRules() {
-        ENGINE.assertNoViolations();
+        engine().assertNoViolations();
         assertEquals(liveBefore, OrtApi.liveObjects(), "objects of ONNX Runtime that were not released");
     }
 
@@ -49,12 +68,12 @@ abstract class OnnxTest {
     }
 
     TestModel load(OnnxGraph graph, ModelConfig.Builder config) {
-        return ENGINE.load(write(graph), config.build());
+        return engine().load(write(graph), config.build());
     }
 
     /** Loads a model as a server does that completes configurations. */
     TestModel complete(OnnxGraph graph, ModelConfig.Builder config) {
-        return ENGINE.load(write(graph), 1, config.build(), true);
+        return engine().load(write(graph), 1, config.build(), true);
     }
 
     InferenceException loadFailure(OnnxGraph graph, ModelConfig.Builder config) {
