@@ -9,6 +9,7 @@ import dev.nereid.backend.api.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,12 +22,25 @@ public final class InputGatherer implements AutoCloseable {
     private static final long SMALLEST = 4096;
 
     private final String inputName;
+    private final LongFunction<MemorySegment> memory;
     private @Nullable Arena arena;
     private MemorySegment buffer = MemorySegment.NULL;
 
     /** Creates a gatherer for the input of that name. */
     public InputGatherer(String inputName) {
         this.inputName = inputName;
+        this.memory = this::reserve;
+    }
+
+    /**
+     * Creates a gatherer that joins requests in memory of the backend's own, such as page-locked memory from which a GPU
+     * is filled.
+     *
+     * @param memory returns that many bytes, which the next call may give out again; never closed here
+     */
+    public InputGatherer(String inputName, LongFunction<MemorySegment> memory) {
+        this.inputName = inputName;
+        this.memory = memory;
     }
 
     /**
@@ -77,7 +91,7 @@ public final class InputGatherer implements AutoCloseable {
             bytes = Math.addExact(bytes, tensor.byteSize());
             rows = Math.addExact(rows, flat ? tensor.shape().elementCount() : tensor.shape().dimension(0));
         }
-        MemorySegment target = reserve(bytes);
+        MemorySegment target = memory.apply(bytes);
         long offset = 0;
         for (InferenceRequest request : requests) {
             MemorySegment source = tensor(request).data();

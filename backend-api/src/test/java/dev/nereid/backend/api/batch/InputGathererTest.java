@@ -53,6 +53,27 @@ class InputGathererTest {
     }
 
     @Test
+    void joinsInMemoryOfTheBackend() {
+        try (Arena arena = Arena.ofShared(); InputGatherer own = new InputGatherer("X", arena::allocate)) {
+            inBatch(batch -> assertArrayEquals(new float[]{1, 2}, floats(own.gather(batch))),
+                    fp32(Shape.of(1, 1), 1), fp32(Shape.of(1, 1), 2));
+        }
+    }
+
+    @Test
+    void givesMemoryOfTheBackendAsItWasGiven() {
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment memory = arena.allocate(8);
+            try (InputGatherer own = new InputGatherer("X", bytes -> memory.asSlice(0, bytes))) {
+                inBatch(batch -> assertEquals(memory.address(), own.gather(batch).data().address()),
+                        fp32(Shape.of(1, 1), 1), fp32(Shape.of(1, 1), 2));
+            }
+            // Closing the gatherer leaves it alone.
+            assertEquals(1f, memory.get(ValueLayout.JAVA_FLOAT, 0));
+        }
+    }
+
+    @Test
     void joinsARequestOfZeroRows() {
         inBatch(batch -> assertEquals(Shape.of(1, 2), gatherer.gather(batch).shape()),
                 fp32(Shape.of(0, 2)), fp32(Shape.of(1, 2), 1, 2));
