@@ -10,10 +10,12 @@ import java.util.stream.Collectors;
  * @param arguments the arguments in order
  * @param returnType the type of the result as TorchScript writes it
  * @param returnCount the number of values in the result where it is a tuple, else 1
+ * @param resultNames the names of the values in the result, empty where they have none
  */
-record ForwardSignature(List<Argument> arguments, String returnType, int returnCount) {
+record ForwardSignature(List<Argument> arguments, String returnType, int returnCount, List<String> resultNames) {
     ForwardSignature {
         arguments = List.copyOf(arguments);
+        resultNames = List.copyOf(resultNames);
     }
 
     /**

@@ -5,6 +5,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.batch.InputGatherer;
 import dev.nereid.backend.api.tensor.BytesElements;
 import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -13,7 +14,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
@@ -24,30 +24,31 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Turns the inputs of a batch into the arguments of {@code forward}. Tensors wrap the requests' memory without a copy
- * where there is one request, and the gathered memory where there are several. Used by one instance, on its thread.
+ * where there is one request, and the gathered memory where there are several. For a GPU both are page-locked memory,
+ * from which it is filled. Used by one instance, on its thread.
  */
 final class InputReader implements AutoCloseable {
     private final List<Binding> bindings;
     private final @Nullable DictionaryMaker dictionary;
-    private final TorchDevice device;
+    private final @Nullable GpuSession gpu;
 
-    private InputReader(List<Binding> bindings, @Nullable DictionaryMaker dictionary, TorchDevice device) {
+    private InputReader(List<Binding> bindings, @Nullable DictionaryMaker dictionary, @Nullable GpuSession gpu) {
         this.bindings = bindings;
         this.dictionary = dictionary;
-        this.device = device;
+        this.gpu = gpu;
     }
 
-    static InputReader create(InputPlan plan, TorchModule module, TorchDevice device) {
+    static InputReader create(InputPlan plan, LoadedModule module, @Nullable GpuSession gpu) {
         List<Binding> bindings = new ArrayList<>();
         for (InputPlan.Slot slot : plan.slots()) {
-            bindings.add(new Binding(slot, module));
+            bindings.add(new Binding(slot, module, gpu));
         }
         // Arguments are pushed in order.
         bindings.sort(Comparator.comparingInt(binding -> binding.slot.position()));
         DictionaryMaker dictionary = plan.isDictionary()
                 ? DictionaryMaker.create(bindings.stream().map(binding -> binding.slot.name()).toList())
                 : null;
-        return new InputReader(List.copyOf(bindings), dictionary, device);
+        return new InputReader(List.copyOf(bindings), dictionary, gpu);
     }
 
     /** Returns the arguments; the caller's scope owns them. The batch's memory must stay until they are gone. */
@@ -87,9 +88,7 @@ final class InputReader implements AutoCloseable {
     }
 
     private org.bytedeco.pytorch.Tensor onDevice(org.bytedeco.pytorch.Tensor tensor) {
-        return device instanceof TorchDevice.Gpu gpu
-                ? tensor.to(new Device("cuda:" + gpu.index()), tensor.scalar_type())
-                : tensor;
+        return gpu == null ? tensor : gpu.upload(tensor);
     }
 
     @Override
@@ -121,11 +120,16 @@ final class InputReader implements AutoCloseable {
         private final SegmentPointer pointer = new SegmentPointer();
         private final @Nullable TensorOptions options;
         private final Type.@Nullable TypePtr elementType;
-        private final ScratchMemory aligned = new ScratchMemory();
+        private final ScratchMemory scratch;
+        private final boolean isStaged;
 
-        Binding(InputPlan.Slot slot, TorchModule module) {
+        Binding(InputPlan.Slot slot, LoadedModule module, @Nullable GpuSession gpu) {
             this.slot = slot;
-            this.gatherer = new InputGatherer(slot.name());
+            this.isStaged = gpu != null && slot.dataType() != DataType.BYTES;
+            this.scratch = gpu != null && isStaged ? gpu.staging() : new ScratchMemory();
+            this.gatherer = isStaged
+                    ? new InputGatherer(slot.name(), scratch::reserve)
+                    : new InputGatherer(slot.name());
             this.maker = slot.batchInput().map(batchInput -> new BatchInputMaker(slot.name(), batchInput))
                     .orElse(null);
             boolean strings = slot.dataType() == DataType.BYTES;
@@ -147,15 +151,19 @@ final class InputReader implements AutoCloseable {
 
         /** Returns the tensor's memory, or an aligned native copy where libtorch could not use it as it is. */
         MemorySegment usable(Tensor tensor) {
+            if (tensor.placement().kind() == Placement.Kind.GPU) {
+                throw InferenceException
+                        .unsupported("input '" + slot.name() + "' lies in GPU memory, expected host memory");
+            }
             MemorySegment data = tensor.data();
             long element = Math.max(1, tensor.dataType().byteSize());
             if (data.byteSize() == 0) {
                 return MemorySegment.NULL;
             }
-            if (data.isNative() && data.address() % element == 0) {
+            if (isStaged ? scratch.holds(data) : data.isNative() && data.address() % element == 0) {
                 return data;
             }
-            MemorySegment copy = aligned.reserve(data.byteSize());
+            MemorySegment copy = scratch.reserve(data.byteSize());
             MemorySegment.copy(data, 0, copy, 0, data.byteSize());
             return copy;
         }
@@ -189,7 +197,7 @@ final class InputReader implements AutoCloseable {
         @Override
         public void close() {
             gatherer.close();
-            aligned.close();
+            scratch.close();
             if (maker != null) {
                 maker.close();
             }

@@ -2,6 +2,7 @@ package dev.nereid.backend.pytorch;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
@@ -15,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.openblas.presets.openblas_nolapack;
 import org.bytedeco.pytorch.global.torch;
 
@@ -36,21 +38,58 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
      *
      * @throws InferenceException UNAVAILABLE when that fails
      */
-    static NativeTorch load() {
-        String library;
+    static NativeTorch load(TorchSettings settings) {
+        Optional<OwnLibtorch> own = settings.ownLibtorch().map(OwnLibtorch::of);
+        Path libraries;
         try {
-            library = Loader.load(torch.class);
-        } catch (LinkageError | RuntimeException e) {
+            chooseBlas(settings.blas());
+            Path bindings = Path.of(own.isPresent() ? own.get().load(torch.class) : Loader.load(torch.class));
+            libraries = own.map(OwnLibtorch::libraries).orElse(bindings.resolveSibling(""));
+        } catch (InferenceException e) {
+            throw e;
+        } catch (LinkageError | IOException | RuntimeException e) {
             LOG.log(Level.ERROR, "libtorch can't be loaded", e);
             throw new InferenceException(StatusCode.UNAVAILABLE,
                     "the native libraries of PyTorch can't be loaded on this machine: " + TorchErrors.brief(e), e);
         }
-        return new NativeTorch(find(torchLibrary(library), SET_FUSER, FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN,
-                ValueLayout.JAVA_BOOLEAN)), trim());
+        settings.opLibraries().forEach(NativeTorch::loadOperators);
+        try (PointerScope _ = new PointerScope()) {
+            torch.globalContext().setAllowTF32CuBLAS(settings.tf32());
+            torch.globalContext().setAllowTF32CuDNN(settings.tf32());
+        }
+        LOG.log(Level.INFO, () -> "PyTorch: libtorch " + LibtorchVersion.wanted() + ", "
+                + own.map(installation -> "that of " + installation.libraries()).orElse("the packaged one") + ", "
+                + settings.blas().text() + " for matrix products; TF32 on GPUs " + (settings.tf32() ? "on" : "off"));
+        return new NativeTorch(find(libraries.resolve(System.mapLibraryName("torch_cpu")), SET_FUSER,
+                FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN, ValueLayout.JAVA_BOOLEAN)), trim());
     }
 
-    private static Path torchLibrary(String bindings) {
-        return Path.of(bindings).resolveSibling(System.mapLibraryName("torch_cpu"));
+    /** A library registers its operators by being loaded. */
+    @SuppressWarnings("restricted")
+    private static void loadOperators(String library) {
+        try {
+            System.load(Path.of(library).toAbsolutePath().toString());
+        } catch (UnsatisfiedLinkError e) {
+            LOG.log(Level.ERROR, () -> "backend setting " + TorchSettings.OP_LIBRARIES + ": " + e.getMessage());
+            throw new InferenceException(StatusCode.UNAVAILABLE, "the library '" + Path.of(library).getFileName()
+                    + "' of the backend setting '" + TorchSettings.OP_LIBRARIES + "' can't be loaded: "
+                    + TorchErrors.brief(e), e);
+        }
+        LOG.log(Level.INFO, () -> "PyTorch: operators of " + library);
+    }
+
+    /** JavaCPP puts MKL in the place of OpenBLAS where it is told to; its jars must be in the plugin's directory. */
+    private static void chooseBlas(TorchSettings.Blas blas) {
+        if (blas == TorchSettings.Blas.OPENBLAS) {
+            return;
+        }
+        String library = "/org/bytedeco/mkl/" + Loader.Detector.getPlatform() + "/"
+                + System.mapLibraryName("mkl_rt") + ".2";
+        if (NativeTorch.class.getResource(library) == null) {
+            throw InferenceException.unavailable("the backend setting '" + TorchSettings.BLAS
+                    + "' is 'mkl', but the PyTorch backend's directory does not hold MKL");
+        }
+        System.setProperty("org.bytedeco.openblas.load", "mkl");
     }
 
     @SuppressWarnings("restricted") // the libraries are loaded already; these only find functions in them
@@ -106,9 +145,6 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
         parameters.jitExecutor().ifPresent(on -> torch.getExecutorMode().put(on));
         parameters.jitProfiling().ifPresent(on -> torch.getProfilingMode().put(on));
         parameters.tensorFuser().ifPresent(this::setTensorFuser);
-        if (!parameters.cudnn()) {
-            torch.globalContext().setUserEnabledCuDNN(false);
-        }
     }
 
     private void setTensorFuser(boolean on) {
@@ -133,10 +169,5 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
         } catch (Throwable e) {
             throw new IllegalStateException(e);
         }
-    }
-
-    /** Returns whether a GPU can be used. */
-    boolean hasGpu() {
-        return torch.cuda_is_available();
     }
 }

@@ -50,7 +50,7 @@ record OutputPlan(TensorNames names, List<Slot> slots) {
         config.outputs().forEach(output -> configured.add(output.name()));
         states.stream().map(Scheduling.State::outputName).filter(name -> !configured.contains(name))
                 .forEach(configured::add);
-        TensorNames names = TensorNames.ofOutputs(configured);
+        TensorNames names = TensorNames.ofOutputs(signature, configured);
         if (!states.isEmpty() && (names.rule() == TensorNames.Rule.CONFIG_ORDER
                 || inputs.names().rule() == TensorNames.Rule.CONFIG_ORDER)) {
             // The blank at the end is the reference's.

@@ -18,79 +18,87 @@ import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueArrayRef;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TupleElements;
 import org.bytedeco.pytorch.global.torch.TypeKind;
 import org.jspecify.annotations.Nullable;
 
-/** Turns the result of {@code forward} into responses. Stateless. */
+/** Turns the results of a model into responses. Used by one instance. */
 final class OutputWriter {
     /** Below this a copy is cheaper than keeping the tensor and releasing it from elsewhere. */
     private static final long SMALLEST_HANDED_ON = 32 * 1024;
 
     private final OutputPlan plan;
+    private final @Nullable GpuSession gpu;
 
-    OutputWriter(OutputPlan plan) {
+    OutputWriter(OutputPlan plan, @Nullable GpuSession gpu) {
         assert ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
         this.plan = plan;
+        this.gpu = gpu;
+    }
+
+    /** Returns whether a value is a {@code List[str]}. */
+    static boolean isStrings(IValue value) {
+        return value.isList() && value.toList().elementType().get().kind().intern() == TypeKind.StringType;
     }
 
     /**
-     * Returns the results as a list.
+     * An output that is to be written.
      *
-     * @throws InferenceException INTERNAL when the result is nothing that can be sent
+     * @param slot which one
+     * @param value the result
+     * @param tensor the result in host memory, where it is a tensor
      */
-    static List<IValue> results(IValue result) {
-        if (result.isTensor() || isStrings(result)) {
-            return List.of(result);
-        }
-        if (result.isTuple()) {
-            TupleElements elements = result.toTupleRef().elements();
-            List<IValue> results = new ArrayList<>();
-            for (long i = 0; i < elements.size(); i++) {
-                results.add(elements.get(i));
-            }
-            return results;
-        }
-        throw InferenceException.internal("PyTorch execute failure: output must be of type Tensor, List[str] or Tuple"
-                + " containing one of these two types. It should not be a List / Dictionary of Tensors or a Scalar");
-    }
-
-    private static boolean isStrings(IValue value) {
-        return value.isList() && value.toList().elementType().get().kind().intern() == TypeKind.StringType;
+    private record Pending(OutputPlan.Slot slot, IValue value, @Nullable Tensor tensor) {
     }
 
     /** Adds every output that is asked for. The results belong to the caller's scope. */
     void write(List<IValue> results, InputReader.Arguments arguments, BatchResponses responses) {
+        List<Pending> outputs = new ArrayList<>(plan.slots().size());
         for (OutputPlan.Slot slot : plan.slots()) {
             if (slot.position() >= results.size()) {
                 throw InferenceException.invalid("The output " + slot.name()
                         + " in the model configuration refers to an output index which doesn't exist. This model has "
                         + results.size() + " outputs");
             }
-            if (!responses.isRequested(slot.name())) {
-                continue;
+            if (responses.isRequested(slot.name())) {
+                IValue value = results.get(slot.position());
+                outputs.add(new Pending(slot, value, value.isTensor() ? onHost(slot, value.toTensor()) : null));
             }
-            IValue result = results.get(slot.position());
-            if (result.isTensor()) {
-                writeTensor(slot, result.toTensor(), arguments, responses);
-            } else if (isStrings(result)) {
-                writeStrings(slot, result.toListRef(), responses);
+        }
+        if (gpu != null) {
+            // All copies to the host run at once.
+            gpu.await();
+        }
+        for (Pending output : outputs) {
+            Tensor tensor = output.tensor();
+            if (tensor != null) {
+                writeTensor(output.slot(), tensor, arguments, responses);
+            } else if (isStrings(output.value())) {
+                writeStrings(output.slot(), output.value().toListRef(), responses);
             } else {
-                throw InferenceException.invalid("output '" + slot.name() + "' must be of type Tensor or List[str].");
+                throw InferenceException
+                        .invalid("output '" + output.slot().name() + "' must be of type Tensor or List[str].");
             }
         }
     }
 
-    private static void writeTensor(OutputPlan.Slot slot, Tensor result, InputReader.Arguments arguments,
-            BatchResponses responses) {
+    /** Checks a result and returns it row-major and with nothing left to be computed, on its way to host memory. */
+    private Tensor onHost(OutputPlan.Slot slot, Tensor result) {
         checkType(slot, TorchTypes.dataType(result.scalar_type()));
-        int rank = Math.toIntExact(result.dim());
-        if (rank == 0) {
+        if (result.dim() == 0) {
             throw InferenceException.invalid("output '" + slot.name() + "' is a scalar which is not supported.");
         }
-        Tensor tensor = plain(result);
-        long[] dimensions = new long[rank];
-        for (int i = 0; i < rank; i++) {
+        Tensor tensor = result.is_neg() ? result.resolve_neg() : result;
+        tensor = tensor.is_contiguous() ? tensor : tensor.contiguous();
+        if (gpu != null) {
+            return gpu.download(tensor);
+        }
+        return tensor.is_cpu() ? tensor : tensor.cpu();
+    }
+
+    private static void writeTensor(OutputPlan.Slot slot, Tensor tensor, InputReader.Arguments arguments,
+            BatchResponses responses) {
+        long[] dimensions = new long[Math.toIntExact(tensor.dim())];
+        for (int i = 0; i < dimensions.length; i++) {
             dimensions[i] = tensor.size(i);
         }
         Shape shape = Shape.of(dimensions);
@@ -143,18 +151,6 @@ final class OutputWriter {
                     + " for output '" + slot.name() + "', model provides "
                     + (provided == null ? "TYPE_INVALID" : provided.configName()));
         }
-    }
-
-    /** Returns the tensor in host memory, row-major, with nothing left to be computed. */
-    private static Tensor plain(Tensor result) {
-        Tensor tensor = result;
-        if (!tensor.is_cpu()) {
-            tensor = tensor.cpu();
-        }
-        if (tensor.is_neg()) {
-            tensor = tensor.resolve_neg();
-        }
-        return tensor.is_contiguous() ? tensor : tensor.contiguous();
     }
 
     /**

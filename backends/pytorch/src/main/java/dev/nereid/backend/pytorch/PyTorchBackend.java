@@ -5,23 +5,20 @@ import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelContext;
-import dev.nereid.backend.api.StatusCode;
-import dev.nereid.backend.api.InferenceException;
 
 /** libtorch, loaded into this process. */
 final class PyTorchBackend implements Backend {
-    private final NativeTorch torch;
-    private final ThreadBudget budget;
+    private final TorchEnvironment environment;
 
-    private PyTorchBackend(NativeTorch torch, ThreadBudget budget) {
-        this.torch = torch;
-        this.budget = budget;
+    private PyTorchBackend(TorchEnvironment environment) {
+        this.environment = environment;
     }
 
-    static PyTorchBackend create(BackendContext context) {
+    static PyTorchBackend create(BackendContext context, Gpus gpus) {
         TorchSettings settings = TorchSettings.parse(context.settings());
-        NativeTorch torch = NativeTorch.load();
-        return new PyTorchBackend(torch, ThreadBudget.create(settings, torch));
+        NativeTorch torch = NativeTorch.load(settings);
+        return new PyTorchBackend(new TorchEnvironment(torch, ThreadBudget.create(settings, torch), gpus,
+                context.stagingMemory()));
     }
 
     /**
@@ -36,10 +33,6 @@ final class PyTorchBackend implements Backend {
 
     @Override
     public Model createModel(ModelContext context) {
-        if (context.config().platform().equals("torch_aoti")) {
-            throw new InferenceException(StatusCode.UNSUPPORTED, "platform 'torch_aoti' of model '" + context.name()
-                    + "' is not supported, only 'pytorch_libtorch' (TorchScript)");
-        }
-        return PyTorchModel.create(context, torch, budget);
+        return PyTorchModel.create(context, environment);
     }
 }

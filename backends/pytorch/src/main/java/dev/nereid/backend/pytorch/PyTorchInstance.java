@@ -26,17 +26,19 @@ final class PyTorchInstance implements ModelInstance {
 
     private final ModelConfig config;
     private final TorchParameters parameters;
-    private final TorchModule module;
+    private final LoadedModule module;
     private final boolean ownsModule;
     private final InputPlan inputs;
     private final int sentCount;
     private final InputReader reader;
     private final OutputWriter writer;
     private final ThreadBudget.@Nullable Lease threads;
+    private final @Nullable GpuSession gpu;
     private String lastFailure = "";
 
-    private PyTorchInstance(ModelConfig config, TorchParameters parameters, TorchModule module, boolean ownsModule,
-            InputPlan inputs, InputReader reader, OutputWriter writer, ThreadBudget.@Nullable Lease threads) {
+    private PyTorchInstance(ModelConfig config, TorchParameters parameters, LoadedModule module, boolean ownsModule,
+            InputPlan inputs, InputReader reader, OutputWriter writer, ThreadBudget.@Nullable Lease threads,
+            @Nullable GpuSession gpu) {
         this.config = config;
         this.parameters = parameters;
         this.module = module;
@@ -46,16 +48,19 @@ final class PyTorchInstance implements ModelInstance {
         this.reader = reader;
         this.writer = writer;
         this.threads = threads;
+        this.gpu = gpu;
     }
 
     static PyTorchInstance create(String name, ModelConfig config, TorchParameters parameters, InputPlan inputs,
-            OutputPlan outputs, TorchModule module, boolean ownsModule, TorchDevice device, ThreadBudget budget) {
-        InputReader reader = InputReader.create(inputs, module, device);
-        ThreadBudget.Lease threads = device instanceof TorchDevice.Gpu
-                ? null
-                : budget.lease(parameters.intraOpThreads());
+            OutputPlan outputs, LoadedModule module, boolean ownsModule, TorchDevice device,
+            TorchEnvironment environment) {
+        GpuSession gpu = device instanceof TorchDevice.Gpu(int index)
+                ? GpuSession.open(environment, index, parameters)
+                : null;
+        InputReader reader = InputReader.create(inputs, module, gpu);
+        ThreadBudget.Lease threads = gpu == null ? environment.budget().lease(parameters.intraOpThreads()) : null;
         PyTorchInstance instance = new PyTorchInstance(config, parameters, module, ownsModule, inputs, reader,
-                new OutputWriter(outputs), threads);
+                new OutputWriter(outputs, gpu), threads, gpu);
         try {
             if (parameters.autoWarmup() && inputs.isFixed()) {
                 instance.warmUp(name);
@@ -76,7 +81,10 @@ final class PyTorchInstance implements ModelInstance {
             for (int round = 0; round < WARMUP_ROUNDS; round++) {
                 try (PointerScope _ = new PointerScope();
                         InferenceMode _ = new InferenceMode(parameters.inferenceMode())) {
-                    module.forward(reader.zeros(1, config.isBatching()));
+                    module.run(reader.zeros(1, config.isBatching()));
+                    if (gpu != null) {
+                        gpu.await();
+                    }
                 }
             }
         } catch (RuntimeException e) {
@@ -92,6 +100,9 @@ final class PyTorchInstance implements ModelInstance {
     private void prepareThread() {
         if (threads != null) {
             threads.apply();
+        }
+        if (gpu != null) {
+            gpu.prepare();
         }
         torch.setGraphExecutorOptimize(parameters.optimizedExecution());
     }
@@ -131,15 +142,33 @@ final class PyTorchInstance implements ModelInstance {
                 InferenceMode _ = new InferenceMode(parameters.inferenceMode())) {
             InputReader.Arguments arguments = reader.read(batch);
             batch.markComputeStart();
-            List<IValue> results = OutputWriter.results(module.forward(arguments.values()));
+            List<IValue> results = module.run(arguments.values());
+            if (gpu != null) {
+                gpu.await();
+            }
             BatchResponses responses = new BatchResponses(batch, config.isBatching());
             writer.write(results, arguments, responses);
             responses.send();
+            if (gpu != null) {
+                gpu.finish();
+            }
         } catch (RuntimeException e) {
+            awaitAfter(e);
             throw e instanceof InferenceException ? e : failure(e);
         } finally {
             // Native code reads the requests' memory until here.
             Reference.reachabilityFence(batch);
+        }
+    }
+
+    /** Whatever was started must have ended before its memory is used again. */
+    private void awaitAfter(RuntimeException error) {
+        try {
+            if (gpu != null) {
+                gpu.await();
+            }
+        } catch (RuntimeException e) {
+            error.addSuppressed(e);
         }
     }
 
@@ -165,5 +194,8 @@ final class PyTorchInstance implements ModelInstance {
             threads.close();
         }
         reader.close();
+        if (gpu != null) {
+            gpu.close();
+        }
     }
 }

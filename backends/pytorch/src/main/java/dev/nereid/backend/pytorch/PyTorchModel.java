@@ -13,52 +13,64 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A loaded TorchScript file.
+ * A loaded model file.
  *
  * <p>Each instance has a module of its own, unless the configuration asks for shared weights: then there is one for each
- * device, closed with the model. The module that was loaded to check the configuration becomes the first CPU instance's.
+ * device, closed with the model. The module that was loaded to check the configuration becomes the first instance's.
  * Instances are created and closed on threads of their own, so the modules are guarded by this object's monitor; loading
  * happens outside of it.
  */
 final class PyTorchModel implements Model {
     private static final Logger LOG = System.getLogger(PyTorchModel.class.getName());
 
-    private final NativeTorch torch;
-    private final ThreadBudget budget;
+    private final TorchEnvironment environment;
+    private final ModelFormat format;
     private final ModelConfig config;
     private final TorchParameters parameters;
-    private final Path file;
+    private final Path versionDirectory;
     private final InputPlan inputs;
     private final OutputPlan outputs;
-    private final Map<TorchDevice, TorchModule> shared = new HashMap<>();
-    private @Nullable TorchModule spare;
+    private final Map<Source, LoadedModule> shared = new HashMap<>();
+    private final Source spareSource;
+    private @Nullable LoadedModule spare;
+    private volatile boolean usesGpus;
 
-    private PyTorchModel(NativeTorch torch, ThreadBudget budget, ModelConfig config, TorchParameters parameters,
-            Path file, InputPlan inputs, OutputPlan outputs, TorchModule checked) {
-        this.torch = torch;
-        this.budget = budget;
+    private PyTorchModel(TorchEnvironment environment, ModelFormat format, ModelConfig config,
+            TorchParameters parameters, Path versionDirectory, InputPlan inputs, OutputPlan outputs, Source spareSource,
+            LoadedModule checked) {
+        this.environment = environment;
+        this.format = format;
         this.config = config;
         this.parameters = parameters;
-        this.file = file;
+        this.versionDirectory = versionDirectory;
         this.inputs = inputs;
         this.outputs = outputs;
+        this.spareSource = spareSource;
         this.spare = checked;
     }
 
-    static PyTorchModel create(ModelContext context, NativeTorch torch, ThreadBudget budget) {
+    /** What a module is loaded from, and where to. */
+    private record Source(TorchDevice device, Path file) {
+    }
+
+    static PyTorchModel create(ModelContext context, TorchEnvironment environment) {
         ModelConfig config = context.config();
         TorchParameters parameters = TorchParameters.parse(config.parameters());
-        Path file = ModelFile.locate(context.name(), context.versionDirectory(), config.defaultModelFilename());
-        ModelFile.check(context.name(), file);
-        torch.apply(parameters);
-        parameters.interOpThreads().ifPresent(count -> budget.requestInterOp(context.name(), count));
-        TorchModule module = TorchModule.load(context.name(), file, new TorchDevice.Cpu(), parameters);
+        ModelFormat format = ModelFormat.of(config);
+        Path file = ModelFile.locate(context.name(), context.versionDirectory(), config.defaultModelFilename(), format);
+        ModelFile.check(context.name(), file, format);
+        environment.torch().apply(parameters);
+        parameters.interOpThreads().ifPresent(count -> environment.budget().requestInterOp(context.name(), count));
+        TorchDevice device = TorchDevice.first(config, environment.gpus());
+        LoadedModule module = format.load(context.name(), file, device, environment.gpus(), parameters);
         try {
             ForwardSignature signature = module.signature();
             InputPlan inputs = InputPlan.of(config, signature);
             OutputPlan outputs = OutputPlan.of(config, signature, inputs);
             logNames(context, signature, inputs, outputs);
-            return new PyTorchModel(torch, budget, config, parameters, file, inputs, outputs, module);
+            return new PyTorchModel(environment, format, config, parameters, context.versionDirectory(), inputs,
+                    outputs,
+                    new Source(device, file), module);
         } catch (RuntimeException | Error e) {
             module.close();
             throw e;
@@ -80,12 +92,21 @@ final class PyTorchModel implements Model {
 
     @Override
     public ModelInstance createInstance(InstanceContext context) {
-        TorchDevice device = TorchDevice.of(context, torch);
+        TorchDevice device = TorchDevice.of(context, environment.gpus());
+        if (device instanceof TorchDevice.Gpu) {
+            usesGpus = true;
+        }
+        Source source = new Source(device,
+                ModelFile.locate(config.name(), versionDirectory, context.modelFilename(), format));
+        if (!source.file().equals(spareSource.file())) {
+            // One for this GPU's compute capability.
+            ModelFile.check(config.name(), source.file(), format);
+        }
         boolean isShared = parameters.weightSharing() && !(device instanceof TorchDevice.AsSaved);
-        TorchModule module = module(device, isShared);
+        LoadedModule module = module(source, isShared);
         try {
             return PyTorchInstance.create(context.name(), config, parameters, inputs, outputs, module, !isShared,
-                    device, budget);
+                    device, environment);
         } catch (RuntimeException | Error e) {
             if (!isShared) {
                 module.close();
@@ -94,27 +115,28 @@ final class PyTorchModel implements Model {
         }
     }
 
-    private TorchModule module(TorchDevice device, boolean isShared) {
+    private LoadedModule module(Source source, boolean isShared) {
         synchronized (this) {
-            TorchModule known = isShared ? shared.get(device) : null;
+            LoadedModule known = isShared ? shared.get(source) : null;
             if (known != null) {
                 return known;
             }
-            if (device instanceof TorchDevice.Cpu && spare != null) {
-                TorchModule first = spare;
+            if (source.equals(spareSource) && spare != null) {
+                LoadedModule first = spare;
                 spare = null;
                 if (isShared) {
-                    shared.put(device, first);
+                    shared.put(source, first);
                 }
                 return first;
             }
         }
-        TorchModule loaded = TorchModule.load(config.name(), file, device, parameters);
+        LoadedModule loaded = format.load(config.name(), source.file(), source.device(), environment.gpus(),
+                parameters);
         if (!isShared) {
             return loaded;
         }
         synchronized (this) {
-            TorchModule first = shared.putIfAbsent(device, loaded);
+            LoadedModule first = shared.putIfAbsent(source, loaded);
             if (first == null) {
                 return loaded;
             }
@@ -129,8 +151,11 @@ final class PyTorchModel implements Model {
             spare.close();
             spare = null;
         }
-        shared.values().forEach(TorchModule::close);
+        shared.values().forEach(LoadedModule::close);
         shared.clear();
-        torch.trimHeap();
+        if (usesGpus) {
+            environment.gpus().emptyCache();
+        }
+        environment.torch().trimHeap();
     }
 }

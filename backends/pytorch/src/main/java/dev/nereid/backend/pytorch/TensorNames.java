@@ -24,6 +24,8 @@ record TensorNames(Rule rule, SequencedMap<String, Integer> positions) {
         DICTIONARY_KEY("keys of the model's dictionary"),
         /** Every name is an argument of {@code forward}. */
         FORWARD_ARGUMENT("arguments of forward"),
+        /** Every name is that of a result. */
+        RESULT_NAME("names of results"),
         /** Every name ends in {@code __<index>}. */
         NAMED_INDEX("<name>__<index>"),
         /** The order in the configuration counts. */
@@ -64,7 +66,7 @@ record TensorNames(Rule rule, SequencedMap<String, Integer> positions) {
                 positions.put(name, switch (rule) {
                     case FORWARD_ARGUMENT -> argument(model, arguments, name);
                     case NAMED_INDEX -> index(name).orElseThrow(() -> unconventional(name));
-                    case CONFIG_ORDER, DICTIONARY_KEY -> positions.size();
+                    case CONFIG_ORDER, DICTIONARY_KEY, RESULT_NAME -> positions.size();
                 });
             }
         }
@@ -79,9 +81,13 @@ record TensorNames(Rule rule, SequencedMap<String, Integer> positions) {
     }
 
     /** Finds the positions of the outputs. */
-    static TensorNames ofOutputs(List<String> names) {
-        Rule rule = byNameOrOrder(names);
+    static TensorNames ofOutputs(ForwardSignature signature, List<String> names) {
         LinkedHashMap<String, Integer> positions = new LinkedHashMap<>();
+        if (signature.resultNames().containsAll(names)) {
+            names.forEach(name -> positions.put(name, signature.resultNames().indexOf(name)));
+            return new TensorNames(Rule.RESULT_NAME, positions);
+        }
+        Rule rule = byNameOrOrder(names);
         for (String name : names) {
             positions.put(name, rule == Rule.NAMED_INDEX ? index(name).orElseThrow() : positions.size());
         }

@@ -2,6 +2,9 @@ package dev.nereid.backend.pytorch;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InstanceContext;
+import dev.nereid.backend.api.config.InstanceGroup;
+import dev.nereid.backend.api.config.ModelConfig;
+import java.util.Optional;
 import org.bytedeco.pytorch.Device;
 import org.bytedeco.pytorch.DeviceOptional;
 
@@ -26,29 +29,44 @@ sealed interface TorchDevice {
     /**
      * Returns the device of an instance.
      *
-     * @throws InferenceException UNAVAILABLE when it asks for a GPU and there is none that can be used
+     * @throws InferenceException UNAVAILABLE when it asks for a GPU that can't be used
      */
-    static TorchDevice of(InstanceContext context, NativeTorch torch) {
-        return switch (context.kind()) {
+    static TorchDevice of(InstanceContext context, Gpus gpus) {
+        return of(context.kind(), context.deviceId(), "instance '" + context.name() + "' of model '"
+                + context.config().name() + "'", gpus);
+    }
+
+    /** Returns the device of the model's first instance. */
+    static TorchDevice first(ModelConfig config, Gpus gpus) {
+        if (config.instanceGroups().isEmpty()) {
+            return new Cpu();
+        }
+        InstanceGroup group = config.instanceGroups().getFirst();
+        int device = group.gpus().isEmpty() ? 0 : group.gpus().getFirst();
+        return of(group.kind() == InstanceGroup.Kind.AUTO ? InstanceGroup.Kind.CPU : group.kind(), device,
+                "model '" + config.name() + "'", gpus);
+    }
+
+    private static TorchDevice of(InstanceGroup.Kind kind, int deviceId, String who, Gpus gpus) {
+        return switch (kind) {
             case CPU -> new Cpu();
             case MODEL -> new AsSaved();
             case GPU, AUTO -> {
-                if (!torch.hasGpu()) {
-                    throw InferenceException.unavailable("instance '" + context.name() + "' of model '"
-                            + context.config().name() + "' asks for GPU " + context.deviceId()
-                            + ", but libtorch finds none: its natives here are for the CPU only, or there is no driver;"
-                            + " use instance_group kind KIND_CPU");
+                Optional<String> obstacle = gpus.obstacle(deviceId);
+                if (obstacle.isPresent()) {
+                    throw InferenceException
+                            .unavailable(who + " asks for GPU " + deviceId + ", but " + obstacle.get());
                 }
-                yield new Gpu(context.deviceId());
+                yield new Gpu(deviceId);
             }
         };
     }
 
-    /** Returns where a file's tensors are put when it is loaded. */
-    default DeviceOptional loadTarget() {
+    /** Returns where a file's tensors are put when it is loaded; the caller's scope owns it. */
+    default DeviceOptional loadTarget(Gpus gpus) {
         return switch (this) {
             case Cpu _ -> new DeviceOptional(new Device("cpu"));
-            case Gpu gpu -> new DeviceOptional(new Device("cuda:" + gpu.index()));
+            case Gpu gpu -> new DeviceOptional(gpus.device(gpu.index()));
             case AsSaved _ -> new DeviceOptional();
         };
     }

@@ -11,20 +11,30 @@ final class TorchErrors {
     private static final Pattern PYTHON_ERROR = Pattern
             .compile("(?m)^\\s*([A-Za-z_.]*(?:Error|Exception|Warning)\\b: .*)$");
 
+    /** The directories of an absolute path: they lead nowhere for who reads the text. */
+    private static final Pattern DIRECTORIES = Pattern.compile("(?<![\\w./])/(?:[^\\s/:'\"]+/)+(?=[^\\s/])");
+
+    private static final String UNKNOWN_OPERATOR = "The model uses an operator that this libtorch does not know; export it"
+            + " with the same or an older version of PyTorch, and name libraries of custom operators in the backend"
+            + " setting 'op-libraries'.";
+
     /** Pieces of known texts, and what to do about them. */
     private static final List<Advice> ADVICE = List.of(
             new Advice("Expected all tensors to be on the same device",
                     "The traced file holds constants on another device; trace the model on the device it will run on,"
                             + " or export it with torch.jit.script."),
             new Advice("torchvision::",
-                    "The model uses operators of TorchVision, which this libtorch does not hold; export it without"
-                            + " them."),
+                    "The model uses operators of TorchVision, which libtorch does not hold; name a library that"
+                            + " registers them in the backend setting 'op-libraries', or export the model without them."),
             new Advice("Unknown builtin op",
-                    "The model uses an operator that this libtorch does not know; export it with the same or an older"
-                            + " version of PyTorch, without custom operators."),
+                    UNKNOWN_OPERATOR),
             new Advice("Could not find any similar ops",
-                    "The model uses an operator that this libtorch does not know; export it with the same or an older"
-                            + " version of PyTorch, without custom operators."),
+                    UNKNOWN_OPERATOR),
+            new Advice("Unknown type name '__torch__.torch.classes",
+                    "The model uses a class of a custom library; name the library in the backend setting"
+                            + " 'op-libraries'."),
+            new Advice("run_func_(",
+                    "A compiled package takes only the shapes and datatypes that it was exported with."),
             new Advice("with arguments from the 'CUDA' backend",
                     "The traced file asks for a GPU by itself; trace the model on the CPU, or export it with"
                             + " torch.jit.script."));
@@ -47,6 +57,7 @@ final class TorchErrors {
             // The interpreter's first line only says that something failed.
             brief = brief + " " + cause;
         }
+        brief = DIRECTORIES.matcher(brief).replaceAll("");
         for (Advice advice : ADVICE) {
             if (told.contains(advice.piece())) {
                 return brief + (brief.endsWith(".") ? " " : ". ") + advice.text();

@@ -16,11 +16,12 @@ import org.bytedeco.pytorch.InferenceMode;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Method;
 import org.bytedeco.pytorch.MethodOptional;
+import org.bytedeco.pytorch.TupleElements;
 import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.global.torch;
 
 /** A TorchScript module on one device. Several threads may run it at once; it is closed once, on any thread. */
-final class TorchModule implements AutoCloseable {
+final class TorchModule implements LoadedModule {
     private static final Logger LOG = System.getLogger(TorchModule.class.getName());
 
     private final JitModule module;
@@ -36,10 +37,10 @@ final class TorchModule implements AutoCloseable {
      *
      * @throws InferenceException INTERNAL with what libtorch says
      */
-    static TorchModule load(String model, Path path, TorchDevice device, TorchParameters parameters) {
+    static TorchModule load(String model, Path path, TorchDevice device, Gpus gpus, TorchParameters parameters) {
         try (PointerScope _ = new PointerScope();
                 InferenceMode _ = new InferenceMode(parameters.inferenceMode())) {
-            JitModule module = torch.load(path.toString(), device.loadTarget(), true);
+            JitModule module = torch.load(path.toString(), device.loadTarget(gpus), true);
             module.eval();
             if (parameters.freezing() || parameters.optimizeForInference()) {
                 module = torch.freeze(module);
@@ -85,8 +86,34 @@ final class TorchModule implements AutoCloseable {
         return forward.apply(arguments);
     }
 
-    /** Returns the element type of list argument {@code position}. The caller owns it. */
-    Type.TypePtr listElementType(int position) {
+    /**
+     * {@inheritDoc}
+     *
+     * @throws InferenceException INTERNAL when the result is nothing that can be sent
+     */
+    @Override
+    public List<IValue> run(IValueVector arguments) {
+        return results(forward(arguments));
+    }
+
+    private static List<IValue> results(IValue result) {
+        if (result.isTensor() || OutputWriter.isStrings(result)) {
+            return List.of(result);
+        }
+        if (result.isTuple()) {
+            TupleElements elements = result.toTupleRef().elements();
+            List<IValue> results = new ArrayList<>();
+            for (long i = 0; i < elements.size(); i++) {
+                results.add(elements.get(i));
+            }
+            return results;
+        }
+        throw InferenceException.internal("PyTorch execute failure: output must be of type Tensor, List[str] or Tuple"
+                + " containing one of these two types. It should not be a List / Dictionary of Tensors or a Scalar");
+    }
+
+    @Override
+    public Type.TypePtr listElementType(int position) {
         try (PointerScope _ = new PointerScope()) {
             Type.TypePtr type = argument(position).type().get().containedType(0);
             type.retainReference();
@@ -99,7 +126,8 @@ final class TorchModule implements AutoCloseable {
         return forward.function().getSchema().arguments().getPointer(position + 1L);
     }
 
-    ForwardSignature signature() {
+    @Override
+    public ForwardSignature signature() {
         try (PointerScope _ = new PointerScope()) {
             List<ForwardSignature.Argument> arguments = new ArrayList<>();
             for (int i = 0; i < forward.num_inputs() - 1; i++) {
@@ -112,7 +140,7 @@ final class TorchModule implements AutoCloseable {
             Type returned = schema.returns().type().get();
             boolean isTuple = returned.kind().intern() == torch.TypeKind.TupleType;
             return new ForwardSignature(arguments, returned.annotation_str().getString(),
-                    isTuple ? Math.toIntExact(returned.containedTypeSize()) : 1);
+                    isTuple ? Math.toIntExact(returned.containedTypeSize()) : 1, List.of());
         }
     }
 

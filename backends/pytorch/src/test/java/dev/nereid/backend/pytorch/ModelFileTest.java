@@ -3,10 +3,13 @@ package dev.nereid.backend.pytorch;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -93,14 +96,14 @@ final class ModelFileTest extends TorchTest {
     void refusesText() throws IOException {
         Files.writeString(file, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
 
-        assertEquals("it is a text file, expected a TorchScript archive", failure());
+        assertEquals("it is a text file, expected an archive made by torch.jit.save", failure());
     }
 
     @Test
     void refusesOtherBinaries() throws IOException {
         Files.write(file, new byte[]{1, 2, 3, 0});
 
-        assertEquals("it is no zip archive, expected one made by torch.jit.save", failure());
+        assertEquals("it is no zip archive, expected an archive made by torch.jit.save", failure());
     }
 
     @Test
@@ -121,7 +124,8 @@ final class ModelFileTest extends TorchTest {
     void refusesAnExportedPackage() throws IOException {
         zip("model/archive_format", "model/data/aotinductor/model/x.so");
 
-        assertEquals("it is a package of torch.export, expected TorchScript made by torch.jit.save", failure());
+        assertEquals("it is a package of torch.export, expected TorchScript made by torch.jit.save; a package that is"
+                + " compiled by AOTInductor is served as model.pt2 with platform 'torch_aoti'", failure());
     }
 
     @Test
@@ -166,6 +170,106 @@ final class ModelFileTest extends TorchTest {
         Files.write(file, bytes);
 
         assertTrue(failure().endsWith("is damaged: its checksum is wrong"));
+    }
+
+    /** Returns where the first entry of the directory begins; the record at the end of the file tells. */
+    private static int firstDirectoryEntry(byte[] bytes) {
+        ByteBuffer end = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+        return end.getInt(bytes.length - 22 + 16);
+    }
+
+    private static ByteBuffer directoryEntry(byte[] bytes) {
+        return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).position(firstDirectoryEntry(bytes));
+    }
+
+    @Test
+    void refusesASizeThatCanNotBe() throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        ByteBuffer entry = directoryEntry(bytes);
+        entry.putInt(entry.position() + 24, 0x7FFFFFFF);
+        Files.write(file, bytes);
+
+        String failure = failure();
+        assertTrue(failure.contains("declares 2147483647 bytes, which its "), failure);
+    }
+
+    @Test
+    void refusesAnotherNameWhereTheContentIs() throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        ByteBuffer entry = directoryEntry(bytes);
+        bytes[entry.position() + 46] ^= 1;
+        Files.write(file, bytes);
+
+        String failure = failure();
+        assertTrue(failure.endsWith("has another name where its content is"), failure);
+    }
+
+    @Test
+    void refusesAMethodThatLibtorchDoesNotKnow() throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        ByteBuffer entry = directoryEntry(bytes);
+        entry.putShort(entry.position() + 10, (short) 99);
+        Files.write(file, bytes);
+
+        assertTrue(failure().contains("can't hold"));
+    }
+
+    @Test
+    void refusesWhatExpandsWithoutMeasure() throws IOException {
+        byte[] noise = new byte[1 << 19];
+        new Random(3).nextBytes(noise);
+        try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(file))) {
+            for (String name : new String[]{"m/data.pkl", "m/constants.pkl", "m/code/__torch__.py"}) {
+                zip.putNextEntry(new ZipEntry(name));
+                zip.write(noise);
+            }
+        }
+        byte[] bytes = Files.readAllBytes(file);
+        ByteBuffer entry = directoryEntry(bytes);
+        for (int i = 0; i < 3; i++) {
+            entry.putInt(entry.position() + 24, 400_000_000);
+            entry.position(entry.position() + 46 + entry.getShort(entry.position() + 28)
+                    + entry.getShort(entry.position() + 30));
+        }
+        Files.write(file, bytes);
+
+        assertEquals("the archive's compressed entries expand to 1200000000 bytes, at most 1073741824 are allowed",
+                failure());
+    }
+
+    @Test
+    void refusesNamesThatLeadOut() throws IOException {
+        zip("m/data.pkl", "m/constants.pkl", "m/code/../../../etc/passwd");
+
+        assertEquals("entry 'm/code/../../../etc/passwd' leads out of the archive", failure());
+    }
+
+    @Test
+    void refusesWhatIsNoRegularFile() throws IOException, InterruptedException {
+        Files.delete(file);
+        assumeTrue(new ProcessBuilder("mkfifo", file.toString()).start().waitFor() == 0);
+
+        // Opening it would wait for a writer.
+        assertEquals("it is no regular file, expected a file", failure());
+    }
+
+    @Test
+    void refusesALinkThatLeadsNowhere() throws IOException {
+        Files.delete(file);
+        Files.createSymbolicLink(file, directory.resolve("absent"));
+
+        InferenceException failure = assertThrows(InferenceException.class,
+                () -> loadFile(simple("model").build()).close());
+        assertEquals(StatusCode.UNAVAILABLE, failure.code());
+    }
+
+    @Test
+    void followsALink() throws IOException {
+        Path elsewhere = directory.resolve("weights.pt");
+        Files.move(file, elsewhere);
+        Files.createSymbolicLink(file, elsewhere);
+
+        loadFile(simple("model").build()).close();
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.nereid.backend.pytorch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.util.Map;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 
@@ -42,6 +43,10 @@ final class ThreadBudgetTest {
         }
     }
 
+    private static TorchSettings settings(int cores) {
+        return TorchSettings.parse(Map.of(TorchSettings.CORES, Integer.toString(cores)));
+    }
+
     private int applied(ThreadBudget.Lease lease) {
         lease.apply();
         return threads.intraOp;
@@ -49,7 +54,7 @@ final class ThreadBudgetTest {
 
     @Test
     void dividesTheCores() {
-        ThreadBudget budget = ThreadBudget.create(new TorchSettings(8, 1), threads);
+        ThreadBudget budget = ThreadBudget.create(settings(8), threads);
 
         ThreadBudget.Lease first = budget.lease(OptionalInt.empty());
         assertEquals(8, first.threads());
@@ -63,7 +68,7 @@ final class ThreadBudgetTest {
 
     @Test
     void givesEveryInstanceAThread() {
-        ThreadBudget budget = ThreadBudget.create(new TorchSettings(1, 1), threads);
+        ThreadBudget budget = ThreadBudget.create(settings(1), threads);
 
         budget.lease(OptionalInt.empty());
 
@@ -72,7 +77,7 @@ final class ThreadBudgetTest {
 
     @Test
     void keepsWhatAModelAsksFor() {
-        ThreadBudget budget = ThreadBudget.create(new TorchSettings(8, 1), threads);
+        ThreadBudget budget = ThreadBudget.create(settings(8), threads);
 
         ThreadBudget.Lease fixed = budget.lease(OptionalInt.of(6));
         ThreadBudget.Lease other = budget.lease(OptionalInt.empty());
@@ -83,7 +88,7 @@ final class ThreadBudgetTest {
 
     @Test
     void setsTheCountOnlyWhenItChanges() {
-        ThreadBudget.Lease lease = ThreadBudget.create(new TorchSettings(8, 1), threads).lease(OptionalInt.empty());
+        ThreadBudget.Lease lease = ThreadBudget.create(settings(8), threads).lease(OptionalInt.empty());
 
         lease.apply();
         lease.apply();
@@ -93,7 +98,7 @@ final class ThreadBudgetTest {
 
     @Test
     void boundsTheOtherPools() {
-        ThreadBudget.create(new TorchSettings(2, 1), threads);
+        ThreadBudget.create(settings(2), threads);
 
         assertEquals(1, threads.blas);
         assertEquals(2, threads.interOp);
@@ -101,7 +106,7 @@ final class ThreadBudgetTest {
 
     @Test
     void leavesThePoolForAsynchronousTasksToTheFirstModelThatAsks() {
-        ThreadBudget budget = ThreadBudget.create(new TorchSettings(8, 1), threads);
+        ThreadBudget budget = ThreadBudget.create(settings(8), threads);
 
         budget.requestInterOp("first", 3);
         budget.requestInterOp("second", 5);

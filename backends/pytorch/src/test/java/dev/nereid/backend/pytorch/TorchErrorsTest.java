@@ -37,9 +37,18 @@ final class TorchErrorsTest {
     @Test
     void advisesOnKnownErrors() {
         assertEquals(
-                "Unknown builtin op: torchvision::nms. The model uses operators of TorchVision, which this libtorch"
-                        + " does not hold; export it without them.",
+                "Unknown builtin op: torchvision::nms. The model uses operators of TorchVision, which libtorch does not"
+                        + " hold; name a library that registers them in the backend setting 'op-libraries', or export"
+                        + " the model without them.",
                 brief("\nUnknown builtin op: torchvision::nms."));
+    }
+
+    @Test
+    void keepsPathsToItself() {
+        assertEquals("Error in dlopen: model.so: file too short",
+                brief("Error in dlopen: /tmp/aotinductor_1/data/model.so: file too short"));
+        assertEquals("open file failed, file 'model.pt'", brief("open file failed, file '/models/a/1/model.pt'"));
+        assertEquals("got 3 and/or 4, ratio 1/2", brief("got 3 and/or 4, ratio 1/2"));
     }
 
     @Test

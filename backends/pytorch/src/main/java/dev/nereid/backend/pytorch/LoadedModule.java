@@ -1,0 +1,21 @@
+package dev.nereid.backend.pytorch;
+
+import java.util.List;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.Type;
+
+/** A model file that libtorch has loaded. Closed once, on any thread. */
+interface LoadedModule extends AutoCloseable {
+    /** Tells what it takes and returns. */
+    ForwardSignature signature();
+
+    /** Runs it. The caller's scope owns the results. */
+    List<IValue> run(IValueVector arguments);
+
+    /** Returns the element type of list argument {@code position}. The caller owns it. */
+    Type.TypePtr listElementType(int position);
+
+    @Override
+    void close();
+}

@@ -1,0 +1,14 @@
+package dev.nereid.backend.pytorch;
+
+import dev.nereid.backend.api.StagingMemory;
+
+/**
+ * What all models of this process share.
+ *
+ * @param torch the native libraries
+ * @param budget the threads
+ * @param gpus the GPUs
+ * @param staging the server's memory for copies to GPUs
+ */
+record TorchEnvironment(NativeTorch torch, ThreadBudget budget, Gpus gpus, StagingMemory staging) {
+}
