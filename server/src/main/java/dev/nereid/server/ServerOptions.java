@@ -1,5 +1,7 @@
 package dev.nereid.server;
 
+import dev.nereid.server.host.HostPolicy;
+import dev.nereid.server.scheduler.RateLimiter;
 import dev.nereid.server.trace.TraceSettings;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -51,13 +53,28 @@ public record ServerOptions(String id, Duration exitTimeout, EngineOptions engin
      * @param allowsModelBackends whether a model may bring its backend along in its directory
      * @param maxInFlightBytes bound on the memory of requests and responses
      * @param maxQueueSize bound on waiting requests for each model version
+     * @param scheduling how instances are created and share the machine
      */
     public record EngineOptions(List<Path> repositories, ControlMode controlMode, List<String> startupModels,
             boolean loadsAll, Duration pollInterval, boolean exitOnError, boolean autoComplete,
             boolean strictReadiness, String configName, int loadThreads, int loadRetries,
             List<Path> backendDirectories, Map<String, Map<String, String>> backendSettings,
-            boolean allowsModelBackends, long maxInFlightBytes,
-            int maxQueueSize) {
+            boolean allowsModelBackends, long maxInFlightBytes, int maxQueueSize, SchedulingOptions scheduling) {
+    }
+
+    /**
+     * How instances are created and share the machine.
+     *
+     * @param rateLimit the resources where executions share them between models; empty where each free instance executes
+     * @param hostPolicies where the threads of instances run, by the name of the policy
+     * @param parallelInstanceLoading whether instances of one model are created at the same time; empty for what the
+     *     backend says
+     */
+    public record SchedulingOptions(Optional<List<RateLimiter.Resource>> rateLimit,
+            Map<String, HostPolicy> hostPolicies, Optional<Boolean> parallelInstanceLoading) {
+        /** No rate limiter, no policies, instances as the backend says. */
+        public static final SchedulingOptions DEFAULT = new SchedulingOptions(Optional.empty(), Map.of(),
+                Optional.empty());
     }
 
     /**

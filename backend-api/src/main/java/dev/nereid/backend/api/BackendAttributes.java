@@ -46,7 +46,10 @@ public record BackendAttributes(ExecutionPolicy executionPolicy, ThreadConfineme
     public enum ExecutionPolicy {
         /** Every instance has its own thread: {@code execute} blocks it until the batch is done. */
         BLOCKING,
-        /** One thread for all instances on a device: {@code execute} only enqueues work on the device. */
+        /**
+         * One thread for all instances of a model on the same GPU, which take turns. Instances elsewhere have a thread
+         * each.
+         */
         DEVICE_BLOCKING
     }
 

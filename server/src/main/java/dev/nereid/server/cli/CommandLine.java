@@ -24,9 +24,11 @@ import java.util.regex.PatternSyntaxException;
 /** Turns the arguments of {@code nereid serve} into options. */
 public final class CommandLine {
     private final Map<String, List<String>> values;
+    private final Map<String, String> environment;
 
-    private CommandLine(Map<String, List<String>> values) {
+    private CommandLine(Map<String, List<String>> values, Map<String, String> environment) {
         this.values = values;
+        this.environment = environment;
     }
 
     /**
@@ -35,7 +37,11 @@ public final class CommandLine {
      * @throws UsageException when they are wrong
      */
     public static CommandLine parse(List<String> arguments) {
-        return new CommandLine(FlagTable.parse(arguments));
+        return parse(arguments, System.getenv());
+    }
+
+    static CommandLine parse(List<String> arguments, Map<String, String> environment) {
+        return new CommandLine(FlagTable.parse(arguments), environment);
     }
 
     /** Returns the usage text. */
@@ -104,7 +110,7 @@ public final class CommandLine {
                 (int) number("model-load-retry-count", 0, Integer.MAX_VALUE),
                 List.of(backendDirectory.isEmpty() ? defaultBackends : path("backend-directory", backendDirectory)),
                 backendSettings(), bool("allow-model-backends"), inFlight == 0 ? physicalMemory() / 2 : inFlight,
-                (int) number("max-queue-size", 1, Integer.MAX_VALUE));
+                (int) number("max-queue-size", 1, Integer.MAX_VALUE), SchedulingFlags.options(values, environment));
     }
 
     private ControlMode controlMode() {

@@ -28,6 +28,7 @@ final class FlagTable {
     private static final String TRACING = "Tracing";
     private static final String METRICS = "Metrics";
     private static final String BACKENDS = "Backends";
+    private static final String SCHEDULING = "Scheduling";
     private static final String LIMITS = "Limits";
 
     static {
@@ -85,6 +86,13 @@ final class FlagTable {
         repeatable("backend-config", BACKENDS, "<backend>,<key>=<value>: a setting for a backend.");
         add("allow-model-backends", Kind.BOOL, "false", BACKENDS,
                 "Whether a model's directory may hold the model's backend, <backend>.jar: code that runs in the server.");
+        add("rate-limit", Kind.TEXT, "off", SCHEDULING,
+                "execution_count: executions share resources between models; off.");
+        repeatable("rate-limit-resource", SCHEDULING,
+                "<name>:<count>[:<device>]: how much there is of a resource; default is what the neediest instance needs.");
+        repeatable("host-policy", SCHEDULING,
+                "<name>,numa-node=<number> or <name>,cpu-cores=<from>-<to>[,...]: where the "
+                        + "threads of instances run; names are cpu, model, gpu_<id>, and those of instance groups.");
         add("max-inflight-bytes", Kind.NUMBER, "0", LIMITS,
                 "Bound on the bytes of requests and responses in memory; 0 is half of the machine's memory.");
         add("max-queue-size", Kind.NUMBER, "4096", LIMITS,
@@ -119,10 +127,7 @@ final class FlagTable {
         for (String flag : List.of("cache-config", "cache-directory", "response-cache-byte-size")) {
             refuse("the response cache is not offered yet", flag);
         }
-        refuse("the rate limiter is not offered yet", "rate-limit", "off");
-        refuse("the rate limiter is not offered yet", "rate-limit-resource");
         refuse("tensors are gathered on the thread that executes them", "buffer-manager-thread-count", "0");
-        refuse("host policies are not offered yet", "host-policy");
     }
 
     private FlagTable() {

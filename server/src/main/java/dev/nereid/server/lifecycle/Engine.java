@@ -19,6 +19,7 @@ import dev.nereid.server.request.CheckedRequest;
 import dev.nereid.server.request.RequestData;
 import dev.nereid.server.scheduler.EngineRequest;
 import dev.nereid.server.scheduler.InferenceResult;
+import dev.nereid.server.scheduler.RateLimiter;
 import dev.nereid.server.scheduler.Schedulers;
 import dev.nereid.server.scheduler.TimerWakeups;
 import dev.nereid.server.stats.MetricFamily;
@@ -87,11 +88,12 @@ public final class Engine implements AutoCloseable {
         this.backends = new Backends(options.backendDirectories(), options.backendSettings());
         this.wakeups = new TimerWakeups(System::nanoTime);
         Schedulers schedulers = new Schedulers(System::nanoTime, InstantSource.system(), wakeups,
-                options.maxQueueSize());
+                options.maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new));
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repositories(), options.allowsModelBackends()),
                 new ConfigLoader(options.autoComplete(), options.configName()), Devices.NONE, schedulers,
-                new WarmUp(buffers, System::nanoTime), new CallDesk(this::inferForModel, buffers, catalog));
+                new WarmUp(buffers, System::nanoTime), new CallDesk(this::inferForModel, buffers, catalog),
+                options.scheduling());
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loadThreads(),
                 options.loadRetries());
     }

@@ -1,17 +1,17 @@
 package dev.nereid.server.lifecycle;
 
-import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.server.plugin.LoadedBackend;
 import dev.nereid.server.plugin.PluginCalls;
 import dev.nereid.server.scheduler.Dispatcher;
 import dev.nereid.server.scheduler.Instance;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -26,11 +26,10 @@ import org.jspecify.annotations.Nullable;
  * for that reason; nothing else takes it.
  */
 final class InstanceSet {
-    private static final Logger LOGGER = System.getLogger(InstanceSet.class.getName());
-
     private final LoadedBackend backend;
     private final LoadedModel model;
     private final Dispatcher dispatcher;
+    private final InstanceFactory factory;
     private final ReentrantLock closingLock = new ReentrantLock();
     private final Set<Instance> passive = ConcurrentHashMap.newKeySet();
     /** Used by whoever loads the model. */
@@ -50,10 +49,11 @@ final class InstanceSet {
     record Change(List<Member> members, List<Member> added, List<Member> removed) {
     }
 
-    InstanceSet(LoadedModel model, Dispatcher dispatcher) {
+    InstanceSet(LoadedModel model, Dispatcher dispatcher, InstanceFactory factory) {
         this.backend = model.backend();
         this.model = model;
         this.dispatcher = dispatcher;
+        this.factory = factory;
     }
 
     LoadedBackend backend() {
@@ -69,32 +69,80 @@ final class InstanceSet {
     }
 
     /**
-     * Creates the instances that a configuration asks for and that are not there yet. When one fails, those that were
-     * created are closed again.
+     * Creates the instances that a configuration asks for and that are not there yet, at the same time where that is
+     * allowed. When one fails, those that were created are closed again.
      *
      * @param warmUp executes the model's samples on a new instance
      */
     Change prepare(ModelConfig config, Consumer<Instance> warmUp) {
         List<Member> unused = new ArrayList<>(members);
-        List<Member> wanted = new ArrayList<>();
+        List<Member> kept = new ArrayList<>();
+        List<InstanceSpec> missing = new ArrayList<>();
+        List<InstanceSpec> specs = InstanceSpec.of(config);
+        for (InstanceSpec spec : specs) {
+            Member existing = take(unused, spec);
+            if (existing == null) {
+                missing.add(spec);
+            } else {
+                kept.add(new Member(spec, existing.instance()));
+            }
+        }
         List<Member> added = new ArrayList<>();
         try {
-            for (InstanceSpec spec : InstanceSpec.of(config)) {
-                Member kept = take(unused, spec);
-                if (kept != null) {
-                    wanted.add(new Member(spec, kept.instance()));
-                    continue;
-                }
-                Member created = new Member(spec, create(spec));
-                added.add(created);
-                wanted.add(created);
-                warmUp.accept(created.instance());
+            if (factory.createsInParallel()) {
+                createTogether(missing, warmUp, added);
+            } else {
+                missing.forEach(spec -> create(spec, warmUp, added));
             }
         } catch (Throwable e) {
             added.forEach(this::close);
             throw e;
         }
+        List<Member> wanted = new ArrayList<>(kept);
+        wanted.addAll(added);
+        wanted.sort(Comparator.comparingInt(member -> specs.indexOf(member.spec())));
         return new Change(List.copyOf(wanted), List.copyOf(added), List.copyOf(unused));
+    }
+
+    private void create(InstanceSpec spec, Consumer<Instance> warmUp, List<Member> added) {
+        Member created = new Member(spec, factory.create(spec));
+        synchronized (added) {
+            added.add(created);
+        }
+        warmUp.accept(created.instance());
+    }
+
+    /** Waits for all, also when one fails, and throws what the first in order threw. */
+    private void createTogether(List<InstanceSpec> specs, Consumer<Instance> warmUp, List<Member> added) {
+        List<FutureTask<Void>> tasks = specs.stream()
+                .map(spec -> new FutureTask<Void>(() -> create(spec, warmUp, added), null)).toList();
+        tasks.forEach(task -> Thread.ofPlatform().name("nereid-create").daemon(true).start(task));
+        Throwable failure = null;
+        boolean interrupted = false;
+        for (FutureTask<Void> task : tasks) {
+            while (true) {
+                try {
+                    task.get();
+                    break;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (ExecutionException e) {
+                    failure = failure == null ? e.getCause() : failure;
+                    break;
+                }
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        added.sort(Comparator.comparingInt(member -> specs.indexOf(member.spec())));
+        switch (failure) {
+            case null -> {
+            }
+            case RuntimeException e -> throw e;
+            case Error e -> throw e;
+            default -> throw new IllegalStateException(failure);
+        }
     }
 
     private static @Nullable Member take(List<Member> unused, InstanceSpec spec) {
@@ -105,14 +153,6 @@ final class InstanceSet {
             }
         }
         return null;
-    }
-
-    private Instance create(InstanceSpec spec) {
-        LOGGER.log(Level.DEBUG, () -> "creating instance " + spec.name() + " (" + spec.kind() + " device "
-                + spec.deviceId() + ")");
-        return Instance.create(spec.name(), backend.attributes().threadConfinement(), backend.classLoader(),
-                () -> PluginCalls.<ModelInstance>call("instance '" + spec.name() + "'", "be created",
-                        backend.classLoader(), () -> model.model().createInstance(spec)));
     }
 
     /** Closes what a change that is not to happen has created. */

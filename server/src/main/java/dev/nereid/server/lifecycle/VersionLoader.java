@@ -10,6 +10,7 @@ import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.Devices;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
+import dev.nereid.server.ServerOptions.SchedulingOptions;
 import dev.nereid.server.plugin.LoadedBackend;
 import dev.nereid.server.plugin.PluginCalls;
 import dev.nereid.server.request.RequestValidator;
@@ -35,15 +36,17 @@ final class VersionLoader {
     private final Schedulers schedulers;
     private final WarmUp warmUp;
     private final CallDesk calls;
+    private final SchedulingOptions scheduling;
 
     VersionLoader(ModelBackends backends, ConfigLoader configs, Devices devices, Schedulers schedulers, WarmUp warmUp,
-            CallDesk calls) {
+            CallDesk calls, SchedulingOptions scheduling) {
         this.backends = backends;
         this.configs = configs;
         this.devices = devices;
         this.schedulers = schedulers;
         this.warmUp = warmUp;
         this.calls = calls;
+        this.scheduling = scheduling;
     }
 
     /**
@@ -80,7 +83,8 @@ final class VersionLoader {
             ModelConfig checked = ModelConfigs.toRecord(complete);
             Map<String, List<String>> labels = ModelFiles.labels(complete, polled.directory());
             ModelStatistics statistics = new ModelStatistics(checked.histogramBuckets());
-            InstanceSet instances = new InstanceSet(model, schedulers.dispatcher(checked, statistics));
+            InstanceSet instances = new InstanceSet(model, schedulers.dispatcher(checked, statistics),
+                    new InstanceFactory(model, schedulers.limiter(), scheduling));
             instances.apply(instances.prepare(checked, warmUp(checked, polled)));
             return new ServedVersion(version, complete, instances, statistics, labels,
                     Duration.ofNanos(System.nanoTime() - start));

@@ -114,6 +114,16 @@ final class BatchingQueue implements RequestQueue {
 
     @Override
     public List<EngineRequest> poll(long now, BiConsumer<EngineRequest, InferenceException> drop) {
+        return take(select(now, drop));
+    }
+
+    @Override
+    public boolean isDue(long now, BiConsumer<EngineRequest, InferenceException> drop) {
+        return !select(now, drop).isEmpty();
+    }
+
+    /** Returns what is to be executed now. */
+    private List<Entry> select(long now, BiConsumer<EngineRequest, InferenceException> drop) {
         wakeAt = NEVER;
         applyDeadlines(now, drop);
         if (size == 0) {
@@ -160,10 +170,10 @@ final class BatchingQueue implements RequestQueue {
         }
         boolean exceeded = maxDelayNanos != 0 && now - oldest >= maxDelayNanos;
         if (candidate > 0 && !exceeded) {
-            return take(pending.subList(0, candidate));
+            return pending.subList(0, candidate);
         }
         if (sendNow || rows >= largestPreferred || exceeded || maxDelayNanos == 0 || isEnding) {
-            return take(pending);
+            return pending;
         }
         wakeAt = later(oldest, maxDelayNanos);
         return List.of();

@@ -38,6 +38,18 @@ final class DirectQueue implements RequestQueue {
     }
 
     @Override
+    public boolean isDue(long now, BiConsumer<EngineRequest, InferenceException> drop) {
+        for (EngineRequest request = requests.peekFirst(); request != null; request = requests.peekFirst()) {
+            if (!request.isCancelled()) {
+                return true;
+            }
+            requests.removeFirst();
+            drop.accept(request, new InferenceException(StatusCode.CANCELLED, ""));
+        }
+        return false;
+    }
+
+    @Override
     public void expire(long now, BiConsumer<EngineRequest, InferenceException> drop) {
         for (Iterator<EngineRequest> each = requests.iterator(); each.hasNext();) {
             EngineRequest request = each.next();

@@ -3,21 +3,16 @@ package dev.nereid.server.scheduler;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.batch.RequestIds;
-import dev.nereid.server.stats.BatchTimes;
 import dev.nereid.server.stats.FailureReason;
 import dev.nereid.server.stats.ModelStatistics;
-import dev.nereid.server.trace.RequestTrace;
-import dev.nereid.server.trace.TracePoint;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
 import java.time.InstantSource;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -30,19 +25,17 @@ import org.jspecify.annotations.Nullable;
  * instance prefers it, the waiting thread of one of the batch's requests, which has to be woken anyway.
  */
 public final class Dispatcher {
-    private static final Logger LOGGER = System.getLogger(Dispatcher.class.getName());
-
-    private final String modelName;
     private final RequestQueue queue;
     private final ModelStatistics statistics;
     private final LongSupplier clock;
-    private final InstantSource wallClock;
+    private final BatchExecution execution;
     private final Wakeups.Alarm alarm;
     private final @Nullable DeliveryOrder order;
+    private final @Nullable RateLimiter limiter;
 
     private final ReentrantLock dispatchLock = new ReentrantLock();
     private final Condition progress = dispatchLock.newCondition();
-    private final ArrayDeque<Instance> free = new ArrayDeque<>();
+    private final InstancePool free;
     private final List<Instance> instances = new ArrayList<>();
     private final List<Instance> retiring = new ArrayList<>();
     private volatile boolean isStopping;
@@ -56,32 +49,37 @@ public final class Dispatcher {
      * @param wallClock the time of day, for statistics
      * @param wakeups wakes the dispatcher when a queued request is due
      * @param keepsOrder whether answers leave in the order of the requests
+     * @param limiter shares resources with other models; null where every free instance may execute
      */
     Dispatcher(String modelName, RequestQueue queue, ModelStatistics statistics, LongSupplier clock,
-            InstantSource wallClock, Wakeups wakeups, boolean keepsOrder) {
-        this.modelName = modelName;
+            InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
         this.queue = queue;
         this.statistics = statistics;
         this.clock = clock;
-        this.wallClock = wallClock;
+        this.execution = new BatchExecution(modelName, statistics, wallClock);
         this.alarm = wakeups.alarm(() -> review(true));
         this.order = keepsOrder ? new DeliveryOrder() : null;
+        this.limiter = limiter;
+        this.free = new InstancePool(limiter);
     }
 
     /** Puts an instance into service. */
     public void add(Instance instance) {
+        RateLimiter.Claim claim = instance.claim();
+        if (claim != null) {
+            claim.onTurn(this::takeTurn);
+        }
         List<Assignment> work;
         List<Dropped> dropped = new ArrayList<>(0);
         dispatchLock.lock();
         try {
             instances.add(instance);
-            free.addLast(instance);
+            free.add(instance);
             work = match(clock.getAsLong(), dropped);
         } finally {
             dispatchLock.unlock();
         }
-        deliver(dropped);
-        dispatch(work);
+        act(dropped, work);
     }
 
     /**
@@ -101,10 +99,11 @@ public final class Dispatcher {
                 }
             }
             setAlarm();
-            return true;
         } finally {
             dispatchLock.unlock();
         }
+        wakeOthers();
+        return true;
     }
 
     /** Returns the instances in service. */
@@ -145,8 +144,7 @@ public final class Dispatcher {
         } finally {
             dispatchLock.unlock();
         }
-        deliver(dropped);
-        dispatch(work);
+        act(dropped, work);
     }
 
     /** Drops a waiting request whose client has gone; one that is being executed is left to its backend. */
@@ -177,8 +175,7 @@ public final class Dispatcher {
         } finally {
             dispatchLock.unlock();
         }
-        deliver(dropped);
-        dispatch(work);
+        act(dropped, work);
         List<Dropped> left = new ArrayList<>(0);
         List<Instance> idle;
         dispatchLock.lock();
@@ -227,19 +224,48 @@ public final class Dispatcher {
         } finally {
             dispatchLock.unlock();
         }
+        act(dropped, work);
+    }
+
+    /** It is the turn of one of the instances to have its resources. */
+    private void takeTurn() {
+        List<Assignment> work;
+        List<Dropped> dropped = new ArrayList<>(0);
+        dispatchLock.lock();
+        try {
+            work = match(clock.getAsLong(), dropped);
+            progress.signalAll();
+        } finally {
+            dispatchLock.unlock();
+        }
         deliver(dropped);
-        dispatch(work);
+        work.forEach(this::dispatch);
+    }
+
+    /** Does, without the lock, what was decided under it. */
+    private void act(List<Dropped> dropped, List<Assignment> work) {
+        deliver(dropped);
+        work.forEach(this::dispatch);
+        wakeOthers();
+    }
+
+    private void wakeOthers() {
+        if (limiter != null) {
+            limiter.wake();
+        }
     }
 
     /** Takes batches for the free instances, until there are none of the one or the other. Lock held. */
     private List<Assignment> match(long now, List<Dropped> dropped) {
         List<Assignment> work = List.of();
-        for (Instance instance = free.peekFirst(); instance != null; instance = free.peekFirst()) {
+        BooleanSupplier isDue = () -> queue.isDue(now, dropInto(dropped));
+        for (Instance instance = free.candidate(isDue); instance != null; instance = free.candidate(isDue)) {
             Assignment next = next(instance, now, dropped);
             if (next == null) {
+                free.decline(instance);
                 break;
             }
-            free.removeFirst();
+            free.take(instance);
             if (work.isEmpty()) {
                 work = List.of(next);
             } else {
@@ -261,7 +287,7 @@ public final class Dispatcher {
     }
 
     private void setAlarm() {
-        alarm.set(queue.nextEvent(!free.isEmpty()));
+        alarm.set(queue.nextEvent(free.hasIdle()));
     }
 
     private BiConsumer<EngineRequest, InferenceException> dropInto(List<Dropped> dropped) {
@@ -273,10 +299,6 @@ public final class Dispatcher {
     private void drop(EngineRequest request, InferenceException error, FailureReason reason, List<Dropped> dropped) {
         answering.incrementAndGet();
         dropped.add(new Dropped(request, error, reason));
-    }
-
-    private void dispatch(List<Assignment> work) {
-        work.forEach(this::dispatch);
     }
 
     /** Brings a batch to the thread that is to execute it. */
@@ -297,12 +319,8 @@ public final class Dispatcher {
         Assignment work = first;
         while (work != null) {
             Instance instance = work.instance();
-            executeOnce(work.batch(), instance);
+            execution.run(work.batch(), instance);
             Assignment next = release(instance, work.batch().engineRequests().size());
-            if (next != null && !(instance.isOwnThread() && !instance.prefersRequestThread())) {
-                dispatch(next);
-                next = null;
-            }
             for (EngineRequest request : work.batch().engineRequests()) {
                 answer(request);
             }
@@ -310,78 +328,65 @@ public final class Dispatcher {
         }
     }
 
-    /** Gives the instance its next batch, or puts it back; the requests of its last batch are to be answered now. */
+    /**
+     * Puts the instance back and hands out what is due now; the requests of its last batch are to be answered next.
+     * Returns what this thread, where it is that of the instance, is to execute itself.
+     */
     private @Nullable Assignment release(Instance instance, int answers) {
         List<Dropped> dropped = new ArrayList<>(0);
-        Assignment own;
-        List<Assignment> others = List.of();
+        List<Assignment> work = List.of();
         dispatchLock.lock();
         try {
             answering.addAndGet(answers);
+            free.finished(instance);
+            long now = clock.getAsLong();
             if (retiring.remove(instance)) {
                 progress.signalAll();
-                return null;
-            }
-            long now = clock.getAsLong();
-            own = next(instance, now, dropped);
-            if (own == null) {
-                free.addLast(instance);
-                setAlarm();
-                if (isStopping) {
-                    progress.signalAll();
+                if (instance.thread().isShared()) {
+                    work = match(now, dropped);
                 }
             } else {
-                others = match(now, dropped);
+                work = nextAfter(instance, now, dropped);
             }
         } finally {
             dispatchLock.unlock();
         }
         deliver(dropped);
-        dispatch(others);
+        Assignment own = null;
+        for (Assignment each : work) {
+            if (own == null && each.instance().isOwnThread() && !each.instance().prefersRequestThread()) {
+                own = each;
+            } else {
+                dispatch(each);
+            }
+        }
+        wakeOthers();
         return own;
     }
 
-    private void executeOnce(ExecutionBatch batch, Instance instance) {
-        InferenceException failure = new InferenceException(StatusCode.INTERNAL,
-                "model '" + modelName + "' did not answer the request");
-        batch.start();
-        try {
-            instance.execute(batch);
-        } catch (InferenceException e) {
-            failure = e;
-        } catch (Throwable e) {
-            // The one place that catches everything: around a call into a plugin.
-            LOGGER.log(Level.ERROR, "model '" + modelName + "', instance '" + instance.name() + "': execution failed",
-                    e);
-            failure = new InferenceException(StatusCode.INTERNAL,
-                    "model '" + modelName + "' failed to execute the request; the server's log has the details", e);
+    /** Gives the instance its next batch, or puts it back. Lock held. */
+    private List<Assignment> nextAfter(Instance instance, long now, List<Dropped> dropped) {
+        if (isStopping) {
+            progress.signalAll();
         }
-        BatchTimes times = batch.end();
-        instance.noteDuration(times.computeEnd() - times.computeStart());
-        boolean succeeded = false;
-        for (EngineRequest request : batch.engineRequests()) {
-            request.failUnanswered(failure, FailureReason.ofExecution(failure.code()));
-            note(times, request.trace());
-            FailureReason reason = request.failure();
-            long nanos = times.computeEnd() - request.startNanos();
-            if (reason == null) {
-                succeeded = true;
-                statistics.recordSuccess(request.batchSize(), nanos, times.computeStart() - request.queuedNanos(),
-                        times);
-            } else {
-                statistics.recordFailure(reason, nanos);
-            }
+        if (free.choosesAmongAll(instance)) {
+            free.add(instance);
+            return match(now, dropped);
         }
-        if (succeeded) {
-            statistics.recordBatch(Math.max(1, batch.rows()), times, wallClock.millis());
+        Assignment own = next(instance, now, dropped);
+        if (own == null) {
+            free.add(instance);
+            setAlarm();
+            return List.of();
         }
-    }
-
-    private static void note(BatchTimes times, RequestTrace trace) {
-        trace.mark(TracePoint.COMPUTE_START, times.computeStart());
-        trace.mark(TracePoint.COMPUTE_INPUT_END, times.inputEnd());
-        trace.mark(TracePoint.COMPUTE_OUTPUT_START, times.outputStart());
-        trace.mark(TracePoint.COMPUTE_END, times.computeEnd());
+        instance.thread().setBusy(true);
+        List<Assignment> others = match(now, dropped);
+        if (others.isEmpty()) {
+            return List.of(own);
+        }
+        List<Assignment> all = new ArrayList<>(others);
+        all.addFirst(own);
+        return all;
     }
 
     private void answer(EngineRequest request) {

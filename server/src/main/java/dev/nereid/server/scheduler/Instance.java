@@ -5,12 +5,7 @@ import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.server.stats.FailureReason;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.LinkedTransferQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -19,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A model instance and the thread that drives it.
  *
- * <p>A confined instance is created, executed and closed on one platform thread. Where the backend allows any thread,
+ * <p>A confined instance is created, executed and closed on one platform thread, which other instances on its device may
+ * share. Where the backend allows any thread,
  * executions that are measured to be short run on the thread of a request, which saves two hand-offs; long ones still go
  * to the instance's own thread, since native code pins the carrier of a virtual thread. The choice has hysteresis, so
  * that it does not swing.
@@ -32,31 +28,29 @@ public final class Instance implements AutoCloseable {
     /** From this mean duration up it is long again. */
     static final long LONG_NANOS = 400_000;
     private static final int MEAN_WEIGHT = 8;
-    private static final Logger LOGGER = System.getLogger(Instance.class.getName());
 
     private final String name;
     private final boolean isConfined;
-    private final LinkedTransferQueue<Runnable> tasks = new LinkedTransferQueue<>();
     private final ClassLoader pluginLoader;
-    private final Thread thread;
+    private final InstanceThread thread;
+    private final RateLimiter.@Nullable Claim claim;
     private final AtomicBoolean isClosing = new AtomicBoolean();
     private volatile @Nullable ModelInstance model;
-    /** Used by the instance's own thread. */
-    private boolean isClosed;
 
     private long meanNanos = -1;
     private volatile boolean isShort;
 
-    private Instance(String name, ThreadConfinement confinement, ClassLoader pluginLoader) {
+    private Instance(String name, ThreadConfinement confinement, ClassLoader pluginLoader, InstanceThread thread,
+            RateLimiter.@Nullable Claim claim) {
         this.name = name;
         this.isConfined = confinement == ThreadConfinement.OWN_THREAD;
         this.pluginLoader = pluginLoader;
-        this.thread = Thread.ofPlatform().name(name).daemon(true).unstarted(this::loop);
-        thread.setContextClassLoader(pluginLoader);
+        this.thread = thread;
+        this.claim = claim;
     }
 
     /**
-     * Creates an instance.
+     * Creates an instance with a thread of its own.
      *
      * @param name names the thread
      * @param pluginLoader the backend's class loader, which its code sees as context class loader
@@ -64,8 +58,29 @@ public final class Instance implements AutoCloseable {
      */
     public static Instance create(String name, ThreadConfinement confinement, ClassLoader pluginLoader,
             Supplier<ModelInstance> creator) {
-        Instance instance = new Instance(name, confinement, pluginLoader);
-        instance.thread.start();
+        InstanceThread thread = InstanceThread.start(name, pluginLoader, false);
+        try {
+            return create(name, confinement, pluginLoader, thread, null, creator);
+        } finally {
+            thread.release();
+        }
+    }
+
+    /**
+     * Creates an instance.
+     *
+     * @param pluginLoader the backend's class loader
+     * @param thread drives the instance
+     * @param claim what the rate limiter gives it; null where there is none. The instance closes it, also when its
+     *     creation fails
+     * @param creator calls the backend; runs on the thread
+     */
+    public static Instance create(String name, ThreadConfinement confinement, ClassLoader pluginLoader,
+            InstanceThread thread, RateLimiter.@Nullable Claim claim, Supplier<ModelInstance> creator) {
+        if (!thread.retain()) {
+            throw new IllegalStateException("the thread of instance '" + name + "' has ended");
+        }
+        Instance instance = new Instance(name, confinement, pluginLoader, thread, claim);
         try {
             instance.call(() -> instance.model = creator.get());
         } catch (Throwable e) {
@@ -96,26 +111,7 @@ public final class Instance implements AutoCloseable {
 
     /** Runs something on the instance's own thread and waits for it; for creation, warm-up and closing. */
     public void call(Runnable task) {
-        CompletableFuture<Void> done = new CompletableFuture<>();
-        tasks.add(() -> {
-            try {
-                task.run();
-                done.complete(null);
-            } catch (Throwable e) {
-                done.completeExceptionally(e);
-            }
-        });
-        try {
-            done.join();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            if (e.getCause() instanceof Error cause) {
-                throw cause;
-            }
-            throw e;
-        }
+        thread.call(task);
     }
 
     /** Executes requests on the instance's own thread, outside any queue; for warm-up. */
@@ -136,11 +132,20 @@ public final class Instance implements AutoCloseable {
 
     /** Hands a batch to the instance's own thread. */
     void handOff(Assignment work) {
-        tasks.add(work);
+        thread.add(work);
     }
 
     boolean isOwnThread() {
-        return Thread.currentThread() == thread;
+        return thread.isCurrent();
+    }
+
+    InstanceThread thread() {
+        return thread;
+    }
+
+    /** Returns what the rate limiter gives the instance; null where there is none. */
+    RateLimiter.@Nullable Claim claim() {
+        return claim;
     }
 
     /** Returns whether the next execution should run on the thread of a request. */
@@ -150,11 +155,11 @@ public final class Instance implements AutoCloseable {
 
     /** Executes a batch on the current thread. */
     void execute(Batch batch) {
-        Thread current = Thread.currentThread();
-        if (current == thread) {
+        if (isOwnThread()) {
             model().execute(batch);
             return;
         }
+        Thread current = Thread.currentThread();
         ClassLoader before = current.getContextClassLoader();
         current.setContextClassLoader(pluginLoader);
         try {
@@ -172,20 +177,9 @@ public final class Instance implements AutoCloseable {
         }
     }
 
-    private void loop() {
-        while (!isClosed) {
-            try {
-                tasks.take().run();
-            } catch (InterruptedException e) {
-                // Only code of the backend itself can do this; the instance must stay in service.
-                LOGGER.log(Level.DEBUG, () -> "instance '" + name + "' was interrupted");
-            }
-        }
-    }
-
     /**
-     * Closes the model instance on its own thread and ends the thread. Called after the last execution; further calls do
-     * nothing.
+     * Closes the model instance on its own thread, and ends the thread where no other instance uses it. Called after the
+     * last execution; further calls do nothing.
      */
     @Override
     public void close() {
@@ -199,27 +193,15 @@ public final class Instance implements AutoCloseable {
             call(() -> {
                 ModelInstance old = model;
                 model = null;
-                isClosed = true;
                 if (old != null) {
                     old.close();
                 }
             });
         } finally {
-            join();
-        }
-    }
-
-    private void join() {
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
+            thread.release();
+            if (claim != null) {
+                claim.close();
             }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 }

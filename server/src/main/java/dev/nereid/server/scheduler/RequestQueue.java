@@ -25,6 +25,9 @@ interface RequestQueue {
      */
     List<EngineRequest> poll(long now, BiConsumer<EngineRequest, InferenceException> drop);
 
+    /** Returns whether {@link #poll} would return requests now. Those that may not be executed are dropped as there. */
+    boolean isDue(long now, BiConsumer<EngineRequest, InferenceException> drop);
+
     /**
      * Removes requests that may not wait any longer, and those whose clients have gone, giving each to {@code drop}
      * with its error.

@@ -8,6 +8,7 @@ import dev.nereid.backend.api.config.Scheduling.Ensemble;
 import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
 import dev.nereid.server.stats.ModelStatistics;
 import java.time.InstantSource;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 
 /** Makes the dispatcher that a model's configuration asks for. */
@@ -16,6 +17,7 @@ public final class Schedulers {
     private final InstantSource wallClock;
     private final Wakeups wakeups;
     private final int maxQueueSize;
+    private final Optional<RateLimiter> limiter;
 
     /**
      * Creates the factory.
@@ -23,12 +25,15 @@ public final class Schedulers {
      * @param clock nanoseconds of a monotonic clock
      * @param wallClock the time of day
      * @param maxQueueSize bound on waiting requests where a model sets none
+     * @param limiter shares resources between the models; empty where every free instance may execute
      */
-    public Schedulers(LongSupplier clock, InstantSource wallClock, Wakeups wakeups, int maxQueueSize) {
+    public Schedulers(LongSupplier clock, InstantSource wallClock, Wakeups wakeups, int maxQueueSize,
+            Optional<RateLimiter> limiter) {
         this.clock = clock;
         this.wallClock = wallClock;
         this.wakeups = wakeups;
         this.maxQueueSize = maxQueueSize;
+        this.limiter = limiter;
     }
 
     /**
@@ -48,7 +53,13 @@ public final class Schedulers {
             case Ensemble _ -> throw InferenceException.unsupported(
                     "ensembles are not offered yet, model '" + config.name() + "' can't be served");
         };
-        return new Dispatcher(config.name(), queue, statistics, clock, wallClock, wakeups, keepsOrder);
+        return new Dispatcher(config.name(), queue, statistics, clock, wallClock, wakeups, keepsOrder,
+                limiter.orElse(null));
+    }
+
+    /** Returns what shares resources between the models; empty where every free instance may execute. */
+    public Optional<RateLimiter> limiter() {
+        return limiter;
     }
 
     /** Returns the monotonic clock. */

@@ -5,6 +5,7 @@ import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import dev.nereid.server.ServerOptions.ControlMode;
 import dev.nereid.server.ServerOptions.EngineOptions;
+import dev.nereid.server.ServerOptions.SchedulingOptions;
 import dev.nereid.server.memory.BufferScope;
 import dev.nereid.server.plugin.PluginJar;
 import dev.nereid.server.request.InputData;
@@ -45,6 +46,7 @@ public final class EngineFixture implements AutoCloseable {
     private int loadThreads = 4;
     private int loadRetries;
     private boolean allowsModelBackends;
+    private SchedulingOptions scheduling = SchedulingOptions.DEFAULT;
 
     public EngineFixture(Path directory, FakeBackend backend) {
         this.repository = directory.resolve("models");
@@ -84,6 +86,11 @@ public final class EngineFixture implements AutoCloseable {
 
     EngineFixture allowingModelBackends() {
         allowsModelBackends = true;
+        return this;
+    }
+
+    EngineFixture scheduling(SchedulingOptions value) {
+        scheduling = value;
         return this;
     }
 
@@ -146,7 +153,7 @@ public final class EngineFixture implements AutoCloseable {
         repositories.addAll(moreRepositories);
         Engine engine = Engine.create(new EngineOptions(repositories, mode, startupModels,
                 mode != ControlMode.EXPLICIT, Duration.ofDays(1), true, true, strictReadiness, "", loadThreads,
-                loadRetries, List.of(backends), Map.of(), allowsModelBackends, 1L << 30, 1000));
+                loadRetries, List.of(backends), Map.of(), allowsModelBackends, 1L << 30, 1000, scheduling));
         engines.add(engine);
         return engine;
     }

@@ -9,6 +9,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.config.QueuePolicy;
@@ -24,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -32,6 +34,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -43,6 +46,7 @@ class DispatcherStressTest {
     private static final int CLIENTS = 48;
     private static final int REQUESTS = 120;
     private static final int MAX_BATCH = 8;
+    private static final int RESOURCES = 2;
 
     @AutoClose
     private final BufferPool pool = new BufferPool(1 << 30, 1 << 20);
@@ -52,21 +56,82 @@ class DispatcherStressTest {
     private final TestRequests requests = new TestRequests(pool, System::nanoTime);
     private final ConcurrentHashMap<String, AtomicInteger> answers = new ConcurrentHashMap<>();
     private final AtomicInteger violations = new AtomicInteger();
+    /** How much of the one resource is in use where there is a rate limiter. */
+    private final AtomicInteger inUse = new AtomicInteger();
 
     @Test
     void everyRequestIsAnsweredExactlyOnceWhateverHappens() throws Exception {
-        Dispatcher dispatcher = dispatcher(policies(), false);
+        Dispatcher dispatcher = dispatcher(policies(true), false);
         add(dispatcher, "own0", ThreadConfinement.OWN_THREAD, 1);
         add(dispatcher, "own1", ThreadConfinement.OWN_THREAD, 2);
         add(dispatcher, "any0", ThreadConfinement.ANY_THREAD, 3);
+        int refused = runClients(List.of(dispatcher), 1);
+
+        List<Instance> idle = dispatcher.stop();
+        idle.forEach(Instance::close);
+        assertEquals(3, idle.size());
+        check(refused);
+        assertEquals(0, dispatcher.queueSize());
+    }
+
+    @Test
+    void modelsShareResourcesAndThreadsWhateverHappens() throws Exception {
+        RateLimiter limiter = new RateLimiter(List.of(new RateLimiter.Resource("R", RESOURCES, OptionalInt.empty())));
+        Dispatcher one = dispatcher(policies(false), false, limiter);
+        Dispatcher two = dispatcher(new DynamicBatching(List.of(MAX_BATCH), 0, true, 0, 0,
+                new QueuePolicy(TimeoutAction.REJECT, 1_000_000, false, 0), Map.of()), true, limiter);
+        ClassLoader loader = DispatcherStressTest.class.getClassLoader();
+        InstanceThread shared = InstanceThread.start("shared", loader, true);
+        for (int i = 0; i < 3; i++) {
+            addLimited(one, limiter, "one" + i, ThreadConfinement.ANY_THREAD, null, 1 + i % RESOURCES, 1 + i);
+            addLimited(two, limiter, "two" + i, ThreadConfinement.OWN_THREAD, shared, 1 + i % RESOURCES, i);
+        }
+        shared.release();
+        int refused = runClients(List.of(one, two), 0);
+
+        assertEquals(3, stopAndClose(one));
+        assertEquals(3, stopAndClose(two));
+        check(refused);
+        assertEquals(0, one.queueSize() + two.queueSize());
+        assertEquals(0, inUse.get());
+        assertTrue(limiter.claim(needs(RESOURCES, 0), 0).tryAcquire(), "nothing is left behind");
+    }
+
+    private static int stopAndClose(Dispatcher dispatcher) {
+        List<Instance> idle = dispatcher.stop();
+        idle.forEach(Instance::close);
+        return idle.size();
+    }
+
+    private static InstanceGroup.RateLimiter needs(int count, int priority) {
+        return new InstanceGroup.RateLimiter(List.of(new InstanceGroup.Resource("R", false, count)), priority);
+    }
+
+    private void addLimited(Dispatcher dispatcher, RateLimiter limiter, String name, ThreadConfinement confinement,
+            @Nullable InstanceThread thread, int count, int priority) {
+        InstanceThread driver = thread == null
+                ? InstanceThread.start(name, DispatcherStressTest.class.getClassLoader(), false)
+                : thread;
+        dispatcher.add(Instance.create(name, confinement, DispatcherStressTest.class.getClassLoader(), driver,
+                limiter.claim(needs(count, priority), 0), () -> new Unreliable(count + priority, count)));
+        if (thread == null) {
+            driver.release();
+        }
+    }
+
+    /** Returns how many requests were refused. Meanwhile instances come and go. */
+    private int runClients(List<Dispatcher> dispatchers, int guests) throws Exception {
         AtomicInteger refused = new AtomicInteger();
         AtomicBoolean isOver = new AtomicBoolean();
-        Thread churn = Thread.ofPlatform().start(() -> addAndRemove(dispatcher, isOver));
-
+        List<Thread> churns = new ArrayList<>();
+        for (int i = 0; i < guests; i++) {
+            churns.add(Thread.ofPlatform().start(() -> addAndRemove(dispatchers.getFirst(), isOver)));
+        }
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<?>> all = new ArrayList<>();
             for (int c = 0; c < CLIENTS; c++) {
                 int client = c;
+                Dispatcher dispatcher = dispatchers.get(client % dispatchers.size());
                 all.add(clients.submit(() -> refused.addAndGet(runClient(dispatcher, client))));
             }
             for (Future<?> each : all) {
@@ -74,24 +139,26 @@ class DispatcherStressTest {
             }
         }
         isOver.set(true);
-        churn.join();
+        for (Thread churn : churns) {
+            churn.join();
+        }
+        return refused.get();
+    }
 
-        List<Instance> idle = dispatcher.stop();
-        idle.forEach(Instance::close);
+    /** Called when the dispatchers are stopped. */
+    private void check(int refused) {
         int sent = CLIENTS * REQUESTS;
-        assertEquals(sent - refused.get(), answers.size());
+        assertEquals(sent - refused, answers.size());
         answers.forEach((id, count) -> assertEquals(1, count.get(), id));
         assertEquals(0, violations.get(), "one execution at a time on an instance, no batch too large");
-        assertEquals(0, dispatcher.queueSize());
         assertEquals(0, statistics.pendingCount());
         assertEquals(0, pool.inUseBytes());
-        assertEquals(3, idle.size());
         long failures = 0;
         for (FailureReason reason : FailureReason.values()) {
             failures += statistics.failures(reason).count();
         }
         assertEquals(sent, statistics.success().count() + failures);
-        assertEquals(refused.get(), statistics.failures(FailureReason.OTHER).count());
+        assertEquals(refused, statistics.failures(FailureReason.OTHER).count());
         assertTrue(statistics.success().count() > sent / 4, () -> "most succeed: " + statistics.success().count());
         assertTrue(statistics.failures(FailureReason.CANCELED).count() > 0);
         assertTrue(statistics.failures(FailureReason.BACKEND).count() > 0);
@@ -135,22 +202,26 @@ class DispatcherStressTest {
         assertEquals(0, pool.inUseBytes());
     }
 
-    private static DynamicBatching policies() {
-        QueuePolicy normal = new QueuePolicy(TimeoutAction.REJECT, 5_000, true, 40);
+    private static DynamicBatching policies(boolean mayShorten) {
+        QueuePolicy normal = new QueuePolicy(TimeoutAction.REJECT, mayShorten ? 5_000 : 1_000_000, mayShorten, 40);
         QueuePolicy delay = new QueuePolicy(TimeoutAction.DELAY, 300, true, 0);
         return new DynamicBatching(List.of(3, 6), 100, false, 3, 2, normal, Map.of(3L, delay));
     }
 
     private Dispatcher dispatcher(DynamicBatching batching, boolean keepsOrder) {
+        return dispatcher(batching, keepsOrder, null);
+    }
+
+    private Dispatcher dispatcher(DynamicBatching batching, boolean keepsOrder, @Nullable RateLimiter limiter) {
         ModelConfig config = ModelConfig.builder("m").maxBatchSize(MAX_BATCH)
                 .inputs(List.of(new ModelInput("INPUT0", DataType.UINT8, Dims.of(Dims.ANY)))).build();
         return new Dispatcher("m", new BatchingQueue(batching, MAX_BATCH, BatchRule.of(config), 500), statistics,
-                System::nanoTime, InstantSource.system(), wakeups, keepsOrder);
+                System::nanoTime, InstantSource.system(), wakeups, keepsOrder, limiter);
     }
 
     private Instance add(Dispatcher dispatcher, String name, ThreadConfinement confinement, long seed) {
         Instance instance = Instance.create(name, confinement, DispatcherStressTest.class.getClassLoader(),
-                () -> new Unreliable(seed));
+                () -> new Unreliable(seed, 0));
         dispatcher.add(instance);
         return instance;
     }
@@ -203,13 +274,16 @@ class DispatcherStressTest {
         private final Random random;
         private final AtomicInteger running = new AtomicInteger();
 
-        Unreliable(long seed) {
-            random = new Random(SEED + seed);
+        private final int needs;
+
+        Unreliable(long seed, int needs) {
+            this.random = new Random(SEED + seed);
+            this.needs = needs;
         }
 
         @Override
         public void execute(Batch batch) {
-            if (running.incrementAndGet() != 1) {
+            if (running.incrementAndGet() != 1 || inUse.addAndGet(needs) > RESOURCES) {
                 violations.incrementAndGet();
             }
             try {
@@ -223,6 +297,7 @@ class DispatcherStressTest {
                     answer(request);
                 }
             } finally {
+                inUse.addAndGet(-needs);
                 running.decrementAndGet();
             }
         }

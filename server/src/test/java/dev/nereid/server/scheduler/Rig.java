@@ -20,6 +20,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** A dispatcher with hand-driven time and instances that do what the test says. */
 final class Rig implements AutoCloseable {
@@ -30,7 +31,11 @@ final class Rig implements AutoCloseable {
     final Dispatcher dispatcher;
 
     Rig(RequestQueue queue, boolean keepsOrder) {
-        dispatcher = new Dispatcher("m", queue, statistics, time, time, time, keepsOrder);
+        this(queue, keepsOrder, null);
+    }
+
+    Rig(RequestQueue queue, boolean keepsOrder, @Nullable RateLimiter limiter) {
+        dispatcher = new Dispatcher("m", queue, statistics, time, time, time, keepsOrder, limiter);
     }
 
     static Rig direct() {
@@ -57,6 +62,24 @@ final class Rig implements AutoCloseable {
         Instance instance = Instance.create(name, confinement, Rig.class.getClassLoader(), () -> model);
         dispatcher.add(instance);
         return instance;
+    }
+
+    /** Puts an instance into service that shares a thread, or resources with others. */
+    Instance add(String name, InstanceThread thread, RateLimiter.@Nullable Claim claim, ModelInstance model) {
+        Instance instance = Instance.create(name, ThreadConfinement.OWN_THREAD, Rig.class.getClassLoader(), thread,
+                claim, () -> model);
+        dispatcher.add(instance);
+        return instance;
+    }
+
+    /** Puts an instance with a thread of its own into service that shares resources with others. */
+    Instance add(String name, RateLimiter.Claim claim, ModelInstance model) {
+        InstanceThread thread = InstanceThread.start(name, Rig.class.getClassLoader(), false);
+        try {
+            return add(name, thread, claim, model);
+        } finally {
+            thread.release();
+        }
     }
 
     /** Submits a request of one row. */
