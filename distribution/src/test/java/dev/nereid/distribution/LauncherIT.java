@@ -123,6 +123,8 @@ class LauncherIT {
                 assertTrue(response.body().contains("\"data\":[7.0]"), response::body);
             }
             assertTrue(server.process().waitFor(30, TimeUnit.SECONDS));
+            assertEquals(0, server.process().exitValue());
+            assertTrue(server.log().contains("successfully unloaded 'slow' version 1"), server::log);
         }
     }
 }

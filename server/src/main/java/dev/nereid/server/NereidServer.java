@@ -151,16 +151,22 @@ public final class NereidServer implements AutoCloseable {
 
     /** Stops: not ready, no new connections, running requests finish, models are unloaded. */
     @Override
-    public synchronized void close() {
+    public void close() {
+        closeInTime();
+    }
+
+    /** Does what {@link #close()} does, and returns whether all models were closed within the exit timeout. */
+    public synchronized boolean closeInTime() {
         if (isClosed) {
-            return;
+            return true;
         }
         isClosed = true;
         engine.beginStop();
         if (http != null) {
             http.close();
         }
-        if (!engine.stopWithin(options.exitTimeout())) {
+        boolean inTime = engine.stopWithin(options.exitTimeout());
+        if (!inTime) {
             LOGGER.log(Level.WARNING, "Exit timeout expired. Exiting immediately.");
         }
         tracer.close();
@@ -171,5 +177,6 @@ public final class NereidServer implements AutoCloseable {
         if (cpu != null) {
             cpu.close();
         }
+        return inTime;
     }
 }

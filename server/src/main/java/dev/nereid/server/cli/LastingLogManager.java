@@ -13,11 +13,6 @@ public final class LastingLogManager extends LogManager {
     public LastingLogManager() {
     }
 
-    /** Makes this the process's log manager. Must run before anything logs. */
-    static void install() {
-        System.setProperty("java.util.logging.manager", LastingLogManager.class.getName());
-    }
-
     /** Says that logging is set up: from here on it is not reset. */
     static void last() {
         if (LogManager.getLogManager() instanceof LastingLogManager manager) {

@@ -86,6 +86,12 @@ final class LogSetup implements LogControl {
         PLUGINS.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.SEVERE);
     }
 
+    /** Writes what is left, and closes the log file. Nothing is logged afterwards. */
+    void close() {
+        Logger.getLogger("").removeHandler(handler);
+        handler.close();
+    }
+
     private static boolean isWanted(LogRecord line, LogOptions options) {
         int level = line.getLevel().intValue();
         if (level >= Level.SEVERE.intValue()) {

@@ -7,7 +7,6 @@ import dev.nereid.server.StartException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.concurrent.CountDownLatch;
 
 /** {@code nereid serve}. */
 public final class Main {
@@ -18,7 +17,8 @@ public final class Main {
 
     /** Runs a server until the process is asked to end. Exits with 1 when it can't start. */
     public static void main(String[] arguments) {
-        LastingLogManager.install();
+        // By name only: the JDK reads the property as soon as anything touches one of its log managers.
+        System.setProperty("java.util.logging.manager", LastingLogManager.class.getName());
         int status = run(arguments, System.out, System.err);
         if (status >= 0) {
             System.exit(status);
@@ -50,30 +50,15 @@ public final class Main {
     }
 
     private static int serve(ServerOptions options, LogSetup logs, PrintStream err) {
-        CountDownLatch stopped = new CountDownLatch(1);
-        NereidServer server;
+        Ending ending = Ending.install(logs);
         try {
-            server = NereidServer.start(options, logs);
+            ending.serve(NereidServer.start(options, logs));
         } catch (StartException | InferenceException e) {
             err.println("error: " + e.getMessage());
+            ending.failed();
             return 1;
         }
-        // Not Helidon's own hook: what must be stopped, and in which order, is known here.
-        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("nereid-shutdown").unstarted(() -> {
-            server.close();
-            stopped.countDown();
-        }));
-        boolean interrupted = false;
-        while (stopped.getCount() > 0) {
-            try {
-                stopped.await();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        ending.await();
         return -1;
     }
 }

@@ -266,6 +266,11 @@ final class ModelLifecycle implements AutoCloseable {
                 }
             } catch (InferenceException e) {
                 failures.put(version, e);
+            } catch (RuntimeException | Error e) {
+                // A mistake of ours, or memory is exhausted: the model must not seem to be loading for ever.
+                LOGGER.log(Level.ERROR, "loading model '" + name + "' version " + version + " failed", e);
+                failures.put(version, InferenceException
+                        .internal("model '" + name + "' failed to load; the server's log has the details"));
             }
         }
         if (!failures.isEmpty()) {
