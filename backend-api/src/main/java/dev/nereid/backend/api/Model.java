@@ -16,6 +16,14 @@ public interface Model extends AutoCloseable {
     }
 
     /**
+     * Returns what decides, beside the server, which requests share a batch; empty where the server alone does. Asked
+     * once, after {@link #completedConfig()}, and only for models with dynamic batching.
+     */
+    default Optional<BatchingStrategy> batchingStrategy() {
+        return Optional.empty();
+    }
+
+    /**
      * Creates one instance. Called on the instance's own thread where the backend is confined to it; for several
      * instances at once only where {@link BackendAttributes#parallelInstanceLoading()} allows it.
      *

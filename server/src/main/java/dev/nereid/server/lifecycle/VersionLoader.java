@@ -1,10 +1,12 @@
 package dev.nereid.server.lifecycle;
 
+import dev.nereid.backend.api.BatchingStrategy;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelCalls;
 import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.Scheduling.DynamicBatching;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.Devices;
@@ -30,6 +32,8 @@ import java.util.function.Consumer;
  * what was created before is closed again, so that a model never half-loads.
  */
 final class VersionLoader {
+    private static final String STRATEGY_LIBRARY = "TRITON_BATCH_STRATEGY_PATH";
+
     private final ModelBackends backends;
     private final ConfigLoader configs;
     private final Devices devices;
@@ -83,7 +87,11 @@ final class VersionLoader {
             ModelConfig checked = ModelConfigs.toRecord(complete);
             Map<String, List<String>> labels = ModelFiles.labels(complete, polled.directory());
             ModelStatistics statistics = new ModelStatistics(checked.histogramBuckets());
-            InstanceSet instances = new InstanceSet(model, schedulers.dispatcher(checked, statistics),
+            Optional<BatchingStrategy> strategy = checked.scheduling() instanceof DynamicBatching
+                    ? strategy(who, checked, model)
+                    : Optional.empty();
+            InstanceSet instances = new InstanceSet(model,
+                    schedulers.dispatcher(checked, statistics, strategy, backend.classLoader()),
                     new InstanceFactory(model, schedulers.limiter(), scheduling));
             instances.apply(instances.prepare(checked, warmUp(checked, polled)));
             return new ServedVersion(version, complete, instances, statistics, labels,
@@ -92,6 +100,15 @@ final class VersionLoader {
             model.close();
             throw e;
         }
+    }
+
+    private static Optional<BatchingStrategy> strategy(String who, ModelConfig config, LoadedModel model) {
+        if (config.parameters().containsKey(STRATEGY_LIBRARY)) {
+            throw InferenceException.unsupported(who + " names a native library in its parameter " + STRATEGY_LIBRARY
+                    + ", which can't be used; here a backend offers a batching strategy, remove the parameter");
+        }
+        return PluginCalls.call(who, "say how it batches", model.backend().classLoader(),
+                model.model()::batchingStrategy);
     }
 
     private LoadedModel create(String who, PolledModel polled, long version, ModelConfig config,

@@ -14,6 +14,8 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The dynamic batcher (model-config, 9.2): merges what waits into batches, by priority, preferred sizes and delay, and
@@ -24,6 +26,7 @@ import java.util.function.BiConsumer;
  */
 final class BatchingQueue implements RequestQueue {
     private static final long NANOS_PER_MICRO = 1000;
+    private static final Predicate<EngineRequest> ANY = request -> true;
     /** More levels than these are forgotten while nothing waits in them: a client may name any number up to 2^64. */
     private static final int KEPT_LEVELS = 16;
 
@@ -36,6 +39,7 @@ final class BatchingQueue implements RequestQueue {
     private final int largestPreferred;
     private final long maxDelayNanos;
     private final BatchRule rule;
+    private final @Nullable CustomBatching custom;
     /** What still waits and may not wait for ever, by time and then by arrival. */
     private final TreeSet<Entry> deadlines = new TreeSet<>(BatchingQueue::compareDeadlines);
     private long arrivals;
@@ -48,11 +52,14 @@ final class BatchingQueue implements RequestQueue {
      *
      * @param maxBatchSize 0 executes requests one by one
      * @param serverMaxQueueSize bound for levels whose policy sets none
+     * @param custom what else decides who joins a batch; null for nothing
      */
-    BatchingQueue(DynamicBatching batching, int maxBatchSize, BatchRule rule, int serverMaxQueueSize) {
+    BatchingQueue(DynamicBatching batching, int maxBatchSize, BatchRule rule, int serverMaxQueueSize,
+            @Nullable CustomBatching custom) {
         this.batching = batching;
         this.maxBatchSize = Math.max(1, maxBatchSize);
         this.rule = rule;
+        this.custom = custom;
         this.serverMaxQueueSize = serverMaxQueueSize;
         this.preferredSizes = batching.preferredBatchSizes();
         this.largestPreferred = preferredSizes.stream().mapToInt(Integer::intValue).max().orElse(this.maxBatchSize);
@@ -129,6 +136,16 @@ final class BatchingQueue implements RequestQueue {
         if (size == 0) {
             return List.of();
         }
+        if (custom == null) {
+            return select(now, drop, ANY);
+        }
+        try (CustomBatching.Attempt attempt = custom.begin()) {
+            return select(now, drop, attempt);
+        }
+    }
+
+    private List<Entry> select(long now, BiConsumer<EngineRequest, InferenceException> drop,
+            Predicate<EngineRequest> joins) {
         List<Entry> pending = new ArrayList<>();
         int rows = 0;
         int candidate = 0;
@@ -144,8 +161,11 @@ final class BatchingQueue implements RequestQueue {
                     continue;
                 }
                 int more = Math.max(1, entry.request.batchSize());
-                if (!pending.isEmpty()) {
-                    if (rows + more > maxBatchSize || !rule.mayJoin(pending.getFirst().request, entry.request)) {
+                if (pending.isEmpty()) {
+                    boolean ignored = joins.test(entry.request);
+                } else {
+                    if (rows + more > maxBatchSize || !rule.mayJoin(pending.getFirst().request, entry.request)
+                            || !joins.test(entry.request)) {
                         sendNow = true;
                         break walk;
                     }

@@ -1,5 +1,6 @@
 package dev.nereid.server.scheduler;
 
+import dev.nereid.backend.api.BatchingStrategy;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.Scheduling.Direct;
@@ -39,14 +40,19 @@ public final class Schedulers {
     /**
      * Returns a dispatcher without instances.
      *
+     * @param strategy decides, for a model with dynamic batching, who else may not share a batch
+     * @param pluginLoader the class loader of the strategy
      * @throws InferenceException UNSUPPORTED for a scheduling choice that this server does not offer
      */
-    public Dispatcher dispatcher(ModelConfig config, ModelStatistics statistics) {
+    public Dispatcher dispatcher(ModelConfig config, ModelStatistics statistics, Optional<BatchingStrategy> strategy,
+            ClassLoader pluginLoader) {
+        CustomBatching custom = strategy.map(each -> new CustomBatching(config.name(), each, pluginLoader)).orElse(null);
         boolean keepsOrder = config.scheduling() instanceof DynamicBatching batching && batching.preserveOrdering();
         RequestQueue queue = switch (config.scheduling()) {
             case Direct _ -> new DirectQueue(maxQueueSize);
             case DynamicBatching batching ->
-                new BatchingQueue(batching, config.maxBatchSize(), BatchRule.of(config), maxQueueSize);
+                new BatchingQueue(batching, config.maxBatchSize(), BatchRule.of(config), maxQueueSize,
+                        custom);
             case SequenceBatching _ ->
                 throw InferenceException.unsupported("sequence batching is not offered yet, model '" + config.name()
                         + "' can't be served; remove sequence_batching from its configuration");

@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.nereid.backend.api.BatchingStrategy;
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
@@ -26,6 +28,8 @@ class BatchingQueueTest {
     private static final long NO_DELAY = 0;
     private static final long MICRO = 1000;
     private static final long START = 5_000_000;
+    private static final ClassLoader PLUGIN = new ClassLoader() {
+    };
 
     @AutoClose
     private final BufferPool pool = new BufferPool(1 << 20, 0);
@@ -355,7 +359,7 @@ class BatchingQueueTest {
 
     @Test
     void theServersBoundHoldsWhereThePolicySetsNone() {
-        BatchingQueue queue = new BatchingQueue(batching(100, 4), 4, BatchRule.of(config(4)), 1);
+        BatchingQueue queue = new BatchingQueue(batching(100, 4), 4, BatchRule.of(config(4)), 1, null);
         offer(queue, "a");
 
         assertThrows(InferenceException.class, () -> offer(queue, "b"));
@@ -510,6 +514,92 @@ class BatchingQueueTest {
         assertEquals(List.of(), poll(queue));
     }
 
+    // A backend's own rule
+
+    @Test
+    void aStrategyEndsABatchBeforeTheRequestThatMayNotJoin() {
+        Letters strategy = new Letters();
+        BatchingQueue queue = queue(batching(1_000_000, 8), 8, strategy);
+        offer(queue, "a1", "a2");
+        assertEquals(List.of(), poll(queue), "waits for company");
+        offer(queue, "b1", "b2", "a3");
+
+        assertEquals(List.of("a1", "a2"), poll(queue));
+        assertEquals(List.of("b1", "b2"), poll(queue));
+        assertEquals(List.of("a3"), flush(queue));
+        assertEquals(0, strategy.open);
+    }
+
+    @Test
+    void aStrategyIsNotAskedForWhatDoesNotFitAnyway() {
+        Letters strategy = new Letters();
+        BatchingQueue queue = queue(batching(NO_DELAY, 2), 2, strategy);
+        offer(queue, "a1", "a2", "a3");
+
+        assertEquals(List.of("a1", "a2"), poll(queue));
+        assertEquals(List.of("a1", "a2"), strategy.asked);
+    }
+
+    @Test
+    void aStrategyThatFailsLeavesRequestsAlone() {
+        for (BatchingStrategy strategy : List.<BatchingStrategy>of(() -> {
+            throw new IllegalStateException("begin");
+        }, () -> request -> {
+            throw new IllegalStateException("include");
+        })) {
+            BatchingQueue queue = queue(batching(NO_DELAY, 4), 4, strategy);
+            offer(queue, "a", "b");
+
+            assertEquals(List.of("a"), poll(queue));
+            assertEquals(List.of("b"), poll(queue));
+        }
+    }
+
+    @Test
+    void aStrategySeesTheClassLoaderOfItsPlugin() {
+        ClassLoader before = Thread.currentThread().getContextClassLoader();
+        List<ClassLoader> seen = new ArrayList<>();
+        BatchingQueue queue = queue(batching(NO_DELAY, 4), 4, (BatchingStrategy) () -> request -> seen
+                .add(Thread.currentThread().getContextClassLoader()));
+        offer(queue, "a", "b");
+
+        assertEquals(List.of("a", "b"), poll(queue));
+        assertEquals(List.of(PLUGIN, PLUGIN), seen);
+        assertEquals(before, Thread.currentThread().getContextClassLoader());
+    }
+
+    /** Lets requests whose ids begin with the same letter share a batch. */
+    private static final class Letters implements BatchingStrategy {
+        private final List<String> asked = new ArrayList<>();
+        private int open;
+
+        @Override
+        public BatchBuilder begin() {
+            open++;
+            return new BatchBuilder() {
+                private String letter = "";
+
+                @Override
+                public boolean include(InferenceRequest request) {
+                    asked.add(request.id());
+                    String own = request.id().substring(0, 1);
+                    letter = letter.isEmpty() ? own : letter;
+                    return letter.equals(own);
+                }
+
+                @Override
+                public void close() {
+                    open--;
+                }
+            };
+        }
+    }
+
+    private static BatchingQueue queue(DynamicBatching batching, int maxBatchSize, BatchingStrategy strategy) {
+        return new BatchingQueue(batching, maxBatchSize, BatchRule.of(config(maxBatchSize)), 1000,
+                new CustomBatching("m", strategy, PLUGIN));
+    }
+
     private BatchingQueue withTimeout(TimeoutAction action, long timeoutMicros, boolean allowsOverride) {
         QueuePolicy policy = new QueuePolicy(action, timeoutMicros, allowsOverride, 0);
         return queue(batching(List.of(4), 1_000_000, 0, 0, policy, Map.of()), 4);
@@ -525,7 +615,7 @@ class BatchingQueueTest {
     }
 
     private static BatchingQueue queue(DynamicBatching batching, int maxBatchSize, ModelInput... inputs) {
-        return new BatchingQueue(batching, maxBatchSize, BatchRule.of(config(maxBatchSize, inputs)), 1000);
+        return new BatchingQueue(batching, maxBatchSize, BatchRule.of(config(maxBatchSize, inputs)), 1000, null);
     }
 
     private static ModelConfig config(int maxBatchSize, ModelInput... inputs) {

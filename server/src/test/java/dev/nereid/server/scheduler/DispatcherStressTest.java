@@ -215,7 +215,7 @@ class DispatcherStressTest {
     private Dispatcher dispatcher(DynamicBatching batching, boolean keepsOrder, @Nullable RateLimiter limiter) {
         ModelConfig config = ModelConfig.builder("m").maxBatchSize(MAX_BATCH)
                 .inputs(List.of(new ModelInput("INPUT0", DataType.UINT8, Dims.of(Dims.ANY)))).build();
-        return new Dispatcher("m", new BatchingQueue(batching, MAX_BATCH, BatchRule.of(config), 500), statistics,
+        return new Dispatcher("m", new BatchingQueue(batching, MAX_BATCH, BatchRule.of(config), 500, null), statistics,
                 System::nanoTime, InstantSource.system(), wakeups, keepsOrder, limiter);
     }
 

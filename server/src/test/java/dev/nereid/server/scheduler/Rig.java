@@ -50,7 +50,7 @@ final class Rig implements AutoCloseable {
         DynamicBatching batching = new DynamicBatching(List.of(maxBatchSize), delayMicros, false, 0, 0, policy,
                 Map.of());
         BatchRule rule = BatchRule.of(ModelConfig.builder("m").maxBatchSize(maxBatchSize).build());
-        return new Rig(new BatchingQueue(batching, maxBatchSize, rule, 100), false);
+        return new Rig(new BatchingQueue(batching, maxBatchSize, rule, 100, null), false);
     }
 
     /** Puts an instance into service. */

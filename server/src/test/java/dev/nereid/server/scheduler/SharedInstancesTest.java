@@ -247,6 +247,6 @@ class SharedInstancesTest {
     private static Rig batching(@Nullable RateLimiter limiter, long delayMicros, QueuePolicy policy) {
         DynamicBatching batching = new DynamicBatching(List.of(4), delayMicros, false, 0, 0, policy, Map.of());
         BatchRule rule = BatchRule.of(ModelConfig.builder("m").maxBatchSize(4).build());
-        return new Rig(new BatchingQueue(batching, 4, rule, 100), false, limiter);
+        return new Rig(new BatchingQueue(batching, 4, rule, 100, null), false, limiter);
     }
 }

@@ -72,6 +72,22 @@ class WrongBackendsTest {
     }
 
     @Test
+    void aStrategyThatDividesDifferentlyEachTimeIsFound() {
+        AtomicInteger calls = new AtomicInteger();
+        assertFails("dividesTheSameRequestsInTheSameWay", "sizes of the batches that the strategy makes",
+                new FakeBackend("echo").batchingStrategy(() -> request -> calls.incrementAndGet() % 5 != 0));
+    }
+
+    @Test
+    void aStrategyThatAnswersRequestsIsFound() {
+        assertFails("dividesTheSameRequestsInTheSameWay", "the batching strategy answered a request",
+                new FakeBackend("echo").batchingStrategy(() -> request -> {
+                    EchoFactory.answer(request);
+                    return true;
+                }));
+    }
+
+    @Test
     void droppingCancelledRequestsIsFound() {
         assertFails("answersCancelledRequests", "code of a cancelled request", execute(request -> {
             if (!request.isCancelled()) {

@@ -184,6 +184,16 @@ public abstract class BackendContractTest {
         });
     }
 
+    /** A batching strategy only looks at requests, and divides the same ones in the same way again. */
+    @Test
+    public void dividesTheSameRequestsInTheSameWay() {
+        withModel(config(), model -> {
+            TestRequest[] samples = sampleRequests().toArray(TestRequest[]::new);
+            List<Integer> once = model.divide(samples);
+            assertEquals(once, model.divide(samples), "sizes of the batches that the strategy makes of the samples");
+        });
+    }
+
     /** A client that asks for one output gets it. */
     @Test
     public void answersWithTheRequestedOutputs() {

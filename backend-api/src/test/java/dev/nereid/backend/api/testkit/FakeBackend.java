@@ -8,6 +8,7 @@ import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
 import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.Batch;
+import dev.nereid.backend.api.BatchingStrategy;
 import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.InstanceContext;
@@ -49,6 +50,7 @@ public final class FakeBackend implements BackendFactory {
     private Runnable onCloseModel = () -> {
     };
     private Consumer<Batch> onExecute = FakeBackend::echo;
+    private Optional<BatchingStrategy> batching = Optional.empty();
     private UnaryOperator<ModelConfig> completion = config -> config;
     private volatile boolean isReady = true;
 
@@ -96,6 +98,12 @@ public final class FakeBackend implements BackendFactory {
     /** Sets what happens when a model is closed. */
     public FakeBackend onCloseModel(Runnable action) {
         onCloseModel = action;
+        return this;
+    }
+
+    /** Sets what decides which requests share a batch. */
+    public FakeBackend batchingStrategy(BatchingStrategy value) {
+        batching = Optional.of(value);
         return this;
     }
 
@@ -212,6 +220,11 @@ public final class FakeBackend implements BackendFactory {
             }
             ModelConfig completed = completion.apply(context.config());
             return completed.equals(context.config()) ? Optional.empty() : Optional.of(completed);
+        }
+
+        @Override
+        public Optional<BatchingStrategy> batchingStrategy() {
+            return batching;
         }
 
         @Override

@@ -1,12 +1,15 @@
 package dev.nereid.backend.api.testkit;
 
+import dev.nereid.backend.api.BatchingStrategy;
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
@@ -69,6 +72,37 @@ public final class TestModel implements AutoCloseable {
     /** Executes those requests as one batch. */
     public List<TestResult> execute(TestRequest... requests) {
         return executeOn(0, List.of(requests));
+    }
+
+    /**
+     * Returns how the model's {@link BatchingStrategy} divides requests that wait together: the sizes of the batches, in
+     * order, as far as the strategy alone decides. Without one all are one batch.
+     */
+    public List<Integer> divide(TestRequest... requests) {
+        List<InferenceRequest> waiting = new ArrayList<>();
+        for (TestRequest request : requests) {
+            waiting.add(EngineRequest.create(request, waiting.size(), config, violations));
+        }
+        Optional<BatchingStrategy> strategy = model.batchingStrategy();
+        if (strategy.isEmpty()) {
+            return List.of(waiting.size());
+        }
+        List<Integer> sizes = new ArrayList<>();
+        for (int start = 0; start < waiting.size();) {
+            int size = 0;
+            try (BatchingStrategy.BatchBuilder builder = strategy.get().begin()) {
+                while (start + size < waiting.size()
+                        && (builder.include(waiting.get(start + size)) || size == 0)) {
+                    size++;
+                }
+            }
+            sizes.add(size);
+            start += size;
+        }
+        if (waiting.stream().anyMatch(InferenceRequest::isAnswered)) {
+            violations.add("the batching strategy answered a request");
+        }
+        return sizes;
     }
 
     /** Executes those requests as one batch on that instance. */
