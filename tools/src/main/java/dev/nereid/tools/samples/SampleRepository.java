@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 /** Writes a model repository of sample models: for each a directory with {@code config.pbtxt} and a version. */
 public final class SampleRepository {
     private static final int UNET_WIDTH = 8;
+    private static final String TORCH_FILE = "model.pt";
 
     private SampleRepository() {
     }
@@ -28,8 +29,8 @@ public final class SampleRepository {
                 output [ { name: "OUTPUT__0"  data_type: TYPE_FP32  dims: [ 3, 360, 640 ] } ]
                 """, true) {
             @Override
-            void writeModel(Path file) {
-                SampleModels.unet(file, UNET_WIDTH);
+            void writeModel(Path version) {
+                SampleModels.unet(version.resolve(TORCH_FILE), UNET_WIDTH);
             }
         },
         /** Sum and difference of two tensors. */
@@ -47,8 +48,8 @@ public final class SampleRepository {
                 dynamic_batching { }
                 """, true) {
             @Override
-            void writeModel(Path file) {
-                SampleModels.addSub(file);
+            void writeModel(Path version) {
+                SampleModels.addSub(version.resolve(TORCH_FILE));
             }
         },
         /** A small multilayer perceptron. */
@@ -60,8 +61,17 @@ public final class SampleRepository {
                 dynamic_batching { }
                 """, true) {
             @Override
-            void writeModel(Path file) {
-                SampleModels.mlp(file);
+            void writeModel(Path version) {
+                SampleModels.mlp(version.resolve(TORCH_FILE));
+            }
+        },
+        /** A classifier with ONNX Runtime; what its configuration leaves out is taken from the model. */
+        CLASSIFIER_ONNX("""
+                platform: "onnxruntime_onnx"
+                """, true) {
+            @Override
+            void writeModel(Path version) throws IOException {
+                OnnxSamples.classifier(version.resolve("model.onnx"));
             }
         },
         /** Answers what it is asked, through libtorch. */
@@ -72,8 +82,8 @@ public final class SampleRepository {
                 output [ { name: "OUTPUT0"  data_type: TYPE_FP32  dims: [ -1 ] } ]
                 """, true) {
             @Override
-            void writeModel(Path file) {
-                SampleModels.identity(file);
+            void writeModel(Path version) {
+                SampleModels.identity(version.resolve(TORCH_FILE));
             }
         },
         /** Answers what it is asked, through the identity backend. */
@@ -88,8 +98,8 @@ public final class SampleRepository {
                 output [ { name: "OUTPUT__0"  data_type: TYPE_FP32  dims: [ 1000 ] } ]
                 """, false) {
             @Override
-            void writeModel(Path file) {
-                SampleModels.resNet50(file);
+            void writeModel(Path version) {
+                SampleModels.resNet50(version.resolve(TORCH_FILE));
             }
         },
         /** A transformer encoder, for benchmarks. */
@@ -100,8 +110,8 @@ public final class SampleRepository {
                 output [ { name: "OUTPUT__0"  data_type: TYPE_FP32  dims: [ 128, 384 ] } ]
                 """, false) {
             @Override
-            void writeModel(Path file) {
-                SampleModels.transformer(file);
+            void writeModel(Path version) {
+                SampleModels.transformer(version.resolve(TORCH_FILE));
             }
         };
 
@@ -137,8 +147,8 @@ public final class SampleRepository {
             return Arrays.stream(values()).filter(model -> model.modelName().equals(name)).findFirst();
         }
 
-        /** Writes the model's file. Models of the identity backend have none. */
-        void writeModel(Path file) {
+        /** Writes the model's file into a version's directory. Models of the identity backend have none. */
+        void writeModel(Path version) throws IOException {
         }
     }
 
@@ -158,7 +168,7 @@ public final class SampleRepository {
         for (Model model : List.copyOf(models)) {
             Path version = directory.resolve(model.modelName()).resolve("1");
             Files.createDirectories(version);
-            model.writeModel(version.resolve("model.pt"));
+            model.writeModel(version);
             // Last, so that a server that polls never sees a configuration without its model.
             Files.writeString(directory.resolve(model.modelName()).resolve("config.pbtxt"), model.config());
         }

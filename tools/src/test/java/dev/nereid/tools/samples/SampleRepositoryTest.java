@@ -128,6 +128,16 @@ final class SampleRepositoryTest {
     }
 
     @Test
+    void writesTheSameOnnxModelEachTime() throws IOException {
+        assertEquals(0, run(directory.resolve("a").toString(), "--models=classifier_onnx"));
+        assertEquals(0, run(directory.resolve("b").toString(), "--models=classifier_onnx"));
+
+        assertEquals(-1, Files.mismatch(directory.resolve("a/classifier_onnx/1/model.onnx"),
+                directory.resolve("b/classifier_onnx/1/model.onnx")));
+        assertFalse(Files.exists(directory.resolve("a/classifier_onnx/1/model.pt")));
+    }
+
+    @Test
     void refusesUnknownModels() {
         assertEquals(2, run(directory.toString(), "--models=vgg"));
         assertTrue(err.toString(StandardCharsets.UTF_8).startsWith("unknown model 'vgg', expected some of unet,"));
