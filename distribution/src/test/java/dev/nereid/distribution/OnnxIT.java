@@ -84,7 +84,7 @@ class OnnxIT {
                     {"inputs":[{"name":"A","shape":[1,1],"datatype":"INT32","data":[1]},
                       {"name":"B","shape":[1,1],"datatype":"FP32","data":[1]}]}""");
             assertRefused(server, 400, "unexpected shape for input 'A'", """
-                    {"inputs":[{"name":"A","shape":[4],"datatype":"FP32","data":[1,2,3,4]},
+                    {"inputs":[{"name":"A","shape":[1,2,2],"datatype":"FP32","data":[1,2,3,4]},
                       {"name":"B","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]}""");
             assertRefused(server, 500, "onnx runtime error 2: ", """
                     {"inputs":[{"name":"A","shape":[1,2],"datatype":"FP32","data":[1,2]},
