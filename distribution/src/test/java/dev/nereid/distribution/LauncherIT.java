@@ -80,6 +80,26 @@ class LauncherIT {
     }
 
     @Test
+    void theDoctorLooksAtTheMachine() throws Exception {
+        Result result = run("doctor", "--http-port=0", "--metrics-port=0");
+
+        assertEquals(0, result.status(), result::output);
+        for (String expected : List.of("System\n", "glibc", "GPUs\n", "Backend identity\n", "Backend pytorch\n",
+                "started in", "libtorch_cpu.so")) {
+            assertTrue(result.output().contains(expected), result::output);
+        }
+    }
+
+    @Test
+    void theDoctorEndsWithOneWhereThereIsAProblem() throws Exception {
+        Result result = run("doctor", "--json", "--http-port=0", "--metrics-port=0",
+                "--backend-directory=" + repository);
+
+        assertEquals(1, result.status(), result::output);
+        assertTrue(result.output().contains("{\"problems\":1,"), result::output);
+    }
+
+    @Test
     void namesThePortThatIsTaken() throws Exception {
         try (RunningServer server = RunningServer.start(repository)) {
             Result result = run("serve", "--model-repository=" + repository, "--http-address=127.0.0.1",

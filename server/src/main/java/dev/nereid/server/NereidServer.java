@@ -1,16 +1,19 @@
 package dev.nereid.server;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.server.gpu.GpuDriver;
 import dev.nereid.server.http.HttpFrontEnd;
 import dev.nereid.server.http.MetricsEndpoint;
 import dev.nereid.server.lifecycle.Engine;
 import dev.nereid.server.metrics.CpuSampler;
+import dev.nereid.server.metrics.GpuSampler;
 import dev.nereid.server.metrics.MetricsText;
-import dev.nereid.server.sharedmemory.SystemSharedMemory;
+import dev.nereid.server.sharedmemory.ClientSharedMemory;
 import dev.nereid.server.trace.Tracer;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -26,11 +29,12 @@ public final class NereidServer implements AutoCloseable {
     private final Engine engine;
     private final Tracer tracer;
     private final LogControl logs;
-    private final SystemSharedMemory sharedMemory = new SystemSharedMemory(SystemSharedMemory.DIRECTORY);
+    private final ClientSharedMemory sharedMemory;
     private final Map<String, InferenceException> startFailures;
     private @Nullable HttpFrontEnd http;
     private @Nullable MetricsEndpoint metrics;
     private @Nullable CpuSampler cpu;
+    private @Nullable GpuSampler gpus;
     private boolean isClosed;
 
     private NereidServer(ServerOptions options, Engine engine, LogControl logs,
@@ -38,6 +42,7 @@ public final class NereidServer implements AutoCloseable {
         this.options = options;
         this.engine = engine;
         this.logs = logs;
+        this.sharedMemory = new ClientSharedMemory(ClientSharedMemory.DIRECTORY, engine.gpus().driver());
         this.tracer = Tracer.create(options.trace().settings(), options.trace().file());
         this.startFailures = startFailures;
     }
@@ -60,7 +65,11 @@ public final class NereidServer implements AutoCloseable {
      *     can't be opened
      */
     public static NereidServer start(ServerOptions options, LogControl logs) {
-        Engine engine = Engine.create(options.engine());
+        return start(options, logs, Engine.create(options.engine()));
+    }
+
+    /** Loads the models of an engine, which is then this server's to close, and opens the ports. */
+    public static NereidServer start(ServerOptions options, LogControl logs, Engine engine) {
         NereidServer server;
         try {
             server = new NereidServer(options, engine, logs, engine.start());
@@ -104,12 +113,24 @@ public final class NereidServer implements AutoCloseable {
             MetricsEndpoint endpoint = opened("metrics", options.metrics().address(), options.metrics().port(),
                     () -> MetricsEndpoint.start(
                             new MetricsText(engine, options.metrics().countsLatencies(),
-                                    options.metrics().showsHistograms(), sampler),
+                                    options.metrics().showsHistograms(), sampler, gpuSampler()),
                             options.metrics()));
             metrics = endpoint;
             LOGGER.log(Level.INFO,
                     () -> "Started Metrics Service at " + options.metrics().address() + ":" + endpoint.port());
         }
+    }
+
+    private Optional<GpuSampler> gpuSampler() {
+        GpuDriver driver = engine.gpus().driver();
+        List<Integer> used = engine.gpus().devices().usableGpus();
+        if (!options.metrics().reportsGpus() || used.isEmpty() || !driver.report().hasManagement()) {
+            return Optional.empty();
+        }
+        GpuSampler started = GpuSampler.start(driver,
+                driver.gpus().stream().filter(gpu -> used.contains(gpu.id())).toList(), options.metrics().interval());
+        gpus = started;
+        return Optional.of(started);
     }
 
     private interface Opening<T> {
@@ -165,12 +186,16 @@ public final class NereidServer implements AutoCloseable {
         if (http != null) {
             http.close();
         }
+        // What follows closes the driver.
+        sharedMemory.close();
+        if (gpus != null) {
+            gpus.close();
+        }
         boolean inTime = engine.stopWithin(options.exitTimeout());
         if (!inTime) {
             LOGGER.log(Level.WARNING, "Exit timeout expired. Exiting immediately.");
         }
         tracer.close();
-        sharedMemory.close();
         if (metrics != null) {
             metrics.close();
         }

@@ -1,5 +1,6 @@
 package dev.nereid.server;
 
+import dev.nereid.repository.config.Devices.ComputeCapability;
 import dev.nereid.server.host.HostPolicy;
 import dev.nereid.server.scheduler.RateLimiter;
 import dev.nereid.server.trace.TraceSettings;
@@ -54,12 +55,29 @@ public record ServerOptions(String id, Duration exitTimeout, EngineOptions engin
      * @param maxInFlightBytes bound on the memory of requests and responses
      * @param maxQueueSize bound on waiting requests for each model version
      * @param scheduling how instances are created and share the machine
+     * @param gpu how GPUs are used
      */
     public record EngineOptions(List<Path> repositories, ControlMode controlMode, List<String> startupModels,
             boolean loadsAll, Duration pollInterval, boolean exitOnError, boolean autoComplete,
             boolean strictReadiness, String configName, int loadThreads, int loadRetries,
             List<Path> backendDirectories, Map<String, Map<String, String>> backendSettings,
-            boolean allowsModelBackends, long maxInFlightBytes, int maxQueueSize, SchedulingOptions scheduling) {
+            boolean allowsModelBackends, long maxInFlightBytes, int maxQueueSize, SchedulingOptions scheduling,
+            GpuOptions gpu) {
+    }
+
+    /**
+     * How GPUs are used.
+     *
+     * @param isAllowed whether they are used at all
+     * @param minimumCapability GPUs below it are not used
+     * @param pinnedPoolBytes size of the pool of page-locked memory; 0 for none
+     * @param loadLimits share of a GPU's memory, by its id, beyond whose use no model is loaded there
+     */
+    public record GpuOptions(boolean isAllowed, ComputeCapability minimumCapability, long pinnedPoolBytes,
+            Map<Integer, Double> loadLimits) {
+        /** As without any flag. */
+        public static final GpuOptions DEFAULT = new GpuOptions(true, new ComputeCapability(7, 5), 256L << 20,
+                Map.of());
     }
 
     /**
@@ -109,10 +127,12 @@ public record ServerOptions(String id, Duration exitTimeout, EngineOptions engin
      * @param port the port; 0 for any
      * @param interval how often CPU metrics are sampled
      * @param reportsCpu whether there are CPU metrics
+     * @param reportsGpus whether there are GPU metrics
      * @param countsLatencies whether latency counters are reported
      * @param showsHistograms whether histograms of latencies are reported
      */
     public record MetricsOptions(boolean isEnabled, String address, int port, Duration interval, boolean reportsCpu,
+            boolean reportsGpus,
             boolean countsLatencies, boolean showsHistograms) {
     }
 

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
     private static final String ROOT = "dev.nereid.server";
     private static final String[] ENGINE = {ROOT + ".plugin..", ROOT + ".lifecycle..", ROOT + ".scheduler..",
-        ROOT + ".stats..", ROOT + ".memory..", ROOT + ".request.."};
+        ROOT + ".stats..", ROOT + ".memory..", ROOT + ".request..", ROOT + ".gpu..", ROOT + ".sharedmemory.."};
     private static final String[] EDGES = {ROOT + ".http..", ROOT + ".protocol..", ROOT + ".metrics..", ROOT + ".cli..",
         "io.helidon.."};
 
@@ -69,7 +69,8 @@ class ArchitectureTest {
 
     @Test
     void enginePackagesHaveNoCycles() {
-        slices().matching(ROOT + ".(plugin|lifecycle|scheduler|stats|memory|request|metrics)..").should()
+        slices().matching(ROOT + ".(plugin|lifecycle|scheduler|stats|memory|request|metrics|gpu|sharedmemory)..")
+                .should()
                 .beFreeOfCycles()
                 .check(SERVER);
     }

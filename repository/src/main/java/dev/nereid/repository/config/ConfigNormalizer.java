@@ -77,6 +77,9 @@ public final class ConfigNormalizer {
         ModelConfig.Builder builder = config.toBuilder();
         List<Integer> usable = devices.usableGpus();
         List<InstanceGroup> preferred = attributes.preferredInstanceGroups();
+        // Elsewhere a build without GPUs has no GPUs; here the backend says that it has no use for them.
+        boolean isForCpuOnly = !preferred.isEmpty()
+                && preferred.stream().allMatch(group -> group.kind() == InstanceGroup.Kind.CPU);
         if (builder.getInstanceGroupCount() == 0) {
             builder.addInstanceGroup(defaultGroup(config.getName(), preferred, usable));
         }
@@ -86,7 +89,7 @@ public final class ConfigNormalizer {
                 group.setName(config.getName() + "_" + i);
             }
             if (group.getKind() == ModelInstanceGroup.Kind.KIND_AUTO) {
-                boolean isGpu = !usable.isEmpty() && usable.containsAll(group.getGpusList());
+                boolean isGpu = !isForCpuOnly && !usable.isEmpty() && usable.containsAll(group.getGpusList());
                 group.setKind(isGpu ? ModelInstanceGroup.Kind.KIND_GPU : ModelInstanceGroup.Kind.KIND_CPU);
             }
             applyPreferred(group, preferred, usable);

@@ -68,6 +68,14 @@ public final class CommandLine {
      * @throws UsageException when flags contradict each other or a value is out of range
      */
     public ServerOptions options(Path defaultBackends) {
+        if (all("model-repository").isEmpty()) {
+            throw new UsageException("--model-repository must be specified");
+        }
+        return optionsForDoctor(defaultBackends);
+    }
+
+    /** Returns the options, with or without a repository. */
+    ServerOptions optionsForDoctor(Path defaultBackends) {
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
                 engine(defaultBackends), http(), metrics(), logging(), TraceFlags.options(values),
                 bool("allow-client-shm"));
@@ -76,9 +84,6 @@ public final class CommandLine {
     private EngineOptions engine(Path defaultBackends) {
         List<Path> repositories = all("model-repository").stream().map(value -> path("model-repository", value))
                 .toList();
-        if (repositories.isEmpty()) {
-            throw new UsageException("--model-repository must be specified");
-        }
         for (Path repository : repositories) {
             if (!Files.isDirectory(repository)) {
                 throw new UsageException("--model-repository=" + repository
@@ -110,7 +115,8 @@ public final class CommandLine {
                 (int) number("model-load-retry-count", 0, Integer.MAX_VALUE),
                 List.of(backendDirectory.isEmpty() ? defaultBackends : path("backend-directory", backendDirectory)),
                 backendSettings(), bool("allow-model-backends"), inFlight == 0 ? physicalMemory() / 2 : inFlight,
-                (int) number("max-queue-size", 1, Integer.MAX_VALUE), SchedulingFlags.options(values, environment));
+                (int) number("max-queue-size", 1, Integer.MAX_VALUE), SchedulingFlags.options(values, environment),
+                GpuFlags.options(values, environment));
     }
 
     private ControlMode controlMode() {
@@ -208,6 +214,7 @@ public final class CommandLine {
                 address("metrics-address", address.isEmpty() ? text("http-address") : address),
                 (int) number("metrics-port", 0, 65535),
                 Duration.ofMillis(number("metrics-interval-ms", 1, Integer.MAX_VALUE)), bool("allow-cpu-metrics"),
+                bool("allow-gpu-metrics"),
                 countsLatencies, showsHistograms);
     }
 

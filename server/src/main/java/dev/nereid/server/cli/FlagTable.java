@@ -29,6 +29,7 @@ final class FlagTable {
     private static final String METRICS = "Metrics";
     private static final String BACKENDS = "Backends";
     private static final String SCHEDULING = "Scheduling";
+    private static final String GPUS = "GPUs";
     private static final String LIMITS = "Limits";
 
     static {
@@ -77,9 +78,10 @@ final class FlagTable {
                 "Deprecated: --trace-config=triton,log-frequency=<number>.");
         add("allow-metrics", Kind.BOOL, "true", METRICS, "Whether to listen for metrics requests.");
         add("allow-cpu-metrics", Kind.BOOL, "true", METRICS, "Whether to report CPU metrics.");
+        add("allow-gpu-metrics", Kind.BOOL, "true", METRICS, "Whether to report GPU metrics, where there are GPUs.");
         add("metrics-address", Kind.TEXT, "", METRICS, "Address to listen on for metrics; default is --http-address.");
         add("metrics-port", Kind.NUMBER, "8002", METRICS, "Port to listen on for metrics.");
-        add("metrics-interval-ms", Kind.NUMBER, "2000", METRICS, "How often CPU metrics are sampled.");
+        add("metrics-interval-ms", Kind.NUMBER, "2000", METRICS, "How often CPU and GPU metrics are sampled.");
         repeatable("metrics-config", METRICS, "<key>=<value>: counter_latencies (true), histogram_latencies (false).");
         add("backend-directory", Kind.TEXT, "", BACKENDS,
                 "Directory with backends; default is the one that came with this server.");
@@ -93,6 +95,11 @@ final class FlagTable {
         repeatable("host-policy", SCHEDULING,
                 "<name>,numa-node=<number> or <name>,cpu-cores=<from>-<to>[,...]: where the "
                         + "threads of instances run; names are cpu, model, gpu_<id>, and those of instance groups.");
+        add("min-supported-compute-capability", Kind.TEXT, "7.5", GPUS, "GPUs below it are not used.");
+        add("pinned-memory-pool-byte-size", Kind.NUMBER, "268435456", GPUS,
+                "Size of the pool of page-locked memory for copies to GPUs, where there are GPUs; 0 for none.");
+        repeatable("model-load-gpu-limit", GPUS,
+                "<gpu>:<fraction>: no model is loaded on a GPU of whose memory more than that is in use.");
         add("max-inflight-bytes", Kind.NUMBER, "0", LIMITS,
                 "Bound on the bytes of requests and responses in memory; 0 is half of the machine's memory.");
         add("max-queue-size", Kind.NUMBER, "4096", LIMITS,
@@ -117,11 +124,9 @@ final class FlagTable {
             refuse("the Vertex AI front end is not offered", flag);
         }
         refuse("model namespaces are not offered", "model-namespacing", "false", "0");
-        refuse("GPU metrics are not offered yet", "allow-gpu-metrics", "false", "0");
-        refuse("GPUs are not used yet", "enable-peer-access");
-        for (String flag : List.of("pinned-memory-pool-byte-size", "cuda-memory-pool-byte-size",
-                "cuda-virtual-address-size", "min-supported-compute-capability", "model-load-gpu-limit")) {
-            refuse("GPUs are not used yet", flag);
+        refuse("the server copies nothing from one GPU to another", "enable-peer-access", "false", "0");
+        for (String flag : List.of("cuda-memory-pool-byte-size", "cuda-virtual-address-size")) {
+            refuse("the server keeps tensors in host memory; backends allocate on the GPU themselves", flag);
         }
         refuse("repository agents are not offered", "repoagent-directory");
         for (String flag : List.of("cache-config", "cache-directory", "response-cache-byte-size")) {

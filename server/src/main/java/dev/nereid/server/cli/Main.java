@@ -10,7 +10,7 @@ import java.util.Arrays;
 
 /** {@code nereid serve}. */
 public final class Main {
-    private static final String HOME = "nereid.home";
+    static final String HOME = "nereid.home";
 
     private Main() {
     }

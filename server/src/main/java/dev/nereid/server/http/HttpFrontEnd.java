@@ -9,7 +9,7 @@ import dev.nereid.server.ServerOptions.Restriction;
 import dev.nereid.server.lifecycle.Engine;
 import dev.nereid.server.protocol.CNumber;
 import dev.nereid.server.protocol.JsonWriter;
-import dev.nereid.server.sharedmemory.SystemSharedMemory;
+import dev.nereid.server.sharedmemory.ClientSharedMemory;
 import dev.nereid.server.trace.Tracer;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderNames;
@@ -43,7 +43,7 @@ public final class HttpFrontEnd implements AutoCloseable {
      * @param sharedMemory the registered regions
      * @param logs changes log settings
      */
-    public record Services(Engine engine, Tracer tracer, SystemSharedMemory sharedMemory, LogControl logs) {
+    public record Services(Engine engine, Tracer tracer, ClientSharedMemory sharedMemory, LogControl logs) {
     }
 
     private final Engine engine;
@@ -171,7 +171,7 @@ public final class HttpFrontEnd implements AutoCloseable {
             case SYSTEM_MEMORY_UNREGISTER -> sharedMemory.systemUnregister(exchange, route.region());
             case CUDA_MEMORY_STATUS -> sharedMemory.cudaStatus(exchange, route.region());
             case CUDA_MEMORY_REGISTER -> sharedMemory.cudaRegister(exchange, route.region());
-            case CUDA_MEMORY_UNREGISTER -> sharedMemory.cudaUnregister(exchange);
+            case CUDA_MEMORY_UNREGISTER -> sharedMemory.cudaUnregister(exchange, route.region());
             case TRACE_SETTING -> trace.handle(exchange, route.model());
             case LOG_SETTING -> logs.handle(exchange);
         }

@@ -13,7 +13,7 @@ import dev.nereid.server.protocol.InferResponseEncoder;
 import dev.nereid.server.protocol.JsonWriter;
 import dev.nereid.server.request.RequestData;
 import dev.nereid.server.scheduler.InferenceResult;
-import dev.nereid.server.sharedmemory.SystemSharedMemory;
+import dev.nereid.server.sharedmemory.ClientSharedMemory;
 import dev.nereid.server.trace.RequestTrace;
 import dev.nereid.server.trace.TracePoint;
 import dev.nereid.server.trace.Tracer;
@@ -36,7 +36,7 @@ final class InferHandler {
 
     private final Engine engine;
     private final Tracer tracer;
-    private final SystemSharedMemory regions;
+    private final ClientSharedMemory regions;
     private final long maxInputSize;
     private final InferBodyReader bodies;
     private final HeaderForwarding forwarding;
@@ -78,7 +78,7 @@ final class InferHandler {
     private void handle(Exchange exchange, String model, OptionalLong version, Codec codec, RequestTrace trace) {
         trace.mark(TracePoint.HTTP_RECV_START);
         try (BufferScope scope = new BufferScope(engine.buffers());
-                SystemSharedMemory.Lease lease = regions.lease()) {
+                ClientSharedMemory.Lease lease = regions.lease()) {
             InferBodyReader.Body body = read(exchange, scope);
             trace.mark(TracePoint.HTTP_RECV_END);
             exchange.errorsAs(Exchange.JSON);
@@ -118,7 +118,7 @@ final class InferHandler {
     }
 
     private DecodedRequest decode(Codec codec, InferBodyReader.Body body, String model, BufferScope scope,
-            SystemSharedMemory.Lease lease) {
+            ClientSharedMemory.Lease lease) {
         return body.isRaw()
                 ? InferRequestDecoder.decodeRaw(body.binary(), maxInputSize)
                 : codec.decoder().decode(body.json(), 0, body.json().length, body.binary(),

@@ -4,20 +4,22 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.server.protocol.JsonDocument;
 import dev.nereid.server.protocol.JsonValue;
 import dev.nereid.server.protocol.JsonWriter;
+import dev.nereid.server.sharedmemory.CudaRegionStatus;
 import dev.nereid.server.sharedmemory.RegionStatus;
-import dev.nereid.server.sharedmemory.SystemSharedMemory;
+import dev.nereid.server.sharedmemory.ClientSharedMemory;
+import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 
-/** Registration of shared memory (v2-http, 7). There is no CUDA memory here, only answers about it. */
+/** Registration of shared memory (v2-http, 7). */
 final class SharedMemoryHandler {
     private static final String DISABLED = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";
 
-    private final SystemSharedMemory regions;
+    private final ClientSharedMemory regions;
     private final boolean isAllowed;
     private final long maxInputSize;
 
-    SharedMemoryHandler(SystemSharedMemory regions, boolean isAllowed, long maxInputSize) {
+    SharedMemoryHandler(ClientSharedMemory regions, boolean isAllowed, long maxInputSize) {
         this.regions = regions;
         this.isAllowed = isAllowed;
         this.maxInputSize = maxInputSize;
@@ -54,14 +56,13 @@ final class SharedMemoryHandler {
     }
 
     void cudaStatus(Exchange exchange, String region) {
-        if (region.isEmpty()) {
-            exchange.sendJson("[]");
-            return;
+        List<CudaRegionStatus> shown = region.isEmpty() ? regions.cudaStatus() : List.of(regions.cudaStatus(region));
+        JsonWriter json = new JsonWriter().beginArray();
+        for (CudaRegionStatus each : shown) {
+            json.beginObject().name("name").string(each.name()).name("device_id").unsigned(each.deviceId());
+            json.name("byte_size").unsigned(each.byteSize()).endObject();
         }
-        throw InferenceException.notFound(regions.contains(region)
-                ? "The region named '" + region
-                        + "' is registered as system shared memory, not CUDA shared memory"
-                : "Unable to find cuda shared memory region: '" + region + "'");
+        exchange.sendJson(json.endArray());
     }
 
     void cudaRegister(Exchange exchange, String region) {
@@ -69,15 +70,29 @@ final class SharedMemoryHandler {
         JsonValue body = body(exchange);
         JsonValue handle = field(body, "raw_handle");
         JsonValue size = field(body, "byte_size");
-        String _ = handle.member("b64").asString();
-        long _ = size.asUnsigned();
-        long _ = body.member("device_id").asUnsigned();
-        throw InferenceException
-                .invalid("failed to register CUDA shared memory region: '" + region + "', GPUs not supported");
+        String encoded = handle.member("b64").asString();
+        long byteSize = size.asUnsigned();
+        long device = body.member("device_id").asUnsigned();
+        regions.registerCuda(region, decoded(encoded), device, byteSize);
+        exchange.sendEmpty(200, Exchange.JSON);
     }
 
-    void cudaUnregister(Exchange exchange) {
+    /** Returns the bytes; none for text that is not Base64, which then has the wrong length. */
+    private static byte[] decoded(String text) {
+        try {
+            return Base64.getDecoder().decode(text);
+        } catch (IllegalArgumentException e) {
+            return new byte[0];
+        }
+    }
+
+    void cudaUnregister(Exchange exchange, String region) {
         checkAllowed();
+        if (region.isEmpty()) {
+            regions.unregisterAllCuda();
+        } else {
+            regions.unregisterCuda(region);
+        }
         exchange.sendEmpty(200, Exchange.JSON);
     }
 

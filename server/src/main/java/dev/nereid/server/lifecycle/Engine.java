@@ -6,10 +6,11 @@ import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
-import dev.nereid.repository.config.Devices;
 import dev.nereid.repository.config.PathGuard;
 import dev.nereid.server.ServerOptions.ControlMode;
 import dev.nereid.server.ServerOptions.EngineOptions;
+import dev.nereid.server.gpu.GpuDriver;
+import dev.nereid.server.gpu.Gpus;
 import dev.nereid.server.lifecycle.ModelCatalog.Snapshot;
 import dev.nereid.server.memory.BufferPool;
 import dev.nereid.server.memory.BufferScope;
@@ -65,6 +66,7 @@ public final class Engine implements AutoCloseable {
     private final ModelCatalog catalog = new ModelCatalog();
     private final ModelLifecycle lifecycle;
     private final Path scratchDirectory;
+    private final Gpus gpus;
     private volatile @Nullable RepositoryPoller poller;
     private volatile boolean isStarted;
     private volatile boolean isStopping;
@@ -80,18 +82,19 @@ public final class Engine implements AutoCloseable {
     public record Served(ServedVersion version, InferenceResult result) {
     }
 
-    private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory) {
+    private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus) {
         this.options = options;
         this.repository = repository;
         this.scratchDirectory = scratchDirectory;
+        this.gpus = gpus;
         this.buffers = new BufferPool(options.maxInFlightBytes(), MAX_FREE_BYTES);
-        this.backends = new Backends(options.backendDirectories(), options.backendSettings());
+        this.backends = new Backends(options.backendDirectories(), options.backendSettings(), gpus.pinnedMemory());
         this.wakeups = new TimerWakeups(System::nanoTime);
         Schedulers schedulers = new Schedulers(System::nanoTime, InstantSource.system(), wakeups,
                 options.maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new));
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repositories(), options.allowsModelBackends()),
-                new ConfigLoader(options.autoComplete(), options.configName()), Devices.NONE, schedulers,
+                new ConfigLoader(options.autoComplete(), options.configName()), gpus, schedulers,
                 new WarmUp(buffers, System::nanoTime), new CallDesk(this::inferForModel, buffers, catalog),
                 options.scheduling());
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loadThreads(),
@@ -104,11 +107,32 @@ public final class Engine implements AutoCloseable {
      * @throws InferenceException when a repository is not a directory
      */
     public static Engine create(EngineOptions options) {
+        return create(options, options.gpu().isAllowed()
+                ? GpuDriver.open()
+                : GpuDriver.none("they are switched off"));
+    }
+
+    /**
+     * Creates an engine that uses the GPUs of that driver, which it closes; no model is loaded yet.
+     *
+     * @throws InferenceException when a repository is not a directory
+     */
+    public static Engine create(EngineOptions options, GpuDriver driver) {
+        Gpus gpus = Gpus.create(driver, options.gpu());
+        try {
+            return create(options, gpus);
+        } catch (RuntimeException e) {
+            gpus.close();
+            throw e;
+        }
+    }
+
+    private static Engine create(EngineOptions options, Gpus gpus) {
         ModelRepository repository = ModelRepository.open(options.repositories(),
                 new ConfigLoader(options.autoComplete(), options.configName()));
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         try {
-            return new Engine(options, repository, Files.createTempDirectory("nereid-"));
+            return new Engine(options, repository, Files.createTempDirectory("nereid-"), gpus);
         } catch (IOException e) {
             throw new UncheckedIOException("no directory for temporary files can be made", e);
         }
@@ -156,6 +180,11 @@ public final class Engine implements AutoCloseable {
     /** Returns the pool that requests take their memory from. */
     public BufferPool buffers() {
         return buffers;
+    }
+
+    /** Returns the GPUs that models may be placed on. */
+    public Gpus gpus() {
+        return gpus;
     }
 
     /** Returns the state of each backend that was found. */
@@ -407,6 +436,7 @@ public final class Engine implements AutoCloseable {
         if (allClosed) {
             backends.close();
             buffers.close();
+            gpus.close();
         }
         try {
             Files.deleteIfExists(scratchDirectory);

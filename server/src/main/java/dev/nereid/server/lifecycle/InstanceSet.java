@@ -1,6 +1,5 @@
 package dev.nereid.server.lifecycle;
 
-import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.server.plugin.LoadedBackend;
 import dev.nereid.server.plugin.PluginCalls;
 import dev.nereid.server.scheduler.Dispatcher;
@@ -69,16 +68,15 @@ final class InstanceSet {
     }
 
     /**
-     * Creates the instances that a configuration asks for and that are not there yet, at the same time where that is
-     * allowed. When one fails, those that were created are closed again.
+     * Creates the instances that are asked for and not there yet, at the same time where that is allowed. When one
+     * fails, those that were created are closed again.
      *
      * @param warmUp executes the model's samples on a new instance
      */
-    Change prepare(ModelConfig config, Consumer<Instance> warmUp) {
+    Change prepare(List<InstanceSpec> specs, Consumer<Instance> warmUp) {
         List<Member> unused = new ArrayList<>(members);
         List<Member> kept = new ArrayList<>();
         List<InstanceSpec> missing = new ArrayList<>();
-        List<InstanceSpec> specs = InstanceSpec.of(config);
         for (InstanceSpec spec : specs) {
             Member existing = take(unused, spec);
             if (existing == null) {

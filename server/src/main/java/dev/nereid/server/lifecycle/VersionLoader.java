@@ -9,10 +9,10 @@ import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.Scheduling.DynamicBatching;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.ConfigLoader;
-import dev.nereid.repository.config.Devices;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
 import dev.nereid.server.ServerOptions.SchedulingOptions;
+import dev.nereid.server.gpu.Gpus;
 import dev.nereid.server.plugin.LoadedBackend;
 import dev.nereid.server.plugin.PluginCalls;
 import dev.nereid.server.request.RequestValidator;
@@ -36,17 +36,17 @@ final class VersionLoader {
 
     private final ModelBackends backends;
     private final ConfigLoader configs;
-    private final Devices devices;
+    private final Gpus gpus;
     private final Schedulers schedulers;
     private final WarmUp warmUp;
     private final CallDesk calls;
     private final SchedulingOptions scheduling;
 
-    VersionLoader(ModelBackends backends, ConfigLoader configs, Devices devices, Schedulers schedulers, WarmUp warmUp,
+    VersionLoader(ModelBackends backends, ConfigLoader configs, Gpus gpus, Schedulers schedulers, WarmUp warmUp,
             CallDesk calls, SchedulingOptions scheduling) {
         this.backends = backends;
         this.configs = configs;
-        this.devices = devices;
+        this.gpus = gpus;
         this.schedulers = schedulers;
         this.warmUp = warmUp;
         this.calls = calls;
@@ -74,10 +74,13 @@ final class VersionLoader {
     }
 
     private ServedVersion load(PolledModel polled, long version, LoadedBackend backend, long start) {
-        var config = ConfigLoader.withInstances(polled.config(), devices, backend.attributes());
+        var config = ConfigLoader.withInstances(polled.config(), gpus.devices(), backend.attributes());
         checkFiles(polled, version);
+        ModelConfig initial = ModelConfigs.toRecord(config);
+        initial.instanceGroups().forEach(group -> group.gpus()
+                .forEach(gpu -> gpus.checkLoadLimit(polled.name(), group.kind(), gpu)));
         String who = "model '" + polled.name() + "'";
-        LoadedModel model = create(who, polled, version, ModelConfigs.toRecord(config), backend);
+        LoadedModel model = create(who, polled, version, initial, backend);
         try {
             var completed = configs.isAutoCompleteOn()
                     ? PluginCalls.call(who, "complete its configuration", backend.classLoader(),
@@ -93,7 +96,7 @@ final class VersionLoader {
             InstanceSet instances = new InstanceSet(model,
                     schedulers.dispatcher(checked, statistics, strategy, backend.classLoader()),
                     new InstanceFactory(model, schedulers.limiter(), scheduling));
-            instances.apply(instances.prepare(checked, warmUp(checked, polled)));
+            instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled)));
             return new ServedVersion(version, complete, instances, statistics, labels,
                     Duration.ofNanos(System.nanoTime() - start));
         } catch (Throwable e) {
@@ -129,7 +132,8 @@ final class VersionLoader {
 
     /** Returns whether a model asks for other instance groups than a version has. */
     boolean hasOtherInstances(ServedVersion current, PolledModel polled) {
-        var asked = ConfigLoader.withInstances(polled.config(), devices, current.instances().backend().attributes());
+        var asked = ConfigLoader.withInstances(polled.config(), gpus.devices(),
+                current.instances().backend().attributes());
         return !asked.getInstanceGroupList().equals(current.completeConfig().getInstanceGroupList());
     }
 
@@ -141,12 +145,12 @@ final class VersionLoader {
      */
     VersionUpdate update(ServedVersion current, PolledModel polled) {
         InstanceSet instances = current.instances();
-        var asked = ConfigLoader.withInstances(polled.config(), devices, instances.backend().attributes());
+        var asked = ConfigLoader.withInstances(polled.config(), gpus.devices(), instances.backend().attributes());
         var complete = current.completeConfig().toBuilder().clearInstanceGroup()
                 .addAllInstanceGroup(asked.getInstanceGroupList()).setVersionPolicy(asked.getVersionPolicy()).build();
         ModelConfig checked = ModelConfigs.toRecord(complete);
         return new VersionUpdate(current.with(complete), instances,
-                instances.prepare(checked, warmUp(checked, polled)));
+                instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled)));
     }
 
     private Consumer<Instance> warmUp(ModelConfig config, PolledModel polled) {

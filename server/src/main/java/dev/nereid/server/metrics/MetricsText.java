@@ -1,5 +1,8 @@
 package dev.nereid.server.metrics;
 
+import dev.nereid.backend.api.config.InstanceGroup;
+import dev.nereid.server.gpu.GpuUse;
+import dev.nereid.server.gpu.PinnedMemoryPool;
 import dev.nereid.server.lifecycle.Engine;
 import dev.nereid.server.lifecycle.ServedVersion;
 import dev.nereid.server.stats.DurationCounter;
@@ -12,7 +15,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.function.ToLongFunction;
 import java.util.regex.Pattern;
 
@@ -28,6 +33,7 @@ public final class MetricsText {
     private final boolean countsLatencies;
     private final boolean showsHistograms;
     private final Optional<CpuSampler> cpu;
+    private final Optional<GpuSampler> gpus;
 
     /**
      * Creates the writer.
@@ -35,12 +41,15 @@ public final class MetricsText {
      * @param countsLatencies whether latency counters are written
      * @param showsHistograms whether histograms of latencies are written
      * @param cpu where CPU metrics come from; empty for none
+     * @param gpus where GPU metrics come from; empty for none
      */
-    public MetricsText(Engine engine, boolean countsLatencies, boolean showsHistograms, Optional<CpuSampler> cpu) {
+    public MetricsText(Engine engine, boolean countsLatencies, boolean showsHistograms, Optional<CpuSampler> cpu,
+            Optional<GpuSampler> gpus) {
         this.engine = engine;
         this.countsLatencies = countsLatencies;
         this.showsHistograms = showsHistograms;
         this.cpu = cpu;
+        this.gpus = gpus;
     }
 
     /** Returns all metrics as they are now. */
@@ -79,11 +88,13 @@ public final class MetricsText {
         head(text, "nv_model_load_duration_secs", "Model load time in seconds", "gauge");
         versions.forEach(version -> sample(text, "nv_model_load_duration_secs", labels(version),
                 version.loadTime().toNanos() / 1e9));
+        pinnedMemory(text);
         if (showsHistograms) {
             for (LatencyHistogram kind : LatencyHistogram.values()) {
                 histogram(text, versions, kind);
             }
         }
+        gpus.ifPresent(sampler -> gpus(text, sampler.latest()));
         cpu.ifPresent(sampler -> cpu(text, sampler.latest()));
         engine.backendMetrics().forEach(family -> family(text, family));
         return text.toString();
@@ -120,6 +131,36 @@ public final class MetricsText {
         }
     }
 
+    private void pinnedMemory(StringBuilder text) {
+        PinnedMemoryPool pool = engine.gpus().pinnedMemory();
+        if (pool.totalBytes() == 0) {
+            return;
+        }
+        head(text, "nv_pinned_memory_pool_total_bytes", "Pinned memory pool total memory size, in bytes", "gauge");
+        sample(text, "nv_pinned_memory_pool_total_bytes", Map.of(), (double) pool.totalBytes());
+        head(text, "nv_pinned_memory_pool_used_bytes", "Pinned memory pool used memory size, in bytes", "gauge");
+        sample(text, "nv_pinned_memory_pool_used_bytes", Map.of(), (double) pool.usedBytes());
+    }
+
+    private static void gpus(StringBuilder text, List<GpuSampler.Sample> gpus) {
+        gpu(text, gpus, "nv_gpu_utilization", "GPU utilization rate [0.0 - 1.0)", "gauge", GpuUse::utilization);
+        gpu(text, gpus, "nv_gpu_memory_total_bytes", "GPU total memory, in bytes", "gauge", GpuUse::memoryTotalBytes);
+        gpu(text, gpus, "nv_gpu_memory_used_bytes", "GPU used memory, in bytes", "gauge", GpuUse::memoryUsedBytes);
+        gpu(text, gpus, "nv_gpu_power_usage", "GPU power usage in watts", "gauge", GpuUse::powerWatts);
+        gpu(text, gpus, "nv_gpu_power_limit", "GPU power management limit in watts", "gauge",
+                GpuUse::powerLimitWatts);
+        gpu(text, gpus, "nv_energy_consumption", "GPU energy consumption in joules since the Triton Server started",
+                "counter", GpuUse::energyJoules);
+    }
+
+    /** A GPU that does not tell a value has no sample of it. */
+    private static void gpu(StringBuilder text, List<GpuSampler.Sample> gpus, String name, String help, String type,
+            Function<GpuUse, OptionalDouble> value) {
+        head(text, name, help, type);
+        gpus.forEach(gpu -> value.apply(gpu.use())
+                .ifPresent(present -> sample(text, name, Map.of("gpu_uuid", gpu.uuid()), present)));
+    }
+
     private static void cpu(StringBuilder text, CpuSampler.Sample sample) {
         head(text, "nv_cpu_utilization", "CPU utilization rate [0.0 - 1.0]", "gauge");
         sample(text, "nv_cpu_utilization", Map.of(), sample.utilization());
@@ -129,32 +170,44 @@ public final class MetricsText {
         sample(text, "nv_cpu_memory_used_bytes", Map.of(), sample.memoryUsedBytes());
     }
 
-    private static void counter(StringBuilder text, List<ServedVersion> versions, String name, String help,
+    private void counter(StringBuilder text, List<ServedVersion> versions, String name, String help,
             ToLongFunction<ModelStatistics> value) {
         head(text, name, help, "counter");
         versions.forEach(
-                version -> sample(text, name, labels(version), (double) value.applyAsLong(version.statistics())));
+                version -> sample(text, name, counterLabels(version),
+                        (double) value.applyAsLong(version.statistics())));
     }
 
     private interface Counter {
         DurationCounter of(ModelStatistics statistics);
     }
 
-    private static void duration(StringBuilder text, List<ServedVersion> versions, String name, String help,
+    private void duration(StringBuilder text, List<ServedVersion> versions, String name, String help,
             Counter counter) {
         counter(text, versions, name, help, statistics -> counter.of(statistics).micros());
     }
 
-    private static void failures(StringBuilder text, List<ServedVersion> versions) {
+    private void failures(StringBuilder text, List<ServedVersion> versions) {
         String name = "nv_inference_request_failure";
         head(text, name, "Number of failed inference requests, all batch sizes", "counter");
         for (ServedVersion version : versions) {
             for (FailureReason reason : FailureReason.values()) {
-                Map<String, String> labels = labels(version);
+                Map<String, String> labels = counterLabels(version);
                 labels.put("reason", reason.name());
                 sample(text, name, labels, (double) version.statistics().failures(reason).count());
             }
         }
+    }
+
+    /** What a version on one GPU counts belongs to that GPU; one on several has one count for all. */
+    private Map<String, String> counterLabels(ServedVersion version) {
+        Map<String, String> labels = labels(version);
+        List<InstanceGroup> groups = version.config().instanceGroups();
+        List<Integer> devices = groups.stream().flatMap(group -> group.gpus().stream()).distinct().toList();
+        if (devices.size() == 1 && groups.stream().allMatch(group -> group.kind() == InstanceGroup.Kind.GPU)) {
+            engine.gpus().driver().gpu(devices.getFirst()).ifPresent(gpu -> labels.put("gpu_uuid", gpu.uuid()));
+        }
+        return labels;
     }
 
     private static Map<String, String> labels(ServedVersion version) {

@@ -5,7 +5,9 @@ import dev.nereid.backend.api.Backend;
 import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.BackendFactory;
+import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StagingMemory;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.server.stats.BackendMetrics;
 import java.lang.System.Logger;
@@ -31,10 +33,12 @@ final class BackendStarter {
     private static final Logger LOGGER = System.getLogger(BackendStarter.class.getName());
 
     private final BackendMetrics metrics;
+    private final StagingMemory stagingMemory;
     private final Duration limit;
 
-    BackendStarter(BackendMetrics metrics, Duration limit) {
+    BackendStarter(BackendMetrics metrics, StagingMemory stagingMemory, Duration limit) {
         this.metrics = metrics;
+        this.stagingMemory = stagingMemory;
         this.limit = limit;
     }
 
@@ -69,7 +73,7 @@ final class BackendStarter {
             throw e;
         }
         Context context = new Context(start.name(), start.directory(), start.settings(),
-                metrics.of(start.who(), start.labels()));
+                metrics.of(start.who(), start.labels()), stagingMemory);
         CompletableFuture<LoadedBackend> starting = new CompletableFuture<>();
         Thread.ofPlatform().name("nereid-start-" + start.name()).daemon(true).start(() -> {
             try {
@@ -89,6 +93,20 @@ final class BackendStarter {
     }
 
     private static LoadedBackend start(Class<? extends BackendFactory> type, Context context, Start start) {
+        BackendFactory factory = factory(type, context);
+        Backend backend = factory.create(context);
+        BackendAttributes attributes;
+        try {
+            attributes = backend.attributes();
+        } catch (RuntimeException | Error e) {
+            PluginCalls.close(start.who(), type.getClassLoader(), backend);
+            throw e;
+        }
+        return new LoadedBackend(context.name(), backend, attributes, type.getClassLoader(), context.metrics(),
+                start.release());
+    }
+
+    private static BackendFactory factory(Class<? extends BackendFactory> type, Context context) {
         BackendFactory factory = construct(type, context.name());
         ApiVersion server = context.serverApi();
         ApiVersion builtFor = factory.builtFor();
@@ -100,16 +118,56 @@ final class BackendStarter {
             throw InferenceException.invalid("backend '" + context.name() + "': its factory says that its name is '"
                     + factory.name() + "'; directory or jar must have that name");
         }
-        Backend backend = factory.create(context);
-        BackendAttributes attributes;
+        return factory;
+    }
+
+    /**
+     * Has a backend diagnose itself, then starts and closes it, and notes what comes of it. Returns when that is done, or
+     * when the limit is over; then nothing more is noted.
+     */
+    void examine(PluginFiles files, BackendPluginManager plugins, Start start, Examination notes) {
+        CompletableFuture<Boolean> done = new CompletableFuture<>();
+        Thread.ofPlatform().name("nereid-examine-" + start.name()).daemon(true).start(() -> {
+            try {
+                examineHere(factoryClass(start.name(), files, plugins), start, notes);
+            } catch (InferenceException e) {
+                notes.failed(e.getMessage());
+            }
+            done.complete(true);
+        });
         try {
-            attributes = backend.attributes();
-        } catch (RuntimeException | Error e) {
-            PluginCalls.close(start.who(), type.getClassLoader(), backend);
-            throw e;
+            boolean _ = done.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            notes.failed(notes.phase() + " is not over after " + limit.toSeconds() + " s");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e.getCause());
         }
-        return new LoadedBackend(context.name(), backend, attributes, type.getClassLoader(), context.metrics(),
-                start.release());
+        notes.end();
+    }
+
+    private void examineHere(Class<? extends BackendFactory> type, Start start, Examination notes) {
+        Context context = new Context(start.name(), start.directory(), start.settings(),
+                metrics.of(start.who(), start.labels()), stagingMemory);
+        ClassLoader loader = type.getClassLoader();
+        BackendFactory factory = PluginCalls.call(start.who(), "start", loader, () -> factory(type, context));
+        notes.add(Diagnosis.ok("API", "built for " + factory.builtFor() + ", the server offers "
+                + context.serverApi()));
+        notes.phase("its own diagnosis");
+        try {
+            PluginCalls.call(start.who(), "diagnose itself", loader, () -> factory.diagnose(context))
+                    .forEach(notes::add);
+        } catch (InferenceException e) {
+            notes.add(Diagnosis.warning("diagnosis", e.getMessage(), "report it to who made the backend"));
+        }
+        notes.phase("its start");
+        long began = System.nanoTime();
+        Backend backend = PluginCalls.call(start.who(), "start", loader, () -> factory.create(context));
+        notes.add(Diagnosis.ok("start", "started in " + (System.nanoTime() - began) / 1_000_000 + " ms"));
+        notes.phase("its close");
+        PluginCalls.close(start.who(), loader, backend);
+        context.metrics().close();
     }
 
     private static BackendFactory construct(Class<? extends BackendFactory> type, String name) {
@@ -189,7 +247,7 @@ final class BackendStarter {
     }
 
     private record Context(String name, Path directory, Map<String, String> settings,
-            BackendMetrics.Owned metrics) implements BackendContext {
+            BackendMetrics.Owned metrics, StagingMemory stagingMemory) implements BackendContext {
         @Override
         public ApiVersion serverApi() {
             return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);

@@ -1,6 +1,7 @@
 package dev.nereid.server.plugin;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StagingMemory;
 import dev.nereid.server.stats.BackendMetrics;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -47,11 +48,27 @@ public final class Backends implements AutoCloseable {
      * @param settings by backend name; the empty name holds what is meant for all
      */
     public Backends(List<Path> directories, Map<String, Map<String, String>> settings) {
-        this(directories, settings, START_LIMIT);
+        this(directories, settings, StagingMemory.PLAIN);
+    }
+
+    /**
+     * Creates the catalog; nothing is loaded yet.
+     *
+     * @param directories where to look, first match wins
+     * @param settings by backend name; the empty name holds what is meant for all
+     * @param stagingMemory what backends copy to GPUs through
+     */
+    public Backends(List<Path> directories, Map<String, Map<String, String>> settings, StagingMemory stagingMemory) {
+        this(directories, settings, stagingMemory, START_LIMIT);
     }
 
     Backends(List<Path> directories, Map<String, Map<String, String>> settings, Duration startLimit) {
-        this.starter = new BackendStarter(metrics, startLimit);
+        this(directories, settings, StagingMemory.PLAIN, startLimit);
+    }
+
+    private Backends(List<Path> directories, Map<String, Map<String, String>> settings, StagingMemory stagingMemory,
+            Duration startLimit) {
+        this.starter = new BackendStarter(metrics, stagingMemory, startLimit);
         this.directories = List.copyOf(directories);
         this.settings = Map.copyOf(settings);
     }
@@ -179,6 +196,31 @@ public final class Backends implements AutoCloseable {
         Map<String, String> merged = new LinkedHashMap<>(settings.getOrDefault("", Map.of()));
         merged.putAll(settings.getOrDefault(name, Map.of()));
         return Map.copyOf(merged);
+    }
+
+    /**
+     * Looks at every backend in the directories: has it diagnose itself, starts it and closes it again. For a process
+     * that serves nothing.
+     *
+     * @param limit how long to wait for one of them
+     */
+    public List<Examination> examine(Duration limit) {
+        BackendStarter patient = new BackendStarter(metrics, StagingMemory.PLAIN, limit);
+        List<Examination> all = new ArrayList<>();
+        for (BackendStatus status : statuses()) {
+            Examination notes = new Examination(status.name(), status.path());
+            all.add(notes);
+            try {
+                PluginFiles files = files(find(status.name()).orElseThrow(() -> notFound(status.name())));
+                Path parent = files.path().getParent();
+                Path directory = Files.isDirectory(files.path()) || parent == null ? files.path() : parent;
+                patient.examine(files, plugins, new BackendStarter.Start(status.name(), directory, status.settings(),
+                        Map.of("backend", status.name()), Optional.empty()), notes);
+            } catch (InferenceException e) {
+                notes.failed(e.getMessage());
+            }
+        }
+        return all;
     }
 
     /** Returns everything in the backend directories and its state, by name. */

@@ -6,6 +6,7 @@ import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.batch.RequestIds;
 import dev.nereid.server.request.InputData;
 import dev.nereid.server.request.RequestData;
+import dev.nereid.server.sharedmemory.SharedRange;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -155,7 +156,7 @@ public final class InferRequestDecoder {
             long classes = wanted.isEmpty()
                     ? 0
                     : JsonAccess.prefixed("Unable to set 'classification'", wanted.get()::asUnsigned);
-            Optional<MemorySegment> sharedMemory = InputDecoder.sharedMemory(parameters, context.regions());
+            Optional<SharedRange> sharedMemory = InputDecoder.sharedMemory(parameters, context.regions());
             if (sharedMemory.isPresent()) {
                 return new OutputPlan.SharedMemory(sharedMemory.get());
             }

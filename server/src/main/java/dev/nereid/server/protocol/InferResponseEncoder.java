@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.server.sharedmemory.SharedRange;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -106,12 +107,12 @@ public final class InferResponseEncoder {
         writer.endArray();
     }
 
-    private static void copy(Tensor output, MemorySegment target) {
+    private static void copy(Tensor output, SharedRange target) {
         if (output.byteSize() > target.byteSize()) {
             throw InferenceException.internal("shared memory size specified with the request for output '"
                     + output.name() + "' (" + target.byteSize() + " bytes) should be at least " + output.byteSize()
                     + " bytes to hold the results");
         }
-        SharedMemoryRegions.copy(output.data(), target, output.byteSize());
+        target.write(output.data());
     }
 }

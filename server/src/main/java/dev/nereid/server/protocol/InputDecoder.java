@@ -3,6 +3,7 @@ package dev.nereid.server.protocol;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.server.request.InputData;
+import dev.nereid.server.sharedmemory.SharedRange;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
@@ -54,21 +55,21 @@ final class InputDecoder {
         if (binarySize.isPresent()) {
             data = slice(name, JsonAccess.parsed(binarySize.get(), "binary_data_size", JsonValue::asUnsigned));
         } else {
-            Optional<MemorySegment> sharedMemory = sharedMemory(parameters, context.regions());
+            Optional<SharedRange> sharedMemory = sharedMemory(parameters, context.regions());
             data = sharedMemory.isPresent() ? copy(sharedMemory.get()) : read(input, name, dataType, shape);
         }
         return new InputData(name, dataType, shape, data);
     }
 
     /** Nothing that was checked may change afterwards, and a backend's native code can't survive memory that is gone. */
-    private MemorySegment copy(MemorySegment shared) {
+    private MemorySegment copy(SharedRange shared) {
         MemorySegment own = context.allocator().allocate(shared.byteSize(), DecodeContext.ALIGNMENT);
-        SharedMemoryRegions.copy(shared, own, shared.byteSize());
+        shared.read(own);
         return own;
     }
 
     /** Returns the part of shared memory that parameters name. */
-    static Optional<MemorySegment> sharedMemory(Optional<JsonValue> parameters, SharedMemoryRegions regions) {
+    static Optional<SharedRange> sharedMemory(Optional<JsonValue> parameters, SharedMemoryRegions regions) {
         if (parameters.isEmpty()) {
             return Optional.empty();
         }

@@ -1,6 +1,6 @@
 package dev.nereid.server.protocol;
 
-import java.lang.foreign.MemorySegment;
+import dev.nereid.server.sharedmemory.SharedRange;
 import java.util.Map;
 
 /**
@@ -49,7 +49,7 @@ public record OutputPlan(Map<String, Format> formats, boolean isBinaryByDefault)
      *
      * @param target where to
      */
-    public record SharedMemory(MemorySegment target) implements Format {
+    public record SharedMemory(SharedRange target) implements Format {
     }
 
     /** Returns how that output is sent. */

@@ -1,27 +1,46 @@
 package dev.nereid.server.sharedmemory;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
-/** A mapped region and how many requests use it. Guarded by the lock of {@link SystemSharedMemory}. */
+/** A region and how many requests use it. Guarded by the lock of {@link ClientSharedMemory}. */
 final class Region {
-    private final RegionStatus status;
-    private final Arena arena;
-    private final MemorySegment memory;
+    private final String name;
+    private final RegionMemory memory;
+    private final @Nullable RegionStatus system;
+    private final @Nullable CudaRegionStatus cuda;
     private int users;
     private boolean isUnregistered;
 
-    Region(RegionStatus status, Arena arena, MemorySegment memory) {
-        this.status = status;
-        this.arena = arena;
+    Region(RegionStatus status, RegionMemory memory) {
+        this.name = status.name();
         this.memory = memory;
+        this.system = status;
+        this.cuda = null;
     }
 
-    RegionStatus status() {
-        return status;
+    Region(CudaRegionStatus status, RegionMemory memory) {
+        this.name = status.name();
+        this.memory = memory;
+        this.system = null;
+        this.cuda = status;
     }
 
-    MemorySegment memory() {
+    String name() {
+        return name;
+    }
+
+    /** Returns what clients see of a region of system shared memory. */
+    Optional<RegionStatus> system() {
+        return Optional.ofNullable(system);
+    }
+
+    /** Returns what clients see of a region of GPU memory. */
+    Optional<CudaRegionStatus> cuda() {
+        return Optional.ofNullable(cuda);
+    }
+
+    RegionMemory memory() {
         return memory;
     }
 
@@ -46,7 +65,7 @@ final class Region {
         return isUnregistered && users == 0;
     }
 
-    void unmap() {
-        arena.close();
+    void close() {
+        memory.close();
     }
 }

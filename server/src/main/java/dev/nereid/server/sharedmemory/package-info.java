@@ -1,4 +1,4 @@
-/** Memory that clients share with the server: named regions of POSIX shared memory objects. */
+/** Memory that clients share with the server: named regions of POSIX shared memory objects and of GPU memory. */
 @NullMarked
 package dev.nereid.server.sharedmemory;
 

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.nereid.server.http.RawClient.Answer;
-import dev.nereid.server.sharedmemory.SystemSharedMemory;
+import dev.nereid.server.sharedmemory.ClientSharedMemory;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
@@ -36,7 +36,7 @@ class SharedMemoryTest {
 
     @BeforeAll
     void start(@TempDir Path directory) {
-        assumeTrue(Files.isDirectory(SystemSharedMemory.DIRECTORY), "this system has no POSIX shared memory");
+        assumeTrue(Files.isDirectory(ClientSharedMemory.DIRECTORY), "this system has no POSIX shared memory");
         server = TestServer.start(directory, "--allow-client-shm=true");
     }
 
@@ -47,7 +47,7 @@ class SharedMemoryTest {
 
     @BeforeEach
     void makeObject() throws IOException {
-        object = SystemSharedMemory.DIRECTORY.resolve("nereid-test-" + UUID.randomUUID());
+        object = ClientSharedMemory.DIRECTORY.resolve("nereid-test-" + UUID.randomUUID());
         ByteBuffer content = ByteBuffer.allocate(SIZE).order(ByteOrder.LITTLE_ENDIAN);
         content.putFloat(10).putFloat(20).putFloat(30).putFloat(40);
         Files.write(object, content.array());

@@ -5,6 +5,8 @@ import dev.nereid.server.NereidServer;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.ServerOptions.LogOptions;
 import dev.nereid.server.cli.CommandLine;
+import dev.nereid.server.gpu.GpuDriver;
+import dev.nereid.server.lifecycle.Engine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -35,8 +37,13 @@ final class TestServer implements AutoCloseable {
         this.logs = logs;
     }
 
-    /** Starts a server with more flags in an empty directory. */
+    /** Starts a server with more flags in an empty directory, on a machine without GPUs. */
     static TestServer start(Path directory, String... flags) {
+        return start(directory, GpuDriver.none("this is a test"), flags);
+    }
+
+    /** Starts a server with more flags in an empty directory, on a machine with the GPUs of that driver. */
+    static TestServer start(Path directory, GpuDriver driver, String... flags) {
         try {
             Path models = Files.createDirectories(directory.resolve("models"));
             writeModel(models, BATCHED, "max_batch_size: 8", "TYPE_FP32", "4");
@@ -50,7 +57,7 @@ final class TestServer implements AutoCloseable {
             all.addAll(Arrays.asList(flags));
             ServerOptions options = CommandLine.parse(all).options(backends);
             Logs logs = new Logs(options.logging());
-            return new TestServer(NereidServer.start(options, logs), logs);
+            return new TestServer(NereidServer.start(options, logs, Engine.create(options.engine(), driver)), logs);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -12,6 +12,8 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.server.ServerOptions.ControlMode;
 import dev.nereid.server.ServerOptions.EngineOptions;
+import dev.nereid.server.ServerOptions.GpuOptions;
+import dev.nereid.server.gpu.GpuDriver;
 import dev.nereid.server.ServerOptions.SchedulingOptions;
 import dev.nereid.server.lifecycle.caller.CallerBackendFactory;
 import dev.nereid.server.memory.BufferScope;
@@ -75,7 +77,8 @@ class CallDeskTest {
         }
         Engine engine = Engine.create(new EngineOptions(List.of(directory.resolve("models")), ControlMode.NONE,
                 List.of(), true, Duration.ofDays(1), true, true, true, "", 2, 0,
-                List.of(directory.resolve("backends")), Map.of(), false, 1L << 30, 1000, SchedulingOptions.DEFAULT));
+                List.of(directory.resolve("backends")), Map.of(), false, 1L << 30, 1000, SchedulingOptions.DEFAULT,
+                GpuOptions.DEFAULT), GpuDriver.none("this is a test"));
         assertEquals(Map.of(), engine.start());
         return engine;
     }

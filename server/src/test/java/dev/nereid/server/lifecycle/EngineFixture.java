@@ -5,6 +5,8 @@ import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import dev.nereid.server.ServerOptions.ControlMode;
 import dev.nereid.server.ServerOptions.EngineOptions;
+import dev.nereid.server.ServerOptions.GpuOptions;
+import dev.nereid.server.gpu.GpuDriver;
 import dev.nereid.server.ServerOptions.SchedulingOptions;
 import dev.nereid.server.memory.BufferScope;
 import dev.nereid.server.plugin.PluginJar;
@@ -47,6 +49,8 @@ public final class EngineFixture implements AutoCloseable {
     private int loadRetries;
     private boolean allowsModelBackends;
     private SchedulingOptions scheduling = SchedulingOptions.DEFAULT;
+    private GpuDriver driver = GpuDriver.none("this is a test");
+    private GpuOptions gpuOptions = GpuOptions.DEFAULT;
 
     public EngineFixture(Path directory, FakeBackend backend) {
         this.repository = directory.resolve("models");
@@ -81,6 +85,13 @@ public final class EngineFixture implements AutoCloseable {
 
     EngineFixture loadRetries(int value) {
         loadRetries = value;
+        return this;
+    }
+
+    /** Has the GPUs of that driver, used as the options say. */
+    public EngineFixture gpus(GpuDriver value, GpuOptions options) {
+        driver = value;
+        gpuOptions = options;
         return this;
     }
 
@@ -153,7 +164,8 @@ public final class EngineFixture implements AutoCloseable {
         repositories.addAll(moreRepositories);
         Engine engine = Engine.create(new EngineOptions(repositories, mode, startupModels,
                 mode != ControlMode.EXPLICIT, Duration.ofDays(1), true, true, strictReadiness, "", loadThreads,
-                loadRetries, List.of(backends), Map.of(), allowsModelBackends, 1L << 30, 1000, scheduling));
+                loadRetries, List.of(backends), Map.of(), allowsModelBackends, 1L << 30, 1000, scheduling,
+                gpuOptions), driver);
         engines.add(engine);
         return engine;
     }

@@ -152,7 +152,7 @@ class MetricsTextTest {
     void latencyCountersMayBeLeftOutWithoutLosingTheOthers() {
         Engine engine = fixture.model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
-        String text = new MetricsText(engine, false, false, Optional.empty()).write();
+        String text = new MetricsText(engine, false, false, Optional.empty(), Optional.empty()).write();
 
         assertFalse(text.contains("duration_us"));
         assertTrue(text.contains("nv_inference_request_success{model=\"m\",version=\"1\"} 0"));
@@ -166,7 +166,7 @@ class MetricsTextTest {
                    histogram_options { buckets: [ 7, 60000000 ] } } }""", 1).start();
         engine.load("m", LoadOverride.NONE);
         long ignored = EngineFixture.infer(engine, "m");
-        String text = new MetricsText(engine, true, true, Optional.empty()).write();
+        String text = new MetricsText(engine, true, true, Optional.empty(), Optional.empty()).write();
 
         assertTrue(text.contains("""
                 # TYPE nv_inference_request_duration_histogram_us histogram
@@ -187,7 +187,7 @@ class MetricsTextTest {
         Files.writeString(proc.resolve("meminfo"),
                 "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    400 kB\n");
         try (CpuSampler sampler = CpuSampler.start(proc, Duration.ofDays(1))) {
-            String text = new MetricsText(fixture.start(), true, false, Optional.of(sampler)).write();
+            String text = new MetricsText(fixture.start(), true, false, Optional.of(sampler), Optional.empty()).write();
 
             assertTrue(text.endsWith("""
                     # HELP nv_cpu_utilization CPU utilization rate [0.0 - 1.0]
@@ -204,7 +204,7 @@ class MetricsTextTest {
     }
 
     private static String text(Engine engine) {
-        return new MetricsText(engine, true, false, Optional.empty()).write();
+        return new MetricsText(engine, true, false, Optional.empty(), Optional.empty()).write();
     }
 
     private static List<String> samples(Engine engine) {

@@ -66,6 +66,9 @@ public final class PluginJar {
                         return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
                     }
                     @Override public Backend create(BackendContext context) { return target.create(context); }
+                    @Override public java.util.List<Diagnosis> diagnose(BackendContext context) {
+                        return target.diagnose(context);
+                    }
                 }
                 """.formatted(key)).index("fake.Factory");
     }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.server.sharedmemory.SharedRange;
 import dev.nereid.backend.api.config.ModelConfig;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -84,14 +85,14 @@ class RecordedExchangesTest {
         }
     }
 
-    private static MemorySegment part(MemorySegment region, String name, long offset, long size) {
+    private static SharedRange part(MemorySegment region, String name, long offset, long size) {
         if (!name.equals("r0")) {
             return SharedMemoryRegions.NONE.resolve(name, offset, size);
         }
         if (offset + size > region.byteSize()) {
             throw InferenceException.invalid("Invalid offset + byte size for shared memory region: '" + name + "'");
         }
-        return region.asSlice(offset, size);
+        return SharedRange.of(region.asSlice(offset, size));
     }
 
     /** The recorded answer without the parameters that the reference's identity backend sets as an example. */

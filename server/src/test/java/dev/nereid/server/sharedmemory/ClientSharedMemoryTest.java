@@ -1,13 +1,13 @@
 package dev.nereid.server.sharedmemory;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.server.gpu.GpuDriver;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -21,22 +21,31 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class SystemSharedMemoryTest {
+class ClientSharedMemoryTest {
     @TempDir
     private Path parent;
 
     private Path objects;
 
     @AutoClose
-    private SystemSharedMemory memory = new SystemSharedMemory(Path.of("."));
+    private final Arena arena = Arena.ofConfined();
+
+    @AutoClose
+    private ClientSharedMemory memory = new ClientSharedMemory(Path.of("."), GpuDriver.none("this is a test"));
 
     @BeforeEach
     void makeObject() throws IOException {
         objects = Files.createDirectory(parent.resolve("shm"));
-        memory = new SystemSharedMemory(objects);
+        memory = new ClientSharedMemory(objects, GpuDriver.none("this is a test"));
         byte[] content = new byte[64];
         content[16] = 7;
         Files.write(objects.resolve("object"), content);
+    }
+
+    private byte firstByte(SharedRange range) {
+        MemorySegment bytes = arena.allocate(range.byteSize());
+        range.read(bytes);
+        return bytes.get(ValueLayout.JAVA_BYTE, 0);
     }
 
     private InferenceException failure(String key, long offset, long size) {
@@ -48,9 +57,8 @@ class SystemSharedMemoryTest {
     void mapsTheObjectThatTheKeyNames(String key) {
         memory.register("r", key, 16, 8);
 
-        try (SystemSharedMemory.Lease lease = memory.lease()) {
-            MemorySegment part = lease.resolve("r", 0, 8);
-            assertEquals(7, part.get(ValueLayout.JAVA_BYTE, 0));
+        try (ClientSharedMemory.Lease lease = memory.lease()) {
+            assertEquals(7, firstByte(lease.resolve("r", 0, 8)));
         }
         assertEquals(List.of(new RegionStatus("r", key, 16, 8)), memory.status());
         assertEquals("r", memory.status("r").name());
@@ -60,8 +68,8 @@ class SystemSharedMemoryTest {
     void writesThrough() throws IOException {
         memory.register("r", "/object", 0, 64);
 
-        try (SystemSharedMemory.Lease lease = memory.lease()) {
-            lease.resolve("r", 3, 1).set(ValueLayout.JAVA_BYTE, 0, (byte) 42);
+        try (ClientSharedMemory.Lease lease = memory.lease()) {
+            lease.resolve("r", 3, 1).write(arena.allocateFrom(ValueLayout.JAVA_BYTE, (byte) 42));
         }
 
         assertEquals(42, Files.readAllBytes(objects.resolve("object"))[3]);
@@ -119,7 +127,7 @@ class SystemSharedMemoryTest {
     void resolvesNothingOutside(long offset, long size, String what) {
         memory.register("r", "/object", 0, 64);
 
-        try (SystemSharedMemory.Lease lease = memory.lease()) {
+        try (ClientSharedMemory.Lease lease = memory.lease()) {
             InferenceException failure = assertThrows(InferenceException.class, () -> lease.resolve("r", offset, size));
             assertEquals(StatusCode.INVALID_ARG, failure.code());
             assertEquals("Invalid " + what + " for shared memory region: 'r'", failure.getMessage());
@@ -130,8 +138,8 @@ class SystemSharedMemoryTest {
     void keepsARegionThatIsInUseMapped() {
         // given
         memory.register("r", "/object", 0, 64);
-        MemorySegment part;
-        try (SystemSharedMemory.Lease lease = memory.lease(); SystemSharedMemory.Lease other = memory.lease()) {
+        SharedRange part;
+        try (ClientSharedMemory.Lease lease = memory.lease(); ClientSharedMemory.Lease other = memory.lease()) {
             part = lease.resolve("r", 16, 1);
 
             // when
@@ -139,13 +147,13 @@ class SystemSharedMemoryTest {
             memory.unregister("r");
 
             // then
-            assertEquals(7, part.get(ValueLayout.JAVA_BYTE, 0));
-            assertTrue(memory.contains("r"));
+            assertEquals(7, firstByte(part));
+            assertEquals(1, memory.status().size());
             assertEquals("Unable to find shared memory region: 'r'",
                     assertThrows(InferenceException.class, () -> other.resolve("r", 0, 1)).getMessage());
         }
-        assertFalse(memory.contains("r"));
-        assertFalse(part.scope().isAlive());
+        assertEquals(List.of(), memory.status());
+        assertThrows(IllegalStateException.class, () -> firstByte(part));
     }
 
     @Test
@@ -154,7 +162,7 @@ class SystemSharedMemoryTest {
         memory.register("b", "/object", 0, 64);
 
         memory.unregister("a");
-        assertFalse(memory.contains("a"));
+        assertEquals(List.of("b"), memory.status().stream().map(RegionStatus::name).toList());
         memory.unregisterAll();
         assertEquals(List.of(), memory.status());
         memory.unregister("unknown");

@@ -1,0 +1,126 @@
+package dev.nereid.server.doctor;
+
+import dev.nereid.backend.api.Diagnosis;
+import dev.nereid.backend.api.Diagnosis.Verdict;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.repository.ModelRepository;
+import dev.nereid.repository.config.ConfigLoader;
+import dev.nereid.server.ServerOptions;
+import dev.nereid.server.ServerOptions.EngineOptions;
+import dev.nereid.server.gpu.GpuDriver;
+import dev.nereid.server.plugin.Backends;
+import dev.nereid.server.plugin.Examination;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Looks at everything that a server with these options needs. It starts each backend, in this process, which can't be
+ * undone: native libraries stay. So the process should end afterwards.
+ */
+public final class Doctor {
+    private Doctor() {
+    }
+
+    /**
+     * Looks.
+     *
+     * @param backendLimit how long to wait for one backend
+     */
+    public static Findings examine(ServerOptions options, Duration backendLimit) {
+        EngineOptions engine = options.engine();
+        try (GpuDriver driver = engine.gpu().isAllowed() ? GpuDriver.open() : GpuDriver.none("switched off")) {
+            return examine(options, backendLimit, driver);
+        }
+    }
+
+    static Findings examine(ServerOptions options, Duration backendLimit, GpuDriver driver) {
+        EngineOptions engine = options.engine();
+        Findings findings = new Findings();
+        new SystemCheck(Path.of("/proc"), Runtime.getRuntime().availableProcessors(), engine.maxInFlightBytes())
+                .run(findings);
+        GpuCheck.run(driver, engine.gpu(), findings);
+        places(options, findings);
+        Set<String> needed = repositories(engine, findings);
+        backends(engine, needed, backendLimit, findings);
+        if (!driver.gpus().isEmpty()) {
+            LibraryCheck.vendor(LibraryCheck.directories(System.getenv().getOrDefault("LD_LIBRARY_PATH", "")),
+                    findings);
+        }
+        LibraryCheck.loaded(Path.of("/proc/self/maps"), findings);
+        return findings;
+    }
+
+    private static void places(ServerOptions options, Findings findings) {
+        String group = "Ports and directories";
+        if (options.http().isEnabled()) {
+            findings.add(group, PlaceCheck.port("HTTP", options.http().address(), options.http().port(), "http-port"));
+        }
+        if (options.metrics().isEnabled()) {
+            findings.add(group, PlaceCheck.port("metrics", options.metrics().address(), options.metrics().port(),
+                    "metrics-port"));
+        }
+        for (Path directory : options.engine().backendDirectories()) {
+            findings.add(group, PlaceCheck.readable("backends", directory,
+                    "name the directory with backends with --backend-directory"));
+        }
+        findings.add(group, PlaceCheck.writable("temporary files",
+                Path.of(System.getProperty("java.io.tmpdir", "/tmp")),
+                "make it writable, or name another directory with NEREID_JAVA_OPTIONS=-Djava.io.tmpdir=<directory>"));
+    }
+
+    /** Returns the backends that models ask for. */
+    private static Set<String> repositories(EngineOptions options, Findings findings) {
+        Set<String> needed = new HashSet<>();
+        if (options.repositories().isEmpty()) {
+            return needed;
+        }
+        ModelRepository repository = ModelRepository.open(options.repositories(),
+                new ConfigLoader(options.autoComplete(), options.configName()));
+        Set<String> models = repository.list().keySet();
+        for (String model : models) {
+            try {
+                String backend = repository.poll(model).config().getBackend();
+                needed.add(backend);
+            } catch (InferenceException e) {
+                findings.add("Models", Diagnosis.problem(model, e.getMessage(),
+                        "'nereid check <repository>' says more"));
+            }
+        }
+        findings.add("Models", Diagnosis.ok("repository",
+                models.size() + (models.size() == 1 ? " model in " : " models in ") + options.repositories()));
+        repository.hints().forEach(hint -> findings.add("Models", Diagnosis.warning("repository", hint, "")));
+        return needed;
+    }
+
+    private static void backends(EngineOptions options, Set<String> needed, Duration limit, Findings findings) {
+        List<Examination> all;
+        try (Backends backends = new Backends(options.backendDirectories(), options.backendSettings())) {
+            all = backends.examine(limit);
+        }
+        boolean anyWorks = all.stream().anyMatch(Examination::works);
+        for (Examination backend : all) {
+            String group = "Backend " + backend.name();
+            findings.add(group, Diagnosis.ok("directory", backend.path()));
+            boolean isNeeded = needed.contains(backend.name()) || !anyWorks;
+            backend.notes().forEach(note -> findings.add(group, isNeeded ? note : softened(note)));
+        }
+        needed.stream().filter(name -> !name.isEmpty() && all.stream().noneMatch(each -> each.name().equals(name)))
+                .sorted().forEach(name -> findings.add("Backend " + name, Diagnosis.problem("directory", "not there",
+                        "models ask for it: put it into " + options.backendDirectories())));
+        if (all.isEmpty()) {
+            findings.add("Backends", Diagnosis.problem("backends", "none in " + options.backendDirectories(),
+                    "without a backend no model can be served"));
+        }
+    }
+
+    /** A backend that nobody needs does not keep the server from working. */
+    private static Diagnosis softened(Diagnosis note) {
+        return note.verdict() == Verdict.PROBLEM
+                ? Diagnosis.warning(note.subject(), note.found(), (note.advice().isEmpty() ? "" : note.advice() + "; ")
+                        + "only models of this backend are concerned")
+                : note;
+    }
+}
