@@ -8,7 +8,8 @@ import java.util.List;
  *
  * @param executionPolicy how many threads drive the instances of one device
  * @param threadConfinement which thread may call an instance
- * @param preferredInstanceGroups used, first usable one first, when a model configures no instance group
+ * @param preferredInstanceGroups used, first usable one first, when a model configures no instance group; where all
+ *     of them are of kind CPU, the backend has no use for GPUs and KIND_AUTO means the CPU
  * @param parallelInstanceLoading whether several instances of one model may be created at the same time
  */
 public record BackendAttributes(ExecutionPolicy executionPolicy, ThreadConfinement threadConfinement,

@@ -109,7 +109,7 @@ public final class Engine implements AutoCloseable {
     public static Engine create(EngineOptions options) {
         return create(options, options.gpu().isAllowed()
                 ? GpuDriver.open()
-                : GpuDriver.none("they are switched off"));
+                : GpuDriver.none("TRITON_SERVER_CPU_ONLY is set"));
     }
 
     /**

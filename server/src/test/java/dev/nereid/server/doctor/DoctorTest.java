@@ -155,7 +155,10 @@ class DoctorTest {
         Findings findings = examine(GpuDriver.none("no driver"), Duration.ofMillis(1500), "--http-port=0",
                 "--metrics-port=0");
 
-        assertEquals("its start is not over after 1 s", finding(findings, "Backend hanging", "start").found());
+        // On a busy machine it may not even have come to its start.
+        Diagnosis start = finding(findings, "Backend hanging", "start");
+        assertTrue(start.found().endsWith(" is not over after 1 s"), start.found());
+        assertEquals(Verdict.PROBLEM, start.verdict());
         never.countDown();
     }
 

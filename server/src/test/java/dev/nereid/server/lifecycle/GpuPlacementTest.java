@@ -2,6 +2,7 @@ package dev.nereid.server.lifecycle;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.InferenceException;
@@ -65,7 +66,7 @@ class GpuPlacementTest {
             InferenceException failure = assertThrows(InferenceException.class,
                     () -> engine.load("m", LoadOverride.NONE));
 
-            assertEquals(true,
+            assertTrue(
                     failure.getMessage().contains("can not create model 'm': memory limit set for KIND_GPU 1 "
                             + "has exceeded, model loading is rejected."),
                     failure.getMessage());

@@ -15,7 +15,7 @@ import java.util.Map;
 record OnnxDevice(int gpu) {
     static final OnnxDevice CPU = new OnnxDevice(-1);
 
-    private static final String CUDA_PROVIDER = "CUDAExecutionProvider";
+    static final String CUDA_PROVIDER = "CUDAExecutionProvider";
     private static final String CUDA = "cuda";
 
     /** Parameters of a model that the reference hands on to CUDA; kept for old configurations. */

@@ -6,8 +6,10 @@ import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
 import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelContext;
+import dev.nereid.backend.api.config.InstanceGroup;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.util.List;
 
 /** ONNX Runtime, loaded into this process. */
 final class OnnxRuntimeBackend implements Backend {
@@ -39,7 +41,10 @@ final class OnnxRuntimeBackend implements Backend {
 
     @Override
     public BackendAttributes attributes() {
-        return ATTRIBUTES;
+        // Without CUDA, KIND_AUTO means the CPU also on a machine with GPUs. The count is the server's to choose.
+        return environment.providers().contains(OnnxDevice.CUDA_PROVIDER)
+                ? ATTRIBUTES
+                : ATTRIBUTES.withPreferredInstanceGroups(List.of(new InstanceGroup("", InstanceGroup.Kind.CPU, 0)));
     }
 
     @Override

@@ -5,6 +5,8 @@ import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelContext;
+import dev.nereid.backend.api.config.InstanceGroup;
+import java.util.List;
 
 /** libtorch, loaded into this process. */
 final class PyTorchBackend implements Backend {
@@ -28,7 +30,12 @@ final class PyTorchBackend implements Backend {
      */
     @Override
     public BackendAttributes attributes() {
-        return BackendAttributes.DEFAULT;
+        boolean hasGpu = environment.gpus().obstacle(0).isEmpty();
+        // On a machine with GPUs, KIND_AUTO would otherwise mean them although libtorch can't use any.
+        return hasGpu
+                ? BackendAttributes.DEFAULT
+                : BackendAttributes.DEFAULT.withPreferredInstanceGroups(
+                        List.of(new InstanceGroup("", InstanceGroup.Kind.CPU, 1)));
     }
 
     @Override
