@@ -70,8 +70,10 @@ final class CustomBatching {
     private void failed(Throwable cause) {
         if (!hasFailed) {
             hasFailed = true;
-            LOGGER.log(Level.ERROR, "model '" + modelName + "': its batching strategy failed; requests are executed alone "
-                    + "where it does. This is logged once.", cause);
+            LOGGER.log(Level.ERROR,
+                    "model '" + modelName + "': its batching strategy failed; requests are executed alone "
+                            + "where it does. This is logged once.",
+                    cause);
         }
     }
 }

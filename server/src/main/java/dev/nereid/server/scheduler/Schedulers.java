@@ -46,7 +46,8 @@ public final class Schedulers {
      */
     public Dispatcher dispatcher(ModelConfig config, ModelStatistics statistics, Optional<BatchingStrategy> strategy,
             ClassLoader pluginLoader) {
-        CustomBatching custom = strategy.map(each -> new CustomBatching(config.name(), each, pluginLoader)).orElse(null);
+        CustomBatching custom = strategy.map(each -> new CustomBatching(config.name(), each, pluginLoader))
+                .orElse(null);
         boolean keepsOrder = config.scheduling() instanceof DynamicBatching batching && batching.preserveOrdering();
         RequestQueue queue = switch (config.scheduling()) {
             case Direct _ -> new DirectQueue(maxQueueSize);

@@ -81,7 +81,8 @@ class CustomBatchingTest {
     @Test
     void nativeBatchingLibrariesAreRefused() {
         Engine engine = fixture.model("m",
-                DYNAMIC + " parameters { key: 'TRITON_BATCH_STRATEGY_PATH' value { string_value: 'x.so' } }", 1).start();
+                DYNAMIC + " parameters { key: 'TRITON_BATCH_STRATEGY_PATH' value { string_value: 'x.so' } }", 1)
+                .start();
 
         InferenceException failure = assertThrows(InferenceException.class,
                 () -> engine.load("m", LoadOverride.NONE));
