@@ -1,6 +1,7 @@
 package dev.nereid.distribution;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -119,7 +120,7 @@ class LauncherIT {
                 output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ 1 ] } ]
                 parameters { key: "execute_delay_ms" value: { string_value: "2000" } }
                 """);
-        try (RunningServer server = RunningServer.start(repository)) {
+        try (RunningServer server = RunningServer.start(repository, "--log-verbose=1")) {
             List<CompletableFuture<HttpResponse<String>>> running = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
                 running.add(server.client().sendAsync(
@@ -144,7 +145,9 @@ class LauncherIT {
             }
             assertTrue(server.process().waitFor(30, TimeUnit.SECONDS));
             assertEquals(0, server.process().exitValue());
-            assertTrue(server.log().contains("successfully unloaded 'slow' version 1"), server::log);
+            String log = server.wholeLog();
+            assertTrue(log.contains("successfully unloaded 'slow' version 1"), log);
+            assertFalse(log.contains("\tat ") || log.contains("    at "), log);
         }
     }
 }

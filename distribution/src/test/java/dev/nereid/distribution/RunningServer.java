@@ -28,12 +28,13 @@ final class RunningServer implements AutoCloseable {
     private final HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     private final List<String> log = new ArrayList<>();
     private final CountDownLatch started = new CountDownLatch(2);
+    private final Thread logReader;
     private volatile int httpPort;
     private volatile int metricsPort;
 
     private RunningServer(Process process) {
         this.process = process;
-        Thread.ofPlatform().name("server-log").daemon(true).start(this::readLog);
+        logReader = Thread.ofPlatform().name("server-log").daemon(true).start(this::readLog);
     }
 
     static RunningServer start(Path repository, String... flags) throws IOException, InterruptedException {
@@ -79,6 +80,12 @@ final class RunningServer implements AutoCloseable {
         synchronized (log) {
             return String.join("\n", log);
         }
+    }
+
+    /** Returns what a process that has ended had logged. */
+    String wholeLog() throws InterruptedException {
+        logReader.join();
+        return log();
     }
 
     int httpPort() {

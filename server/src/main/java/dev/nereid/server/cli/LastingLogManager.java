@@ -4,7 +4,8 @@ import java.util.logging.LogManager;
 
 /**
  * A log manager that goes on logging while the process ends: the JDK's own closes all handlers when shutdown begins, at
- * the same time as the server still reports what it unloads. Public, since the JDK creates it by name.
+ * the same time as the server still reports what it unloads. Public, since the JDK creates it by name; whoever names it
+ * must not touch this class before, since the JDK's log manager would be initialized first.
  */
 public final class LastingLogManager extends LogManager {
     private volatile boolean isLasting;

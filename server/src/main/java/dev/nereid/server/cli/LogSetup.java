@@ -32,6 +32,7 @@ final class LogSetup implements LogControl {
     private static final Logger LIBRARIES = Logger.getLogger("io.helidon");
     private static final Logger LISTENERS = Logger.getLogger("io.helidon.webserver.LoomServer");
     private static final Logger PLUGINS = Logger.getLogger("org.pf4j");
+    private static final Logger JDK_EXIT = Logger.getLogger("java.lang.Runtime");
 
     private final Handler handler;
     private volatile LogOptions options;
@@ -84,6 +85,8 @@ final class LogSetup implements LogControl {
         // A port that can't be opened is reported by the server itself, without a stack.
         LISTENERS.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.OFF);
         PLUGINS.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.SEVERE);
+        // The JDK writes a stack for every exit.
+        JDK_EXIT.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.WARNING);
     }
 
     /** Writes what is left, and closes the log file. Nothing is logged afterwards. */
