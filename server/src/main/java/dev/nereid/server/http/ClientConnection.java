@@ -22,14 +22,15 @@ import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One client's connection: Helidon's own, which reads through {@link ClientInput}. Handlers find it as the remote peer
- * of their request.
+ * One client's connection: Helidon's own, which reads through {@link ClientInput} and writes through
+ * {@link ClientOutput}. Handlers find it as the remote peer of their request.
  */
 final class ClientConnection implements ServerConnection, InterruptableTask<Void>, ConnectionContext, PeerInfo {
     private final ConnectionContext context;
     private final PeerInfo peer;
     private final ClientInput input;
     private final DataReader reader;
+    private final ClientOutput output;
     private final ServerConnection http;
     private final Set<ClientConnection> open;
     private volatile @Nullable Wait wait;
@@ -55,6 +56,7 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
         this.peer = context.remotePeer();
         this.input = new ClientInput(context.serverSocket(), maxHead);
         this.reader = DataReader.create(input);
+        this.output = new ClientOutput(context.dataWriter());
         this.open = open;
         this.http = selector.connection(this);
     }
@@ -89,15 +91,21 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
         input.consumed();
     }
 
-    /** Starts to listen for the client's end where a wait is long; closes where a client stopped in mid-request. */
-    void check(long nowNanos, long longWaitNanos, long readTimeoutNanos) {
+    /**
+     * Starts to listen for the client's end where a wait is long; closes where a client stopped in the middle of its
+     * request or of our answer.
+     */
+    void check(long nowNanos, long longWaitNanos, long patienceNanos) {
         Wait current = wait;
         if (current != null && nowNanos - current.sinceNanos > longWaitNanos) {
             input.readAhead(this, current);
         }
         long reading = input.readingSince();
         // Between requests a client may take its time; that ends with Helidon's own limit.
-        if (reading != 0 && nowNanos - reading > readTimeoutNanos && !canInterrupt()) {
+        boolean isSilent = reading != 0 && nowNanos - reading > patienceNanos && !canInterrupt();
+        long writing = output.writingSince();
+        boolean isStuck = writing != 0 && nowNanos - writing > patienceNanos;
+        if (isSilent || isStuck) {
             context.serverSocket().close();
         }
     }
@@ -139,7 +147,7 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
 
     @Override
     public DataWriter dataWriter() {
-        return context.dataWriter();
+        return output;
     }
 
     @Override

@@ -14,7 +14,8 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Takes every connection of a listener, and looks after all of them now and then on one thread: a client that goes while
- * it waits for an answer is noticed, a client that stops in the middle of a request is dropped. Short requests pay
+ * it waits for an answer is noticed, a client that stops in the middle of a
+ * request or of an answer is dropped. Short requests pay
  * nothing for that but noting when they began to wait.
  */
 final class ClientConnections implements ServerConnectionSelector, AutoCloseable {
@@ -24,24 +25,24 @@ final class ClientConnections implements ServerConnectionSelector, AutoCloseable
 
     private final Http1ConnectionSelector selector;
     private final int maxHead;
-    private final Duration readTimeout;
+    private final Duration patience;
     private final Set<ClientConnection> open = ConcurrentHashMap.newKeySet();
     private final Thread watch = Thread.ofPlatform().name("nereid-http-watch").daemon(true).unstarted(this::watch);
 
-    private ClientConnections(Http1Config config, Duration readTimeout) {
+    private ClientConnections(Http1Config config, Duration patience) {
         this.selector = Http1ConnectionSelector.builder().config(config).build();
         this.maxHead = config.maxPrologueLength();
-        this.readTimeout = readTimeout;
+        this.patience = patience;
     }
 
     /**
      * Starts to look after connections.
      *
      * @param config how Helidon reads requests
-     * @param readTimeout how long a client may send nothing in the middle of a request
+     * @param patience how long a client may send nothing in the middle of a request, or take nothing of an answer
      */
-    static ClientConnections start(Http1Config config, Duration readTimeout) {
-        ClientConnections connections = new ClientConnections(config, readTimeout);
+    static ClientConnections start(Http1Config config, Duration patience) {
+        ClientConnections connections = new ClientConnections(config, patience);
         connections.watch.start();
         return connections;
     }
@@ -56,7 +57,7 @@ final class ClientConnections implements ServerConnectionSelector, AutoCloseable
             long now = System.nanoTime();
             for (ClientConnection connection : open) {
                 try {
-                    connection.check(now, LONG_WAIT.toNanos(), readTimeout.toNanos());
+                    connection.check(now, LONG_WAIT.toNanos(), patience.toNanos());
                 } catch (RuntimeException e) {
                     LOGGER.log(Level.DEBUG, "connection is already gone", e);
                 }

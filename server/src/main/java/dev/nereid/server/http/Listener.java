@@ -25,8 +25,8 @@ final class Listener {
     private static final int MAX_PATH = 64 * 1024;
     private static final int MAX_HEADERS = 64 * 1024;
     private static final int MAX_CONNECTIONS = 10_000;
-    /** A client that sends nothing for so long in the middle of a request is gone. */
-    private static final Duration READ_TIMEOUT = Duration.ofSeconds(60);
+    /** A client that sends nothing for so long in the middle of a request, or takes nothing of an answer, is gone. */
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Duration IDLE_TIMEOUT = Duration.ofMinutes(5);
 
     private Listener() {
@@ -61,9 +61,14 @@ final class Listener {
         return config.build();
     }
 
-    /** Starts to look after the connections of a listener. A request without a host is served, as by the reference. */
-    @SuppressWarnings("removal") // of the switch, which the pinned version of Helidon has
+    /** Starts to look after the connections of a listener. */
     static ClientConnections connections() {
+        return connections(PATIENCE);
+    }
+
+    /** Starts to look after connections. A request without a host is served, as by the reference. */
+    @SuppressWarnings("removal") // of the switch, which the pinned version of Helidon has
+    static ClientConnections connections(Duration patience) {
         return ClientConnections.start(Http1Config.builder()
                 .maxPrologueLength(MAX_PATH)
                 .maxHeadersSize(MAX_HEADERS)
@@ -71,7 +76,7 @@ final class Listener {
                 .validatePrologue(false)
                 .validateRequestHostHeader(false)
                 .sendKeepAliveHeader(false)
-                .build(), READ_TIMEOUT);
+                .build(), patience);
     }
 
     /**

@@ -1,0 +1,99 @@
+package dev.nereid.server.http;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.helidon.webserver.WebServer;
+import io.helidon.webserver.http.Handler;
+import io.helidon.webserver.http.ServerResponse;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+
+/** Clients that stop in the middle of an exchange and keep the connection open. */
+class StalledClientTest {
+    private static final Duration PATIENCE = Duration.ofMillis(300);
+    /** More than the socket buffers of both sides take. */
+    private static final byte[] LARGE = new byte[32 << 20];
+
+    private final CompletableFuture<Boolean> isSent = new CompletableFuture<>();
+
+    private interface Exchanged {
+        void with(RawClient client) throws Exception;
+    }
+
+    private void serve(Consumer<ServerResponse> answer, Exchanged exchanged) throws Exception {
+        ClientConnections connections = Listener.connections(PATIENCE);
+        Handler handler = (request, response) -> {
+            try {
+                answer.accept(response);
+                isSent.complete(true);
+            } catch (RuntimeException e) {
+                isSent.complete(false);
+                throw e;
+            }
+        };
+        WebServer server = Listener.create("127.0.0.1", 0, false, Duration.ofSeconds(1), connections, handler);
+        Listener.open(server);
+        try (RawClient client = RawClient.connect(server.port())) {
+            exchanged.with(client);
+        } finally {
+            server.stop();
+            connections.close();
+        }
+    }
+
+    private static void stream(ServerResponse response) {
+        try (OutputStream out = response.outputStream()) {
+            for (int offset = 0; offset < LARGE.length; offset += 1 << 18) {
+                out.write(LARGE, offset, 1 << 18);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void dropsOneThatTakesNothingOfALargeAnswer() throws Exception {
+        serve(response -> response.send(LARGE), client -> {
+            client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+
+            assertEquals(false, isSent.get(20, TimeUnit.SECONDS));
+        });
+    }
+
+    @Test
+    void dropsOneThatTakesNothingOfAStreamedAnswer() throws Exception {
+        serve(StalledClientTest::stream, client -> {
+            client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+
+            assertEquals(false, isSent.get(20, TimeUnit.SECONDS));
+        });
+    }
+
+    @Test
+    void dropsOneThatStopsInTheMiddleOfItsRequest() throws Exception {
+        serve(response -> response.send("never"), client -> {
+            client.write("GET / HTTP/1.1\r\nHost:");
+
+            assertTrue(client.isClosedByServer());
+        });
+    }
+
+    @Test
+    void sendsAllToOneThatReads() throws Exception {
+        LARGE[LARGE.length - 1] = 'x';
+        serve(response -> response.send(LARGE), client -> {
+            RawClient.Answer answer = client.send("GET", "/", "");
+
+            assertEquals(LARGE.length, answer.content().length());
+            assertTrue(answer.content().endsWith("\0x"));
+            assertEquals(true, isSent.get(20, TimeUnit.SECONDS));
+        });
+    }
+}
