@@ -2,6 +2,7 @@ package dev.nereid.repository.config;
 
 import com.google.protobuf.Descriptors.EnumValueDescriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import com.google.protobuf.TextFormat;
 import dev.nereid.backend.api.InferenceException;
@@ -67,9 +68,18 @@ public final class ConfigReader {
         } catch (UncheckedIOException | IllegalArgumentException e) {
             throw new InferenceException(StatusCode.INVALID_ARG, "malformed text: " + e.getMessage(), e);
         }
-        ModelConfig config = builder.build();
+        ModelConfig config = withUniqueKeys(builder.build());
         rejectUnknownEnumNumbers(config);
         return config;
+    }
+
+    /** The text format may give a key of a map several times; the last counts, as by the reference. */
+    private static ModelConfig withUniqueKeys(ModelConfig config) {
+        try {
+            return ModelConfig.parseFrom(config.toByteString());
+        } catch (InvalidProtocolBufferException e) {
+            throw new IllegalStateException("a message that was just written can't be read", e);
+        }
     }
 
     /**

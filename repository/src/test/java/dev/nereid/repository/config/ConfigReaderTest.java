@@ -60,6 +60,17 @@ class ConfigReaderTest {
     }
 
     @Test
+    void theLastOfSeveralEntriesWithOneKeyCounts() {
+        ModelConfig config = ConfigReader.parseText("""
+                metric_tags { key: "a" value: "1" }
+                metric_tags { key: "b" value: "2" }
+                metric_tags { key: "a" value: "3" }
+                """);
+        String json = ConfigJson.write(config);
+        assertTrue(json.contains("\"metric_tags\":{\"a\":\"3\",\"b\":\"2\"}"), json);
+    }
+
+    @Test
     void readsTheWholeTextFormat() {
         ModelConfig config = ConfigReader.parseText(
                 """
