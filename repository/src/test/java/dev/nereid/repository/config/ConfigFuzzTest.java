@@ -26,9 +26,12 @@ import org.junit.jupiter.api.io.TempDir;
 class ConfigFuzzTest {
     private static final int CASES = Integer.getInteger("nereid.fuzz.cases", 4000);
     private static final long SEED = Long.getLong("nereid.fuzz.seed", 20_261_126);
-    private static final String[] WORDS = {"{", "}", "[", "]", "<", ">", ":", ",", ";", "#", "'", "\"", "\\", "\\x", "\\777",
-        "\\ud800", "\\U0010ffff", "-", "-1", "1e999", "0x", "0777", "99999999999999999999", "nan", "-inf", "true", "null",
-        "TYPE_FP32", "KIND_GPU", "input", "dims", "name", "maxBatchSize", "max_batch_size", "[a.b]", "[type.url/x] {}", "\n", "\0",
+    private static final String[] WORDS = {"{", "}", "[", "]", "<", ">", ":", ",", ";", "#", "'", "\"", "\\", "\\x",
+        "\\777",
+        "\\ud800", "\\U0010ffff", "-", "-1", "1e999", "0x", "0777", "99999999999999999999", "nan", "-inf", "true",
+        "null",
+        "TYPE_FP32", "KIND_GPU", "input", "dims", "name", "maxBatchSize", "max_batch_size", "[a.b]", "[type.url/x] {}",
+        "\n", "\0",
         "\u00ff", "\ud83d", "{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["};
 
     @TempDir

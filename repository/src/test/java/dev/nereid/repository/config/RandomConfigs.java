@@ -11,7 +11,8 @@ import java.util.Random;
 /** Makes configurations with every field of the message, filled with likely and unlikely values. */
 final class RandomConfigs {
     private static final List<String> WORDS = List.of("INPUT0", "OUTPUT0", "model", "identity", "pytorch",
-            "pytorch_libtorch", "ensemble", "tensorrt_plan", "model.pt", "../../etc/passwd", "/etc/passwd", "labels.txt", "",
+            "pytorch_libtorch", "ensemble", "tensorrt_plan", "model.pt", "../../etc/passwd", "/etc/passwd",
+            "labels.txt", "",
             "a\u0000b", "\n", "ü\ud83d\ude00", "\"'\\", "0", "-1", "..", "1.5", "true");
     private static final long[] INTEGERS = {0, 1, 2, 3, 8, -1, -2, 100, 1L << 31, -(1L << 31), Long.MAX_VALUE,
         Long.MIN_VALUE};

@@ -394,7 +394,7 @@ public final class Engine implements AutoCloseable {
             for (ModelCatalog.Version version : snapshot.versions()) {
                 ServedVersion served = version.served();
                 boolean isFine = served == null
-                        ? version.state() == VersionState.UNAVAILABLE && version.reason().equals("unloaded")
+                        ? version.state() == VersionState.UNAVAILABLE && !version.hasFailed()
                         : served.isReady();
                 if (!isFine) {
                     return false;

@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * change replaces the snapshot of one model.
  */
 final class ModelCatalog {
+    static final String UNLOADED = "unloaded";
+
     private final ConcurrentMap<String, Snapshot> models = new ConcurrentHashMap<>();
 
     /** One version in a snapshot. */
@@ -28,6 +30,15 @@ final class ModelCatalog {
 
         static Version of(long number, VersionState state, String reason) {
             return new Version(number, state, reason, null);
+        }
+
+        static Version unloaded(long number) {
+            return of(number, VersionState.UNAVAILABLE, UNLOADED);
+        }
+
+        /** Returns whether it is unavailable without having been unloaded on purpose. */
+        boolean hasFailed() {
+            return state == VersionState.UNAVAILABLE && !reason.equals(UNLOADED);
         }
     }
 
@@ -45,6 +56,12 @@ final class ModelCatalog {
             versions.forEach(version -> merged.put(version.number(), version));
             changed.forEach(version -> merged.put(version.number(), version));
             return new Snapshot(List.copyOf(merged.values()));
+        }
+
+        /** Returns this snapshot without failed versions that nobody asks for any more. */
+        Snapshot withoutFailuresBut(List<Long> selected) {
+            return new Snapshot(versions.stream()
+                    .filter(version -> !version.hasFailed() || selected.contains(version.number())).toList());
         }
 
         List<ServedVersion> ready() {

@@ -44,7 +44,6 @@ final class ModelLifecycle implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(ModelLifecycle.class.getName());
     /** How long an unload waits for an idle model to be gone, so that a client which asks next sees it gone. */
     private static final Duration UNLOAD_GRACE = Duration.ofSeconds(1);
-    private static final String UNLOADED = "unloaded";
     private static final String STOPPING = "Server is stopping";
 
     private final ModelRepository repository;
@@ -189,6 +188,7 @@ final class ModelLifecycle implements AutoCloseable {
             }
             polled.warnings().forEach(warning -> LOGGER.log(Level.WARNING, warning));
             if (before != null && polled.isUnmodifiedSince(before) && isServing(name, polled)) {
+                catalog.updateKnown(name, old -> old.withoutFailuresBut(polled.versions()));
                 return;
             }
             keepsDirectory = loadVersions(name, polled, before, slot, unloadsBefore, directory);
@@ -286,7 +286,7 @@ final class ModelLifecycle implements AutoCloseable {
                 List<Long> kept = made.updates().stream().map(update -> update.updated().version()).toList();
                 replaced = catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
                         .filter(version -> !kept.contains(version.version())).toList();
-                publish(name, made, replaced);
+                publish(polled, made, replaced);
                 slot.source = polled;
                 oldDirectory = slot.overrideDirectory;
                 slot.overrideDirectory = directory;
@@ -324,15 +324,16 @@ final class ModelLifecycle implements AutoCloseable {
                 .filter(served -> hasOtherPolicy || loader.hasOtherInstances(served, polled)).findFirst();
     }
 
-    private void publish(String name, Made made, List<ServedVersion> replaced) {
+    private void publish(PolledModel polled, Made made, List<ServedVersion> replaced) {
         made.updates().forEach(VersionUpdate::apply);
-        catalog.update(name, old -> {
+        catalog.update(polled.name(), old -> {
             List<Version> changed = new ArrayList<>();
             replaced.forEach(version -> changed.add(
                     Version.of(version.version(), VersionState.UNLOADING, "")));
             made.updates().forEach(update -> changed.add(Version.ready(update.updated())));
             Snapshot without = old.with(changed);
-            return without.with(made.loaded().stream().map(Version::ready).toList());
+            return without.with(made.loaded().stream().map(Version::ready).toList())
+                    .withoutFailuresBut(polled.versions());
         });
     }
 
@@ -344,7 +345,8 @@ final class ModelLifecycle implements AutoCloseable {
                 .filter(version -> old.find(version).map(found -> found.state() == VersionState.LOADING).orElse(true))
                 .map(version -> {
                     InferenceException failure = failures.get(version);
-                    return Version.of(version, VersionState.UNAVAILABLE, failure == null ? UNLOADED : failure.reason());
+                    return Version.of(version, VersionState.UNAVAILABLE,
+                            failure == null ? ModelCatalog.UNLOADED : failure.reason());
                 }).toList()));
         NativeHeap.trim();
     }
@@ -397,7 +399,7 @@ final class ModelLifecycle implements AutoCloseable {
                     version.close();
                     catalog.updateKnown(name, old -> old.with(old.find(version.version())
                             .filter(found -> found.state() == VersionState.UNLOADING)
-                            .map(found -> List.of(Version.of(found.number(), VersionState.UNAVAILABLE, UNLOADED)))
+                            .map(found -> List.of(Version.unloaded(found.number())))
                             .orElse(List.of())));
                     LOGGER.log(Level.INFO,
                             () -> "successfully unloaded '" + name + "' version " + version.version());

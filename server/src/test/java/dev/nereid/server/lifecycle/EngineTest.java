@@ -38,6 +38,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
 class EngineTest {
@@ -283,6 +284,36 @@ class EngineTest {
                 EngineFixture.index(engine));
         assertTrue(lifeCycle().contains("closeModel m 1"), "a model never half-loads");
         assertFalse(engine.isReady());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"delete", "policy", "edit"})
+    void aFailedVersionThatNobodyAsksForAnyMoreDoesNoHarm(String way) {
+        // given
+        EngineFixture fixture = fixture().model("m", 1);
+        Engine engine = fixture.start();
+        engine.load("m", LoadOverride.NONE);
+        fixture.write("m/2/model.bin", "v2");
+        backend.onCreateModel(context -> {
+            if (context.version() == 2) {
+                throw InferenceException.internal("broken file");
+            }
+        });
+        assertThrows(InferenceException.class, () -> engine.load("m", LoadOverride.NONE));
+        assertEquals(List.of("m 1 READY", "m 2 UNAVAILABLE (Internal: broken file)"), EngineFixture.index(engine));
+        assertFalse(engine.isReady());
+
+        // when
+        switch (way) {
+            case "delete" -> fixture.delete("m/2");
+            case "policy" -> fixture.model("m", "version_policy { specific { versions: 1 } }");
+            default -> fixture.delete("m/2").model("m", "parameters { key: 'k' value { string_value: 'v' } }");
+        }
+        engine.load("m", LoadOverride.NONE);
+
+        // then
+        assertEquals(List.of("m 1 READY"), EngineFixture.index(engine));
+        assertTrue(engine.isReady());
     }
 
     @Test
