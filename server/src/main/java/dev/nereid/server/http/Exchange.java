@@ -3,6 +3,7 @@ package dev.nereid.server.http;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.server.protocol.JsonWriter;
+import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
@@ -101,7 +102,7 @@ final class Exchange {
             connection.consumed();
             try {
                 return in.read(target, offset, length);
-            } catch (NumberFormatException e) {
+            } catch (NumberFormatException | DataReader.IncorrectNewLineException e) {
                 // What Helidon makes of a chunk's first line; where the next chunk starts is not known.
                 exchange.abandonBody();
                 throw new InferenceException(StatusCode.INVALID_ARG,

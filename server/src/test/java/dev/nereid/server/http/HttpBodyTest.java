@@ -124,7 +124,7 @@ class HttpBodyTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"zz\r\nabc\r\n0\r\n\r\n", "-1\r\nabc\r\n0\r\n\r\n", "ffffffffffffffff\r\nabc",
-        "3;a=b\r\nabc\r\n0\r\n\r\n", "\r\nabc"})
+        "3;a=b\r\nabc\r\n0\r\n\r\n", "\r\nabc", "3\nabc\r\n0\r\n\r\n", "3\r\nabc\r\n0\n\r\n"})
     void refusesBrokenChunks(String body) {
         try (RawClient client = server.connect()) {
             Answer answer = client.write(CHUNKED + "\r\n" + body).read();
