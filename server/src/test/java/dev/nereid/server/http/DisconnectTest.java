@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,11 +31,11 @@ class DisconnectTest {
         server.close();
     }
 
-    private static void await(BooleanSupplier condition) throws InterruptedException {
+    private static void await(String what, BooleanSupplier condition) {
         long end = System.nanoTime() + Duration.ofSeconds(20).toNanos();
         while (!condition.getAsBoolean()) {
-            assertTrue(System.nanoTime() < end, "did not happen in time");
-            Thread.sleep(20);
+            assertTrue(System.nanoTime() < end, "did not happen in time: " + what);
+            LockSupport.parkNanos(1_000_000);
         }
     }
 
@@ -46,31 +47,32 @@ class DisconnectTest {
     void tellsTheBackend() throws InterruptedException {
         // given
         try (RawClient client = server.connect()) {
-            client.write(request("\"until_cancelled\":true"));
-            Thread.sleep(300);
+            client.write(request("\"hold\":true"));
+            server.backend().awaitHeld();
 
             // when
             client.reset();
         }
 
         // then
-        await(() -> server.post(SINGLE, BODY.formatted("")).status() == 200);
+        assertEquals(200, server.post(SINGLE, BODY.formatted("")).status(), "the only instance is free again");
     }
 
     @Test
     void dropsWhatWaits() throws InterruptedException {
         // given
         try (RawClient busy = server.connect(); RawClient waiting = server.connect()) {
-            busy.write(request("\"delay_ms\":1500"));
-            Thread.sleep(200);
-            waiting.write(request("\"delay_ms\":60000"));
-            Thread.sleep(300);
+            busy.write(request("\"hold\":true"));
+            server.backend().awaitHeld();
+            waiting.write(request("\"hold\":true"));
+            await("the second request waits", () -> pending() == 1);
 
             // when
             waiting.leave();
 
             // then
-            await(() -> pending() == 0);
+            await("the second request is dropped", () -> pending() == 0);
+            server.backend().release();
             assertEquals(200, busy.read().status());
         }
         assertEquals(200, server.post(SINGLE, BODY.formatted("")).status());
@@ -83,21 +85,23 @@ class DisconnectTest {
     @Test
     void keepsBytesThatWereReadAhead() throws InterruptedException {
         try (RawClient client = server.connect()) {
-            client.write(request("\"delay_ms\":500"));
-            Thread.sleep(300);
+            client.write(request("\"hold\":true"));
+            server.backend().awaitHeld();
             client.write(request("\"delay_ms\":400") + request(""));
+            server.backend().release();
 
             assertEquals(200, client.read().status());
             assertEquals(200, client.read().status());
             assertEquals(200, client.read().status());
             assertEquals(200, client.send("GET", "/v2/health/live", "").status());
+            // The server reads ahead while this one executes, and gets what the next brings.
             assertEquals(200, client.write(request("\"delay_ms\":300")).read().status());
             assertEquals(200, client.write(request("")).read().status());
         }
     }
 
     @Test
-    void answersAClientThatOnlyStoppedSending() throws InterruptedException {
+    void answersAClientThatOnlyStoppedSending() {
         try (RawClient client = server.connect()) {
             client.write(request("\"delay_ms\":500"));
             client.shutdownOutput();

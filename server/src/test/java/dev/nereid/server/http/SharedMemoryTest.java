@@ -131,12 +131,13 @@ class SharedMemoryTest {
     @Test
     void unregistersWhileARequestUsesIt() throws InterruptedException {
         try (RawClient client = server.connect()) {
-            client.write(RawClient.request("POST", INFER, "{\"parameters\":{\"delay_ms\":600},"
+            client.write(RawClient.request("POST", INFER, "{\"parameters\":{\"hold\":true},"
                     + infer(region(0, 16), "," + region(64, 16)).substring(1)));
-            Thread.sleep(200);
+            server.backend().awaitHeld();
 
             assertEquals(200, server.post(SYSTEM + "/region/r/unregister", "").status());
             assertEquals(404, server.post(INFER, infer(region(0, 16), "")).status());
+            server.backend().release();
             assertEquals(200, client.read().status());
         }
         assertEquals("[]", server.get(SYSTEM + "/status").body());

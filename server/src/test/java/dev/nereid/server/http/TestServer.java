@@ -7,33 +7,31 @@ import dev.nereid.server.ServerOptions.LogOptions;
 import dev.nereid.server.cli.CommandLine;
 import dev.nereid.server.gpu.GpuDriver;
 import dev.nereid.server.lifecycle.Engine;
+import dev.nereid.server.plugin.PluginJar;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import java.util.jar.Attributes;
-import java.util.jar.JarEntry;
-import java.util.jar.JarOutputStream;
-import java.util.jar.Manifest;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
-/** A real server on free ports, with the backend {@link EchoBackendFactory} and models that use it. */
+/** A real server on free ports, with an {@link EchoBackend} and models that use it. */
 final class TestServer implements AutoCloseable {
     static final String BATCHED = "batched";
     static final String SINGLE = "single";
     static final String TEXT = "text";
 
     private final NereidServer server;
+    private final EchoBackend backend;
     private final Logs logs;
 
-    private TestServer(NereidServer server, Logs logs) {
+    private TestServer(NereidServer server, EchoBackend backend, Logs logs) {
         this.server = server;
+        this.backend = backend;
         this.logs = logs;
     }
 
@@ -45,58 +43,36 @@ final class TestServer implements AutoCloseable {
     /** Starts a server with more flags in an empty directory, on a machine with the GPUs of that driver. */
     static TestServer start(Path directory, GpuDriver driver, String... flags) {
         try {
+            EchoBackend backend = new EchoBackend();
             Path models = Files.createDirectories(directory.resolve("models"));
-            writeModel(models, BATCHED, "max_batch_size: 8", "TYPE_FP32", "4");
-            writeModel(models, SINGLE, "instance_group [{ count: 1 kind: KIND_CPU }]", "TYPE_FP32", "-1");
-            writeModel(models, TEXT, "max_batch_size: 8", "TYPE_STRING", "1");
+            writeModel(models, backend, BATCHED, "max_batch_size: 8", "TYPE_FP32", "4");
+            writeModel(models, backend, SINGLE, "instance_group [{ count: 1 kind: KIND_CPU }]", "TYPE_FP32", "-1");
+            writeModel(models, backend, TEXT, "max_batch_size: 8", "TYPE_STRING", "1");
             Path backends = Files.createDirectories(directory.resolve("backends"));
-            writePlugin(Files.createDirectories(backends.resolve("echo")).resolve("echo.jar"));
+            PluginJar.delegatingTo(backend.factory()).writeTo(backends.resolve(backend.name() + ".jar"));
             List<String> all = new ArrayList<>(List.of("--model-repository=" + models,
                     "--backend-directory=" + backends,
                     "--http-port=0", "--metrics-port=0", "--http-address=127.0.0.1", "--allow-cpu-metrics=false"));
             all.addAll(Arrays.asList(flags));
             ServerOptions options = CommandLine.parse(all).options(backends);
             Logs logs = new Logs(options.logging());
-            return new TestServer(NereidServer.start(options, logs, Engine.create(options.engine(), driver)), logs);
+            return new TestServer(NereidServer.start(options, logs, Engine.create(options.engine(), driver)), backend,
+                    logs);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private static void writeModel(Path models, String name, String extra, String type, String dims)
-            throws IOException {
+    private static void writeModel(Path models, EchoBackend backend, String name, String extra, String type,
+            String dims) throws IOException {
         Path model = models.resolve(name);
         Files.createDirectories(model.resolve("1"));
         Files.writeString(model.resolve("config.pbtxt"), """
-                backend: "echo"
+                backend: "%s"
                 %s
                 input [{ name: "INPUT0" data_type: %s dims: [ %s ] }]
                 output [{ name: "OUTPUT0" data_type: %s dims: [ %s ] }]
-                """.formatted(extra, type, dims, type, dims));
-    }
-
-    private static void writePlugin(Path jar) throws IOException {
-        Manifest manifest = new Manifest();
-        manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
-        manifest.getMainAttributes().putValue("Plugin-Id", "echo");
-        manifest.getMainAttributes().putValue("Plugin-Version", "1.0.0");
-        manifest.getMainAttributes().putValue("Plugin-Requires", ">=1.0.0 & <2.0.0");
-        String resource = EchoBackendFactory.class.getName().replace('.', '/') + ".class";
-        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar), manifest);
-                InputStream code = ClassLoader.getSystemResourceAsStream(resource)) {
-            if (code == null) {
-                throw new IOException("no class " + resource);
-            }
-            entry(out, "META-INF/extensions.idx",
-                    EchoBackendFactory.class.getName().getBytes(StandardCharsets.UTF_8));
-            entry(out, resource, code.readAllBytes());
-        }
-    }
-
-    private static void entry(JarOutputStream out, String name, byte[] content) throws IOException {
-        out.putNextEntry(new JarEntry(name));
-        ((OutputStream) out).write(content);
-        out.closeEntry();
+                """.formatted(backend.name(), extra, type, dims, type, dims));
     }
 
     int port() {
@@ -111,14 +87,15 @@ final class TestServer implements AutoCloseable {
         return logs.options();
     }
 
+    EchoBackend backend() {
+        return backend;
+    }
+
     /** Returns the memory that requests still hold when the last of them has had a moment to end. */
     long bytesHeld() {
-        try {
-            for (int i = 0; i < 500 && server.engine().buffers().inUseBytes() != 0; i++) {
-                Thread.sleep(10);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+        while (server.engine().buffers().inUseBytes() != 0 && System.nanoTime() < deadline) {
+            LockSupport.parkNanos(100_000);
         }
         return server.engine().buffers().inUseBytes();
     }

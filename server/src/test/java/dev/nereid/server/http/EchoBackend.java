@@ -1,0 +1,69 @@
+package dev.nereid.server.http;
+
+import dev.nereid.backend.api.Batch;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.Parameter;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.testkit.FakeBackend;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The backend of these tests. It copies, after what request parameters ask for: {@code delay_ms}; {@code hold}, until
+ * the test goes on or the request is cancelled; {@code fail}.
+ */
+final class EchoBackend {
+    private static final AtomicInteger COUNT = new AtomicInteger();
+
+    private final String name = "echo" + COUNT.incrementAndGet();
+    private final Semaphore held = new Semaphore(0);
+    private final Semaphore released = new Semaphore(0);
+
+    String name() {
+        return name;
+    }
+
+    FakeBackend factory() {
+        return new FakeBackend(name).onExecute(this::execute);
+    }
+
+    /** Waits until a request is held. */
+    void awaitHeld() throws InterruptedException {
+        if (!held.tryAcquire(30, TimeUnit.SECONDS)) {
+            throw new AssertionError("no request is held");
+        }
+    }
+
+    /** Lets one held request go on. */
+    void release() {
+        released.release();
+    }
+
+    private void execute(Batch batch) {
+        for (InferenceRequest request : batch.requests()) {
+            if (request.parameters().get("delay_ms") instanceof Parameter.Int delay) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(delay.value()));
+            }
+            if (request.parameters().get("fail") instanceof Parameter.Text text) {
+                throw InferenceException.unavailable(text.value());
+            }
+            if (request.parameters().containsKey("hold")) {
+                hold(request);
+            }
+        }
+        FakeBackend.echo(batch);
+    }
+
+    private void hold(InferenceRequest request) {
+        held.release();
+        while (!released.tryAcquire()) {
+            if (request.isCancelled()) {
+                throw new InferenceException(StatusCode.CANCELLED, "given up");
+            }
+            LockSupport.parkNanos(1_000_000);
+        }
+    }
+}
