@@ -86,6 +86,31 @@ public final class BatchResponses {
         }
     }
 
+    /**
+     * Adds an output of the whole batch, giving each request as many elements as one of its inputs has, in that input's
+     * shape: for ragged batches.
+     *
+     * @param source the input
+     */
+    public void addOutputLike(String source, String name, DataType dataType, MemorySegment data) {
+        long begin = 0;
+        for (int i = 0; i < requests.size(); i++) {
+            InferenceRequest request = requests.get(i);
+            Shape shape = request.input(source).map(Tensor::shape).orElseThrow(() -> InferenceException
+                    .invalid(RequestIds.prefix(request) + "request has no input '" + source + "'"));
+            long length = Tensor.byteSize(name, dataType, shape);
+            if (length > data.byteSize() - begin) {
+                fail(i, new InferenceException(StatusCode.UNSUPPORTED,
+                        RequestIds.prefix(request) + "failed to split the output tensor '" + name
+                                + "' in responses: expected at least " + (begin + length)
+                                + " bytes in model output, got " + data.byteSize()));
+            } else if (!request.isAnswered() && request.isOutputRequested(name)) {
+                response(i).copyOutput(name, dataType, shape, data.asSlice(begin, length));
+            }
+            begin = Math.min(data.byteSize(), begin + length);
+        }
+    }
+
     /** Returns the response to request {@code index}, for parameters or outputs that are not split. */
     public InferenceResponse response(int index) {
         InferenceResponse response = responses[index];

@@ -61,6 +61,22 @@ class BatchResponsesTest {
     }
 
     @Test
+    void splitsAnOutputByTheShapesOfAnInput() {
+        TestTensor joined = TestTensor.fp32("Y", Shape.of(4), 1, 2, 3, 4);
+
+        List<TestResult> results = Executions.batching(
+                responding(responses -> responses.addOutputLike("X", "Y", DataType.FP32,
+                        MemorySegment.ofArray(joined.bytes()))),
+                TestRequest.of().fp32("X", Shape.of(1, 1), 0), TestRequest.of().fp32("X", Shape.of(1, 3), 0, 0, 0),
+                TestRequest.of().fp32("X", Shape.of(1, 1), 0).withId("c"));
+
+        assertEquals(TestTensor.fp32("Y", Shape.of(1, 1), 1), results.get(0).output("Y"));
+        assertEquals(TestTensor.fp32("Y", Shape.of(1, 3), 2, 3, 4), results.get(1).output("Y"));
+        assertEquals("[request id: c] failed to split the output tensor 'Y' in responses: expected at least 20 bytes in"
+                + " model output, got 16", results.get(2).failure().getMessage());
+    }
+
+    @Test
     void cutsAnOutputWithMoreRows() {
         TestResult result = Executions.batching(responding(responses -> add(responses, true,
                 TestTensor.int32("Y", Shape.of(3, 1), 1, 2, 3))), rows(2)).getFirst();

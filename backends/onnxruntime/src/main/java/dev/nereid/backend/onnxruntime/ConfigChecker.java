@@ -1,6 +1,7 @@
 package dev.nereid.backend.onnxruntime;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.config.BatchInput;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
@@ -38,17 +39,19 @@ final class ConfigChecker {
 
     private void checkInputs() {
         long expected = config.inputs().stream().filter(input -> !input.isOptional()).count()
-                + config.batchInputs().size() + sequenceInputs();
+                + config.batchInputs().stream().mapToLong(batchInput -> batchInput.targetNames().size()).sum()
+                + sequenceInputs();
         checkOptional();
         if (session.inputs().size() != expected) {
             throw InferenceException.invalid(unable + "configuration expects " + expected
                     + " inputs, model provides " + session.inputs().size() + names(session.inputs()));
         }
+        for (BatchInput batchInput : config.batchInputs()) {
+            batchInput.targetNames().forEach(target -> checkType("input", target, batchInput.dataType(),
+                    allowed(target)));
+        }
         for (ModelInput input : config.inputs()) {
-            OnnxTensorInfo info = session.input(input.name()).orElseThrow(
-                    () -> InferenceException.invalid("unexpected inference input '" + input.name()
-                            + "', allowed inputs are: " + sorted(Stream.concat(session.inputs().stream(),
-                                    session.initializers().stream()))));
+            OnnxTensorInfo info = allowed(input.name());
             checkType("input", input.name(), input.dataType(), info);
             if (input.allowRaggedBatch()) {
                 checkRagged(input, info);
@@ -56,6 +59,12 @@ final class ConfigChecker {
                 checkDims(input.name(), input.backendDims(), info, false);
             }
         }
+    }
+
+    private OnnxTensorInfo allowed(String name) {
+        return session.input(name).orElseThrow(() -> InferenceException.invalid("unexpected inference input '" + name
+                + "', allowed inputs are: "
+                + sorted(Stream.concat(session.inputs().stream(), session.initializers().stream()))));
     }
 
     private void checkOptional() {

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.batch.BatchInputMaker;
 import dev.nereid.backend.api.batch.InputGatherer;
 import dev.nereid.backend.api.batch.RequestIds;
 import dev.nereid.backend.api.config.ModelConfig;
@@ -20,6 +21,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Makes ONNX Runtime's tensors from the inputs of a batch: over the requests' own memory where that can be, else over one
@@ -41,17 +43,32 @@ final class InputFeeder implements AutoCloseable {
         for (OnnxTensorInfo info : tensors) {
             boolean isRequired = session.inputs().contains(info);
             boolean isRagged = config.input(info.name()).map(ModelInput::allowRaggedBatch).orElse(false);
+            Optional<BatchInputMaker> maker = config.batchInputs().stream()
+                    .filter(batchInput -> batchInput.targetNames().contains(info.name())).findFirst()
+                    .map(batchInput -> new BatchInputMaker(info.name(), batchInput));
             MemorySegment name = names.get(info.name());
             if (name != null) {
-                sources.add(new Source(info, name.address(), isRequired, isRagged, new InputGatherer(info.name())));
+                sources.add(new Source(info, name.address(), isRequired, isRagged, new InputGatherer(info.name()),
+                        maker));
             }
         }
         return new InputFeeder(session.environment(), List.copyOf(sources));
     }
 
-    /** An input of the model. */
+    /** An input of the model; with a maker where it is made from the shapes of the batch. */
     private record Source(OnnxTensorInfo info, long name, boolean isRequired, boolean isRagged,
-            InputGatherer gatherer) {
+            InputGatherer gatherer, Optional<BatchInputMaker> maker) {
+        Tensor tensor(Batch batch) {
+            if (maker.isPresent()) {
+                return maker.get().make(batch);
+            }
+            return isRagged ? gatherer.gatherFlat(batch) : gatherer.gather(batch);
+        }
+
+        void close() {
+            gatherer.close();
+            maker.ifPresent(BatchInputMaker::close);
+        }
     }
 
     /**
@@ -86,7 +103,7 @@ final class InputFeeder implements AutoCloseable {
             InferenceRequest first = batch.requests().getFirst();
             for (Source source : sources) {
                 String name = source.info().name();
-                if (first.input(name).isPresent()) {
+                if (source.maker().isPresent() || first.input(name).isPresent()) {
                     add(source, batch, feed, arena);
                 } else if (source.isRequired()) {
                     throw InferenceException
@@ -101,7 +118,7 @@ final class InputFeeder implements AutoCloseable {
     }
 
     private void add(Source source, Batch batch, Feed feed, Arena arena) {
-        Tensor tensor = source.isRagged() ? source.gatherer().gatherFlat(batch) : source.gatherer().gather(batch);
+        Tensor tensor = source.tensor(batch);
         if (tensor.placement().kind() == Placement.Kind.GPU) {
             throw InferenceException.unsupported("input '" + tensor.name()
                     + "' lies in GPU memory, which the onnxruntime backend does not read");
@@ -155,6 +172,6 @@ final class InputFeeder implements AutoCloseable {
 
     @Override
     public void close() {
-        sources.forEach(source -> source.gatherer().close());
+        sources.forEach(Source::close);
     }
 }

@@ -47,7 +47,7 @@ final class OnnxInstance implements ModelInstance {
         this.arena = arena;
         this.outputNames = outputNames;
         this.feeder = feeder;
-        this.reader = new OutputReader(api);
+        this.reader = new OutputReader(api, config.batchOutputs());
         this.runOptions = runOptions;
     }
 

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.batch.BatchResponses;
+import dev.nereid.backend.api.config.BatchOutput;
 import dev.nereid.backend.api.config.ModelOutput;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
@@ -14,6 +15,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.List;
 import java.util.Optional;
 
 /** Turns ONNX Runtime's tensors into outputs of responses. Stateless. */
@@ -23,9 +25,17 @@ final class OutputReader {
     private static final ValueLayout.OfInt LENGTH = JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final OrtApi api;
+    private final List<BatchOutput> batchOutputs;
 
-    OutputReader(OrtApi api) {
+    OutputReader(OrtApi api, List<BatchOutput> batchOutputs) {
         this.api = api;
+        this.batchOutputs = batchOutputs;
+    }
+
+    /** Returns the input by whose shapes an output is split, if it is not split by rows. */
+    private Optional<String> sourceOf(ModelOutput output) {
+        return batchOutputs.stream().filter(batchOutput -> batchOutput.targetNames().contains(output.name()))
+                .map(batchOutput -> batchOutput.sourceInputs().getFirst()).findFirst();
     }
 
     /** Adds one output; takes over a large tensor where that is possible. */
@@ -53,6 +63,11 @@ final class OutputReader {
         MemorySegment data = byteSize == 0
                 ? MemorySegment.NULL
                 : OrtApi.memory(address, byteSize);
+        Optional<String> source = sourceOf(output);
+        if (source.isPresent()) {
+            responses.addOutputLike(source.get(), output.name(), dataType, data);
+            return;
+        }
         // A model may pass an input on as it is; that memory is the request's.
         if (byteSize >= SMALLEST_HANDED_ON && !feed.holds(address)) {
             responses.addOutput(output.name(), dataType, shape, data, value.handOver());

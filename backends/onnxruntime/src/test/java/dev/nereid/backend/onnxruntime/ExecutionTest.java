@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.BatchInput;
+import dev.nereid.backend.api.config.BatchOutput;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
@@ -207,6 +209,33 @@ final class ExecutionTest extends OnnxTest {
 
             assertArrayEquals(new float[]{-1}, results.get(0).output("Y").floats());
             assertArrayEquals(new float[]{-2}, results.get(1).output("Y").floats());
+        }
+    }
+
+    @Test
+    void tellsAModelHowARaggedBatchIsMadeUp() {
+        OnnxGraph graph = new OnnxGraph("ragged").input("X", DataType.FP32, -1).input("COUNT", DataType.FP32, -1)
+                .output("NEGATIVE", DataType.FP32, -1).output("COUNTS", DataType.FP32, -1)
+                .node("Neg", List.of("X"), List.of("NEGATIVE")).node("Identity", List.of("COUNT"), List.of("COUNTS"));
+        ModelConfig.Builder config = TestGraphs
+                .config("ragged",
+                        List.of(new ModelInput("X", Optional.of(DataType.FP32), ModelInput.Format.NONE, Dims.of(-1),
+                                Optional.empty(), false, true, false, false)),
+                        List.of(new ModelOutput("NEGATIVE", DataType.FP32, Dims.of(-1)),
+                                new ModelOutput("COUNTS", Optional.of(DataType.FP32), Dims.of(1),
+                                        Optional.of(Dims.of()), "", false, false)))
+                .maxBatchSize(4)
+                .batchInputs(List.of(new BatchInput(BatchInput.Kind.ELEMENT_COUNT, List.of("COUNT"),
+                        Optional.of(DataType.FP32), List.of("X"))))
+                .batchOutputs(List.of(new BatchOutput(List.of("NEGATIVE"), List.of("X"))));
+        try (TestModel model = load(graph, config)) {
+            List<TestResult> results = model.execute(TestRequest.of().fp32("X", Shape.of(1, 2), 1, 2),
+                    TestRequest.of().fp32("X", Shape.of(1, 3), 3, 4, 5));
+
+            assertEquals(TestTensor.fp32("NEGATIVE", Shape.of(1, 2), -1, -2), results.get(0).output("NEGATIVE"));
+            assertEquals(TestTensor.fp32("NEGATIVE", Shape.of(1, 3), -3, -4, -5), results.get(1).output("NEGATIVE"));
+            assertArrayEquals(new float[]{2}, results.get(0).output("COUNTS").floats());
+            assertArrayEquals(new float[]{3}, results.get(1).output("COUNTS").floats());
         }
     }
 

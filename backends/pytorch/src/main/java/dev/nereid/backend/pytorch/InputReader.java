@@ -2,6 +2,7 @@ package dev.nereid.backend.pytorch;
 
 import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.batch.BatchInputMaker;
 import dev.nereid.backend.api.batch.InputGatherer;
 import dev.nereid.backend.api.tensor.BytesElements;
 import dev.nereid.backend.api.tensor.DataType;

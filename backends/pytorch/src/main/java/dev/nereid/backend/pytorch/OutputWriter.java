@@ -1,10 +1,7 @@
 package dev.nereid.backend.pytorch;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.InferenceRequest;
-import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.batch.BatchResponses;
-import dev.nereid.backend.api.batch.RequestIds;
 import dev.nereid.backend.api.tensor.BytesElements;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
@@ -110,7 +107,7 @@ final class OutputWriter {
         long address = tensor.const_data_ptr().address();
         MemorySegment memory = NativeTorch.memory(address, byteSize);
         if (slot.shapeSource().isPresent()) {
-            writeByShape(slot, slot.shapeSource().get(), memory, responses);
+            responses.addOutputLike(slot.shapeSource().get(), slot.name(), slot.dataType(), memory);
             return;
         }
         if (byteSize >= SMALLEST_HANDED_ON && isOurs(tensor) && !arguments.wraps(address)) {
@@ -120,28 +117,6 @@ final class OutputWriter {
             responses.addOutput(slot.name(), slot.dataType(), shape, memory, kept::releaseReference);
         } else {
             responses.addOutput(slot.name(), slot.dataType(), shape, memory);
-        }
-    }
-
-    /** Gives each request as many elements as one of its inputs has, in that input's shape. */
-    private static void writeByShape(OutputPlan.Slot slot, String source, MemorySegment memory,
-            BatchResponses responses) {
-        List<InferenceRequest> requests = responses.batch().requests();
-        long begin = 0;
-        for (int i = 0; i < requests.size(); i++) {
-            InferenceRequest request = requests.get(i);
-            Shape shape = request.input(source).map(dev.nereid.backend.api.tensor.Tensor::shape)
-                    .orElseThrow(() -> InferenceException.invalid("request has no input '" + source + "'"));
-            long length = shape.elementCount() * slot.dataType().byteSize();
-            if (length > memory.byteSize() - begin) {
-                responses.fail(i, new InferenceException(StatusCode.UNSUPPORTED, RequestIds.prefix(request)
-                        + "failed to split the output tensor '" + slot.name() + "' in responses: expected at least "
-                        + (begin + length) + " bytes in model output, got " + memory.byteSize()));
-            } else if (request.isOutputRequested(slot.name())) {
-                MemorySegment.copy(memory, begin, responses.response(i)
-                        .addOutput(slot.name(), slot.dataType(), shape, length), 0, length);
-            }
-            begin = Math.min(memory.byteSize(), begin + length);
         }
     }
 

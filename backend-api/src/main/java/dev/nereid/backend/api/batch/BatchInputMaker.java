@@ -1,4 +1,4 @@
-package dev.nereid.backend.pytorch;
+package dev.nereid.backend.api.batch;
 
 import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
@@ -7,26 +7,42 @@ import dev.nereid.backend.api.config.BatchInput;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** Makes an input from the shapes of a batch, for models that unpack ragged batches themselves. */
-final class BatchInputMaker implements AutoCloseable {
+/**
+ * Makes an input from the shapes of a batch, for models that unpack ragged batches themselves.
+ *
+ * <p>An instance keeps one maker for each target of a {@code batch_input} and closes it in its own {@code close()}. Not
+ * thread-safe, but not bound to one thread either.
+ */
+public final class BatchInputMaker implements AutoCloseable {
+    private static final long SMALLEST = 256;
+    private static final long ALIGNMENT = 64;
+
     private final String name;
     private final BatchInput batchInput;
     private final DataType dataType;
-    private final ScratchMemory scratch = new ScratchMemory();
+    private @Nullable Arena arena;
+    private MemorySegment buffer = MemorySegment.NULL;
 
-    BatchInputMaker(String name, BatchInput batchInput) {
+    /** Creates a maker for the model's input of that name, one of the targets of {@code batchInput}. */
+    public BatchInputMaker(String name, BatchInput batchInput) {
         this.name = name;
         this.batchInput = batchInput;
         this.dataType = batchInput.dataType().orElseThrow();
     }
 
-    /** Returns the input; valid until the next call. */
-    Tensor make(Batch batch) {
+    /**
+     * Returns the input; valid until the next call.
+     *
+     * @throws InferenceException INVALID_ARG when a request lacks the input that is described
+     */
+    public Tensor make(Batch batch) {
         List<Long> values = new ArrayList<>();
         List<InferenceRequest> requests = batch.requests();
         return switch (batchInput.kind()) {
@@ -95,7 +111,7 @@ final class BatchInputMaker implements AutoCloseable {
     }
 
     private Tensor tensor(long[] values, Shape shape) {
-        MemorySegment memory = scratch.reserve(values.length * (long) dataType.byteSize());
+        MemorySegment memory = reserve(values.length * (long) dataType.byteSize());
         for (int i = 0; i < values.length; i++) {
             if (dataType == DataType.FP32) {
                 memory.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) values[i]);
@@ -106,8 +122,25 @@ final class BatchInputMaker implements AutoCloseable {
         return new Tensor(name, dataType, shape, memory);
     }
 
+    @SuppressWarnings("MustBeClosedChecker") // close() closes it
+    private MemorySegment reserve(long bytes) {
+        if (buffer.byteSize() < bytes || buffer.address() == 0) {
+            close();
+            Arena larger = Arena.ofShared();
+            arena = larger;
+            buffer = larger.allocate(Math.max(SMALLEST, bytes), ALIGNMENT);
+        }
+        return buffer.asSlice(0, bytes);
+    }
+
+    /** Frees the memory. */
     @Override
     public void close() {
-        scratch.close();
+        Arena old = arena;
+        arena = null;
+        buffer = MemorySegment.NULL;
+        if (old != null) {
+            old.close();
+        }
     }
 }
