@@ -8,7 +8,6 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -16,18 +15,13 @@ import java.util.concurrent.locks.LockSupport;
  * the test goes on or the request is cancelled; {@code fail}.
  */
 final class EchoBackend {
-    private static final AtomicInteger COUNT = new AtomicInteger();
+    static final String NAME = "echo";
 
-    private final String name = "echo" + COUNT.incrementAndGet();
     private final Semaphore held = new Semaphore(0);
     private final Semaphore released = new Semaphore(0);
 
-    String name() {
-        return name;
-    }
-
     FakeBackend factory() {
-        return new FakeBackend(name).onExecute(this::execute);
+        return new FakeBackend(NAME).onExecute(this::execute);
     }
 
     /** Waits until a request is held. */

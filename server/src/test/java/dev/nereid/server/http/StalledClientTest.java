@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 
 /** Clients that stop in the middle of an exchange and keep the connection open. */
 class StalledClientTest {
-    private static final Duration PATIENCE = Duration.ofMillis(300);
+    private static final Duration SHORT = Duration.ofMillis(300);
+    private static final Duration LONG = Duration.ofMinutes(1);
     /** More than the socket buffers of both sides take. */
     private static final byte[] LARGE = new byte[32 << 20];
 
@@ -27,8 +28,8 @@ class StalledClientTest {
         void with(RawClient client) throws Exception;
     }
 
-    private void serve(Consumer<ServerResponse> answer, Exchanged exchanged) throws Exception {
-        ClientConnections connections = Listener.connections(PATIENCE);
+    private void serve(Duration patience, Consumer<ServerResponse> answer, Exchanged exchanged) throws Exception {
+        ClientConnections connections = Listener.connections(patience);
         Handler handler = (request, response) -> {
             try {
                 answer.accept(response);
@@ -60,7 +61,7 @@ class StalledClientTest {
 
     @Test
     void dropsOneThatTakesNothingOfALargeAnswer() throws Exception {
-        serve(response -> response.send(LARGE), client -> {
+        serve(SHORT, response -> response.send(LARGE), client -> {
             client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 
             assertEquals(false, isSent.get(20, TimeUnit.SECONDS));
@@ -69,7 +70,7 @@ class StalledClientTest {
 
     @Test
     void dropsOneThatTakesNothingOfAStreamedAnswer() throws Exception {
-        serve(StalledClientTest::stream, client -> {
+        serve(SHORT, StalledClientTest::stream, client -> {
             client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 
             assertEquals(false, isSent.get(20, TimeUnit.SECONDS));
@@ -78,7 +79,7 @@ class StalledClientTest {
 
     @Test
     void dropsOneThatStopsInTheMiddleOfItsRequest() throws Exception {
-        serve(response -> response.send("never"), client -> {
+        serve(SHORT, response -> response.send("never"), client -> {
             client.write("GET / HTTP/1.1\r\nHost:");
 
             assertTrue(client.isClosedByServer());
@@ -88,7 +89,7 @@ class StalledClientTest {
     @Test
     void sendsAllToOneThatReads() throws Exception {
         LARGE[LARGE.length - 1] = 'x';
-        serve(response -> response.send(LARGE), client -> {
+        serve(LONG, response -> response.send(LARGE), client -> {
             RawClient.Answer answer = client.send("GET", "/", "");
 
             assertEquals(LARGE.length, answer.content().length());

@@ -45,11 +45,11 @@ final class TestServer implements AutoCloseable {
         try {
             EchoBackend backend = new EchoBackend();
             Path models = Files.createDirectories(directory.resolve("models"));
-            writeModel(models, backend, BATCHED, "max_batch_size: 8", "TYPE_FP32", "4");
-            writeModel(models, backend, SINGLE, "instance_group [{ count: 1 kind: KIND_CPU }]", "TYPE_FP32", "-1");
-            writeModel(models, backend, TEXT, "max_batch_size: 8", "TYPE_STRING", "1");
+            writeModel(models, BATCHED, "max_batch_size: 8", "TYPE_FP32", "4");
+            writeModel(models, SINGLE, "instance_group [{ count: 1 kind: KIND_CPU }]", "TYPE_FP32", "-1");
+            writeModel(models, TEXT, "max_batch_size: 8", "TYPE_STRING", "1");
             Path backends = Files.createDirectories(directory.resolve("backends"));
-            PluginJar.delegatingTo(backend.factory()).writeTo(backends.resolve(backend.name() + ".jar"));
+            PluginJar.delegatingTo(backend.factory()).writeTo(backends.resolve("echo.jar"));
             List<String> all = new ArrayList<>(List.of("--model-repository=" + models,
                     "--backend-directory=" + backends,
                     "--http-port=0", "--metrics-port=0", "--http-address=127.0.0.1", "--allow-cpu-metrics=false"));
@@ -63,16 +63,16 @@ final class TestServer implements AutoCloseable {
         }
     }
 
-    private static void writeModel(Path models, EchoBackend backend, String name, String extra, String type,
-            String dims) throws IOException {
+    private static void writeModel(Path models, String name, String extra, String type, String dims)
+            throws IOException {
         Path model = models.resolve(name);
         Files.createDirectories(model.resolve("1"));
         Files.writeString(model.resolve("config.pbtxt"), """
-                backend: "%s"
+                backend: "echo"
                 %s
                 input [{ name: "INPUT0" data_type: %s dims: [ %s ] }]
                 output [{ name: "OUTPUT0" data_type: %s dims: [ %s ] }]
-                """.formatted(backend.name(), extra, type, dims, type, dims));
+                """.formatted(extra, type, dims, type, dims));
     }
 
     int port() {

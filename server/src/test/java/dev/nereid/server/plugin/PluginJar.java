@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
@@ -31,6 +32,7 @@ import org.pf4j.Extension;
 
 /** Builds the jar of a backend from source, as an author's build would, or as a careless author's would. */
 public final class PluginJar {
+    private static final AtomicInteger COUNT = new AtomicInteger();
     private static final String INDEX = "META-INF/extensions.idx";
     /** A statement that ends a {@code create} with a backend without models. */
     static final String EMPTY_BACKEND = "return model -> null;";
@@ -49,7 +51,7 @@ public final class PluginJar {
 
     /** Returns the jar of a backend that does what a factory of the test does. */
     public static PluginJar delegatingTo(BackendFactory factory) {
-        String key = "nereid.test.backend." + factory.name();
+        String key = "nereid.test.backend." + factory.name() + "." + COUNT.incrementAndGet();
         // Classes of the contract and its test kit are shared, and system properties may hold any object.
         System.getProperties().put(key, factory);
         return empty().source("fake.Factory", """
