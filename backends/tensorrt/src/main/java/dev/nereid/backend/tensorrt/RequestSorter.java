@@ -1,0 +1,119 @@
+package dev.nereid.backend.tensorrt;
+
+import dev.nereid.backend.api.Batch;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.batch.RequestIds;
+import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.backend.api.tensor.Tensor;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Answers the requests of a batch that no profile of the instance can serve, and puts those together that go together. */
+final class RequestSorter {
+    private final String instance;
+    private final boolean batching;
+    private final TensorPlan plan;
+    private final List<EngineLayout.Profile> profiles;
+
+    RequestSorter(String instance, boolean batching, TensorPlan plan, Collection<EngineLayout.Profile> profiles) {
+        this.instance = instance;
+        this.batching = batching;
+        this.plan = plan;
+        this.profiles = List.copyOf(profiles);
+    }
+
+    /** Returns batches of requests with equal shapes. */
+    List<Batch> sort(Batch batch) {
+        Map<List<Dims>, List<InferenceRequest>> groups = new LinkedHashMap<>();
+        for (InferenceRequest request : batch.requests()) {
+            try {
+                groups.computeIfAbsent(check(request), _ -> new ArrayList<>()).add(request);
+            } catch (InferenceException e) {
+                request.fail(new InferenceException(e.code(), RequestIds.prefix(request) + e.getMessage(), e));
+            }
+        }
+        if (groups.size() == 1 && groups.values().iterator().next().size() == batch.requests().size()) {
+            return List.of(batch);
+        }
+        return groups.values().stream().<Batch>map(requests -> new Part(batch, List.copyOf(requests))).toList();
+    }
+
+    /** Returns what requests of one execution have in common. */
+    private List<Dims> check(InferenceRequest request) {
+        List<Dims> common = new ArrayList<>();
+        for (TensorPlan.InputSlot slot : plan.inputs()) {
+            if (slot.batchInput().isPresent()) {
+                continue;
+            }
+            Tensor tensor = request.input(slot.name()).orElseThrow(
+                    () -> InferenceException.invalid("request has no input '" + slot.name() + "'"));
+            if (tensor.dataType() != slot.dataType()) {
+                throw InferenceException.invalid("input '" + slot.name() + "' is " + tensor.dataType() + ", expected "
+                        + slot.dataType());
+            }
+            if (slot.isRagged()) {
+                continue;
+            }
+            if (slot.tensor().isShape()) {
+                Dims values = ShapeValues.of(tensor, slot, batching, request.batchSize());
+                checkValues(slot, values);
+                common.add(values);
+            } else {
+                checkShape(slot, tensor.shape());
+                common.add(Dims.of(tensor.shape().toArray()));
+            }
+        }
+        return batching ? common.stream().map(RequestSorter::withoutRows).toList() : common;
+    }
+
+    private static Dims withoutRows(Dims dims) {
+        long[] values = dims.toArray();
+        if (values.length > 0) {
+            values[0] = 0;
+        }
+        return Dims.of(values);
+    }
+
+    private void checkShape(TensorPlan.InputSlot slot, Shape shape) {
+        Dims dims = Dims.of(shape.toArray());
+        checkAny(slot, profiles.stream().map(profile -> Optional.ofNullable(profile.shapes().get(slot.name()))
+                .flatMap(range -> ProfileChoice.misfit(dims, range, batching ? 1 : 0))).toList(), "shape");
+    }
+
+    private void checkValues(TensorPlan.InputSlot slot, Dims values) {
+        checkAny(slot, profiles.stream().map(profile -> Optional.ofNullable(profile.values().get(slot.name()))
+                .flatMap(range -> ProfileChoice.misfitOfValues(values, range, batching ? 1 : 0))).toList(),
+                "shape values");
+    }
+
+    private void checkAny(TensorPlan.InputSlot slot, List<Optional<String>> misfits, String what) {
+        if (misfits.stream().allMatch(Optional::isPresent)) {
+            throw InferenceException.invalid("request specifies invalid " + what + " for input '" + slot.name()
+                    + "' for " + instance + ". Error details: " + misfits.getFirst().orElseThrow());
+        }
+    }
+
+    /** A part of a batch; the marks are those of the whole. */
+    private record Part(Batch whole, List<InferenceRequest> requests) implements Batch {
+        @Override
+        public int rows() {
+            return requests.stream().mapToInt(InferenceRequest::batchSize).sum();
+        }
+
+        @Override
+        public void markComputeStart() {
+            whole.markComputeStart();
+        }
+
+        @Override
+        public void markComputeEnd() {
+            whole.markComputeEnd();
+        }
+    }
+}
