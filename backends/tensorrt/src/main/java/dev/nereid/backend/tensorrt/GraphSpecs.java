@@ -87,7 +87,7 @@ final class GraphSpecs {
                     sizes.addAll(USUAL);
                 }
             }
-            case Scheduling.Direct _, Scheduling.Ensemble _ -> sizes.addAll(USUAL);
+            case Scheduling.Direct _,Scheduling.Ensemble _ -> sizes.addAll(USUAL);
         }
         return sizes;
     }

@@ -157,8 +157,9 @@ final class InputBinding {
         void add(Tensor tensor) {
             long size = tensor.byteSize();
             if (size > target.byteSize() - end) {
-                throw InferenceException.internal("input byte size mismatch for input '" + slot.name() + "'. Expected at"
-                        + " most " + target.byteSize() + ", got " + (end + size));
+                throw InferenceException
+                        .internal("input byte size mismatch for input '" + slot.name() + "'. Expected at"
+                                + " most " + target.byteSize() + ", got " + (end + size));
             }
             if (tensor.placement().kind() == Placement.Kind.CPU) {
                 MemorySegment.copy(tensor.data(), 0, stage(target.byteSize()), end, size);

@@ -35,7 +35,8 @@ final class NativeContext implements TrtContext {
     public void setInputShape(String input, Shape shape) {
         if (shape.rank() > MOST_DIMENSIONS) {
             throw InferenceException.invalid(
-                    "input '" + input + "' has " + shape.rank() + " dimensions, at most " + MOST_DIMENSIONS + " are possible");
+                    "input '" + input + "' has " + shape.rank() + " dimensions, at most " + MOST_DIMENSIONS
+                            + " are possible");
         }
         dims.nbDims(shape.rank());
         for (int i = 0; i < shape.rank(); i++) {

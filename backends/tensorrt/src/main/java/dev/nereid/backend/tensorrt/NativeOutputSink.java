@@ -29,8 +29,9 @@ final class NativeOutputSink implements AutoCloseable {
         self = NativeInterface.create("IOutputAllocator", List.of(
                 NativeInterface.function(lookup, this, "reallocate", FunctionDescriptor.of(WORD, ValueLayout.ADDRESS,
                         ValueLayout.ADDRESS, WORD, WORD, WORD)),
-                NativeInterface.function(lookup, this, "reallocateAsync", FunctionDescriptor.of(WORD, ValueLayout.ADDRESS,
-                        ValueLayout.ADDRESS, WORD, WORD, WORD, ValueLayout.ADDRESS)),
+                NativeInterface.function(lookup, this, "reallocateAsync",
+                        FunctionDescriptor.of(WORD, ValueLayout.ADDRESS,
+                                ValueLayout.ADDRESS, WORD, WORD, WORD, ValueLayout.ADDRESS)),
                 NativeInterface.function(lookup, this, "notifyShape", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS,
                         ValueLayout.ADDRESS, ValueLayout.ADDRESS))),
                 arena);

@@ -65,8 +65,10 @@ final class NativeTensorRt implements TensorRt {
 
     private static InferenceException unusable(LinkageError error) {
         LOG.log(Level.WARNING, "TensorRT's bindings can't be loaded", error);
-        return new InferenceException(StatusCode.UNAVAILABLE, "TensorRT can't run on this machine: its bindings can't be"
-                + " loaded; nereid doctor shows what is missing", error);
+        return new InferenceException(StatusCode.UNAVAILABLE,
+                "TensorRT can't run on this machine: its bindings can't be"
+                        + " loaded; nereid doctor shows what is missing",
+                error);
     }
 
     private static void loadPlugin(String library) {
@@ -97,8 +99,9 @@ final class NativeTensorRt implements TensorRt {
         }
         if (status == cudart.cudaErrorInsufficientDriver) {
             cudart.cudaGetLastError();
-            throw InferenceException.unavailable("TensorRT can't run on this machine: the NVIDIA driver is older than CUDA"
-                    + " 13 needs, or there is none; install version 580 or newer");
+            throw InferenceException
+                    .unavailable("TensorRT can't run on this machine: the NVIDIA driver is older than CUDA"
+                            + " 13 needs, or there is none; install version 580 or newer");
         }
         NativeCuda.check(status, "find GPUs");
         return count[0];

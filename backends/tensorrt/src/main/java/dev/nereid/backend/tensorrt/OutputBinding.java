@@ -138,7 +138,7 @@ final class OutputBinding implements TrtContext.OutputSink {
         if (slot.tensor().isShape()) {
             writeValues(data, responses, batching);
         } else if (slot.shapeSource().isPresent()) {
-            responses.addOutputByShape(slot.name(), slot.dataType(), slot.shapeSource().get(), data);
+            responses.addOutputLike(slot.shapeSource().get(), slot.name(), slot.dataType(), data);
         } else {
             responses.addOutput(slot.name(), slot.dataType(), shape, data);
         }

@@ -31,7 +31,8 @@ final class PlanHeader {
     static void check(String model, MemorySegment plan, TrtVersion ours, boolean versionCompatible) {
         if (plan.byteSize() < SIZE || plan.get(INT, 0) != TAG) {
             throw InferenceException.invalid("unable to load model '" + model + "': its file is no TensorRT engine "
-                    + kind(plan) + "; build one with trtexec --onnx=<model> --saveEngine=model.plan of TensorRT " + ours);
+                    + kind(plan) + "; build one with trtexec --onnx=<model> --saveEngine=model.plan of TensorRT "
+                    + ours);
         }
         Optional<TrtVersion> built = version(plan);
         if (built.isEmpty()) {

@@ -153,8 +153,9 @@ final class ProfileContext {
             Dims dims = spec.shape(input.slot(), range);
             Optional<String> misfit = ProfileChoice.misfit(dims, range, 0);
             if (misfit.isPresent()) {
-                LOG.log(Level.DEBUG, () -> "no CUDA graph of batch size " + spec.rows() + " for " + instance + ": input '"
-                        + input.slot().name() + "': " + misfit.get());
+                LOG.log(Level.DEBUG,
+                        () -> "no CUDA graph of batch size " + spec.rows() + " for " + instance + ": input '"
+                                + input.slot().name() + "': " + misfit.get());
                 return Optional.empty();
             }
             shapes.put(input.slot().name(), dims);

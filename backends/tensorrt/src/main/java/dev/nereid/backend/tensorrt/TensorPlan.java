@@ -204,8 +204,9 @@ record TensorPlan(List<InputSlot> inputs, List<OutputSlot> outputs) {
 
         private void checkType(String kind, IoTensor tensor, DataType dataType) {
             if (!TrtTypes.isKnown(dataType)) {
-                throw InferenceException.internal("unsupported datatype " + dataType.configName() + " for " + kind + " '"
-                        + tensor.name() + "' for model '" + config.name() + "'");
+                throw InferenceException
+                        .internal("unsupported datatype " + dataType.configName() + " for " + kind + " '"
+                                + tensor.name() + "' for model '" + config.name() + "'");
             }
             if (!tensor.dataType().equals(Optional.of(dataType))) {
                 throw InferenceException.invalid("unexpected datatype "
@@ -325,7 +326,9 @@ record TensorPlan(List<InputSlot> inputs, List<OutputSlot> outputs) {
         }
 
         private List<Scheduling.State> states() {
-            return config.scheduling() instanceof Scheduling.SequenceBatching sequences ? sequences.states() : List.of();
+            return config.scheduling() instanceof Scheduling.SequenceBatching sequences
+                    ? sequences.states()
+                    : List.of();
         }
 
         private List<Scheduling.ControlInput> controls() {

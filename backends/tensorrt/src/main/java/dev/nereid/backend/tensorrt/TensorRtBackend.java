@@ -27,7 +27,8 @@ final class TensorRtBackend implements Backend {
         NativeTensorRt trt = NativeTensorRt.load(libraries, settings);
         try {
             if (trt.deviceCount() == 0) {
-                throw InferenceException.unavailable("TensorRT can't run on this machine: the NVIDIA driver shows no GPU");
+                throw InferenceException
+                        .unavailable("TensorRT can't run on this machine: the NVIDIA driver shows no GPU");
             }
             return new TensorRtBackend(settings, trt, context.stagingMemory());
         } catch (RuntimeException | Error e) {

@@ -97,7 +97,8 @@ final class TensorRtInstance implements ModelInstance {
         }
         long supported = profiles.keySet().stream()
                 .mapToLong(index -> ProfileChoice.maxBatchSize(layout, layout.profiles().get(index))).max().orElse(0);
-        if (config.maxBatchSize() > supported && config.inputs().stream().noneMatch(input -> input.allowRaggedBatch())) {
+        if (config.maxBatchSize() > supported
+                && config.inputs().stream().noneMatch(input -> input.allowRaggedBatch())) {
             throw InferenceException.invalid("unable to load model '" + config.name()
                     + "', configuration specified max-batch " + config.maxBatchSize()
                     + " but TensorRT engine only supports max-batch " + supported);
@@ -246,7 +247,8 @@ final class TensorRtInstance implements ModelInstance {
         if (outputStream != stream) {
             outputStream.waitFor(computed);
         }
-        List<OutputBinding> wanted = outputs.stream().filter(output -> isRequested(part, output.slot().name())).toList();
+        List<OutputBinding> wanted = outputs.stream().filter(output -> isRequested(part, output.slot().name()))
+                .toList();
         List<Fetched> fetched = new ArrayList<>();
         for (OutputBinding output : wanted) {
             if (output.isSized()) {

@@ -37,8 +37,9 @@ final class TensorRtModel implements Model {
         TrtParameters parameters = TrtParameters.parse(context.name(), config.parameters());
         config.instanceGroups().forEach(group -> checkKind(context.name(), group.kind()));
         if (config.optimization().eagerBatching()) {
-            LOG.log(Level.WARNING, () -> "eager_batching of model '" + context.name() + "' has no effect: an instance is"
-                    + " given its next batch when it has answered the last; more instances overlap their work");
+            LOG.log(Level.WARNING,
+                    () -> "eager_batching of model '" + context.name() + "' has no effect: an instance is"
+                            + " given its next batch when it has answered the last; more instances overlap their work");
         }
         if (config.optimization().gatherKernelBufferThreshold() > 0) {
             LOG.log(Level.WARNING, () -> "gather_kernel_buffer_threshold of model '" + context.name()

@@ -7,8 +7,10 @@ import java.util.regex.Pattern;
 
 /** Turns what TensorRT and CUDA say into errors for people. */
 final class TrtErrors {
-    private static final Pattern LIBRARY = Pattern.compile("expecting library version (\\S+?),? got (\\S+?)[,.]?(?:\\s|$)");
-    private static final Pattern DEVICE = Pattern.compile("expecting compute (\\S+?),? got compute (\\S+?)[,.]?(?:\\s|$)");
+    private static final Pattern LIBRARY = Pattern
+            .compile("expecting library version (\\S+?),? got (\\S+?)[,.]?(?:\\s|$)");
+    private static final Pattern DEVICE = Pattern
+            .compile("expecting compute (\\S+?),? got compute (\\S+?)[,.]?(?:\\s|$)");
     private static final Pattern PREFIX = Pattern.compile("^(?:.*?Error Code \\d+: |\\d+: |\\[[^\\]]*\\]\\s*)");
     private static final Pattern PLACE = Pattern.compile("[ (]In \\S+ at [^)\\s]+");
 
@@ -30,22 +32,25 @@ final class TrtErrors {
                     + "; rebuild it with trtexec on such a GPU, or with --hardwareCompatibilityLevel=ampere+");
         }
         if (complaint.contains("incompatible device") || complaint.contains("Target GPU SM")) {
-            return InferenceException.invalid(start + "it was built for another kind of GPU than GPU " + device.id() + " ("
-                    + device.name() + ", compute capability " + device.computeCapability()
-                    + "); rebuild it with trtexec on such a GPU");
+            return InferenceException
+                    .invalid(start + "it was built for another kind of GPU than GPU " + device.id() + " ("
+                            + device.name() + ", compute capability " + device.computeCapability()
+                            + "); rebuild it with trtexec on such a GPU");
         }
         if (isOutOfMemory(complaint)) {
             return InferenceException.unavailable(start + "out of memory on GPU " + device.id());
         }
         if (complaint.contains("getPluginCreator") || complaint.contains("Cannot find plugin")
                 || complaint.contains("IPluginCreator not found")) {
-            return InferenceException.invalid(start + brief(complaint) + ". It has layers of a plugin: name its library with"
-                    + " --backend-config=tensorrt,plugins=<library>");
+            return InferenceException
+                    .invalid(start + brief(complaint) + ". It has layers of a plugin: name its library with"
+                            + " --backend-config=tensorrt,plugins=<library>");
         }
         if (complaint.contains("engineHostCodeAllowed") || complaint.contains("setEngineHostCodeAllowed")
                 || complaint.contains("host code")) {
-            return InferenceException.invalid(start + "it brings code of its own, as version-compatible engines do; where it"
-                    + " is trusted, start the server with --backend-config=tensorrt,version-compatible=true");
+            return InferenceException
+                    .invalid(start + "it brings code of its own, as version-compatible engines do; where it"
+                            + " is trusted, start the server with --backend-config=tensorrt,version-compatible=true");
         }
         return InferenceException.internal(start + brief(complaint));
     }
@@ -54,8 +59,9 @@ final class TrtErrors {
     static InferenceException refused(String what, String complaint) {
         if (complaint.contains("CUDA initialization failure with error: 35")
                 || complaint.contains("driver version is insufficient")) {
-            return InferenceException.unavailable(what + ": there is no NVIDIA driver, or it is older than CUDA 13 needs;"
-                    + " install version 580 or newer");
+            return InferenceException
+                    .unavailable(what + ": there is no NVIDIA driver, or it is older than CUDA 13 needs;"
+                            + " install version 580 or newer");
         }
         return new InferenceException(isOutOfMemory(complaint) ? StatusCode.UNAVAILABLE : StatusCode.INTERNAL,
                 what + ": " + brief(complaint));

@@ -59,7 +59,8 @@ final class TrtLibraries {
 
     private static List<String> trtDirectories() {
         return List.of("/usr/local/tensorrt/lib", "/opt/tensorrt/lib",
-                "/usr/local/TensorRT-" + TrtVersion.BINDINGS + "." + org.bytedeco.tensorrt.global.nvinfer.NV_TENSORRT_BUILD
+                "/usr/local/TensorRT-" + TrtVersion.BINDINGS + "."
+                        + org.bytedeco.tensorrt.global.nvinfer.NV_TENSORRT_BUILD
                         + "/lib");
     }
 
@@ -103,8 +104,9 @@ final class TrtLibraries {
                 + String.join("; ", Stream.of(driver, cudart, nvinfer, plugins)
                         .map(search -> search.library() + " by " + search.story()).toList()));
         if (problem.isPresent()) {
-            throw InferenceException.unavailable("TensorRT can't run on this machine: " + problem.get().sentence() + "; "
-                    + problem.get().diagnosis().advice());
+            throw InferenceException
+                    .unavailable("TensorRT can't run on this machine: " + problem.get().sentence() + "; "
+                            + problem.get().diagnosis().advice());
         }
     }
 
@@ -129,7 +131,8 @@ final class TrtLibraries {
         }
 
         static Finding missing(String subject, LibrarySearch search, String advice) {
-            return new Finding(Diagnosis.problem(subject, "not found: " + search.library() + " by " + search.story(), advice),
+            return new Finding(
+                    Diagnosis.problem(subject, "not found: " + search.library() + " by " + search.story(), advice),
                     subject + " was not found (" + search.library() + ")");
         }
     }

@@ -122,9 +122,10 @@ final class FakeTensorRt implements TensorRt {
         @Override
         public TrtEngine load(MemorySegment plan) {
             checkOpen();
+            TrtEngine engine = created(new FakeEngine(this), "an engine");
             engines++;
             story.add("engine");
-            return created(new FakeEngine(this), "an engine");
+            return engine;
         }
 
         @Override

@@ -21,9 +21,11 @@ final class PlanHeaderTest {
 
     @Test
     void namesBothVersionsAndTheWayOut() {
-        assertEquals("unable to load model 'm': its engine was built by TensorRT 10.3.0, this server has TensorRT 11.2.1;"
-                + " rebuild it with trtexec of TensorRT 11.2.1, or build it with --versionCompatible and start the server"
-                + " with --backend-config=tensorrt,version-compatible=true", failure(Plans.header(10, 3, 0), false));
+        assertEquals(
+                "unable to load model 'm': its engine was built by TensorRT 10.3.0, this server has TensorRT 11.2.1;"
+                        + " rebuild it with trtexec of TensorRT 11.2.1, or build it with --versionCompatible and start the server"
+                        + " with --backend-config=tensorrt,version-compatible=true",
+                failure(Plans.header(10, 3, 0), false));
     }
 
     @Test

@@ -87,8 +87,10 @@ final class RealLibraryTest {
         private static final int ERROR = 1;
 
         MemorySegment create(Arena arena) {
-            return NativeInterface.create("ILogger", List.of(NativeInterface.function(MethodHandles.lookup(), this, "log",
-                    FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.JAVA_INT, ValueLayout.ADDRESS))), arena);
+            return NativeInterface.create("ILogger",
+                    List.of(NativeInterface.function(MethodHandles.lookup(), this, "log",
+                            FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.JAVA_INT, ValueLayout.ADDRESS))),
+                    arena);
         }
 
         @SuppressWarnings("restricted")

@@ -38,15 +38,17 @@ final class TrtErrorsTest {
 
     @Test
     void saysHowToNameAPlugin() {
-        assertLoad(StatusCode.INVALID_ARG, "API Usage Error (Cannot find plugin: MyPlugin, version: 1). It has layers of a"
-                + " plugin: name its library with --backend-config=tensorrt,plugins=<library>",
+        assertLoad(StatusCode.INVALID_ARG,
+                "API Usage Error (Cannot find plugin: MyPlugin, version: 1). It has layers of a"
+                        + " plugin: name its library with --backend-config=tensorrt,plugins=<library>",
                 "IPluginRegistry::getCreator: Error Code 4: API Usage Error (Cannot find plugin: MyPlugin, version: 1)");
     }
 
     @Test
     void keepsPlacesInSourcesToTheLog() {
         assertEquals("what: API Usage Error (something)", TrtErrors.refused("what",
-                "f: Error Code 3: API Usage Error (something In checkIt at /_src/runtime/x.cpp:840)\nmore").getMessage());
+                "f: Error Code 3: API Usage Error (something In checkIt at /_src/runtime/x.cpp:840)\nmore")
+                .getMessage());
         assertEquals("what: unknown error", TrtErrors.refused("what", "").getMessage());
     }
 

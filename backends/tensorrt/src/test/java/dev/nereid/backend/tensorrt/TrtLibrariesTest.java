@@ -80,7 +80,8 @@ final class TrtLibrariesTest {
     @Test
     void readsSettings() {
         TrtSettings settings = TrtSettings
-                .parse(Map.of("plugins", "/a.so;/b.so;", "version-compatible", "TRUE", "execution-policy", "DEVICE_BLOCKING"));
+                .parse(Map.of("plugins", "/a.so;/b.so;", "version-compatible", "TRUE", "execution-policy",
+                        "DEVICE_BLOCKING"));
 
         assertEquals(List.of("/a.so", "/b.so"), settings.plugins());
         assertTrue(settings.versionCompatible());
