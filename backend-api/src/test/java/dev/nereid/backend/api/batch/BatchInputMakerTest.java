@@ -28,11 +28,12 @@ class BatchInputMakerTest {
         "ACCUMULATED_ELEMENT_COUNT_WITH_ZERO | 3 | 0,2,5", "MAX_ELEMENT_COUNT_AS_SHAPE | 3 | 0,0,0",
         "ITEM_SHAPE | 2,1 | 2,3", "ITEM_SHAPE_FLATTEN | 2 | 2,3"})
     void describesTheBatch(BatchInput.Kind kind, String shape, String values) {
-        float[] expected = new float[values.split(",").length];
+        String[] numbers = values.split(",", -1);
+        float[] expected = new float[numbers.length];
         for (int i = 0; i < expected.length; i++) {
-            expected[i] = Float.parseFloat(values.split(",")[i]);
+            expected[i] = Float.parseFloat(numbers[i]);
         }
-        long[] dimensions = Arrays.stream(shape.split(",")).mapToLong(Long::parseLong).toArray();
+        long[] dimensions = Arrays.stream(shape.split(",", -1)).mapToLong(Long::parseLong).toArray();
         BatchInput batchInput = new BatchInput(kind, List.of("T"), Optional.of(DataType.FP32), List.of("X"));
 
         try (BatchInputMaker maker = new BatchInputMaker("T", batchInput)) {

@@ -156,7 +156,7 @@ final class ModelLoadTest extends OnnxTest {
     }
 
     private static Dims dims(String text) {
-        return Dims.of(Arrays.stream(text.split(",")).mapToLong(Long::parseLong).toArray());
+        return Dims.of(Arrays.stream(text.split(",", -1)).mapToLong(Long::parseLong).toArray());
     }
 
     @Test
