@@ -76,13 +76,15 @@ class OnnxIT {
             // the sample
             String row = String.join(",", Arrays.stream(new int[64]).mapToObj(Integer::toString).toList());
             assertAnswer(server, "classifier_onnx", "{\"inputs\":[{\"name\":\"FEATURES\",\"shape\":[1,64],\"datatype\":"
-                    + "\"FP32\",\"data\":[" + row + "]}]}", "\"name\":\"PROBABILITIES\",\"datatype\":\"FP32\",\"shape\":"
+                    + "\"FP32\",\"data\":[" + row + "]}]}",
+                    "\"name\":\"PROBABILITIES\",\"datatype\":\"FP32\",\"shape\":"
                             + "[1,10]");
 
             // clients' mistakes
-            assertRefused(server, 400, "inference input 'A' data-type is 'INT32', but model 'add_sub' expects 'FP32'", """
-                    {"inputs":[{"name":"A","shape":[1,1],"datatype":"INT32","data":[1]},
-                      {"name":"B","shape":[1,1],"datatype":"FP32","data":[1]}]}""");
+            assertRefused(server, 400, "inference input 'A' data-type is 'INT32', but model 'add_sub' expects 'FP32'",
+                    """
+                            {"inputs":[{"name":"A","shape":[1,1],"datatype":"INT32","data":[1]},
+                              {"name":"B","shape":[1,1],"datatype":"FP32","data":[1]}]}""");
             assertRefused(server, 400, "unexpected shape for input 'A'", """
                     {"inputs":[{"name":"A","shape":[1,2,2],"datatype":"FP32","data":[1,2,3,4]},
                       {"name":"B","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]}""");
