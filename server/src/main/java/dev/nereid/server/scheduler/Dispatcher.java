@@ -321,11 +321,25 @@ public final class Dispatcher {
             Instance instance = work.instance();
             execution.run(work.batch(), instance);
             Assignment next = release(instance, work.batch().engineRequests().size());
-            for (EngineRequest request : work.batch().engineRequests()) {
-                answer(request);
-            }
+            answer(work.batch().engineRequests(), next != null);
             work = next;
         }
+    }
+
+    /**
+     * Answers the requests of a batch. To wake many waiting threads takes longer than to form a batch: where the next one
+     * is already there, one of those threads is woken, and wakes the others.
+     */
+    private void answer(List<EngineRequest> requests, boolean isInHurry) {
+        if (isInHurry && requests.size() > 1) {
+            for (EngineRequest request : requests) {
+                if (request.lendsThread()) {
+                    request.assign(() -> requests.forEach(this::answer));
+                    return;
+                }
+            }
+        }
+        requests.forEach(this::answer);
     }
 
     /**

@@ -45,7 +45,7 @@ public final class EngineRequest implements InferenceRequest {
 
     private volatile boolean isCancelled;
     private volatile boolean isDone;
-    private volatile @Nullable Assignment assignment;
+    private volatile @Nullable Runnable assignment;
     private volatile @Nullable Thread waiter;
     private boolean lendsThread;
     private RequestTrace trace = RequestTrace.OFF;
@@ -289,8 +289,11 @@ public final class EngineRequest implements InferenceRequest {
         return lendsThread;
     }
 
-    /** Lends a batch to the waiting thread. Only for requests that {@link #lendsThread()}. */
-    void assign(Assignment work) {
+    /**
+     * Lends the waiting thread: to execute the request's batch, or to answer its requests. Only for requests that
+     * {@link #lendsThread()}, and the one after the other.
+     */
+    void assign(Runnable work) {
         assignment = work;
         wake();
     }
@@ -309,14 +312,14 @@ public final class EngineRequest implements InferenceRequest {
      * then reads {@code waiter}; this thread writes {@code waiter} and then reads the two. All are volatile, so at least
      * one side sees what the other wrote: either the waker unparks this thread, whose permit makes the next park return
      * at once, or this thread finds the work before it parks. Each round looks at both fields after the park before, so
-     * a permit that was used up stands for something that is looked at. A request is in one batch only, so that no second
-     * assignment can overwrite the first.
+     * a permit that was used up stands for something that is looked at. A request is in one batch only, and who is lent its
+     * thread to execute that does not lend it again to answer, so that no second assignment can overwrite the first.
      */
     public void await() {
         waiter = Thread.currentThread();
         boolean interrupted = false;
         while (true) {
-            Assignment work = assignment;
+            Runnable work = assignment;
             if (work != null) {
                 assignment = null;
                 // Who interrupts a client's thread must not end the execution of other clients' requests.

@@ -638,6 +638,36 @@ class DispatcherTest {
     }
 
     @Test
+    void aClientAnswersTheOthersOfItsBatchWhereTheInstanceHasMoreToDo() throws Exception {
+        try (Rig rig = Rig.batching(2, 0, QueuePolicy.DEFAULT);
+                ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            Gated instance = new Gated();
+            rig.add("m_0", instance);
+            rig.submit("first");
+            assertEquals(List.of("first"), instance.next());
+            List<Thread> answering = Collections.synchronizedList(new ArrayList<>());
+            List<RecordingSink> sinks = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                RecordingSink sink = new RecordingSink(() -> answering.add(Thread.currentThread()));
+                sinks.add(sink);
+                EngineRequest request = rig.requests.one("r" + i, sink);
+                request.lendThread();
+                rig.dispatcher.submit(request);
+                clients.execute(request::await);
+            }
+
+            instance.let(2);
+            sinks.get(0).await();
+            sinks.get(1).await();
+            assertEquals(1, answering.stream().distinct().count());
+            assertTrue(answering.getFirst().isVirtual());
+            instance.let(1);
+            sinks.forEach(RecordingSink::await);
+            assertFalse(answering.getLast().isVirtual(), "nothing else to do");
+        }
+    }
+
+    @Test
     void aRequestThatDoesNotLendItsThreadIsExecutedByTheInstance() {
         List<String> executors = Collections.synchronizedList(new ArrayList<>());
         try (Rig rig = Rig.direct()) {
