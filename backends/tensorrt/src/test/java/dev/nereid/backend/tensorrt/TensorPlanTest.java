@@ -91,6 +91,16 @@ final class TensorPlanTest {
     }
 
     @Test
+    void refusesAShapeTensorOfUnknownLength() {
+        IoTensor shape = new IoTensor("INPUT0", true, Optional.of(DataType.INT32), "INT32", Dims.of(-1), true, true,
+                Format.LINEAR);
+        ModelInput input = new ModelInput("INPUT0", Optional.of(DataType.INT32), ModelInput.Format.NONE, Dims.of(-1),
+                Optional.empty(), true, false, false, false);
+        assertEquals("unable to load model 'm', binding 'INPUT0' shape expected by framework [-1] doesn't match model"
+                + " configuration shape [-1]", failure(inputs(input).maxBatchSize(0).build(), engine(shape)));
+    }
+
+    @Test
     void refusesARaggedInputThatIsNotFlat() {
         assertFailure("model 'm', tensor 'INPUT0': for the model to support ragged input, the engine shape is: [-1,-1]"
                 + " while the model config shape is: [-1]; expected an engine shape of [-1]",
