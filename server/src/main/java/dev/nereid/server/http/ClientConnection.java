@@ -34,6 +34,9 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
     private final ServerConnection http;
     private final Set<ClientConnection> open;
     private volatile @Nullable Wait wait;
+    /** Most clients send all their requests to one path. Used by the connection's thread. */
+    private String lastPath = "";
+    private Optional<Route> lastRoute = Optional.empty();
 
     /** A wait of the connection's thread for the engine. */
     static final class Wait {
@@ -69,6 +72,15 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
         } finally {
             open.remove(this);
         }
+    }
+
+    /** Returns what a path addresses. */
+    Optional<Route> route(String path) {
+        if (!path.equals(lastPath)) {
+            lastRoute = Route.match(path);
+            lastPath = path;
+        }
+        return lastRoute;
     }
 
     /** Says that the thread waits for the engine from now on and reads nothing. */

@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.server.protocol.JsonWriter;
 import io.helidon.common.buffers.DataReader;
+import io.helidon.http.Header;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
@@ -24,6 +25,7 @@ import java.util.Optional;
 final class Exchange {
     static final String JSON = "application/json";
     static final String TEXT = "text/plain";
+    private static final String BINARY = "application/octet-stream";
     private static final int READ_SIZE = 64 * 1024;
 
     private final ServerRequest request;
@@ -37,6 +39,12 @@ final class Exchange {
     Exchange(ServerRequest request, ServerResponse response) {
         this.request = request;
         this.response = response;
+    }
+
+    Optional<Route> route() {
+        return request.remotePeer() instanceof ClientConnection connection
+                ? connection.route(path())
+                : Route.match(path());
     }
 
     String path() {
@@ -162,7 +170,8 @@ final class Exchange {
     void beforeSend() {
         // A client that was not told to go on may send its body or not; what comes next can't be told apart.
         isBodyLeft |= !isBodyWanted && request.headers().contains(HeaderNames.EXPECT);
-        endsConnection = isBodyLeft || request.headers().containsToken(HeaderValues.CONNECTION_CLOSE);
+        endsConnection = isBodyLeft || (request.headers().contains(HeaderNames.CONNECTION)
+                && request.headers().containsToken(HeaderValues.CONNECTION_CLOSE));
         if (endsConnection) {
             response.headers().set(HeaderValues.CONNECTION_CLOSE);
         }
@@ -223,13 +232,24 @@ final class Exchange {
         send(status, contentType, json.buffer(), json.size());
     }
 
+    /** Returns the header; those of most answers are made once. */
+    private static Header contentTypeHeader(String contentType) {
+        return switch (contentType) {
+            case JSON -> HeaderValues.CONTENT_TYPE_JSON;
+            case BINARY -> HeaderValues.CONTENT_TYPE_OCTET_STREAM;
+            default -> HeaderValues.create(HeaderNames.CONTENT_TYPE, contentType);
+        };
+    }
+
     void send(int status, String contentType, byte[] bytes, int length) {
         if (response.isSent()) {
             return;
         }
         beforeSend();
-        response.status(Status.create(status));
-        response.headers().set(HeaderNames.CONTENT_TYPE, contentType);
+        if (status != Status.OK_200.code()) {
+            response.status(Status.create(status));
+        }
+        response.headers().set(contentTypeHeader(contentType));
         if (request.prologue().method().equals(Method.HEAD)) {
             response.headers().contentLength(length);
             response.send();

@@ -130,7 +130,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     }
 
     private void route(Exchange exchange) {
-        Optional<Route> found = Route.match(exchange.path());
+        Optional<Route> found = exchange.route();
         if (found.isEmpty()) {
             exchange.sendError(404, "Not Found", Exchange.TEXT);
             return;

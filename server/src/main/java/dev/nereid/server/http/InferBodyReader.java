@@ -21,6 +21,8 @@ import java.util.Optional;
  */
 final class InferBodyReader {
     static final HeaderName HEADER_LENGTH = HeaderNames.create("Inference-Header-Content-Length");
+    /** A body up to this size is read in one piece. */
+    static final int SMALL = 16 * 1024;
     private static final int READ_SIZE = 64 * 1024;
 
     private final BufferPool pool;
@@ -34,18 +36,25 @@ final class InferBodyReader {
     /** A body in memory. */
     static final class Body {
         private final byte[] json;
+        private final int jsonLength;
         private final MemorySegment binary;
         private final boolean isRaw;
 
-        private Body(byte[] json, MemorySegment binary, boolean isRaw) {
+        private Body(byte[] json, int jsonLength, MemorySegment binary, boolean isRaw) {
             this.json = json;
+            this.jsonLength = jsonLength;
             this.binary = binary;
             this.isRaw = isRaw;
         }
 
-        /** Returns the JSON part; empty for a raw request. */
+        /** Returns what begins with the JSON part; valid until the next request is read. */
         byte[] json() {
             return json;
+        }
+
+        /** Returns the length of the JSON part; 0 for a raw request. */
+        int jsonLength() {
+            return jsonLength;
         }
 
         /** Returns what follows the JSON part. */
@@ -63,13 +72,14 @@ final class InferBodyReader {
      * Reads the body.
      *
      * @param scope owns the memory
+     * @param small takes a small body; of {@link #SMALL} bytes
      */
-    Body read(Exchange exchange, BufferScope scope) {
+    Body read(Exchange exchange, BufferScope scope, byte[] small) {
         ContentCoding coding = ContentCoding.ofRequest(exchange.header(HeaderNames.CONTENT_ENCODING));
         Optional<String> headerLength = exchange.header(HEADER_LENGTH);
         try (InputStream in = exchange.body()) {
             if (coding == ContentCoding.IDENTITY && exchange.announcedLength().isPresent()) {
-                return readAnnounced(in, exchange.announcedLength().get(), headerLength, scope);
+                return readAnnounced(in, exchange.announcedLength().get(), headerLength, scope, small);
             }
             return readUnknown(exchange, in, coding, headerLength, scope);
         } catch (IOException e) {
@@ -77,21 +87,47 @@ final class InferBodyReader {
         }
     }
 
-    private Body readAnnounced(InputStream in, long length, Optional<String> headerLength, BufferScope scope)
-            throws IOException {
-        InferBody layout = InferBody.divide(headerLength, Optional.of(Long.toString(length)), length, maxInputSize);
-        scope.reserve(layout.jsonLength());
-        byte[] json = new byte[layout.jsonLength()];
-        if (in.readNBytes(json, 0, json.length) < json.length) {
+    private Body readAnnounced(InputStream in, long length, Optional<String> headerLength, BufferScope scope,
+            byte[] small) throws IOException {
+        InferBody layout = InferBody.divide(headerLength, Optional.empty(), length, maxInputSize);
+        if (layout.isRaw() && length > maxInputSize) {
+            throw rawTooLarge(length);
+        }
+        int jsonLength = layout.jsonLength();
+        scope.reserve(jsonLength);
+        if (length <= small.length) {
+            readFully(in, small, (int) length);
+            readEnd(in);
+            MemorySegment rest = MemorySegment.NULL;
+            if (length > jsonLength) {
+                rest = scope.allocate(length - jsonLength, 1);
+                MemorySegment.copy(small, jsonLength, rest, ValueLayout.JAVA_BYTE, 0, (int) length - jsonLength);
+            }
+            return new Body(small, jsonLength, rest, layout.isRaw());
+        }
+        byte[] json = jsonLength <= small.length ? small : new byte[jsonLength];
+        readFully(in, json, jsonLength);
+        MemorySegment binary = length > jsonLength
+                ? readBinary(in, length - jsonLength, scope)
+                : MemorySegment.NULL;
+        readEnd(in);
+        return new Body(json, jsonLength, binary, layout.isRaw());
+    }
+
+    private static void readFully(InputStream in, byte[] target, int length) throws IOException {
+        if (in.readNBytes(target, 0, length) < length) {
             throw new EOFException("the body ended early");
         }
-        long rest = length - json.length;
-        if (layout.isRaw() && rest > maxInputSize) {
-            throw rawTooLarge(rest);
+    }
+
+    /** Lets Helidon see the end of a body, which it otherwise looks for itself, with a buffer that it makes for that. */
+    private static void readEnd(InputStream in) throws IOException {
+        if (in.read() >= 0) {
+            throw new IOException("the body is longer than announced");
         }
-        if (rest == 0) {
-            return new Body(json, MemorySegment.NULL, layout.isRaw());
-        }
+    }
+
+    private static MemorySegment readBinary(InputStream in, long rest, BufferScope scope) throws IOException {
         MemorySegment binary = scope.allocate(rest, 1);
         byte[] part = new byte[(int) Math.min(READ_SIZE, rest)];
         for (long offset = 0; offset < rest;) {
@@ -102,7 +138,7 @@ final class InferBodyReader {
             MemorySegment.copy(part, 0, binary, ValueLayout.JAVA_BYTE, offset, n);
             offset += n;
         }
-        return new Body(json, binary, layout.isRaw());
+        return binary;
     }
 
     private InferenceException rawTooLarge(long bytes) {
@@ -135,7 +171,7 @@ final class InferBodyReader {
             }
             scope.reserve(layout.jsonLength());
             byte[] json = body.asSlice(0, layout.jsonLength()).toArray(ValueLayout.JAVA_BYTE);
-            return new Body(json, body.asSlice(json.length), layout.isRaw());
+            return new Body(json, json.length, body.asSlice(json.length), layout.isRaw());
         }
     }
 

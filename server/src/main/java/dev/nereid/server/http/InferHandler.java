@@ -43,7 +43,7 @@ final class InferHandler {
     private final ConcurrentLinkedDeque<Codec> codecs = new ConcurrentLinkedDeque<>();
 
     /** What one request at a time uses to decode and encode; kept for the next. */
-    private record Codec(InferRequestDecoder decoder, JsonWriter writer) {
+    private record Codec(InferRequestDecoder decoder, JsonWriter writer, byte[] smallBody) {
     }
 
     InferHandler(HttpFrontEnd.Services services, long maxInputSize, HeaderForwarding forwarding) {
@@ -65,7 +65,7 @@ final class InferHandler {
         RequestTrace trace = tracer.begin(model);
         Codec codec = codecs.pollFirst();
         if (codec == null) {
-            codec = new Codec(new InferRequestDecoder(), new JsonWriter());
+            codec = new Codec(new InferRequestDecoder(), new JsonWriter(), new byte[InferBodyReader.SMALL]);
         }
         try {
             handle(exchange, model, version, codec, trace);
@@ -79,7 +79,7 @@ final class InferHandler {
         trace.mark(TracePoint.HTTP_RECV_START);
         try (BufferScope scope = new BufferScope(engine.buffers());
                 ClientSharedMemory.Lease lease = regions.lease()) {
-            InferBodyReader.Body body = read(exchange, scope);
+            InferBodyReader.Body body = read(exchange, scope, codec.smallBody());
             trace.mark(TracePoint.HTTP_RECV_END);
             exchange.errorsAs(Exchange.JSON);
             DecodedRequest decoded = decode(codec, body, model, scope, lease);
@@ -100,15 +100,15 @@ final class InferHandler {
                 // A client that has its answer may register the region anew at once.
                 lease.end();
                 trace.mark(TracePoint.HTTP_SEND_START);
-                send(exchange, writer.buffer(), encoded);
+                send(exchange, writer, encoded);
                 trace.mark(TracePoint.HTTP_SEND_END);
             }
         }
     }
 
-    private InferBodyReader.Body read(Exchange exchange, BufferScope scope) {
+    private InferBodyReader.Body read(Exchange exchange, BufferScope scope, byte[] smallBody) {
         try {
-            return bodies.read(exchange, scope);
+            return bodies.read(exchange, scope, smallBody);
         } catch (InferenceException e) {
             if (e.code() == StatusCode.UNSUPPORTED) {
                 exchange.response().headers().set(HeaderNames.ACCEPT_ENCODING, "gzip, deflate");
@@ -121,11 +121,12 @@ final class InferHandler {
             ClientSharedMemory.Lease lease) {
         return body.isRaw()
                 ? InferRequestDecoder.decodeRaw(body.binary(), maxInputSize)
-                : codec.decoder().decode(body.json(), 0, body.json().length, body.binary(),
+                : codec.decoder().decode(body.json(), 0, body.jsonLength(), body.binary(),
                         new DecodeContext(model, maxInputSize, scope, lease::resolve));
     }
 
-    private static void send(Exchange exchange, byte[] json, EncodedResponse encoded) {
+    private static void send(Exchange exchange, JsonWriter writer, EncodedResponse encoded) {
+        byte[] json = writer.buffer();
         if (encoded.hasBinary()) {
             exchange.response().headers().set(
                     HeaderValues.create(InferBodyReader.HEADER_LENGTH, Integer.toString(encoded.jsonLength())));
@@ -139,15 +140,8 @@ final class InferHandler {
         if (!encoded.hasBinary()) {
             exchange.send(200, encoded.contentType(), json, encoded.jsonLength());
         } else if (total <= ONE_WRITE) {
-            byte[] bytes = new byte[(int) total];
-            System.arraycopy(json, 0, bytes, 0, encoded.jsonLength());
-            int offset = encoded.jsonLength();
-            for (MemorySegment tensor : encoded.binary()) {
-                int size = (int) tensor.byteSize();
-                MemorySegment.copy(tensor, ValueLayout.JAVA_BYTE, 0, bytes, offset, size);
-                offset += size;
-            }
-            exchange.send(200, encoded.contentType(), bytes, bytes.length);
+            encoded.binary().forEach(writer::append);
+            exchange.send(200, encoded.contentType(), writer.buffer(), writer.size());
         } else {
             exchange.beforeSend();
             exchange.response().headers().set(HeaderNames.CONTENT_TYPE, encoded.contentType());

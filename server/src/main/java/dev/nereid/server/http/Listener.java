@@ -53,6 +53,7 @@ final class Listener {
                 .contentEncoding(new PassThrough())
                 .directHandlers(errors())
                 .protocolsDiscoverServices(false)
+                .useNio(false)
                 .addConnectionSelector(connections)
                 .routing(routing -> routing.any(handler));
         if (reusesPort) {
@@ -75,6 +76,7 @@ final class Listener {
                 .validatePath(false)
                 .validatePrologue(false)
                 .validateRequestHostHeader(false)
+                .validateResponseHeaders(false)
                 .sendKeepAliveHeader(false)
                 .build(), patience);
     }

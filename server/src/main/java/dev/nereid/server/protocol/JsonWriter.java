@@ -127,6 +127,14 @@ public final class JsonWriter {
         return this;
     }
 
+    /** Writes bytes as they are; for what follows the JSON. */
+    public JsonWriter append(MemorySegment bytes) {
+        reserve(bytes.byteSize());
+        MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, 0, buffer, size, (int) bytes.byteSize());
+        size += (int) bytes.byteSize();
+        return this;
+    }
+
     /** Writes a signed integer. */
     public JsonWriter integer(long value) {
         beforeValue(NumberWriter.MAX_LENGTH);

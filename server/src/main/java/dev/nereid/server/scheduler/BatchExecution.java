@@ -27,8 +27,7 @@ final class BatchExecution {
 
     /** Executes a batch on the current thread. Each of its requests has an answer afterwards, not yet delivered. */
     void run(ExecutionBatch batch, Instance instance) {
-        InferenceException failure = new InferenceException(StatusCode.INTERNAL,
-                "model '" + modelName + "' did not answer the request");
+        InferenceException failure = null;
         batch.start();
         try {
             instance.execute(batch);
@@ -45,7 +44,11 @@ final class BatchExecution {
         instance.noteDuration(times.computeEnd() - times.computeStart());
         boolean succeeded = false;
         for (EngineRequest request : batch.engineRequests()) {
-            request.failUnanswered(failure, FailureReason.ofExecution(failure.code()));
+            if (!request.isAnswered()) {
+                // Made only here: an exception with its stack costs as much as a small execution.
+                InferenceException cause = failure != null ? failure : unanswered();
+                request.failUnanswered(cause, FailureReason.ofExecution(cause.code()));
+            }
             note(times, request.trace());
             FailureReason reason = request.failure();
             long nanos = times.computeEnd() - request.startNanos();
@@ -60,6 +63,10 @@ final class BatchExecution {
         if (succeeded) {
             statistics.recordBatch(Math.max(1, batch.rows()), times, wallClock.millis());
         }
+    }
+
+    private InferenceException unanswered() {
+        return InferenceException.internal("model '" + modelName + "' did not answer the request");
     }
 
     private static void note(BatchTimes times, RequestTrace trace) {

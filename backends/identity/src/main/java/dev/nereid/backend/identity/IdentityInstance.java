@@ -69,6 +69,6 @@ final class IdentityInstance implements ModelInstance {
     }
 
     private static void copy(Tensor input, String outputName, InferenceResponse response) {
-        response.addOutput(outputName, input.dataType(), input.shape(), input.byteSize()).copyFrom(input.data());
+        response.copyOutput(outputName, input.dataType(), input.shape(), input.data());
     }
 }
