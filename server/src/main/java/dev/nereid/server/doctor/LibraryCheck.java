@@ -58,8 +58,8 @@ final class LibraryCheck {
                 if (found.isPresent()) {
                     return found.map(Path::toString);
                 }
-            } catch (IOException e) {
-                continue;
+            } catch (IOException ignored) {
+                // What can't be read holds nothing that could be loaded.
             }
         }
         return Optional.empty();

@@ -3,6 +3,7 @@ package dev.nereid.server.gpu;
 import dev.nereid.backend.api.StagingMemory;
 import dev.nereid.backend.api.tensor.Placement;
 import java.lang.foreign.MemorySegment;
+import java.util.Iterator;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -53,11 +54,12 @@ public final class PinnedMemoryPool implements StagingMemory {
     }
 
     private synchronized @Nullable Long take(long size) {
-        for (Map.Entry<Long, Long> part : free.entrySet()) {
+        for (Iterator<Map.Entry<Long, Long>> parts = free.entrySet().iterator(); parts.hasNext();) {
+            Map.Entry<Long, Long> part = parts.next();
             long rest = part.getValue() - size;
             if (rest >= 0) {
                 long offset = part.getKey();
-                free.remove(offset);
+                parts.remove();
                 if (rest > 0) {
                     free.put(offset + size, rest);
                 }

@@ -205,6 +205,6 @@ final class AotiModuleTest extends TorchTest {
             }
         }
 
-        assertEquals(before, Pointer.totalCount());
+        assertNoMorePointers(before);
     }
 }

@@ -367,7 +367,7 @@ final class ExecutionTest extends TorchTest {
                 model.infer(i % 100 == 0 ? fp32(large) : fp32(1f, 2f)).response();
             }
 
-            assertEquals(before, Pointer.totalCount());
+            assertNoMorePointers(before);
         }
     }
 
@@ -381,7 +381,7 @@ final class ExecutionTest extends TorchTest {
                 model.infer(fp32(1f)).failure();
             }
 
-            assertEquals(before, Pointer.totalCount());
+            assertNoMorePointers(before);
         }
     }
 }

@@ -280,7 +280,7 @@ final class ModelLoadTest extends TorchTest {
             assertThrows(InferenceException.class, () -> loadFile(config));
         }
 
-        assertEquals(before, Pointer.totalCount());
+        assertNoMorePointers(before);
     }
 
     @Test
@@ -295,7 +295,7 @@ final class ModelLoadTest extends TorchTest {
             }
         }
 
-        assertEquals(before, Pointer.totalCount());
+        assertNoMorePointers(before);
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.nereid.backend.pytorch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
@@ -11,6 +12,7 @@ import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.testkit.TestEngine;
 import dev.nereid.backend.api.testkit.TestModel;
 import java.nio.file.Path;
+import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -54,5 +56,14 @@ abstract class TorchTest {
     static void assertFailure(StatusCode code, String message, InferenceException failure) {
         assertEquals(message, failure.getMessage());
         assertEquals(code, failure.code());
+    }
+
+    /**
+     * Fails where native objects were left alive. The count may fall: a pointer of an earlier test can be collected in
+     * the meantime.
+     */
+    static void assertNoMorePointers(long before) {
+        long after = Pointer.totalCount();
+        assertTrue(after <= before, () -> before + " pointers before, " + after + " after");
     }
 }

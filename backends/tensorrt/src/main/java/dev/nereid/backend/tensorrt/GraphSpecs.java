@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.NavigableSet;
 import java.util.TreeSet;
 
 /** For which shapes CUDA graphs are captured. */
@@ -70,8 +71,8 @@ final class GraphSpecs {
     }
 
     /** Small batches gain most; where preferred sizes are given, they are what comes. */
-    private static TreeSet<Integer> usual(ModelConfig config) {
-        TreeSet<Integer> sizes = new TreeSet<>();
+    private static NavigableSet<Integer> usual(ModelConfig config) {
+        NavigableSet<Integer> sizes = new TreeSet<>();
         if (config.maxBatchSize() == 0) {
             sizes.add(0);
             return sizes;

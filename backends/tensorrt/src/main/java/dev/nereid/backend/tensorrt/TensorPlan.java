@@ -271,8 +271,8 @@ record TensorPlan(List<InputSlot> inputs, List<OutputSlot> outputs) {
             }
             int offset = config.isBatching() ? 1 : 0;
             boolean fits = configured.rank() == tensor.dims().rank()
-                    && (configured.rank() == 0 || configured.get(0) != Dims.ANY
-                            && configured.get(0) + offset == tensor.dims().get(0));
+                    && (configured.rank() == 0 || (configured.get(0) != Dims.ANY
+                            && configured.get(0) + offset == tensor.dims().get(0)));
             if (!fits) {
                 throw InferenceException.internal("unable to load model '" + config.name() + "', binding '"
                         + tensor.name() + "' shape expected by framework " + tensor.dims()
