@@ -5,12 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.testkit.FakeBackend;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.FileSystem;
 import java.nio.file.FileSystems;
@@ -29,6 +31,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.regex.Pattern;
+import org.bytedeco.javacpp.BytePointer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -177,6 +181,39 @@ class BackendsTest {
 
         assertEquals("old", System.getProperty("nereid.test.lib.old"));
         assertEquals("new", System.getProperty("nereid.test.lib.new"));
+    }
+
+    /** JNI binds a library to one class loader; JavaCPP copes, as long as all use one cache directory. */
+    @Test
+    void twoBackendsUseTheSameNativeLibraryEachWithItsOwnClasses() throws Exception {
+        Path library = PluginJar.jarOf(BytePointer.class);
+        List<Path> libraries = Pattern.compile(File.pathSeparator).splitAsStream(System.getProperty("java.class.path"))
+                .map(Path::of).filter(path -> path.getFileName().toString().startsWith("javacpp-")).toList();
+        assertEquals(2, libraries.size(), "classes, and what is native: " + libraries);
+        for (String name : List.of("one", "two")) {
+            PluginJar.backend(name, """
+                    try (org.bytedeco.javacpp.BytePointer bytes = new org.bytedeco.javacpp.BytePointer(16)) {
+                        bytes.put(3, (byte) 7);
+                        if (bytes.get(3) != 7 || bytes.isNull()) {
+                            throw new IllegalStateException("memory does not keep what is written");
+                        }
+                    }
+                    System.getProperties().put("nereid.test.pointer.%s", org.bytedeco.javacpp.Pointer.class);
+                    return model -> null;""".formatted(name)).using(library)
+                    .writeTo(directory.resolve(name).resolve(name + ".jar"));
+            for (Path each : libraries) {
+                Files.copy(each, directory.resolve(name).resolve(each.getFileName()));
+            }
+        }
+
+        assertEquals("one", backends.get("one").name());
+        assertEquals("two", backends.get("two").name());
+
+        Object first = System.getProperties().remove("nereid.test.pointer.one");
+        Object second = System.getProperties().remove("nereid.test.pointer.two");
+        assertNotNull(first);
+        assertNotNull(second);
+        assertNotEquals(first, second, "both use the same classes");
     }
 
     @Test

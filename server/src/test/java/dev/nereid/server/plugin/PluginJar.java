@@ -2,6 +2,7 @@ package dev.nereid.server.plugin;
 
 import dev.nereid.backend.api.BackendFactory;
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.StringWriter;
@@ -11,6 +12,7 @@ import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -20,6 +22,8 @@ import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.tools.FileObject;
 import javax.tools.ForwardingJavaFileManager;
 import javax.tools.JavaCompiler;
@@ -35,11 +39,12 @@ public final class PluginJar {
     private static final AtomicInteger COUNT = new AtomicInteger();
     private static final String INDEX = "META-INF/extensions.idx";
     /** A statement that ends a {@code create} with a backend without models. */
-    static final String EMPTY_BACKEND = "return model -> null;";
+    public static final String EMPTY_BACKEND = "return model -> null;";
 
     private final Map<String, String> sources = new LinkedHashMap<>();
     private final Map<String, byte[]> entries = new LinkedHashMap<>();
     private final Manifest manifest = new Manifest();
+    private final List<Path> libraries = new ArrayList<>();
 
     private PluginJar() {
         manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
@@ -76,7 +81,7 @@ public final class PluginJar {
     }
 
     /** Returns the jar of a backend whose {@code create} has that body. */
-    static PluginJar backend(String name, String createBody) {
+    public static PluginJar backend(String name, String createBody) {
         return backend(name, createBody, "");
     }
 
@@ -102,6 +107,12 @@ public final class PluginJar {
                 """.formatted(name, createBody, members)).index("sample.Factory");
     }
 
+    /** Lets the sources use the classes of a jar, which isn't put into this one. */
+    PluginJar using(Path jar) {
+        libraries.add(jar);
+        return this;
+    }
+
     PluginJar source(String className, String code) {
         sources.put(className, code);
         return this;
@@ -111,17 +122,20 @@ public final class PluginJar {
         return entry(INDEX, className + "\n");
     }
 
-    PluginJar withoutIndex() {
+    /** Leaves out what names the extension. */
+    public PluginJar withoutIndex() {
         entries.remove(INDEX);
         return this;
     }
 
-    PluginJar entry(String path, String content) {
+    /** Adds a file. */
+    public PluginJar entry(String path, String content) {
         entries.put(path, content.getBytes(StandardCharsets.UTF_8));
         return this;
     }
 
-    PluginJar manifest(String name, String value) {
+    /** Sets an entry of the manifest. */
+    public PluginJar manifest(String name, String value) {
         manifest.getMainAttributes().putValue(name, value);
         return this;
     }
@@ -158,7 +172,7 @@ public final class PluginJar {
         try (StandardJavaFileManager standard = compiler.getStandardFileManager(null, Locale.ROOT,
                 StandardCharsets.UTF_8); JavaFileManager manager = new Collecting(standard, classes)) {
             boolean ok = compiler.getTask(messages, manager, null,
-                    List.of("-proc:none", "-nowarn", "-cp", jarOf(BackendFactory.class) + ":" + jarOf(Extension.class)),
+                    List.of("-proc:none", "-nowarn", "-cp", classPath()),
                     null, files).call();
             if (!ok) {
                 throw new AssertionError("the test's plugin does not compile: " + messages);
@@ -169,9 +183,15 @@ public final class PluginJar {
         return classes;
     }
 
-    private static String jarOf(Class<?> type) {
+    private String classPath() {
+        return Stream.concat(Stream.of(jarOf(BackendFactory.class), jarOf(Extension.class)), libraries.stream())
+                .map(Path::toString).collect(Collectors.joining(File.pathSeparator));
+    }
+
+    /** Returns where a class was loaded from. */
+    static Path jarOf(Class<?> type) {
         try {
-            return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI()).toString();
+            return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI());
         } catch (URISyntaxException e) {
             throw new AssertionError(e);
         }
