@@ -25,7 +25,7 @@ import org.junit.platform.launcher.core.LauncherFactory;
 import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 import org.junit.platform.launcher.listeners.TestExecutionSummary;
 
-/** What a new project holds compiles and passes the contract test; without Maven, which {@code GeneratedProjectIT} runs. */
+/** What a new project holds compiles and passes the contract test; without Maven, which {@code TutorialIT} runs. */
 class GeneratedProjectTest {
     private static final BackendProject PROJECT = BackendProject
             .of(new ProjectNames("text-scale", "com.example", "com.example.textscale"));
