@@ -18,6 +18,7 @@ import dev.nereid.backend.api.config.ModelOutput;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Modifier;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -26,6 +27,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -45,7 +47,10 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -63,6 +68,7 @@ import org.pf4j.Extension;
 @Execution(ExecutionMode.SAME_THREAD)
 public abstract class BackendContractTest {
     private static final int ROUNDS = 20;
+    private static final String SERVER = "nereid.url";
     private static final Pattern CLASS_NAME = Pattern
             .compile("\\b[a-z]\\w*(\\.[a-z]\\w*)+\\.[A-Z]\\w*|\\w+Exception\\b");
 
@@ -253,9 +259,7 @@ public abstract class BackendContractTest {
     public void takesDynamicShapes() {
         if (!abilities().dynamicShapes()) {
             if (!config().inputs().isEmpty()) {
-                assertUnsupported("dynamic shapes", withFirstInput(config(),
-                        input -> new ModelInput(input.name(), input.dataType(), input.format(), anyDims(input.dims()),
-                                Optional.empty(), false, false, input.isOptional(), false)));
+                assertUnsupported("dynamic shapes", withFirstInput(config(), BackendContractTest::ofAnyShape));
             }
             return;
         }
@@ -446,6 +450,49 @@ public abstract class BackendContractTest {
         assertEquals(before, files(modelDirectory()), "files in the model's directory");
     }
 
+    /**
+     * What clients can see of these rules holds in a running server, too: in that which the system property
+     * {@code nereid.url} names, such as {@code http://localhost:8000}. It has to offer the backend, and to allow that models
+     * are loaded by request. Without the property, nothing is checked.
+     */
+    @TestFactory
+    @Tag("served")
+    public List<DynamicTest> worksInAServer() {
+        String server = System.getProperty(SERVER, "");
+        Assumptions.assumeFalse(server.isEmpty(), () -> "no server is named by -D" + SERVER);
+        Assumptions.assumeFalse(engine().offersModels(), "the backend calls models that only the test engine has");
+        Assumptions.assumeTrue(ConfigJson.canWrite(config()), "a load request can't bring this configuration along");
+        ModelConfig config = config().toBuilder().name("contract_" + config().name()).build();
+        Map<TestRequest, TestResult> expected = new LinkedHashMap<>();
+        withModel(config, model -> sampleRequests().forEach(request -> {
+            TestResult result = model.infer(request);
+            checkAnswer(request, result);
+            expected.put(request, result);
+        }));
+        ServedContract contract = new ServedContract(URI.create(server).resolve("/"), factory().name(),
+                modelDirectory(), config, expected, refusedRequests(), this::assertSameAnswer);
+        List<DynamicTest> tests = new ArrayList<>();
+        contract.checks().forEach((what, check) -> tests.add(DynamicTest.dynamicTest(what, check::run)));
+        undeclared(config).forEach((what, asking) -> tests
+                .add(DynamicTest.dynamicTest("refuses " + what, () -> contract.assertRefused(asking))));
+        return tests;
+    }
+
+    /** Returns configurations that ask for abilities that are not declared. */
+    private Map<String, ModelConfig> undeclared(ModelConfig config) {
+        Map<String, ModelConfig> asking = new LinkedHashMap<>();
+        if (!abilities().batching()) {
+            asking.put("batching", config.toBuilder().maxBatchSize(8).build());
+        }
+        if (!abilities().dynamicShapes() && !config.inputs().isEmpty()) {
+            asking.put("dynamic shapes", withFirstInput(config, BackendContractTest::ofAnyShape));
+        }
+        if (!abilities().optionalInputs() && !config.inputs().isEmpty()) {
+            asking.put("optional inputs", withFirstInput(config, BackendContractTest::optional));
+        }
+        return asking;
+    }
+
     private void loadAnswerUnload() {
         withModel(config(), model -> {
             assertTrue(model.isReady(), "a loaded model must be ready");
@@ -523,6 +570,11 @@ public abstract class BackendContractTest {
         List<ModelInput> inputs = new ArrayList<>(config.inputs());
         inputs.set(0, change.apply(inputs.getFirst()));
         return config.toBuilder().inputs(inputs).build();
+    }
+
+    private static ModelInput ofAnyShape(ModelInput input) {
+        return new ModelInput(input.name(), input.dataType(), input.format(), anyDims(input.dims()), Optional.empty(),
+                false, false, input.isOptional(), false);
     }
 
     private static ModelInput optional(ModelInput input) {

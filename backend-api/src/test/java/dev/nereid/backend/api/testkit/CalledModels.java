@@ -35,6 +35,10 @@ final class CalledModels {
         answers.remove(model, answer);
     }
 
+    boolean isEmpty() {
+        return answers.isEmpty();
+    }
+
     /** Returns what the model of that name calls others with. */
     Calls callsOf(String caller) {
         return new Calls(caller);

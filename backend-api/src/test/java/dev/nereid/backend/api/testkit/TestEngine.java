@@ -79,6 +79,10 @@ public final class TestEngine implements AutoCloseable {
         calledModels.offer(model, answer);
     }
 
+    boolean offersModels() {
+        return !calledModels.isEmpty();
+    }
+
     /** Loads version 1 of a model as it is configured, with all its instances. */
     public TestModel load(Path modelDirectory, ModelConfig config) {
         return load(modelDirectory, 1, config, false);
