@@ -43,7 +43,10 @@ final class InferHandler {
     private final ConcurrentLinkedDeque<Codec> codecs = new ConcurrentLinkedDeque<>();
 
     /** What one request at a time uses to decode and encode; kept for the next. */
-    private record Codec(InferRequestDecoder decoder, JsonWriter writer, byte[] smallBody) {
+    private static final class Codec {
+        private final InferRequestDecoder decoder = new InferRequestDecoder();
+        private final JsonWriter writer = new JsonWriter();
+        private final byte[] smallBody = new byte[InferBodyReader.SMALL];
     }
 
     InferHandler(HttpFrontEnd.Services services, long maxInputSize, HeaderForwarding forwarding) {
@@ -65,7 +68,7 @@ final class InferHandler {
         RequestTrace trace = tracer.begin(model);
         Codec codec = codecs.pollFirst();
         if (codec == null) {
-            codec = new Codec(new InferRequestDecoder(), new JsonWriter(), new byte[InferBodyReader.SMALL]);
+            codec = new Codec();
         }
         try {
             handle(exchange, model, version, codec, trace);
@@ -79,7 +82,7 @@ final class InferHandler {
         trace.mark(TracePoint.HTTP_RECV_START);
         try (BufferScope scope = new BufferScope(engine.buffers());
                 ClientSharedMemory.Lease lease = regions.lease()) {
-            InferBodyReader.Body body = read(exchange, scope, codec.smallBody());
+            InferBodyReader.Body body = read(exchange, scope, codec.smallBody);
             trace.mark(TracePoint.HTTP_RECV_END);
             exchange.errorsAs(Exchange.JSON);
             DecodedRequest decoded = decode(codec, body, model, scope, lease);
@@ -93,7 +96,7 @@ final class InferHandler {
                 // Outputs that can't be written are told as plain text, as by the reference.
                 exchange.errorsAs(Exchange.TEXT);
                 ServedVersion by = answer.version();
-                JsonWriter writer = codec.writer().reset();
+                JsonWriter writer = codec.writer.reset();
                 EncodedResponse encoded = new InferResponseEncoder(by.name(), by.versionText(),
                         by.config().isBatching(), by::labels).encode(writer, request.id(), result.parameters(),
                                 result.outputs(), decoded.outputs());
@@ -121,7 +124,7 @@ final class InferHandler {
             ClientSharedMemory.Lease lease) {
         return body.isRaw()
                 ? InferRequestDecoder.decodeRaw(body.binary(), maxInputSize)
-                : codec.decoder().decode(body.json(), 0, body.jsonLength(), body.binary(),
+                : codec.decoder.decode(body.json(), 0, body.jsonLength(), body.binary(),
                         new DecodeContext(model, maxInputSize, scope, lease::resolve));
     }
 

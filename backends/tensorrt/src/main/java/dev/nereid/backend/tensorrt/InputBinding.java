@@ -39,6 +39,7 @@ final class InputBinding {
     }
 
     /** Allocates what the input needs; {@code owned} gives it back. */
+    @SuppressWarnings("MustBeClosedChecker") // the arena is closed by owned
     static InputBinding create(TensorPlan.InputSlot slot, boolean batching, long largest, TensorRt trt,
             StagingMemory staging, Owned owned) {
         TensorRt.DeviceMemory device = null;

@@ -39,7 +39,7 @@ final class NativeEngine implements TrtEngine {
      * @param logger tells why something failed
      * @param device where the engines will run
      */
-    record Runtime(IRuntime runtime, NativeLogger logger, TensorRt.GpuDevice device) implements TrtRuntime {
+    record Deserializer(IRuntime runtime, NativeLogger logger, TensorRt.GpuDevice device) implements TrtRuntime {
         @Override
         public TrtEngine load(MemorySegment plan) {
             ICudaEngine engine = runtime.deserializeCudaEngine(new AddressPointer().at(plan), plan.byteSize());

@@ -139,7 +139,7 @@ final class NativeTensorRt implements TensorRt {
                 }
                 runtime.setDLACore(accelerator.getAsInt());
             }
-            return new NativeEngine.Runtime(runtime, logger, device(current()));
+            return new NativeEngine.Deserializer(runtime, logger, device(current()));
         } catch (RuntimeException e) {
             NativeDelete.delete(runtime);
             throw e;
@@ -148,7 +148,7 @@ final class NativeTensorRt implements TensorRt {
 
     /** Where it fails, TensorRT 11.2 returns null plus an offset, which is no object either. */
     static boolean isNothing(@Nullable Pointer object) {
-        return object == null || object.address() >= 0 && object.address() < SMALLEST_ADDRESS;
+        return object == null || (object.address() >= 0 && object.address() < SMALLEST_ADDRESS);
     }
 
     private static int current() {

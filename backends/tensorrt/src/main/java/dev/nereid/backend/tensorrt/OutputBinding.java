@@ -39,6 +39,7 @@ final class OutputBinding implements TrtContext.OutputSink {
      *
      * @param largest its bytes in the largest shape; -1 where only the execution tells
      */
+    @SuppressWarnings("MustBeClosedChecker") // the arena is closed by owned
     static OutputBinding create(TensorPlan.OutputSlot slot, long largest, TensorRt trt, StagingMemory staging,
             Owned owned) {
         OutputBinding binding = new OutputBinding(slot, trt, staging, largest >= 0);

@@ -18,6 +18,7 @@ record PlanFile(MemorySegment content, Arena arena) implements AutoCloseable {
      *
      * @throws InferenceException UNAVAILABLE when it is not there or can't be read
      */
+    @SuppressWarnings("MustBeClosedChecker") // the arena is closed with the file
     static PlanFile open(String model, Path versionDirectory, String configuredName) {
         String name = configuredName.isEmpty() ? DEFAULT_NAME : configuredName;
         Path path = versionDirectory.resolve(name).normalize();

@@ -40,7 +40,7 @@ final class PlanHeader {
             return;
         }
         TrtVersion theirs = built.get();
-        boolean runs = theirs.equals(ours) || versionCompatible && !isLater(theirs, ours);
+        boolean runs = theirs.equals(ours) || (versionCompatible && !isLater(theirs, ours));
         if (!runs) {
             throw InferenceException.invalid("unable to load model '" + model + "': its engine was built by TensorRT "
                     + theirs + ", this server has TensorRT " + ours + "; rebuild it with trtexec of TensorRT " + ours

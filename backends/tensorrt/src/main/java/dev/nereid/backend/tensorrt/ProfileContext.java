@@ -2,7 +2,6 @@ package dev.nereid.backend.tensorrt;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.Dims;
-import dev.nereid.backend.api.tensor.Shape;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;

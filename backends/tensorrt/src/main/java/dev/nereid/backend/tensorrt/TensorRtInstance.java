@@ -192,15 +192,19 @@ final class TensorRtInstance implements ModelInstance {
                     + "', max allowed is " + config.maxBatchSize());
         }
         trt.use(device);
-        for (Batch part : sorter.sort(batch)) {
-            try {
-                executeAlike(part);
-            } catch (InferenceException e) {
-                part.requests().stream().filter(request -> !request.isAnswered()).forEach(request -> request.fail(e));
+        try {
+            for (Batch part : sorter.sort(batch)) {
+                try {
+                    executeAlike(part);
+                } catch (InferenceException e) {
+                    part.requests().stream().filter(request -> !request.isAnswered())
+                            .forEach(request -> request.fail(e));
+                }
             }
+        } finally {
+            // The GPU reads the requests' memory until here.
+            Reference.reachabilityFence(batch);
         }
-        // The GPU reads the requests' memory until here.
-        Reference.reachabilityFence(batch);
     }
 
     private void executeAlike(Batch part) {
@@ -242,6 +246,7 @@ final class TensorRtInstance implements ModelInstance {
     private record Fetched(OutputBinding binding, Shape shape, MemorySegment data) {
     }
 
+    @SuppressWarnings("ReferenceEquality") // one stream may serve as both
     private List<Fetched> fetch(Batch part, Map<String, Dims> shapes) {
         stream.record(computed);
         if (outputStream != stream) {
