@@ -63,7 +63,7 @@ final class NativeGpuDriver implements GpuDriver {
             management = ManagementLibrary.open(managementName, arena);
             managementText = management.driverVersion();
         } catch (GpuException e) {
-            managementText = e.getMessage();
+            managementText = String.valueOf(e.getMessage());
         }
         String cudaText;
         List<Gpu> gpus = List.of();
@@ -72,7 +72,7 @@ final class NativeGpuDriver implements GpuDriver {
             cudaText = version(cuda.get());
             gpus = discover(cuda.get(), management);
         } catch (GpuException e) {
-            cudaText = e.getMessage();
+            cudaText = String.valueOf(e.getMessage());
         }
         return new NativeGpuDriver(arena, cuda.get(), management,
                 new Report(true, cudaText, managementText, management != null), gpus);

@@ -26,7 +26,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class BatchingQueue implements RequestQueue {
     private static final long NANOS_PER_MICRO = 1000;
-    private static final Predicate<EngineRequest> ANY = request -> true;
     /** More levels than these are forgotten while nothing waits in them: a client may name any number up to 2^64. */
     private static final int KEPT_LEVELS = 16;
 
@@ -137,7 +136,7 @@ final class BatchingQueue implements RequestQueue {
             return List.of();
         }
         if (custom == null) {
-            return select(now, drop, ANY);
+            return select(now, drop, BatchingQueue::any);
         }
         try (CustomBatching.Attempt attempt = custom.begin()) {
             return select(now, drop, attempt);
@@ -344,5 +343,9 @@ final class BatchingQueue implements RequestQueue {
                 delayed.addLast(entry);
             }
         }
+    }
+
+    private static boolean any(EngineRequest ignored) {
+        return true;
     }
 }

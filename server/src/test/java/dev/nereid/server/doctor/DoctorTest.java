@@ -186,7 +186,7 @@ class DoctorTest {
     @Test
     void seesThatAPortIsTaken() throws IOException {
         backend("good", List.of(), DoctorTest::working);
-        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+        try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             Diagnosis http = finding(examine("--http-port=" + taken.getLocalPort()), "Ports and directories", "HTTP");
 
             assertEquals(Verdict.PROBLEM, http.verdict());

@@ -93,7 +93,7 @@ final class RealLibraryTest {
                     arena);
         }
 
-        @SuppressWarnings("restricted")
+        @SuppressWarnings({"restricted", "UnusedMethod"}) // called by the library
         void log(MemorySegment ignored, int severity, MemorySegment text) {
             if (severity <= ERROR) {
                 complaints.add(text.reinterpret(Long.MAX_VALUE).getString(0));
