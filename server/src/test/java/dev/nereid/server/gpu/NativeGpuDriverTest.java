@@ -154,7 +154,7 @@ class NativeGpuDriverTest {
     @Test
     void bearsALibraryWithoutItsFunctions() {
         // The other stub is a library, but none of the driver's functions is in it.
-        try (GpuDriver driver = NativeGpuDriver.open(management, cuda)) {
+        try (GpuDriver driver = NativeGpuDriver.open(/* cudaName= */ management, /* managementName= */ cuda)) {
             assertEquals(new GpuDriver.Report(true, "the driver has no function cuInit",
                     cuda + " has no function nvmlInit_v2", false), driver.report());
             assertEquals(List.of(), driver.gpus());
