@@ -47,7 +47,7 @@ class TutorialIT {
             assertTrue(printed.contains("Wrote scale:"), printed);
             assertPlugin(directory.resolve("scale/target/plugin/scale"));
 
-            String[] flags = serve.substring(SERVE.length()).split(" ");
+            String[] flags = serve.substring(SERVE.length()).split(" ", -1);
             assertEquals("--backend-directory=scale/target/plugin", flags[1]);
             try (RunningServer own = RunningServer.start(directory.resolve(flags[0]),
                     "--backend-directory=" + directory.resolve("scale/target/plugin"))) {
