@@ -136,7 +136,8 @@ class LauncherIT {
                 Thread.onSpinWait();
             }
 
-            server.process().destroy();
+            // Not the process's own method, which also closes the stream that the log is read from.
+            assertTrue(server.process().toHandle().destroy());
 
             for (CompletableFuture<HttpResponse<String>> each : running) {
                 HttpResponse<String> response = each.get(30, TimeUnit.SECONDS);
