@@ -141,13 +141,14 @@ class GpuServerTest {
         var _ = driver.share((byte) 2, 64);
         assertEquals(200, register("busy", (byte) 2, 0, 64).status());
         try (RawClient client = server.connect()) {
-            client.write(RawClient.request("POST", INFER, "{\"parameters\":{\"delay_ms\":600},"
+            client.write(RawClient.request("POST", INFER, "{\"parameters\":{\"hold\":true},"
                     + infer(region("busy", 0, 16), "," + region("busy", 16, 16)).substring(1)));
-            Thread.sleep(200);
+            server.backend().awaitHeld();
 
             assertEquals(200, server.post(CUDA + "/unregister", "").status());
             assertEquals(1, driver.openHandles());
             assertEquals(404, server.post(INFER, infer(region("busy", 0, 16), "")).status());
+            server.backend().release();
             assertEquals(200, client.read().status());
         }
         assertEquals(0, driver.openHandles());
