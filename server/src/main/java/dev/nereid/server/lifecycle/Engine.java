@@ -82,13 +82,15 @@ public final class Engine implements AutoCloseable {
     public record Served(ServedVersion version, InferenceResult result) {
     }
 
-    private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus) {
+    private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus,
+            Duration backendStartLimit) {
         this.options = options;
         this.repository = repository;
         this.scratchDirectory = scratchDirectory;
         this.gpus = gpus;
         this.buffers = new BufferPool(options.maxInFlightBytes(), MAX_FREE_BYTES);
-        this.backends = new Backends(options.backendDirectories(), options.backendSettings(), gpus.pinnedMemory());
+        this.backends = new Backends(options.backendDirectories(), options.backendSettings(), gpus.pinnedMemory(),
+                backendStartLimit);
         this.wakeups = new TimerWakeups(System::nanoTime);
         Schedulers schedulers = new Schedulers(System::nanoTime, InstantSource.system(), wakeups,
                 options.maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new));
@@ -118,21 +120,26 @@ public final class Engine implements AutoCloseable {
      * @throws InferenceException when a repository is not a directory
      */
     public static Engine create(EngineOptions options, GpuDriver driver) {
+        return create(options, driver, Backends.START_LIMIT);
+    }
+
+    static Engine create(EngineOptions options, GpuDriver driver, Duration backendStartLimit) {
         Gpus gpus = Gpus.create(driver, options.gpu());
         try {
-            return create(options, gpus);
+            return create(options, gpus, backendStartLimit);
         } catch (RuntimeException e) {
             gpus.close();
             throw e;
         }
     }
 
-    private static Engine create(EngineOptions options, Gpus gpus) {
+    private static Engine create(EngineOptions options, Gpus gpus, Duration backendStartLimit) {
         ModelRepository repository = ModelRepository.open(options.repositories(),
                 new ConfigLoader(options.autoComplete(), options.configName()));
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         try {
-            return new Engine(options, repository, Files.createTempDirectory("nereid-"), gpus);
+            return new Engine(options, repository, Files.createTempDirectory("nereid-"), gpus,
+                    backendStartLimit);
         } catch (IOException e) {
             throw new UncheckedIOException("no directory for temporary files can be made", e);
         }

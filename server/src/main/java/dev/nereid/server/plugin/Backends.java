@@ -30,7 +30,7 @@ public final class Backends implements AutoCloseable {
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_.-]*");
 
     /** How long a backend may take to start. Natives that are unpacked for the first time take tens of seconds. */
-    static final Duration START_LIMIT = Duration.ofMinutes(5);
+    public static final Duration START_LIMIT = Duration.ofMinutes(5);
 
     private final List<Path> directories;
     private final Map<String, Map<String, String>> settings;
@@ -48,7 +48,7 @@ public final class Backends implements AutoCloseable {
      * @param settings by backend name; the empty name holds what is meant for all
      */
     public Backends(List<Path> directories, Map<String, Map<String, String>> settings) {
-        this(directories, settings, StagingMemory.PLAIN);
+        this(directories, settings, StagingMemory.PLAIN, START_LIMIT);
     }
 
     /**
@@ -57,16 +57,9 @@ public final class Backends implements AutoCloseable {
      * @param directories where to look, first match wins
      * @param settings by backend name; the empty name holds what is meant for all
      * @param stagingMemory what backends copy to GPUs through
+     * @param startLimit how long one of them may take to start
      */
-    public Backends(List<Path> directories, Map<String, Map<String, String>> settings, StagingMemory stagingMemory) {
-        this(directories, settings, stagingMemory, START_LIMIT);
-    }
-
-    Backends(List<Path> directories, Map<String, Map<String, String>> settings, Duration startLimit) {
-        this(directories, settings, StagingMemory.PLAIN, startLimit);
-    }
-
-    private Backends(List<Path> directories, Map<String, Map<String, String>> settings, StagingMemory stagingMemory,
+    public Backends(List<Path> directories, Map<String, Map<String, String>> settings, StagingMemory stagingMemory,
             Duration startLimit) {
         this.starter = new BackendStarter(metrics, stagingMemory, startLimit);
         this.directories = List.copyOf(directories);

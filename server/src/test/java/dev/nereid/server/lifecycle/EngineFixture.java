@@ -9,6 +9,7 @@ import dev.nereid.server.ServerOptions.GpuOptions;
 import dev.nereid.server.gpu.GpuDriver;
 import dev.nereid.server.ServerOptions.SchedulingOptions;
 import dev.nereid.server.memory.BufferScope;
+import dev.nereid.server.plugin.Backends;
 import dev.nereid.server.plugin.PluginJar;
 import dev.nereid.server.request.InputData;
 import dev.nereid.server.request.RequestData;
@@ -48,6 +49,7 @@ public final class EngineFixture implements AutoCloseable {
     private int loadThreads = 4;
     private int loadRetries;
     private boolean allowsModelBackends;
+    private Duration backendStartLimit = Backends.START_LIMIT;
     private SchedulingOptions scheduling = SchedulingOptions.DEFAULT;
     private GpuDriver driver = GpuDriver.none("this is a test");
     private GpuOptions gpuOptions = GpuOptions.DEFAULT;
@@ -92,6 +94,11 @@ public final class EngineFixture implements AutoCloseable {
     public EngineFixture gpus(GpuDriver value, GpuOptions options) {
         driver = value;
         gpuOptions = options;
+        return this;
+    }
+
+    EngineFixture backendStartLimit(Duration value) {
+        backendStartLimit = value;
         return this;
     }
 
@@ -165,7 +172,7 @@ public final class EngineFixture implements AutoCloseable {
         Engine engine = Engine.create(new EngineOptions(repositories, mode, startupModels,
                 mode != ControlMode.EXPLICIT, Duration.ofDays(1), true, true, strictReadiness, "", loadThreads,
                 loadRetries, List.of(backends), Map.of(), allowsModelBackends, 1L << 30, 1000, scheduling,
-                gpuOptions), driver);
+                gpuOptions), driver, backendStartLimit);
         engines.add(engine);
         return engine;
     }

@@ -45,12 +45,14 @@ public final class PluginJar {
     private final Map<String, byte[]> entries = new LinkedHashMap<>();
     private final Manifest manifest = new Manifest();
     private final List<Path> libraries = new ArrayList<>();
+    private final List<String> missing = new ArrayList<>();
 
     private PluginJar() {
         manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
     }
 
-    static PluginJar empty() {
+    /** Returns a jar with nothing in it. */
+    public static PluginJar empty() {
         return new PluginJar();
     }
 
@@ -113,12 +115,14 @@ public final class PluginJar {
         return this;
     }
 
-    PluginJar source(String className, String code) {
+    /** Adds a class to compile. */
+    public PluginJar source(String className, String code) {
         sources.put(className, code);
         return this;
     }
 
-    PluginJar index(String className) {
+    /** Names the class of the extension. */
+    public PluginJar index(String className) {
         return entry(INDEX, className + "\n");
     }
 
@@ -134,6 +138,12 @@ public final class PluginJar {
         return this;
     }
 
+    /** Leaves out what was compiled, as if it had to come with another jar. */
+    public PluginJar without(String path) {
+        missing.add(path);
+        return this;
+    }
+
     /** Sets an entry of the manifest. */
     public PluginJar manifest(String name, String value) {
         manifest.getMainAttributes().putValue(name, value);
@@ -144,6 +154,7 @@ public final class PluginJar {
     public void writeTo(Path jar) {
         Map<String, byte[]> all = new LinkedHashMap<>(entries);
         compile().forEach(all::put);
+        all.keySet().removeAll(missing);
         try {
             if (jar.getParent() != null) {
                 Files.createDirectories(jar.getParent());
