@@ -90,11 +90,13 @@ public final class Gpus implements AutoCloseable {
     }
 
     /**
-     * Checks that a GPU has not more memory in use than a model may be loaded with.
+     * Checks that a GPU has not more memory in use than the loading of models may lead to.
+     *
+     * @param instance the name of the instance that was just created
      *
      * @throws InferenceException UNAVAILABLE when it has
      */
-    public void checkLoadLimit(String model, InstanceGroup.Kind kind, int device) {
+    public void checkLoadLimit(String instance, InstanceGroup.Kind kind, int device) {
         Double limit = kind == InstanceGroup.Kind.GPU ? options.loadLimits().get(device) : null;
         if (limit == null) {
             return;
@@ -102,11 +104,11 @@ public final class Gpus implements AutoCloseable {
         GpuUse use = driver.gpu(device).map(driver::use).orElse(GpuUse.UNKNOWN);
         if (use.memoryTotalBytes().isEmpty() || use.memoryUsedBytes().isEmpty()) {
             throw InferenceException
-                    .unavailable("can not create model '" + model + "': there is a memory limit for GPU "
+                    .unavailable("can not create model '" + instance + "': there is a memory limit for GPU "
                             + device + ", but how much is in use can't be read");
         }
         if (use.memoryUsedBytes().getAsDouble() > limit * use.memoryTotalBytes().getAsDouble()) {
-            throw InferenceException.unavailable("can not create model '" + model + "': memory limit set for KIND_GPU "
+            throw InferenceException.unavailable("can not create model '" + instance + "': memory limit set for GPU "
                     + device + " has exceeded, model loading is rejected.");
         }
     }

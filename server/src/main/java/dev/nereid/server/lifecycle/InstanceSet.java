@@ -1,5 +1,6 @@
 package dev.nereid.server.lifecycle;
 
+import dev.nereid.server.gpu.Gpus;
 import dev.nereid.server.plugin.LoadedBackend;
 import dev.nereid.server.plugin.PluginCalls;
 import dev.nereid.server.scheduler.Dispatcher;
@@ -29,6 +30,7 @@ final class InstanceSet {
     private final LoadedModel model;
     private final Dispatcher dispatcher;
     private final InstanceFactory factory;
+    private final Gpus gpus;
     private final ReentrantLock closingLock = new ReentrantLock();
     private final Set<Instance> passive = ConcurrentHashMap.newKeySet();
     /** Used by whoever loads the model. */
@@ -48,11 +50,12 @@ final class InstanceSet {
     record Change(List<Member> members, List<Member> added, List<Member> removed) {
     }
 
-    InstanceSet(LoadedModel model, Dispatcher dispatcher, InstanceFactory factory) {
+    InstanceSet(LoadedModel model, Dispatcher dispatcher, InstanceFactory factory, Gpus gpus) {
         this.backend = model.backend();
         this.model = model;
         this.dispatcher = dispatcher;
         this.factory = factory;
+        this.gpus = gpus;
     }
 
     LoadedBackend backend() {
@@ -69,7 +72,7 @@ final class InstanceSet {
 
     /**
      * Creates the instances that are asked for and not there yet, at the same time where that is allowed. When one
-     * fails, those that were created are closed again.
+     * fails, or leaves its GPU fuller than models may make it, those that were created are closed again.
      *
      * @param warmUp executes the model's samples on a new instance
      */
@@ -108,6 +111,8 @@ final class InstanceSet {
             added.add(created);
         }
         warmUp.accept(created.instance());
+        // Only now, so that what the instance takes counts, too.
+        gpus.checkLoadLimit(spec.name(), spec.kind(), spec.deviceId());
     }
 
     /** Waits for all, also when one fails, and throws what the first in order threw. */

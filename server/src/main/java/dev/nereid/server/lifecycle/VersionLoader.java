@@ -77,8 +77,6 @@ final class VersionLoader {
         var config = ConfigLoader.withInstances(polled.config(), gpus.devices(), backend.attributes());
         checkFiles(polled, version);
         ModelConfig initial = ModelConfigs.toRecord(config);
-        initial.instanceGroups().forEach(group -> group.gpus()
-                .forEach(gpu -> gpus.checkLoadLimit(polled.name(), group.kind(), gpu)));
         String who = "model '" + polled.name() + "'";
         LoadedModel model = create(who, polled, version, initial, backend);
         try {
@@ -95,7 +93,7 @@ final class VersionLoader {
                     : Optional.empty();
             InstanceSet instances = new InstanceSet(model,
                     schedulers.dispatcher(checked, statistics, strategy, backend.classLoader()),
-                    new InstanceFactory(model, schedulers.limiter(), scheduling));
+                    new InstanceFactory(model, schedulers.limiter(), scheduling), gpus);
             instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled)));
             return new ServedVersion(version, complete, instances, statistics, labels,
                     Duration.ofNanos(System.nanoTime() - start));

@@ -76,13 +76,13 @@ class GpusTest {
     void loadsNothingOnAGpuThatIsTooFull() {
         try (Gpus gpus = Gpus.create(driver, options(Map.of(0, 0.2, 2, 0.25)))) {
             InferenceException failure = assertThrows(InferenceException.class,
-                    () -> gpus.checkLoadLimit("m", Kind.GPU, 0));
+                    () -> gpus.checkLoadLimit("m_0_0", Kind.GPU, 0));
             assertEquals(StatusCode.UNAVAILABLE, failure.code());
-            assertEquals("can not create model 'm': memory limit set for KIND_GPU 0 has exceeded, model loading is "
+            assertEquals("can not create model 'm_0_0': memory limit set for GPU 0 has exceeded, model loading is "
                     + "rejected.", failure.getMessage());
-            assertDoesNotThrow(() -> gpus.checkLoadLimit("m", Kind.GPU, 2), "exactly the limit is in use");
-            assertDoesNotThrow(() -> gpus.checkLoadLimit("m", Kind.GPU, 1), "it has no limit");
-            assertDoesNotThrow(() -> gpus.checkLoadLimit("m", Kind.CPU, 0), "it is not on the GPU");
+            assertDoesNotThrow(() -> gpus.checkLoadLimit("m_0_0", Kind.GPU, 2), "exactly the limit is in use");
+            assertDoesNotThrow(() -> gpus.checkLoadLimit("m_0_0", Kind.GPU, 1), "it has no limit");
+            assertDoesNotThrow(() -> gpus.checkLoadLimit("m_0_0", Kind.CPU, 0), "it is not on the GPU");
         }
     }
 
@@ -91,9 +91,10 @@ class GpusTest {
         driver.uses(new GpuUse(OptionalDouble.of(0), OptionalDouble.empty(), OptionalDouble.empty(),
                 OptionalDouble.empty(), OptionalDouble.empty(), OptionalDouble.empty()));
         try (Gpus gpus = Gpus.create(driver, options(Map.of(0, 0.9)))) {
-            assertEquals("can not create model 'm': there is a memory limit for GPU 0, but how much is in use can't be "
-                    + "read",
-                    assertThrows(InferenceException.class, () -> gpus.checkLoadLimit("m", Kind.GPU, 0))
+            assertEquals(
+                    "can not create model 'm_0_0': there is a memory limit for GPU 0, but how much is in use can't be "
+                            + "read",
+                    assertThrows(InferenceException.class, () -> gpus.checkLoadLimit("m_0_0", Kind.GPU, 0))
                             .getMessage());
         }
     }

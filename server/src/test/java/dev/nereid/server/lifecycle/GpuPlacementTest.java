@@ -11,16 +11,19 @@ import dev.nereid.backend.api.testkit.FakeBackend;
 import dev.nereid.repository.config.Devices.ComputeCapability;
 import dev.nereid.server.ServerOptions.GpuOptions;
 import dev.nereid.server.gpu.FakeGpuDriver;
+import dev.nereid.server.gpu.GpuUse;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Where instances go on a machine with two GPUs. */
 class GpuPlacementTest {
     private static final GpuOptions OPTIONS = new GpuOptions(true, new ComputeCapability(7, 5), 4096, Map.of(1, 0.1));
+    private static final GpuOptions LIMITED = new GpuOptions(true, new ComputeCapability(7, 5), 4096, Map.of(0, 0.8));
 
     @TempDir
     private Path directory;
@@ -67,11 +70,57 @@ class GpuPlacementTest {
                     () -> engine.load("m", LoadOverride.NONE));
 
             assertTrue(
-                    failure.getMessage().contains("can not create model 'm': memory limit set for KIND_GPU 1 "
+                    failure.getMessage().contains("can not create model 'm_0_0': memory limit set for GPU 1 "
                             + "has exceeded, model loading is rejected."),
                     failure.getMessage());
-            assertEquals(List.of(), created);
         }
+        assertEquals(List.of(), backend.violations(), "what was created is closed");
+    }
+
+    @Test
+    void loadsNoModelThatMakesAGpuTooFull() {
+        backend.onCreateInstance(context -> driver.uses(used(context.name().equals("m_0_1") ? 7e9 : 5e9)));
+        driver.uses(used(0));
+        try (EngineFixture fixture = new EngineFixture(directory, backend)) {
+            fixture.model("m", "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0 ] } ]", 1);
+            fixture.model("small", "instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] } ]", 1);
+            Engine engine = fixture.gpus(driver, LIMITED).start();
+
+            InferenceException failure = assertThrows(InferenceException.class,
+                    () -> engine.load("m", LoadOverride.NONE));
+            engine.load("small", LoadOverride.NONE);
+
+            assertTrue(failure.getMessage().contains("can not create model 'm_0_1': memory limit set for GPU 0 "),
+                    failure.getMessage());
+            assertTrue(backend.events().containsAll(List.of("closeInstance m_0_0", "closeInstance m_0_1")),
+                    backend.events()::toString);
+        }
+        assertEquals(List.of(), backend.violations());
+    }
+
+    @Test
+    void theLimitHoldsForInstancesThatAreAddedLater() {
+        backend.onCreateInstance(context -> driver.uses(used(context.name().equals("m_0_1") ? 7e9 : 5e9)));
+        try (EngineFixture fixture = new EngineFixture(directory, backend)) {
+            fixture.model("m", "instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] } ]", 1);
+            Engine engine = fixture.gpus(driver, LIMITED).start();
+            engine.load("m", LoadOverride.NONE);
+
+            fixture.model("m", "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0 ] } ]");
+            InferenceException failure = assertThrows(InferenceException.class,
+                    () -> engine.load("m", LoadOverride.NONE));
+
+            assertTrue(failure.getMessage().contains("can not create model 'm_0_1': memory limit set for GPU 0 "),
+                    failure.getMessage());
+            assertEquals(1, backend.events().stream().filter("createModel m 1"::equals).count(), "it is no new load");
+            EngineFixture.infer(engine, "m");
+        }
+        assertEquals(List.of(), backend.violations());
+    }
+
+    private static GpuUse used(double bytes) {
+        return new GpuUse(OptionalDouble.of(0), OptionalDouble.of(8e9), OptionalDouble.of(bytes),
+                OptionalDouble.empty(), OptionalDouble.empty(), OptionalDouble.empty());
     }
 
     @Test
