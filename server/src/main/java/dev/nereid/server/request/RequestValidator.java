@@ -196,18 +196,33 @@ public final class RequestValidator {
                             + (isBatching() ? BATCH_NOTE : ""));
         }
         Shape shape = Shape.of(input.dimensions());
+        Shape backendShape = expected.reshape == null ? shape : expected.reshape.apply(shape);
         if (dataType.isFixedSize()) {
             long bytes = byteSize(input, dataType, shape);
-            if (bytes != input.data().byteSize()) {
+            long given = input.data().byteSize();
+            if (expected.config.isNonLinearFormat() && isPadded(given, bytes, backendShape)) {
+                int padded = isBatching() ? 1 : 0;
+                long[] dimensions = backendShape.toArray();
+                dimensions[padded] = given / (bytes / dimensions[padded]);
+                backendShape = Shape.of(dimensions);
+            } else if (bytes != given) {
                 throw invalid(request, "input byte size mismatch for input '" + input.name() + "' for model '" + model
-                        + "'. Expected " + bytes + ", got " + input.data().byteSize());
+                        + "'. Expected " + bytes + ", got " + given);
             }
         } else {
             BytesCheck.check(input.data(), elementCount(input, shape), RequestIds.prefix(request.id()),
                     "inference input '" + input.name() + "' for model '" + model + "'");
         }
-        Shape backendShape = expected.reshape == null ? shape : expected.reshape.apply(shape);
         return new Tensor(expected.config.name(), dataType, backendShape, input.data());
+    }
+
+    /**
+     * Returns whether a tensor in a layout of its own brings more than its shape needs: such layouts pad the first
+     * dimension behind the batch, and only the engine knows by how much. The backend gets the shape of what is there.
+     */
+    private boolean isPadded(long given, long bytes, Shape shape) {
+        int padded = isBatching() ? 1 : 0;
+        return bytes > 0 && given > bytes && padded < shape.rank() && given % (bytes / shape.dimension(padded)) == 0;
     }
 
     private static long byteSize(InputData input, DataType dataType, Shape shape) {

@@ -99,6 +99,25 @@ class RequestValidatorTest {
     }
 
     @Test
+    void letsLayoutsOfTheirOwnPadTheFirstDimensionBehindTheBatch() {
+        RequestValidator vectors = new RequestValidator(ModelConfig.builder("m").maxBatchSize(4)
+                .inputs(List.of(new ModelInput("IN", Optional.of(DataType.INT8), ModelInput.Format.NONE,
+                        Dims.of(3, 1, 2), Optional.empty(), false, false, false, true)))
+                .build());
+
+        assertEquals(Shape.of(2, 4, 1, 2), vectors.validate(
+                request(List.of(), input("IN", DataType.INT8, 16, 2, 3, 1, 2)), arena).inputs().getFirst().shape());
+        assertEquals(Shape.of(2, 3, 1, 2), vectors.validate(
+                request(List.of(), input("IN", DataType.INT8, 12, 2, 3, 1, 2)), arena).inputs().getFirst().shape());
+        for (long bytes : new long[]{11, 15}) {
+            var failure = assertThrows(InferenceException.class, () -> vectors.validate(
+                    request(List.of(), input("IN", DataType.INT8, bytes, 2, 3, 1, 2)), arena));
+            assertEquals("[request id: r] input byte size mismatch for input 'IN' for model 'm'. Expected 12, got "
+                    + bytes, failure.getMessage());
+        }
+    }
+
+    @Test
     void checksTypeShapeAndSize() {
         assertRefused("[request id: r] inference input 'A' data-type is 'INT32', but model 'm' expects 'FP32'",
                 request(List.of(), input("A", DataType.INT32, 8, 1, 2)));

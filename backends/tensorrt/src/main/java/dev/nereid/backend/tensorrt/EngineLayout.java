@@ -37,6 +37,19 @@ record EngineLayout(List<IoTensor> tensors, List<Profile> profiles, long streama
         IoTensor(String name, boolean isInput, DataType dataType, Dims dims) {
             this(name, isInput, Optional.of(dataType), dataType.name(), dims, false, false, Format.LINEAR);
         }
+
+        /**
+         * Returns the shape as the engine counts it of a tensor that came in the shape of its memory: there the
+         * dimension whose values lie together is padded.
+         */
+        Dims unpadded(Dims sent) {
+            if (format.vectorDimension() < 0 || sent.rank() != dims.rank()) {
+                return sent;
+            }
+            long[] counted = sent.toArray();
+            counted[format.vectorDimension()] = dims.get(format.vectorDimension());
+            return Dims.of(counted);
+        }
     }
 
     /**
@@ -52,6 +65,11 @@ record EngineLayout(List<IoTensor> tensors, List<Profile> profiles, long streama
 
         boolean isLinear() {
             return name.equals(LINEAR.name);
+        }
+
+        /** Returns whether rows, too, may be padded, as those of deep-learning accelerators are. */
+        boolean mayPadRows() {
+            return name.startsWith("DLA_");
         }
 
         /** Returns the bytes of a tensor of that shape. */

@@ -103,7 +103,8 @@ final class InputBinding {
             return new Bound(Dims.of(elements), Dims.of());
         }
         Shape shape = tensor(first).shape();
-        return new Bound(Dims.of((batching ? shape.withFirst(batch.rows()) : shape).toArray()), Dims.of());
+        return new Bound(slot.tensor()
+                .unpadded(Dims.of((batching ? shape.withFirst(batch.rows()) : shape).toArray())), Dims.of());
     }
 
     /** Puts the content of a batch where the engine finds it, by the stream where that is the GPU. */

@@ -5,7 +5,6 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.batch.RequestIds;
 import dev.nereid.backend.api.config.Dims;
-import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -17,12 +16,15 @@ import java.util.Optional;
 /** Answers the requests of a batch that no profile of the instance can serve, and puts those together that go together. */
 final class RequestSorter {
     private final String instance;
+    private final String model;
     private final boolean batching;
     private final TensorPlan plan;
     private final List<EngineLayout.Profile> profiles;
 
-    RequestSorter(String instance, boolean batching, TensorPlan plan, Collection<EngineLayout.Profile> profiles) {
+    RequestSorter(String instance, String model, boolean batching, TensorPlan plan,
+            Collection<EngineLayout.Profile> profiles) {
         this.instance = instance;
+        this.model = model;
         this.batching = batching;
         this.plan = plan;
         this.profiles = List.copyOf(profiles);
@@ -65,8 +67,10 @@ final class RequestSorter {
                 checkValues(slot, values);
                 common.add(values);
             } else {
-                checkShape(slot, tensor.shape());
-                common.add(Dims.of(tensor.shape().toArray()));
+                Dims dims = slot.tensor().unpadded(Dims.of(tensor.shape().toArray()));
+                checkShape(slot, dims);
+                checkSize(slot, dims, tensor);
+                common.add(dims);
             }
         }
         return batching ? common.stream().map(RequestSorter::withoutRows).toList() : common;
@@ -80,8 +84,16 @@ final class RequestSorter {
         return Dims.of(values);
     }
 
-    private void checkShape(TensorPlan.InputSlot slot, Shape shape) {
-        Dims dims = Dims.of(shape.toArray());
+    /** Only the engine tells how many bytes a tensor has whose layout is padded. */
+    private void checkSize(TensorPlan.InputSlot slot, Dims dims, Tensor tensor) {
+        long expected = slot.tensor().format().byteSize(dims.toArray(), slot.dataType());
+        if (tensor.byteSize() != expected) {
+            throw InferenceException.invalid("input byte size mismatch for input '" + slot.name() + "' for model '"
+                    + model + "'. Expected " + expected + ", got " + tensor.byteSize());
+        }
+    }
+
+    private void checkShape(TensorPlan.InputSlot slot, Dims dims) {
         checkAny(slot, profiles.stream().map(profile -> Optional.ofNullable(profile.shapes().get(slot.name()))
                 .flatMap(range -> ProfileChoice.misfit(dims, range, batching ? 1 : 0))).toList(), "shape");
     }

@@ -54,7 +54,7 @@ final class TensorRtInstance implements ModelInstance {
         this.layout = layout;
         this.profileNames = profileNames;
         this.owned = owned;
-        this.sorter = new RequestSorter(context.name(), config.isBatching(), plan,
+        this.sorter = new RequestSorter(context.name(), config.name(), config.isBatching(), plan,
                 profileNames.keySet().stream().map(layout.profiles()::get).toList());
         this.stream = ownedStream();
         boolean separate = config.optimization().cuda().outputCopyStream();
@@ -126,7 +126,7 @@ final class TensorRtInstance implements ModelInstance {
                         ? slot.tensor().dims()
                         : ProfileContext.largest(slot, range(index, slot.name()), config.maxBatchSize());
                 largest.computeIfAbsent(index, _ -> new HashMap<>()).put(slot.name(), dims);
-                bytes = Math.max(bytes, byteSize(slot.tensor(), dims, slot.dataType()));
+                bytes = Math.max(bytes, inputBytes(slot.tensor(), dims, slot.dataType()));
             }
             inputs.add(InputBinding.create(slot, config.isBatching(), bytes, trt, inputStaging, owned));
         }
@@ -141,7 +141,7 @@ final class TensorRtInstance implements ModelInstance {
             for (TensorPlan.OutputSlot slot : plan.outputs()) {
                 Dims dims = Objects.requireNonNull(shapes.get(slot.name()));
                 // Where one profile can't tell, the output's memory grows for all.
-                long bytes = dims.isFixed() ? byteSize(slot.tensor(), dims, slot.dataType()) : -1;
+                long bytes = dims.isFixed() ? outputBytes(slot.tensor(), dims, slot.dataType()) : -1;
                 outputBytes.merge(slot.name(), bytes, (one, other) -> one < 0 || other < 0 ? -1 : Math.max(one, other));
             }
         }
@@ -157,14 +157,28 @@ final class TensorRtInstance implements ModelInstance {
         return Objects.requireNonNull(layout.profiles().get(profile).shapes().get(input));
     }
 
-    private long byteSize(EngineLayout.IoTensor tensor, Dims dims, DataType dataType) {
+    private long inputBytes(EngineLayout.IoTensor tensor, Dims dims, DataType dataType) {
+        EngineLayout.Format format = tensor.format();
+        if (format.mayPadRows()) {
+            throw InferenceException.unsupported("tensor '" + tensor.name() + "' of model '" + config.name()
+                    + "' has format " + format.name() + ", whose rows may be padded; it can't be sent");
+        }
+        if (format.vectorDimension() >= 0 && tensor.dims().get(format.vectorDimension()) == Dims.ANY) {
+            throw InferenceException.unsupported("tensor '" + tensor.name() + "' of model '" + config.name()
+                    + "' has format " + format.name() + ", which pads dimension " + format.vectorDimension() + " of "
+                    + tensor.dims() + " to a multiple of " + format.vectorLength()
+                    + "; it can be sent only where the engine fixes that dimension");
+        }
+        return format.byteSize(dims.toArray(), dataType);
+    }
+
+    private long outputBytes(EngineLayout.IoTensor tensor, Dims dims, DataType dataType) {
         long padded = tensor.format().byteSize(dims.toArray(), dataType);
         long plain = EngineLayout.Format.LINEAR.byteSize(dims.toArray(), dataType);
-        if (padded != plain) {
+        if (padded != plain || tensor.format().mayPadRows()) {
             throw InferenceException.unsupported("tensor '" + tensor.name() + "' of model '" + config.name()
-                    + "' has format " + tensor.format().name() + ", which pads dimension "
-                    + tensor.format().vectorDimension() + " of " + dims + " to a multiple of "
-                    + tensor.format().vectorLength() + "; only tensors without padding can be sent");
+                    + "' has format " + tensor.format().name() + ", which pads " + dims
+                    + "; only outputs without padding can be answered");
         }
         return plain;
     }

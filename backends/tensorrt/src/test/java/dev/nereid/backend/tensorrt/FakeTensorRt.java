@@ -262,8 +262,8 @@ final class FakeTensorRt implements TensorRt {
 
                 @Override
                 public MemorySegment input(String name) {
-                    long size = shape(name).elementCount()
-                            * layout.tensor(name).orElseThrow().dataType().orElseThrow().byteSize();
+                    IoTensor tensor = layout.tensor(name).orElseThrow();
+                    long size = tensor.format().byteSize(shape(name).toArray(), tensor.dataType().orElseThrow());
                     return at(addresses.get(name), size);
                 }
 

@@ -22,6 +22,7 @@ import dev.nereid.backend.api.testkit.TestEngine;
 import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
 import dev.nereid.backend.api.testkit.TestResult;
+import dev.nereid.backend.api.testkit.TestTensor;
 import dev.nereid.backend.tensorrt.EngineLayout.Format;
 import dev.nereid.backend.tensorrt.EngineLayout.IoTensor;
 import dev.nereid.backend.tensorrt.EngineLayout.Profile;
@@ -288,6 +289,86 @@ final class InstanceTest {
 
     private static TestRequest shaped(int value) {
         return TestRequest.of().fp32("IN", Shape.of(1, 1), 1f).int32("SHAPE", Shape.of(1, 1), value);
+    }
+
+    /** Three channels of two values, in vectors of four channels; the output is the memory of the input. */
+    private static FakeTensorRt vectors(Dims dims, Format format) {
+        EngineLayout layout = new EngineLayout(List.of(
+                new IoTensor("IN", true, Optional.of(DataType.INT8), "INT8", dims, false, false, format),
+                new IoTensor("OUT", false, DataType.INT8, Dims.of(-1, 8))),
+                List.of(new Profile(Map.of("IN",
+                        Plans.range(Dims.of(1, 3, 1, 2), Dims.of(1, 3, 1, 2), Dims.of(4, 3, 1, 2))), Map.of())),
+                0);
+        return new FakeTensorRt(layout, call -> call.write("OUT", Shape.of(call.shape("IN").dimension(0), 8),
+                call.input("IN"))).withOutputShape("OUT", Dims.of(-1, 8));
+    }
+
+    private static ModelConfig vectorConfig(Dims dims) {
+        return Plans.config("m").maxBatchSize(4)
+                .inputs(List.of(new ModelInput("IN", Optional.of(DataType.INT8), ModelInput.Format.NONE, dims,
+                        Optional.empty(), false, false, false, true)))
+                .outputs(List.of(new ModelOutput("OUT", DataType.INT8, Dims.of(8)))).build();
+    }
+
+    @Test
+    void takesInputsInPaddedVectors() {
+        FakeTensorRt trt = vectors(Dims.of(-1, 3, 1, 2), new Format("CHW4", 1, 4));
+        withModel(trt, vectorConfig(Dims.of(3, 1, 2)), model -> {
+            trt.story.clear();
+            List<TestResult> results = model.execute(
+                    TestRequest.of(TestTensor.of("IN", DataType.INT8, Shape.of(1, 4, 1, 2), bytes(1, 8))),
+                    TestRequest.of(TestTensor.of("IN", DataType.INT8, Shape.of(2, 4, 1, 2), bytes(11, 16))));
+
+            assertArrayEquals(bytes(1, 8), results.get(0).output("OUT").bytes());
+            assertArrayEquals(bytes(11, 16), results.get(1).output("OUT").bytes());
+            assertEquals("copy in 24", trt.story.getFirst());
+
+            InferenceException failure = model.infer(
+                    TestRequest.of(TestTensor.of("IN", DataType.INT8, Shape.of(1, 3, 1, 2), bytes(1, 6))).withId("7"))
+                    .failure();
+            assertEquals(StatusCode.INVALID_ARG, failure.code());
+            assertEquals("[request id: 7] input byte size mismatch for input 'IN' for model 'm'. Expected 8, got 6",
+                    failure.getMessage());
+        });
+    }
+
+    private static byte[] bytes(int first, int count) {
+        byte[] bytes = new byte[count];
+        for (int i = 0; i < count; i++) {
+            bytes[i] = (byte) (first + i);
+        }
+        return bytes;
+    }
+
+    @Test
+    void refusesFormatsWhosePaddingItCannotTell() {
+        assertEquals("tensor 'IN' of model 'm' has format DLA_HWC4, whose rows may be padded; it can't be sent",
+                failure(vectors(Dims.of(-1, 3, 1, 2), new Format("DLA_HWC4", 1, 4)), vectorConfig(Dims.of(3, 1, 2)))
+                        .getMessage());
+        assertEquals("tensor 'IN' of model 'm' has format CHW4, which pads dimension 1 of [-1,-1,1,2] to a multiple of"
+                + " 4; it can be sent only where the engine fixes that dimension",
+                failure(vectors(Dims.of(-1, -1, 1, 2), new Format("CHW4", 1, 4)), vectorConfig(Dims.of(-1, 1, 2)))
+                        .getMessage());
+    }
+
+    @Test
+    void refusesPaddedOutputs() {
+        IoTensor input = new IoTensor("IN", true, DataType.INT8, Dims.of(-1, 3, 1, 2));
+        IoTensor output = new IoTensor("OUT", false, Optional.of(DataType.INT8), "INT8", Dims.of(-1, 3, 1, 2), false,
+                false, new Format("HWC8", 1, 8));
+        FakeTensorRt trt = new FakeTensorRt(new EngineLayout(List.of(input, output),
+                List.of(new Profile(Map.of("IN",
+                        Plans.range(Dims.of(1, 3, 1, 2), Dims.of(1, 3, 1, 2), Dims.of(4, 3, 1, 2))), Map.of())),
+                0), call -> {
+                });
+        ModelConfig config = Plans.config("m").maxBatchSize(4)
+                .inputs(List.of(new ModelInput("IN", DataType.INT8, Dims.of(3, 1, 2))))
+                .outputs(List.of(new ModelOutput("OUT", Optional.of(DataType.INT8), Dims.of(3, 1, 2), Optional.empty(),
+                        "", false, true)))
+                .build();
+
+        assertEquals("tensor 'OUT' of model 'm' has format HWC8, which pads [4,3,1,2]; only outputs without padding can"
+                + " be answered", failure(trt, config).getMessage());
     }
 
     @Test
