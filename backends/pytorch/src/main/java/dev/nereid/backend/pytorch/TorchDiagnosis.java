@@ -29,7 +29,7 @@ final class TorchDiagnosis {
         findings.add(Diagnosis.ok("cores", settings.cores() + " for the CPU instances of all models"));
         try (PointerScope _ = new PointerScope()) {
             findings.add(Diagnosis.ok("GPUs for PyTorch",
-                    gpus.obstacle(0).map(obstacle -> "none: " + obstacle).orElse("usable")));
+                    gpus.obstacle(0).map(obstacle -> "not used: " + obstacle).orElse("usable")));
         }
         return findings;
     }

@@ -48,7 +48,7 @@ record LibrarySearch(String library, List<Attempt> attempts, Optional<DynamicLin
             Attempt attempt = new Attempt(way.name(), "", "not there");
             for (String file : way.files().get()) {
                 DynamicLinker.Opened opened = linker.apply(file);
-                attempt = new Attempt(way.name(), file, opened.error());
+                attempt = attempt(way.name(), library, file, opened.error());
                 if (opened.isOpen()) {
                     attempts.add(attempt);
                     return new LibrarySearch(library, attempts, Optional.of(opened));
@@ -57,6 +57,16 @@ record LibrarySearch(String library, List<Attempt> attempts, Optional<DynamicLin
             attempts.add(attempt);
         }
         return new LibrarySearch(library, attempts, Optional.empty());
+    }
+
+    /** Leaves out of the linker's words what is said already. */
+    private static Attempt attempt(String way, String library, String file, String error) {
+        if (!error.startsWith(file + ": ")) {
+            return new Attempt(way, file, error);
+        }
+        boolean isAbsent = error.endsWith("No such file or directory");
+        return new Attempt(way, isAbsent && file.equals(library) ? "" : file,
+                isAbsent ? "not there" : error.substring(file.length() + 2));
     }
 
     boolean isFound() {

@@ -132,9 +132,13 @@ final class TrtLibraries {
 
         static Finding missing(String subject, LibrarySearch search, String advice) {
             return new Finding(
-                    Diagnosis.problem(subject, "not found: " + search.library() + " by " + search.story(), advice),
+                    Diagnosis.problem(subject, notFound(search), advice),
                     subject + " was not found (" + search.library() + ")");
         }
+    }
+
+    private static String notFound(LibrarySearch search) {
+        return search.library() + " was not found; tried: " + search.story();
     }
 
     private List<Finding> findings() {
@@ -149,8 +153,8 @@ final class TrtLibraries {
         findings.add(nvinferFinding());
         findings.add(plugins.isFound()
                 ? Finding.ok("TensorRT's plugins", plugins.found())
-                : new Finding(Diagnosis.warning("TensorRT's plugins", "not found: " + plugins.library() + " by "
-                        + plugins.story(), "engines with layers of these plugins need them"), ""));
+                : new Finding(Diagnosis.warning("TensorRT's plugins", notFound(plugins),
+                        "engines with layers of these plugins need them"), ""));
         return findings;
     }
 
