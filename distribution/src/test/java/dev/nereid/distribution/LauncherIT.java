@@ -30,7 +30,9 @@ class LauncherIT {
     private static Result run(String... arguments) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(RunningServer.LAYOUT.resolve("nereid").toString()));
         command.addAll(List.of(arguments));
-        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().put(RunningServer.CPU_ONLY, "1");
+        Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertTrue(process.waitFor(60, TimeUnit.SECONDS));
         return new Result(process.exitValue(), output);

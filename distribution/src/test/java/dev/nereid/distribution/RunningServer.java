@@ -23,6 +23,8 @@ final class RunningServer implements AutoCloseable {
     static final Path LAYOUT = Path.of("target", "nereid").toAbsolutePath();
     private static final Pattern PORT = Pattern.compile("Started (HTTPService|Metrics Service) at \\S+:(\\d+)");
     private static final long START_SECONDS = 120;
+    /** Keeps a process away from GPUs, so that tests see the same on every machine. */
+    static final String CPU_ONLY = "TRITON_SERVER_CPU_ONLY";
 
     private final Process process;
     private final HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
@@ -37,12 +39,29 @@ final class RunningServer implements AutoCloseable {
         logReader = Thread.ofPlatform().name("server-log").daemon(true).start(this::readLog);
     }
 
+    /** Starts a server that uses no GPU, whatever the machine has. */
     static RunningServer start(Path repository, String... flags) throws IOException, InterruptedException {
+        ProcessBuilder builder = builder(repository, flags);
+        builder.environment().put(CPU_ONLY, "1");
+        return start(builder);
+    }
+
+    /** Starts a server that uses the machine's GPUs. */
+    static RunningServer startOnGpus(Path repository, String... flags) throws IOException, InterruptedException {
+        ProcessBuilder builder = builder(repository, flags);
+        builder.environment().remove(CPU_ONLY);
+        return start(builder);
+    }
+
+    private static ProcessBuilder builder(Path repository, String... flags) {
         List<String> command = new ArrayList<>(List.of(LAYOUT.resolve("nereid").toString(), "serve",
                 "--model-repository=" + repository, "--http-address=127.0.0.1", "--http-port=0", "--metrics-port=0"));
         command.addAll(List.of(flags));
-        RunningServer server = new RunningServer(
-                new ProcessBuilder(command).redirectErrorStream(true).start());
+        return new ProcessBuilder(command).redirectErrorStream(true);
+    }
+
+    private static RunningServer start(ProcessBuilder builder) throws IOException, InterruptedException {
+        RunningServer server = new RunningServer(builder.start());
         if (!server.started.await(START_SECONDS, TimeUnit.SECONDS) || server.httpPort == 0) {
             server.close();
             throw new IllegalStateException("the server did not start:\n" + server.log());

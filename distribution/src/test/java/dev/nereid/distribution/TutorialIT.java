@@ -91,6 +91,7 @@ class TutorialIT {
         Path output = directory.resolve("output.txt");
         ProcessBuilder shell = new ProcessBuilder("bash", "-euo", "pipefail", "-c",
                 commands.replace("localhost:8000", "127.0.0.1:" + server.httpPort()));
+        shell.environment().put(RunningServer.CPU_ONLY, "1");
         shell.environment().merge("PATH", directory.resolve("bin").toString(), (path, bin) -> bin + ":" + path);
         Process process = shell.directory(directory.toFile()).redirectErrorStream(true)
                 .redirectOutput(output.toFile()).start();
