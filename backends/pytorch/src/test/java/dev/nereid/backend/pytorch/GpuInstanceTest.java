@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
@@ -23,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -173,7 +173,10 @@ final class GpuInstanceTest {
         try (PointerScope _ = new PointerScope()) {
             obstacle = new CudaGpus().obstacle(0);
         }
-        assumeTrue(obstacle.isEmpty(), () -> "no GPU: " + obstacle.orElse(""));
+        obstacle.ifPresent(why -> {
+            System.out.println("skipped: no GPU: " + why);
+            Assumptions.abort(why);
+        });
         ModelConfig config = TorchTest.simple("model")
                 .instanceGroups(List.of(new InstanceGroup("g", InstanceGroup.Kind.GPU, 2))).build();
         float[] values = new float[100_000];

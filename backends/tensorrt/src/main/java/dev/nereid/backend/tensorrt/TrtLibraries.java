@@ -180,6 +180,12 @@ final class TrtLibraries {
                 .map(number -> TrtVersion.ofNumber(number.getAsInt()));
     }
 
+    /** Returns the directory of the TensorRT library; empty where the linker found it by its name. */
+    Optional<Path> directory() {
+        return nvinfer.opened().flatMap(_ -> Optional.ofNullable(Path.of(nvinfer.attempts().getLast().file())
+                .getParent()));
+    }
+
     /** Returns whether TensorRT's own plugin layers can be registered. */
     boolean hasPlugins() {
         return plugins.isFound();

@@ -25,19 +25,30 @@ import org.bytedeco.tensorrt.nvinfer.Weights;
 final class BuiltEngine implements AutoCloseable {
     private final Owned owned = new Owned();
     private final List<Pointer> kept = new ArrayList<>();
+    private final NativeLogger logger;
     private final IBuilder builder;
     private final IBuilderConfig config;
     final INetworkDefinition network;
 
     BuiltEngine() {
-        NativeLogger logger = NativeTensorRt.newLogger();
+        logger = NativeTensorRt.newLogger();
         owned.add(logger, logger::close);
-        builder = nvinfer.createInferBuilder(logger);
+        // The builder has libraries of its own, which it would search for in the linker's directories only.
+        TrtLibraries.find(TrtSettings.parse(Map.of())).directory()
+                .ifPresent(directory -> nvinfer.setInternalLibraryPath(directory.toString()));
+        builder = existing(nvinfer.createInferBuilder(logger), "builder");
         owned.add(builder, () -> NativeDelete.delete(builder));
         network = builder.createNetworkV2(0);
         owned.add(network, () -> NativeDelete.delete(network));
         config = builder.createBuilderConfig();
         owned.add(config, () -> NativeDelete.delete(config));
+    }
+
+    private <T extends Pointer> T existing(T created, String what) {
+        if (NativeTensorRt.isNothing(created)) {
+            throw new IllegalStateException("TensorRT makes no " + what + ": " + logger.takeComplaint());
+        }
+        return created;
     }
 
     ITensor input(String name, DataType type, long... dims) {
@@ -80,7 +91,7 @@ final class BuiltEngine implements AutoCloseable {
     /** Builds the engine and puts it where the model's version 1 has it. */
     @SuppressWarnings("restricted")
     void write(Path modelDirectory) {
-        IHostMemory plan = builder.buildSerializedNetwork(network, config);
+        IHostMemory plan = existing(builder.buildSerializedNetwork(network, config), "engine");
         try {
             byte[] bytes = MemorySegment.ofAddress(plan.data().address()).reinterpret(plan.size())
                     .toArray(ValueLayout.JAVA_BYTE);

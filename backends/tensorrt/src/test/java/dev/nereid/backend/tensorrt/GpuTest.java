@@ -4,8 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.nereid.backend.api.Diagnosis;
-import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.Optimization;
@@ -15,13 +13,9 @@ import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import org.bytedeco.cuda.global.cudart;
 import org.bytedeco.javacpp.SizeTPointer;
-import org.bytedeco.tensorrt.global.nvinfer.ActivationType;
 import org.bytedeco.tensorrt.global.nvinfer.DataType;
-import org.bytedeco.tensorrt.global.nvinfer.ElementWiseOperation;
-import org.bytedeco.tensorrt.nvinfer.IConvolutionLayer;
 import org.bytedeco.tensorrt.nvinfer.ITensor;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
@@ -41,9 +35,10 @@ final class GpuTest {
 
     @BeforeAll
     static void needsAGpu() {
-        boolean isUsable = TrtLibraries.find(TrtSettings.parse(Map.of())).diagnoses().stream()
-                .noneMatch(diagnosis -> diagnosis.verdict() == Diagnosis.Verdict.PROBLEM);
-        Assumptions.assumeTrue(isUsable, "no GPU, or TensorRT is not there");
+        SampleEngines.obstacle().ifPresent(why -> {
+            System.out.println("skipped: " + why);
+            Assumptions.abort(why);
+        });
     }
 
     private TestModel load(TestEngine engine, ModelConfig config) {
@@ -52,21 +47,6 @@ final class GpuTest {
 
     private static TestEngine start() {
         return TestEngine.start(new TensorRtBackendFactory());
-    }
-
-    private void writeAddition(long... largestBatches) {
-        try (BuiltEngine engine = new BuiltEngine()) {
-            ITensor one = engine.input("INPUT0", DataType.kFLOAT, -1, 16);
-            ITensor other = engine.input("INPUT1", DataType.kFLOAT, -1, 16);
-            engine.output("OUTPUT0", engine.network.addElementWise(one, other, ElementWiseOperation.kSUM).getOutput(0));
-            engine.output("OUTPUT1", engine.network.addElementWise(one, other, ElementWiseOperation.kSUB).getOutput(0));
-            for (long largest : largestBatches) {
-                EngineLayout.Range range = BuiltEngine.range(Dims.of(1, 16), Dims.of(largest, 16),
-                        Dims.of(largest, 16));
-                engine.profile(Map.of("INPUT0", range, "INPUT1", range));
-            }
-            engine.write(directory);
-        }
     }
 
     private static TestRequest sum(int rows, float begin) {
@@ -88,11 +68,7 @@ final class GpuTest {
 
     @Test
     void identity() {
-        try (BuiltEngine engine = new BuiltEngine()) {
-            ITensor input = engine.input("IN", DataType.kFLOAT, 1, 3);
-            engine.output("OUT", engine.network.addIdentity(input).getOutput(0));
-            engine.write(directory);
-        }
+        SampleEngines.identity(directory);
         try (TestEngine engine = start(); TestModel model = load(engine, Plans.config("m").build())) {
             assertEquals(1, model.config().maxBatchSize());
             assertArrayEquals(new float[]{1, 2, 3},
@@ -102,7 +78,7 @@ final class GpuTest {
 
     @Test
     void additionInBatches() {
-        writeAddition(8);
+        SampleEngines.addition(directory, 8);
         try (TestEngine engine = start(); TestModel model = load(engine, Plans.config("m").build())) {
             assertEquals(8, model.config().maxBatchSize());
             var results = model.execute(sum(1, 0), sum(3, 100));
@@ -114,7 +90,7 @@ final class GpuTest {
 
     @Test
     void twoProfiles() {
-        writeAddition(4, 32);
+        SampleEngines.addition(directory, 4, 32);
         ModelConfig config = Plans.config("m").instanceGroups(List.of(new InstanceGroup("", InstanceGroup.Kind.GPU, 1,
                 List.of(), InstanceGroup.RateLimiter.NONE, List.of(), List.of("0", "1"), false, ""))).build();
         try (TestEngine engine = start(); TestModel model = load(engine, config)) {
@@ -126,7 +102,7 @@ final class GpuTest {
 
     @Test
     void graphsAndAnOutputStream() {
-        writeAddition(8);
+        SampleEngines.addition(directory, 8);
         Optimization optimization = new Optimization(0, Optimization.Priority.MAX,
                 new Optimization.Cuda(true, true, List.of(), true), List.of(), List.of(), true, true, 0, false);
         try (TestEngine engine = start();
@@ -153,51 +129,18 @@ final class GpuTest {
 
     @Test
     void convolution() {
-        float[] kernel = new float[2 * 3 * 3 * 3];
-        for (int i = 0; i < kernel.length; i++) {
-            kernel[i] = (i % 7 - 3) / 8f;
-        }
-        float[] bias = {0.5f, -0.25f};
-        try (BuiltEngine engine = new BuiltEngine()) {
-            ITensor input = engine.input("IN", DataType.kFLOAT, 1, 3, 8, 8);
-            IConvolutionLayer convolution = engine.network.addConvolutionNd(input, 2, engine.dims(3, 3),
-                    engine.weights(kernel), engine.weights(bias));
-            engine.output("OUT", engine.network.addActivation(convolution.getOutput(0), ActivationType.kRELU)
-                    .getOutput(0));
-            engine.write(directory);
-        }
-        float[] image = new float[3 * 8 * 8];
-        for (int i = 0; i < image.length; i++) {
-            image[i] = i % 11 - 5;
-        }
+        SampleEngines.convolution(directory);
+        float[] image = SampleEngines.image();
         try (TestEngine engine = start(); TestModel model = load(engine, Plans.config("m").build())) {
-            assertArrayEquals(convolved(image, kernel, bias),
+            assertArrayEquals(SampleEngines.convolved(image),
                     model.infer(TestRequest.of().fp32("IN", Shape.of(1, 3, 8, 8), image)).output("OUT").floats(),
                     0.05f);
         }
     }
 
-    private static float[] convolved(float[] image, float[] kernel, float[] bias) {
-        float[] out = new float[2 * 6 * 6];
-        for (int k = 0; k < 2; k++) {
-            for (int y = 0; y < 6; y++) {
-                for (int x = 0; x < 6; x++) {
-                    float sum = bias[k];
-                    for (int c = 0; c < 3; c++) {
-                        for (int i = 0; i < 9; i++) {
-                            sum += image[c * 64 + (y + i / 3) * 8 + x + i % 3] * kernel[(k * 3 + c) * 9 + i];
-                        }
-                    }
-                    out[(k * 6 + y) * 6 + x] = Math.max(0, sum);
-                }
-            }
-        }
-        return out;
-    }
-
     @Test
     void loadingAndUnloadingKeepsNoGpuMemory() {
-        writeAddition(8);
+        SampleEngines.addition(directory, 8);
         try (TestEngine engine = start()) {
             long settled = 0;
             for (int i = 0; i < CYCLES; i++) {

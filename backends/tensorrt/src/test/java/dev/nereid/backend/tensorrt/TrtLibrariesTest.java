@@ -9,9 +9,11 @@ import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
@@ -71,6 +73,17 @@ final class TrtLibrariesTest {
                 + " library-path (/given/libnvinfer.so.11): file too short; Maven profile tensorrt-redist"),
                 diagnosis.found());
         assertTrue(diagnosis.advice().contains("-Ptensorrt-redist"), diagnosis.advice());
+    }
+
+    @Test
+    void knowsTheDirectoryWhereItWasNotTheLinkerThatSearched() {
+        TrtSettings settings = TrtSettings.parse(Map.of("library-path", "/given"));
+
+        assertEquals(Optional.of(Path.of("/given")),
+                TrtLibraries.find(settings, linker(file -> file.startsWith("/given/"))).directory());
+        assertEquals(Optional.empty(),
+                TrtLibraries.find(settings, linker(file -> file.equals("libnvinfer.so.11"))).directory());
+        assertEquals(Optional.empty(), TrtLibraries.find(settings, linker(file -> false)).directory());
     }
 
     @Test
