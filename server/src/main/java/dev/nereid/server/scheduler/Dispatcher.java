@@ -25,6 +25,12 @@ import org.jspecify.annotations.Nullable;
  * instance prefers it, the waiting thread of one of the batch's requests, which has to be woken anyway.
  */
 public final class Dispatcher {
+    /**
+     * So long the thread of a request goes on with short batches of others. To wake another thread for each of them would
+     * leave the instance idle until that runs; the client of this one waits for its answer meanwhile.
+     */
+    static final long LENT_NANOS = 500_000;
+
     private final RequestQueue queue;
     private final ModelStatistics statistics;
     private final LongSupplier clock;
@@ -314,13 +320,17 @@ public final class Dispatcher {
         work.instance().handOff(work);
     }
 
-    /** Executes a batch on the current thread, and on an instance's own thread also what comes next. */
+    /**
+     * Executes a batch on the current thread and then what comes next: an instance's own thread always, that of a request
+     * for {@link #LENT_NANOS}.
+     */
     void execute(Assignment first) {
         Assignment work = first;
+        long lentUntil = clock.getAsLong() + LENT_NANOS;
         while (work != null) {
             Instance instance = work.instance();
             execution.run(work.batch(), instance);
-            Assignment next = release(instance, work.batch().engineRequests().size());
+            Assignment next = release(instance, work.batch().engineRequests().size(), lentUntil);
             answer(work.batch().engineRequests(), next != null);
             work = next;
         }
@@ -333,7 +343,7 @@ public final class Dispatcher {
     private void answer(List<EngineRequest> requests, boolean isInHurry) {
         if (isInHurry && requests.size() > 1) {
             for (EngineRequest request : requests) {
-                if (request.lendsThread()) {
+                if (request.lendsThread() && !request.isOfCurrentThread()) {
                     request.assign(() -> requests.forEach(this::answer));
                     return;
                 }
@@ -344,16 +354,18 @@ public final class Dispatcher {
 
     /**
      * Puts the instance back and hands out what is due now; the requests of its last batch are to be answered next.
-     * Returns what this thread, where it is that of the instance, is to execute itself.
+     * Returns what this thread is to execute itself.
      */
-    private @Nullable Assignment release(Instance instance, int answers) {
+    private @Nullable Assignment release(Instance instance, int answers, long lentUntil) {
         List<Dropped> dropped = new ArrayList<>(0);
         List<Assignment> work = List.of();
+        boolean mayGoOn;
         dispatchLock.lock();
         try {
             answering.addAndGet(answers);
             free.finished(instance);
             long now = clock.getAsLong();
+            mayGoOn = now < lentUntil;
             if (retiring.remove(instance)) {
                 progress.signalAll();
                 if (instance.thread().isShared()) {
@@ -368,7 +380,7 @@ public final class Dispatcher {
         deliver(dropped);
         Assignment own = null;
         for (Assignment each : work) {
-            if (own == null && each.instance().isOwnThread() && !each.instance().prefersRequestThread()) {
+            if (own == null && isForThisThread(each.instance(), mayGoOn)) {
                 own = each;
             } else {
                 dispatch(each);
@@ -376,6 +388,10 @@ public final class Dispatcher {
         }
         wakeOthers();
         return own;
+    }
+
+    private static boolean isForThisThread(Instance instance, boolean mayGoOn) {
+        return instance.prefersRequestThread() ? mayGoOn && !instance.isOwnThread() : instance.isOwnThread();
     }
 
     /** Gives the instance its next batch, or puts it back. Lock held. */

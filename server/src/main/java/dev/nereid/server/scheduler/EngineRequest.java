@@ -289,6 +289,11 @@ public final class EngineRequest implements InferenceRequest {
         return lendsThread;
     }
 
+    /** Returns whether the current thread waits for this request's answer. */
+    boolean isOfCurrentThread() {
+        return waiter == Thread.currentThread();
+    }
+
     /**
      * Lends the waiting thread: to execute the request's batch, or to answer its requests. Only for requests that
      * {@link #lendsThread()}, and the one after the other.

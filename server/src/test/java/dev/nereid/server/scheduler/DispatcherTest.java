@@ -2,6 +2,7 @@ package dev.nereid.server.scheduler;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -26,7 +27,9 @@ import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -683,34 +686,86 @@ class DispatcherTest {
     }
 
     @Test
-    void aLentThreadExecutesItsOwnBatchOnlyAndPassesTheInstanceOn() throws Exception {
+    void aLentThreadGoesOnWithWhatWaits() throws Exception {
+        List<Thread> executed = executeWhileALentThreadIsBusy(0);
+
+        assertSame(executed.get(0), executed.get(1));
+    }
+
+    @Test
+    void aLentThreadPassesTheInstanceOnWhenItsTimeIsOver() throws Exception {
+        List<Thread> executed = executeWhileALentThreadIsBusy(Dispatcher.LENT_NANOS / 1000);
+
+        assertNotSame(executed.get(0), executed.get(1));
+        assertTrue(executed.get(1).isVirtual(), "the thread of the next request");
+    }
+
+    /** Returns the threads of two executions; the second request comes during the first, which takes that long. */
+    private static List<Thread> executeWhileALentThreadIsBusy(long micros) throws Exception {
+        List<Thread> executed = Collections.synchronizedList(new ArrayList<>());
         try (Rig rig = Rig.direct(); ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            CountDownLatch started = new CountDownLatch(1);
             CountDownLatch second = new CountDownLatch(1);
-            AtomicReference<Thread> executedB = new AtomicReference<>();
             rig.add("m_0", ThreadConfinement.ANY_THREAD, new Open(batch -> {
                 if (batch.requests().getFirst().id().equals("a")) {
+                    started.countDown();
                     Waiting.on(second);
                 }
-                if (batch.requests().getFirst().id().equals("b")) {
-                    executedB.set(Thread.currentThread());
-                }
+                executed.add(Thread.currentThread());
                 Rig.answerAll(batch);
             }));
-            inferOnThisThread(rig, "warm");
+            // Short enough, and then some, so that one long execution changes nothing.
+            for (int i = 0; i < 3; i++) {
+                inferOnThisThread(rig, "warm");
+            }
+            executed.clear();
             var a = clients.submit(() -> inferOnThisThread(rig, "a"));
-            Waiting.until("a has left the queue", () -> rig.statistics.pendingCount() == 0
-                    && rig.dispatcher.queueSize() == 0);
-            AtomicReference<Thread> clientB = new AtomicReference<>();
-            var b = clients.submit(() -> {
-                clientB.set(Thread.currentThread());
-                return inferOnThisThread(rig, "b");
-            });
-            Waiting.until("b has come", () -> clientB.get() != null);
+            Waiting.on(started);
+            var b = clients.submit(() -> inferOnThisThread(rig, "b"));
+            Waiting.until("b has come", () -> rig.dispatcher.queueSize() == 1);
+            rig.time.advanceMicros(micros);
             second.countDown();
 
             assertEquals(List.of("response"), a.get().events());
             assertEquals(List.of("response"), b.get().events());
-            assertSame(clientB.get(), executedB.get());
+        }
+        return executed;
+    }
+
+    @Test
+    void aLentThreadThatGoesOnLetsAnotherAnswerTheRestOfItsBatch() throws Exception {
+        try (Rig rig = Rig.batching(2, 0, QueuePolicy.DEFAULT);
+                ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            Semaphore gate = new Semaphore(0);
+            CountDownLatch started = new CountDownLatch(1);
+            List<List<String>> batches = Collections.synchronizedList(new ArrayList<>());
+            rig.add("m_0", ThreadConfinement.ANY_THREAD, new Open(batch -> {
+                batches.add(batch.requests().stream().map(InferenceRequest::id).toList());
+                if (!batch.requests().getFirst().id().equals("warm")) {
+                    started.countDown();
+                    gate.acquireUninterruptibly();
+                }
+                Rig.answerAll(batch);
+            }));
+            inferOnThisThread(rig, "warm");
+            List<Future<RecordingSink>> answers = new ArrayList<>();
+            answers.add(clients.submit(() -> inferOnThisThread(rig, "first")));
+            Waiting.on(started);
+            for (int i = 0; i < 4; i++) {
+                String id = "r" + i;
+                int waiting = i + 1;
+                answers.add(clients.submit(() -> inferOnThisThread(rig, id)));
+                Waiting.until(id + " has come", () -> rig.dispatcher.queueSize() == waiting);
+            }
+
+            gate.release(2);
+            assertEquals(List.of("response"), answers.get(1).get().events());
+            assertEquals(List.of("response"), answers.get(2).get().events());
+            gate.release(1);
+            for (Future<RecordingSink> answer : answers) {
+                assertEquals(List.of("response"), answer.get().events());
+            }
+            assertEquals(List.of("r2", "r3"), batches.getLast());
         }
     }
 
