@@ -1,4 +1,4 @@
-/** Measurements, run by hand. */
+/** Measurements: {@code nereid bench}, and others that are run by hand. */
 @NullMarked
 package dev.nereid.tools.benchmark;
 

@@ -1,5 +1,7 @@
 package dev.nereid.tools.perf;
 
+import dev.nereid.tools.report.Page;
+import dev.nereid.tools.report.Plot;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -7,22 +9,6 @@ import java.util.Map;
 
 /** Writes results as one HTML page that needs nothing else: what was measured, plots, and the table. */
 final class HtmlReport {
-    private static final String STYLE = """
-            :root { color-scheme: light dark; --ink: #1c2128; --paper: #fff; --faint: #d8dee4; }
-            @media (prefers-color-scheme: dark) { :root { --ink: #d7dde3; --paper: #15191e; --faint: #39424c; } }
-            body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-                   max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-            svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--ink); }
-            .grid { stroke: var(--faint); } .axis { stroke: var(--ink); }
-            .line { fill: none; stroke-width: 2; }
-            .s0 { stroke: #0072b2; } .s1 { stroke: #e69f00; } .s2 { stroke: #009e73; } .s3 { stroke: #d55e00; }
-            .s4 { stroke: #cc79a7; } .s5 { stroke: #56b4e9; } .s6 { stroke: #b3a100; } .s7 { stroke: #7f7f7f; }
-            .mark { fill: var(--paper); stroke-width: 2; }
-            div.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-            th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid var(--faint); }
-            dl { display: grid; grid-template-columns: max-content auto; gap: 0 1rem; } dd { margin: 0; }
-            """;
-
     private static final int MAX_CURVES = 8;
     private static final List<Plot.Tick> PERCENTILE_TICKS = List.of(new Plot.Tick(nines(0), "0 %"),
             new Plot.Tick(nines(90), "90 %"), new Plot.Tick(nines(99), "99 %"), new Plot.Tick(nines(99.9), "99.9 %"),
@@ -39,15 +25,8 @@ final class HtmlReport {
      * @param results at least one
      */
     static String of(String title, Map<String, String> facts, List<LevelResult> results) {
-        StringBuilder page = new StringBuilder(
-                "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n")
-                .append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>")
-                .append(escape(title)).append("</title>\n<style>\n").append(STYLE)
-                .append("</style>\n</head>\n<body>\n<h1>")
-                .append(escape(title)).append("</h1>\n<dl>\n");
-        facts.forEach((name, value) -> page.append("<dt>").append(escape(name)).append("</dt><dd>")
-                .append(escape(value)).append("</dd>\n"));
-        page.append("</dl>\n<h2>Latency against throughput</h2>\n")
+        StringBuilder page = Page.begin(title, facts);
+        page.append("<h2>Latency against throughput</h2>\n")
                 .append(Plot.svg("inferences per second", "latency in microseconds", throughput(results)))
                 .append("<h2>Distribution of latency</h2>\n")
                 .append(Plot.svg("share of requests that took no longer", "latency in microseconds",
@@ -59,7 +38,7 @@ final class HtmlReport {
         }
         page.append("<h2>Figures</h2>\n<p>Times are in microseconds.</p>\n<div class=\"wide\">\n");
         table(page, results);
-        return page.append("</div>\n</body>\n</html>\n").toString();
+        return Page.end(page.append("</div>\n"));
     }
 
     private static List<Plot.Series> throughput(List<LevelResult> results) {
@@ -130,7 +109,7 @@ final class HtmlReport {
         LoadLevel first = results.getFirst().level();
         List<ResultColumns.Column> columns = ResultColumns.of(first instanceof LoadLevel.RequestRate);
         page.append("<table>\n<tr><th>").append(first.kind()).append("</th>");
-        columns.forEach(column -> page.append("<th>").append(escape(column.name())).append("</th>"));
+        columns.forEach(column -> page.append("<th>").append(Page.escape(column.name())).append("</th>"));
         page.append("<th>Stable</th></tr>\n");
         for (LevelResult result : results) {
             page.append("<tr><td>").append(result.level().text()).append("</td>");
@@ -144,9 +123,5 @@ final class HtmlReport {
             page.append("<td>").append(result.isStable() ? "yes" : "no").append("</td></tr>\n");
         }
         page.append("</table>\n");
-    }
-
-    static String escape(String text) {
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;");
     }
 }

@@ -1,6 +1,7 @@
 package dev.nereid.tools.perf;
 
 import dev.nereid.server.cli.UsageException;
+import dev.nereid.tools.report.Progress;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;

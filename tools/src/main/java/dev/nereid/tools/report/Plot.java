@@ -1,11 +1,11 @@
-package dev.nereid.tools.perf;
+package dev.nereid.tools.report;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
 /** Draws lines into an SVG element. The vertical axis begins at zero; texts must not hold markup. */
-final class Plot {
+public final class Plot {
     private static final int WIDTH = 760;
     private static final int HEIGHT = 360;
     private static final int LEFT = 84;
@@ -21,7 +21,7 @@ final class Plot {
      * @param y its place on the vertical axis
      * @param label what to show when somebody points at it
      */
-    record Point(double x, double y, String label) {
+    public record Point(double x, double y, String label) {
     }
 
     /**
@@ -30,7 +30,7 @@ final class Plot {
      * @param x its place
      * @param label its text
      */
-    record Tick(double x, String label) {
+    public record Tick(double x, String label) {
     }
 
     /**
@@ -40,8 +40,8 @@ final class Plot {
      * @param points in the order in which they are connected
      * @param hasMarkers whether the points are to be seen
      */
-    record Series(String name, List<Point> points, boolean hasMarkers) {
-        Series {
+    public record Series(String name, List<Point> points, boolean hasMarkers) {
+        public Series {
             points = List.copyOf(points);
         }
     }
@@ -66,13 +66,13 @@ final class Plot {
     }
 
     /** Returns the SVG element of a plot whose horizontal axis begins at zero. */
-    static String svg(String xTitle, String yTitle, List<Series> series) {
+    public static String svg(String xTitle, String yTitle, List<Series> series) {
         double highest = series.stream().flatMap(line -> line.points().stream()).mapToDouble(Point::x).max().orElse(0);
         return svg(xTitle, yTitle, series, ticks(top(highest)));
     }
 
     /** Returns the SVG element of a plot with these marks on the horizontal axis, which are also its ends. */
-    static String svg(String xTitle, String yTitle, List<Series> series, List<Tick> ticks) {
+    public static String svg(String xTitle, String yTitle, List<Series> series, List<Tick> ticks) {
         return new Plot(xTitle, yTitle, series, ticks).draw();
     }
 

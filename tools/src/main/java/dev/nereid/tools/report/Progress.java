@@ -1,11 +1,11 @@
-package dev.nereid.tools.perf;
+package dev.nereid.tools.report;
 
 import java.io.Console;
 import java.io.PrintStream;
 import java.util.Optional;
 
 /** Shows on one line of the terminal what is going on. For one thread. */
-final class Progress {
+public final class Progress {
     private static final int WIDTH = 100;
 
     private final PrintStream out;
@@ -18,16 +18,17 @@ final class Progress {
     }
 
     /** Returns a progress line that is only shown where there is somebody to look at it. */
-    static Progress of(PrintStream out) {
+    public static Progress of(PrintStream out) {
         return new Progress(out, Optional.ofNullable(System.console()).filter(Console::isTerminal).isPresent());
     }
 
     /** Returns a progress line that is never shown. */
-    static Progress none(PrintStream out) {
+    public static Progress none(PrintStream out) {
         return new Progress(out, false);
     }
 
-    void show(String text) {
+    /** Shows a text in place of the last. */
+    public void show(String text) {
         if (isShown) {
             String shown = text.length() > WIDTH ? text.substring(0, WIDTH) : text;
             out.print("\r" + shown + " ".repeat(WIDTH - shown.length()));
@@ -37,7 +38,7 @@ final class Progress {
     }
 
     /** Removes the line, so that something else can be printed. */
-    void clear() {
+    public void clear() {
         if (isDirty) {
             out.print("\r" + " ".repeat(WIDTH) + "\r");
             out.flush();

@@ -1,0 +1,57 @@
+package dev.nereid.tools.benchmark;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+
+/** The body of an inference request with one FP32 input of random elements, the same in every run. */
+final class RequestBody {
+    private static final int SEED = 8;
+
+    private final byte[] bytes;
+    private final int jsonLength;
+
+    private RequestBody(byte[] bytes, int jsonLength) {
+        this.bytes = bytes;
+        this.jsonLength = jsonLength;
+    }
+
+    /** Returns the whole body, not a copy of it. */
+    byte[] bytes() {
+        return bytes;
+    }
+
+    /** Returns how much of it is JSON, where tensors follow; 0 where all is. */
+    int jsonLength() {
+        return jsonLength;
+    }
+
+    /** Makes the body of a case. */
+    static RequestBody of(BenchCase benchCase) {
+        return of(benchCase.inputName(), benchCase.shape(), benchCase.isJson());
+    }
+
+    static RequestBody of(String input, long[] shape, boolean isJson) {
+        int elements = Math.toIntExact(Arrays.stream(shape).reduce(1, Math::multiplyExact));
+        SplittableRandom random = new SplittableRandom(SEED);
+        String head = "\"inputs\":[{\"name\":\"" + input + "\",\"shape\":" + Arrays.toString(shape).replace(" ", "")
+                + ",\"datatype\":\"FP32\",";
+        if (isJson) {
+            StringBuilder json = new StringBuilder("{").append(head).append("\"data\":[");
+            for (int i = 0; i < elements; i++) {
+                json.append(i == 0 ? "" : ",").append(random.nextFloat());
+            }
+            return new RequestBody(json.append("]}]}").toString().getBytes(StandardCharsets.US_ASCII), 0);
+        }
+        int tensorBytes = Math.multiplyExact(elements, Float.BYTES);
+        byte[] json = ("{\"parameters\":{\"binary_data_output\":true}," + head
+                + "\"parameters\":{\"binary_data_size\":" + tensorBytes + "}}]}").getBytes(StandardCharsets.US_ASCII);
+        ByteBuffer body = ByteBuffer.allocate(json.length + tensorBytes).order(ByteOrder.LITTLE_ENDIAN).put(json);
+        for (int i = 0; i < elements; i++) {
+            body.putFloat(random.nextFloat());
+        }
+        return new RequestBody(body.array(), json.length);
+    }
+}
