@@ -12,6 +12,8 @@ final class TrtErrors {
     private static final Pattern DEVICE = Pattern
             .compile("expecting compute (\\S+?),? got compute (\\S+?)[,.]?(?:\\s|$)");
     private static final Pattern PREFIX = Pattern.compile("^(?:.*?Error Code \\d+: |\\d+: |\\[[^\\]]*\\]\\s*)");
+    /** A place with a reason of CUDA in it, of which the reason is kept. */
+    private static final Pattern PLACE_WITH_REASON = Pattern.compile("\\(In \\S+ at \\S+ \\(([^)]*)\\)\\)");
     private static final Pattern PLACE = Pattern.compile("[ (]In \\S+ at [^)\\s]+");
 
     private TrtErrors() {
@@ -76,6 +78,7 @@ final class TrtErrors {
     static String brief(String complaint) {
         String line = complaint.lines().map(String::strip).filter(text -> !text.isEmpty()).findFirst()
                 .orElse("unknown error");
-        return PLACE.matcher(PREFIX.matcher(line).replaceFirst("")).replaceAll("");
+        String said = PREFIX.matcher(line).replaceFirst("");
+        return PLACE.matcher(PLACE_WITH_REASON.matcher(said).replaceAll("($1)")).replaceAll("");
     }
 }

@@ -49,6 +49,10 @@ final class TrtErrorsTest {
         assertEquals("what: API Usage Error (something)", TrtErrors.refused("what",
                 "f: Error Code 3: API Usage Error (something In checkIt at /_src/runtime/x.cpp:840)\nmore")
                 .getMessage());
+        assertEquals("what: Cuda Runtime (cudaError 36: API call is not supported)", TrtErrors.refused("what",
+                "[checkMacros.cpp::catchCudaError::247] Error Code 1: Cuda Runtime (In catchCudaError at"
+                        + " /_src/common/dispatch/checkMacros.cpp:247 (cudaError 36: API call is not supported))")
+                .getMessage());
         assertEquals("what: unknown error", TrtErrors.refused("what", "").getMessage());
     }
 
