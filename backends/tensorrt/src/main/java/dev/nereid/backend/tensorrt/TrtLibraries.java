@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Function;
@@ -18,9 +19,9 @@ import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * The libraries that this backend needs: the driver, CUDA's run time, and TensorRT, each found in one of three ways, in
- * this order: a system installation, the directory of {@code library-path}, the jar that the Maven profile
- * {@code tensorrt-redist} puts beside the plugin.
+ * The libraries that this backend needs: the driver, CUDA's run time and others of CUDA, and TensorRT, each found in one of
+ * three ways, in this order: a system installation, the directory of {@code library-path}, the jar that the Maven profile
+ * {@code tensorrt-redist} puts beside the plugin; the last one for TensorRT only.
  */
 final class TrtLibraries {
     private static final Logger LOG = System.getLogger(TrtLibraries.class.getName());
@@ -28,19 +29,44 @@ final class TrtLibraries {
     private static final String PLUGINS = "libnvinfer_plugin.so." + TrtVersion.BINDINGS.major();
     private static final String CUDART = "libcudart.so.13";
     private static final String DRIVER = "libcuda.so.1";
+    /** What JavaCPP's bindings of TensorRT are linked to besides, each with the name that a person knows. */
+    private static final List<Map.Entry<String, List<String>>> OTHERS = List.of(
+            Map.entry("cuBLAS 13", List.of("libcublasLt.so.13", "libcublas.so.13")),
+            Map.entry("cuDNN 9",
+                    List.of("libcudnn_graph.so.9", "libcudnn_ops.so.9", "libcudnn_cnn.so.9", "libcudnn_adv.so.9")),
+            Map.entry("NVRTC 13", List.of("libnvrtc.so.13")));
     private static final String DRIVER_ADVICE = "install the NVIDIA driver (version 580 or newer), or run the container"
             + " with access to the GPUs";
 
     private final LibrarySearch driver;
     private final LibrarySearch cudart;
+    private final List<Other> others;
     private final LibrarySearch nvinfer;
     private final LibrarySearch plugins;
 
-    private TrtLibraries(LibrarySearch driver, LibrarySearch cudart, LibrarySearch nvinfer, LibrarySearch plugins) {
+    private TrtLibraries(LibrarySearch driver, LibrarySearch cudart, List<Other> others, LibrarySearch nvinfer,
+            LibrarySearch plugins) {
         this.driver = driver;
         this.cudart = cudart;
+        this.others = others;
         this.nvinfer = nvinfer;
         this.plugins = plugins;
+    }
+
+    /**
+     * A part of CUDA that consists of several libraries.
+     *
+     * @param name what a person calls it
+     * @param searches one for each library, in the order in which they need each other
+     */
+    private record Other(String name, List<LibrarySearch> searches) {
+        Finding finding() {
+            return searches.stream().filter(search -> !search.isFound()).findFirst()
+                    .map(search -> Finding.missing(name, search,
+                            "the bindings are linked to it: install it, or put " + search.library()
+                                    + " into the directory of --backend-config=tensorrt,library-path=<directory>"))
+                    .orElseGet(() -> Finding.ok(name, searches.getLast().found()));
+        }
     }
 
     /** Searches for the libraries and opens those that are there. */
@@ -51,10 +77,24 @@ final class TrtLibraries {
     static TrtLibraries find(TrtSettings settings, Function<String, DynamicLinker.Opened> linker) {
         // The order matters: each one needs those before it.
         return new TrtLibraries(LibrarySearch.of(DRIVER, List.of(system(DRIVER, List.of())), linker),
-                LibrarySearch.of(CUDART, ways(settings, CUDART, List.of("/usr/local/cuda-13.3/lib64",
-                        "/usr/local/cuda/lib64")), linker),
+                cuda(settings, CUDART, linker),
+                OTHERS.stream().map(other -> new Other(other.getKey(),
+                        other.getValue().stream().map(library -> cuda(settings, library, linker)).toList())).toList(),
                 LibrarySearch.of(NVINFER, ways(settings, NVINFER, trtDirectories()), linker),
                 LibrarySearch.of(PLUGINS, ways(settings, PLUGINS, trtDirectories()), linker));
+    }
+
+    private static LibrarySearch cuda(TrtSettings settings, String library,
+            Function<String, DynamicLinker.Opened> linker) {
+        List<Way> ways = new ArrayList<>(List.of(system(library,
+                List.of("/usr/local/cuda-13.3/lib64", "/usr/local/cuda/lib64"))));
+        given(settings, library).ifPresent(ways::add);
+        return LibrarySearch.of(library, ways, linker);
+    }
+
+    private static Optional<Way> given(TrtSettings settings, String library) {
+        return settings.libraryPath().map(directory -> new Way(TrtSettings.LIBRARY_PATH,
+                () -> List.of(directory.resolve(library).toString())));
     }
 
     private static List<String> trtDirectories() {
@@ -66,11 +106,8 @@ final class TrtLibraries {
 
     private static List<Way> ways(TrtSettings settings, String library, List<String> directories) {
         List<Way> ways = new ArrayList<>(List.of(system(library, directories)));
-        settings.libraryPath().ifPresent(directory -> ways.add(new Way(TrtSettings.LIBRARY_PATH,
-                () -> List.of(directory.resolve(library).toString()))));
-        if (!library.equals(CUDART)) {
-            ways.add(new Way("Maven profile tensorrt-redist", () -> bundled(library)));
-        }
+        given(settings, library).ifPresent(ways::add);
+        ways.add(new Way("Maven profile tensorrt-redist", () -> bundled(library)));
         return ways;
     }
 
@@ -101,13 +138,17 @@ final class TrtLibraries {
     void require() {
         Optional<Finding> problem = findings().stream().filter(Finding::isProblem).findFirst();
         LOG.log(problem.isPresent() ? Level.WARNING : Level.INFO, () -> "TensorRT's libraries: "
-                + String.join("; ", Stream.of(driver, cudart, nvinfer, plugins)
-                        .map(search -> search.library() + " by " + search.story()).toList()));
+                + String.join("; ", all().map(search -> search.library() + " by " + search.story()).toList()));
         if (problem.isPresent()) {
             throw InferenceException
                     .unavailable("TensorRT can't run on this machine: " + problem.get().sentence() + "; "
                             + problem.get().diagnosis().advice());
         }
+    }
+
+    private Stream<LibrarySearch> all() {
+        return Stream.of(Stream.of(driver, cudart), others.stream().flatMap(other -> other.searches().stream()),
+                Stream.of(nvinfer, plugins)).flatMap(searches -> searches);
     }
 
     /** Returns what was found, for {@code nereid doctor}. */
@@ -150,6 +191,7 @@ final class TrtLibraries {
                 ? Finding.ok("CUDA's run time", cudaVersion(cudart, "cudaRuntimeGetVersion"))
                 : Finding.missing("CUDA's run time", cudart, "install CUDA 13, or put " + CUDART
                         + " into the directory of --backend-config=tensorrt,library-path=<directory>"));
+        others.forEach(other -> findings.add(other.finding()));
         findings.add(nvinferFinding());
         findings.add(plugins.isFound()
                 ? Finding.ok("TensorRT's plugins", plugins.found())
@@ -178,12 +220,6 @@ final class TrtLibraries {
     Optional<TrtVersion> version() {
         return nvinfer.opened().map(library -> library.callInt("getInferLibVersion")).filter(OptionalInt::isPresent)
                 .map(number -> TrtVersion.ofNumber(number.getAsInt()));
-    }
-
-    /** Returns the directory of the TensorRT library; empty where the linker found it by its name. */
-    Optional<Path> directory() {
-        return nvinfer.opened().flatMap(_ -> Optional.ofNullable(Path.of(nvinfer.attempts().getLast().file())
-                .getParent()));
     }
 
     /** Returns whether TensorRT's own plugin layers can be registered. */

@@ -33,9 +33,6 @@ final class BuiltEngine implements AutoCloseable {
     BuiltEngine() {
         logger = NativeTensorRt.newLogger();
         owned.add(logger, logger::close);
-        // The builder has libraries of its own, which it would search for in the linker's directories only.
-        TrtLibraries.find(TrtSettings.parse(Map.of())).directory()
-                .ifPresent(directory -> nvinfer.setInternalLibraryPath(directory.toString()));
         builder = existing(nvinfer.createInferBuilder(logger), "builder");
         owned.add(builder, () -> NativeDelete.delete(builder));
         network = builder.createNetworkV2(0);

@@ -9,11 +9,9 @@ import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
@@ -59,7 +57,7 @@ final class TrtLibrariesTest {
     void tellsAClientNoPathsButTheDoctorAllOfThem() {
         TrtSettings settings = TrtSettings.parse(Map.of("library-path", "/given"));
         TrtLibraries libraries = TrtLibraries.find(settings,
-                linker(file -> file.startsWith("libcuda.so") || file.contains("libcudart.so")));
+                linker(file -> !file.contains("nvinfer")));
 
         var failure = assertThrows(InferenceException.class, libraries::require);
         Diagnosis diagnosis = libraries.diagnoses().stream()
@@ -76,14 +74,17 @@ final class TrtLibrariesTest {
     }
 
     @Test
-    void knowsTheDirectoryWhereItWasNotTheLinkerThatSearched() {
-        TrtSettings settings = TrtSettings.parse(Map.of("library-path", "/given"));
+    void needsWhatTheBindingsAreLinkedTo() {
+        TrtLibraries libraries = TrtLibraries.find(TrtSettings.parse(Map.of()),
+                linker(file -> !file.equals("libcudnn_ops.so.9")));
 
-        assertEquals(Optional.of(Path.of("/given")),
-                TrtLibraries.find(settings, linker(file -> file.startsWith("/given/"))).directory());
-        assertEquals(Optional.empty(),
-                TrtLibraries.find(settings, linker(file -> file.equals("libnvinfer.so.11"))).directory());
-        assertEquals(Optional.empty(), TrtLibraries.find(settings, linker(file -> false)).directory());
+        var failure = assertThrows(InferenceException.class, libraries::require);
+
+        assertEquals("TensorRT can't run on this machine: cuDNN 9 was not found (libcudnn_ops.so.9); the bindings are"
+                + " linked to it: install it, or put libcudnn_ops.so.9 into the directory of"
+                + " --backend-config=tensorrt,library-path=<directory>", failure.getMessage());
+        assertEquals(List.of("the NVIDIA driver", "CUDA's run time", "cuBLAS 13", "cuDNN 9", "NVRTC 13"),
+                libraries.diagnoses().stream().map(Diagnosis::subject).limit(5).toList());
     }
 
     @Test
