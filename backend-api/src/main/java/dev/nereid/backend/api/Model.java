@@ -1,6 +1,7 @@
 package dev.nereid.backend.api;
 
 import dev.nereid.backend.api.config.ModelConfig;
+import java.util.List;
 import java.util.Optional;
 
 /** A loaded model version: what its instances share, such as weights. */
@@ -30,6 +31,15 @@ public interface Model extends AutoCloseable {
      * @throws InferenceException when the instance can't be created; instances that exist are then closed again
      */
     ModelInstance createInstance(InstanceContext context);
+
+    /**
+     * Returns the memory that the model and its instances occupy now, as far as the backend knows it; empty where it
+     * does not. Entries of one placement are added up. Asked by the statistics endpoint once the model is loaded, from any
+     * thread, also while instances are created, executed or closed, so it should not wait for any of that.
+     */
+    default List<MemoryUsage> memoryUsage() {
+        return List.of();
+    }
 
     /** Releases what the instances shared. Called once, after all of them are closed. */
     @Override

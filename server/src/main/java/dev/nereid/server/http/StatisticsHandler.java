@@ -67,7 +67,11 @@ final class StatisticsHandler {
             json.endObject();
         });
         json.endArray();
-        json.name("memory_usage").beginArray().endArray();
+        json.name("memory_usage").beginArray();
+        version.memoryUsage().forEach(usage -> json.beginObject().name("type").string(usage.placement().kind().name())
+                .name("id").integer(usage.placement().deviceId()).name("byte_size").integer(usage.byteSize())
+                .endObject());
+        json.endArray();
         json.endObject();
     }
 

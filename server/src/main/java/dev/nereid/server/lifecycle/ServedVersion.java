@@ -1,8 +1,10 @@
 package dev.nereid.server.lifecycle;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelOutput;
+import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.ModelConfigs;
@@ -14,9 +16,11 @@ import dev.nereid.server.scheduler.Instance;
 import dev.nereid.server.stats.ModelStatistics;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** A loaded model version and everything that a request to it needs. Threads: any. */
@@ -120,6 +124,23 @@ public final class ServedVersion {
             }
         }
         return true;
+    }
+
+    /**
+     * Returns the memory that the model says it occupies, an entry for each place, CPU before GPUs; empty where it says
+     * nothing, or fails to.
+     */
+    public List<MemoryUsage> memoryUsage() {
+        Map<Placement, Long> sums = new TreeMap<>(
+                Comparator.comparing(Placement::kind).thenComparingInt(Placement::deviceId));
+        try {
+            PluginCalls.call("model '" + name() + "'", "say how much memory it uses",
+                    instances.backend().classLoader(), instances.model().model()::memoryUsage)
+                    .forEach(each -> sums.merge(each.placement(), each.byteSize(), Long::sum));
+        } catch (InferenceException e) {
+            return List.of();
+        }
+        return sums.entrySet().stream().map(each -> new MemoryUsage(each.getKey(), each.getValue())).toList();
     }
 
     /** Returns how many requests wait. */

@@ -3,9 +3,11 @@ package dev.nereid.server.http;
 import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.testkit.FakeBackend;
+import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -19,9 +21,15 @@ final class EchoBackend {
 
     private final Semaphore held = new Semaphore(0);
     private final Semaphore released = new Semaphore(0);
+    private volatile List<MemoryUsage> memoryUsage = List.of();
 
     FakeBackend factory() {
-        return new FakeBackend(NAME).onExecute(this::execute);
+        return new FakeBackend(NAME).onExecute(this::execute).memoryUsage(() -> memoryUsage);
+    }
+
+    /** Sets what every model says about its memory. */
+    void memoryUsage(List<MemoryUsage> value) {
+        memoryUsage = value;
     }
 
     /** Waits until a request is held. */

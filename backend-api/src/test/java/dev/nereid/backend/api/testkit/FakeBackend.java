@@ -12,6 +12,7 @@ import dev.nereid.backend.api.BatchingStrategy;
 import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.InstanceContext;
+import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.ModelInstance;
@@ -23,6 +24,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 /**
@@ -52,6 +54,7 @@ public final class FakeBackend implements BackendFactory {
     private Consumer<Batch> onExecute = FakeBackend::echo;
     private Optional<BatchingStrategy> batching = Optional.empty();
     private UnaryOperator<ModelConfig> completion = config -> config;
+    private Supplier<List<MemoryUsage>> memoryUsage = List::of;
     private volatile boolean isReady = true;
 
     /** Creates a factory of that name. */
@@ -104,6 +107,12 @@ public final class FakeBackend implements BackendFactory {
     /** Sets what decides which requests share a batch. */
     public FakeBackend batchingStrategy(BatchingStrategy value) {
         batching = Optional.of(value);
+        return this;
+    }
+
+    /** Sets what models say about their memory. */
+    public FakeBackend memoryUsage(Supplier<List<MemoryUsage>> value) {
+        memoryUsage = value;
         return this;
     }
 
@@ -225,6 +234,11 @@ public final class FakeBackend implements BackendFactory {
         @Override
         public Optional<BatchingStrategy> batchingStrategy() {
             return batching;
+        }
+
+        @Override
+        public List<MemoryUsage> memoryUsage() {
+            return memoryUsage.get();
         }
 
         @Override

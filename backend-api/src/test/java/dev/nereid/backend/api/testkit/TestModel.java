@@ -3,6 +3,7 @@ package dev.nereid.backend.api.testkit;
 import dev.nereid.backend.api.BatchingStrategy;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.StatusCode;
@@ -62,6 +63,11 @@ public final class TestModel implements AutoCloseable {
     /** Returns whether all instances are ready. */
     public boolean isReady() {
         return instances.stream().allMatch(instance -> instance.instance().isReady());
+    }
+
+    /** Returns the memory that the model says it occupies. */
+    public List<MemoryUsage> memoryUsage() {
+        return model.memoryUsage();
     }
 
     /** Executes one request alone. */

@@ -1,5 +1,6 @@
 package dev.nereid.backend.pytorch;
 
+import dev.nereid.backend.api.MemoryUsage;
 import java.util.List;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
@@ -15,6 +16,11 @@ interface LoadedModule extends AutoCloseable {
 
     /** Returns the element type of list argument {@code position}. The caller owns it. */
     Type.TypePtr listElementType(int position);
+
+    /** Returns what its parameters and buffers occupy; nothing where the file does not tell. */
+    default List<MemoryUsage> memoryUsage() {
+        return List.of();
+    }
 
     @Override
     void close();

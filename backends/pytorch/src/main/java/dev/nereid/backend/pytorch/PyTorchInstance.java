@@ -27,7 +27,7 @@ final class PyTorchInstance implements ModelInstance {
     private final ModelConfig config;
     private final TorchParameters parameters;
     private final LoadedModule module;
-    private final boolean ownsModule;
+    private final Runnable leaveModule;
     private final InputPlan inputs;
     private final int sentCount;
     private final InputReader reader;
@@ -36,13 +36,13 @@ final class PyTorchInstance implements ModelInstance {
     private final @Nullable GpuSession gpu;
     private String lastFailure = "";
 
-    private PyTorchInstance(ModelConfig config, TorchParameters parameters, LoadedModule module, boolean ownsModule,
+    private PyTorchInstance(ModelConfig config, TorchParameters parameters, LoadedModule module, Runnable leaveModule,
             InputPlan inputs, InputReader reader, OutputWriter writer, ThreadBudget.@Nullable Lease threads,
             @Nullable GpuSession gpu) {
         this.config = config;
         this.parameters = parameters;
         this.module = module;
-        this.ownsModule = ownsModule;
+        this.leaveModule = leaveModule;
         this.inputs = inputs;
         this.sentCount = inputs.sentCount();
         this.reader = reader;
@@ -52,14 +52,14 @@ final class PyTorchInstance implements ModelInstance {
     }
 
     static PyTorchInstance create(String name, ModelConfig config, TorchParameters parameters, InputPlan inputs,
-            OutputPlan outputs, LoadedModule module, boolean ownsModule, TorchDevice device,
+            OutputPlan outputs, LoadedModule module, Runnable leaveModule, TorchDevice device,
             TorchEnvironment environment) {
         GpuSession gpu = device instanceof TorchDevice.Gpu(int index)
                 ? GpuSession.open(environment, index, parameters)
                 : null;
         InputReader reader = InputReader.create(inputs, module, gpu);
         ThreadBudget.Lease threads = gpu == null ? environment.budget().lease(parameters.intraOpThreads()) : null;
-        PyTorchInstance instance = new PyTorchInstance(config, parameters, module, ownsModule, inputs, reader,
+        PyTorchInstance instance = new PyTorchInstance(config, parameters, module, leaveModule, inputs, reader,
                 new OutputWriter(outputs, gpu), threads, gpu);
         try {
             if (parameters.autoWarmup() && inputs.isFixed()) {
@@ -184,9 +184,7 @@ final class PyTorchInstance implements ModelInstance {
     @Override
     public void close() {
         closeOwn();
-        if (ownsModule) {
-            module.close();
-        }
+        leaveModule.run();
     }
 
     private void closeOwn() {

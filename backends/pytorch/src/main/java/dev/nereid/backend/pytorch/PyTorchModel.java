@@ -1,6 +1,7 @@
 package dev.nereid.backend.pytorch;
 
 import dev.nereid.backend.api.InstanceContext;
+import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.ModelInstance;
@@ -8,8 +9,12 @@ import dev.nereid.backend.api.config.ModelConfig;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +36,8 @@ final class PyTorchModel implements Model {
     private final InputPlan inputs;
     private final OutputPlan outputs;
     private final Map<Source, LoadedModule> shared = new HashMap<>();
+    /** The modules of instances that have one of their own. */
+    private final Set<LoadedModule> owned = new HashSet<>();
     private final Source spareSource;
     private @Nullable LoadedModule spare;
     private volatile boolean usesGpus;
@@ -105,14 +112,40 @@ final class PyTorchModel implements Model {
         boolean isShared = parameters.weightSharing() && !(device instanceof TorchDevice.AsSaved);
         LoadedModule module = module(source, isShared);
         try {
-            return PyTorchInstance.create(context.name(), config, parameters, inputs, outputs, module, !isShared,
-                    device, environment);
+            PyTorchInstance instance = PyTorchInstance.create(context.name(), config, parameters, inputs, outputs,
+                    module,
+                    isShared ? () -> {
+                    } : () -> closeOwned(module), device, environment);
+            if (!isShared) {
+                synchronized (this) {
+                    owned.add(module);
+                }
+            }
+            return instance;
         } catch (RuntimeException | Error e) {
             if (!isShared) {
                 module.close();
             }
             throw e;
         }
+    }
+
+    private void closeOwned(LoadedModule module) {
+        synchronized (this) {
+            owned.remove(module);
+        }
+        module.close();
+    }
+
+    @Override
+    public synchronized List<MemoryUsage> memoryUsage() {
+        List<MemoryUsage> all = new ArrayList<>();
+        owned.forEach(module -> all.addAll(module.memoryUsage()));
+        shared.values().forEach(module -> all.addAll(module.memoryUsage()));
+        if (spare != null) {
+            all.addAll(spare.memoryUsage());
+        }
+        return all;
     }
 
     private LoadedModule module(Source source, boolean isShared) {

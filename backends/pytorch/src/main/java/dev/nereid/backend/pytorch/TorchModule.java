@@ -1,12 +1,18 @@
 package dev.nereid.backend.pytorch;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.Placement;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Argument;
 import org.bytedeco.pytorch.FunctionSchema;
@@ -16,9 +22,14 @@ import org.bytedeco.pytorch.InferenceMode;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Method;
 import org.bytedeco.pytorch.MethodOptional;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TupleElements;
 import org.bytedeco.pytorch.Type;
+import org.bytedeco.pytorch.buffer_iterator;
+import org.bytedeco.pytorch.buffer_list;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.parameter_iterator;
+import org.bytedeco.pytorch.parameter_list;
 
 /** A TorchScript module on one device. Several threads may run it at once; it is closed once, on any thread. */
 final class TorchModule implements LoadedModule {
@@ -26,10 +37,12 @@ final class TorchModule implements LoadedModule {
 
     private final JitModule module;
     private final Method forward;
+    private final List<MemoryUsage> memoryUsage;
 
-    private TorchModule(JitModule module, Method forward) {
+    private TorchModule(JitModule module, Method forward, List<MemoryUsage> memoryUsage) {
         this.module = module;
         this.forward = forward;
+        this.memoryUsage = memoryUsage;
     }
 
     /**
@@ -42,13 +55,15 @@ final class TorchModule implements LoadedModule {
                 InferenceMode _ = new InferenceMode(parameters.inferenceMode())) {
             JitModule module = torch.load(path.toString(), device.loadTarget(gpus), true);
             module.eval();
+            // Freezing makes parameters part of the code.
+            List<MemoryUsage> memoryUsage = memoryUsage(module);
             if (parameters.freezing() || parameters.optimizeForInference()) {
                 module = torch.freeze(module);
             }
             if (parameters.optimizeForInference()) {
                 module = torch.optimize_for_inference(module);
             }
-            return of(model, module);
+            return of(model, module, memoryUsage);
         } catch (RuntimeException e) {
             if (e instanceof InferenceException) {
                 throw e;
@@ -64,11 +79,11 @@ final class TorchModule implements LoadedModule {
         try (PointerScope _ = new PointerScope()) {
             JitModule module = new JitModule(new org.bytedeco.pytorch.QualifiedName("__torch__.Helper"));
             module.define(source);
-            return of("helper", module);
+            return of("helper", module, List.of());
         }
     }
 
-    private static TorchModule of(String model, JitModule module) {
+    private static TorchModule of(String model, JitModule module, List<MemoryUsage> memoryUsage) {
         try (PointerScope _ = new PointerScope()) {
             MethodOptional forward = module.find_method("forward");
             if (!forward.has_value()) {
@@ -77,8 +92,39 @@ final class TorchModule implements LoadedModule {
             Method method = module.get_method("forward");
             module.retainReference();
             method.retainReference();
-            return new TorchModule(module, method);
+            return new TorchModule(module, method, memoryUsage);
         }
+    }
+
+    private static List<MemoryUsage> memoryUsage(JitModule module) {
+        Map<Placement, Long> sums = new HashMap<>();
+        Set<Long> seen = new HashSet<>();
+        parameter_list parameters = module.parameters();
+        parameter_iterator parameter = parameters.begin();
+        for (parameter_iterator end = parameters.end(); parameter.notEquals(end); parameter.increment()) {
+            add(parameter.multiply(), seen, sums);
+        }
+        buffer_list buffers = module.buffers();
+        buffer_iterator buffer = buffers.begin();
+        for (buffer_iterator end = buffers.end(); buffer.notEquals(end); buffer.increment()) {
+            add(buffer.multiply(), seen, sums);
+        }
+        return sums.entrySet().stream().map(each -> new MemoryUsage(each.getKey(), each.getValue())).toList();
+    }
+
+    /** Adds a tensor, unless another one has the same memory. */
+    private static void add(Tensor tensor, Set<Long> seen, Map<Placement, Long> sums) {
+        if (tensor.defined() && tensor.nbytes() > 0 && seen.add(tensor.data_ptr().address())) {
+            Placement placement = tensor.is_cuda()
+                    ? new Placement(Placement.Kind.GPU, Math.max(0, tensor.device().index()))
+                    : Placement.CPU;
+            sums.merge(placement, tensor.nbytes(), Long::sum);
+        }
+    }
+
+    @Override
+    public List<MemoryUsage> memoryUsage() {
+        return memoryUsage;
     }
 
     /** Runs {@code forward}. The caller's scope owns the result. */

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.InstanceGroup;
@@ -12,6 +13,7 @@ import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.config.Scheduling;
 import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
@@ -21,6 +23,7 @@ import java.util.Optional;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class ModelLoadTest extends TorchTest {
@@ -255,6 +258,20 @@ final class ModelLoadTest extends TorchTest {
                         List.of(TestRequest.of().fp32("INPUT__0", Shape.of(2), 1f, 2f))).getFirst();
                 assertEquals(List.of(2f, 4f), floats(result.output("OUTPUT__0").floats()));
             }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"ENABLE_WEIGHT_SHARING, false, 160016", "ENABLE_WEIGHT_SHARING, true, 80008",
+        "ENABLE_FREEZING, true, 160016"})
+    void tellsWhatItsWeightsOccupy(String parameter, String value, long expected) {
+        ModelConfig config = simple("model").parameters(Map.of(parameter, value))
+                .instanceGroups(List.of(new InstanceGroup("g", InstanceGroup.Kind.CPU, 2))).build();
+
+        // A weight of two numbers and a state of twenty thousand.
+        try (TestModel model = load("def forward(self, x):\n  return x * self.weight\n", config)) {
+            assertEquals(expected, model.memoryUsage().stream().mapToLong(MemoryUsage::byteSize).sum());
+            assertTrue(model.memoryUsage().stream().allMatch(usage -> usage.placement().equals(Placement.CPU)));
         }
     }
 
