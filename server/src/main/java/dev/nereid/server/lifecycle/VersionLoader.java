@@ -8,6 +8,7 @@ import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.Scheduling.DynamicBatching;
 import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.config.BatchingAdvice;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
@@ -20,11 +21,14 @@ import dev.nereid.server.scheduler.Instance;
 import dev.nereid.server.scheduler.Schedulers;
 import dev.nereid.server.stats.BackendMetrics;
 import dev.nereid.server.stats.ModelStatistics;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
@@ -32,6 +36,7 @@ import java.util.function.Consumer;
  * what was created before is closed again, so that a model never half-loads.
  */
 final class VersionLoader {
+    private static final Logger LOGGER = System.getLogger(VersionLoader.class.getName());
     private static final String STRATEGY_LIBRARY = "TRITON_BATCH_STRATEGY_PATH";
 
     private final ModelBackends backends;
@@ -94,7 +99,10 @@ final class VersionLoader {
             InstanceSet instances = new InstanceSet(model,
                     schedulers.dispatcher(checked, statistics, strategy, backend.classLoader()),
                     new InstanceFactory(model, schedulers.limiter(), scheduling), gpus);
-            instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled)));
+            AtomicLong executionNanos = new AtomicLong();
+            instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled, executionNanos)));
+            BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
+                    .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
             return new ServedVersion(version, complete, instances, statistics, labels,
                     Duration.ofNanos(System.nanoTime() - start));
         } catch (Throwable e) {
@@ -148,12 +156,16 @@ final class VersionLoader {
                 .addAllInstanceGroup(asked.getInstanceGroupList()).setVersionPolicy(asked.getVersionPolicy()).build();
         ModelConfig checked = ModelConfigs.toRecord(complete);
         return new VersionUpdate(current.with(complete), instances,
-                instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled)));
+                instances.prepare(InstanceSpec.of(checked, gpus),
+                        warmUp(checked, polled, new AtomicLong())));
     }
 
-    private Consumer<Instance> warmUp(ModelConfig config, PolledModel polled) {
+    /** Returns what warms an instance up; {@code nanos} gets the time of the last execution. */
+    private Consumer<Instance> warmUp(ModelConfig config, PolledModel polled,
+            AtomicLong nanos) {
         RequestValidator validator = new RequestValidator(config);
-        return instance -> warmUp.run(instance, config, validator, polled.directory());
+        return instance -> warmUp.run(instance, config, validator, polled.directory())
+                .ifPresent(time -> nanos.set(time.toNanos()));
     }
 
     private static void checkFiles(PolledModel polled, long version) {

@@ -28,6 +28,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -51,22 +52,26 @@ final class WarmUp {
     }
 
     /**
-     * Runs all samples.
+     * Runs all samples. Returns how long the last execution took; empty where there was none.
      *
      * @throws InferenceException when one can't be made or its execution fails
      */
-    void run(Instance instance, ModelConfig config, RequestValidator validator, Path modelDirectory) {
+    Optional<Duration> run(Instance instance, ModelConfig config, RequestValidator validator, Path modelDirectory) {
+        Optional<Duration> last = Optional.empty();
         for (Warmup sample : config.warmups()) {
             int count = Math.max(1, sample.count());
             for (int i = 0; i < count && sample.batchSize() > 0; i++) {
                 long start = clock.getAsLong();
                 runOnce(instance, sample, config, validator, modelDirectory);
-                long micros = (clock.getAsLong() - start) / 1000;
+                Duration taken = Duration.ofNanos(clock.getAsLong() - start);
+                long micros = taken.toNanos() / 1000;
                 int round = i + 1;
+                last = Optional.of(taken);
                 LOGGER.log(Level.DEBUG, () -> "warm-up sample '" + sample.name() + "' of instance '" + instance.name()
                         + "', round " + round + ": " + micros + " us");
             }
         }
+        return last;
     }
 
     private void runOnce(Instance instance, Warmup sample, ModelConfig config, RequestValidator validator,

@@ -9,14 +9,9 @@ import dev.nereid.server.plugin.BackendStatus;
 import dev.nereid.server.plugin.PluginJar;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
-import java.util.logging.Handler;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -91,7 +86,7 @@ class BackendFailuresTest {
     @MethodSource("broken")
     void areToldInLogTableAndIndex(String text, Consumer<Path> put, @TempDir Path directory) {
         try (EngineFixture fixture = fixture(directory);
-                Recorder log = Recorder.start()) {
+                LogRecorder log = LogRecorder.start()) {
             put.accept(directory.resolve("backends"));
 
             Engine engine = start(fixture);
@@ -106,7 +101,7 @@ class BackendFailuresTest {
         CountDownLatch isOver = new CountDownLatch(1);
         FakeBackend hanging = new FakeBackend("b").onCreate(context -> EngineFixture.await(isOver));
         try (EngineFixture fixture = fixture(directory);
-                Recorder log = Recorder.start()) {
+                LogRecorder log = LogRecorder.start()) {
             PluginJar.delegatingTo(hanging).writeTo(directory.resolve("backends/b.jar"));
 
             Engine engine = start(fixture.backendStartLimit(Duration.ofSeconds(3)));
@@ -122,7 +117,7 @@ class BackendFailuresTest {
     @Test
     void aBackendThatIsDroppedInLaterIsToldInLogTableAndIndex(@TempDir Path directory) {
         try (EngineFixture fixture = fixture(directory);
-                Recorder log = Recorder.start()) {
+                LogRecorder log = LogRecorder.start()) {
             Engine engine = start(fixture.mode(ControlMode.EXPLICIT).startupModels("m"));
             String missing = "unable to find backend library for backend 'b'";
             assertTrue(log.has(missing), log.lines()::toString);
@@ -148,7 +143,7 @@ class BackendFailuresTest {
         return fixture.model("good", 1).model("m", 1).write("m/config.pbtxt", CONFIG).start();
     }
 
-    private static void assertToldEverywhere(String text, Engine engine, Recorder log) {
+    private static void assertToldEverywhere(String text, Engine engine, LogRecorder log) {
         assertTrue(reason(engine).contains(text), reason(engine));
         assertTrue(state(engine).orElseThrow().contains(text), state(engine)::toString);
         assertTrue(log.has(text), log.lines()::toString);
@@ -162,38 +157,5 @@ class BackendFailuresTest {
     private static Optional<String> state(Engine engine) {
         return engine.backendStatuses().stream().filter(status -> status.name().equals("b")).map(BackendStatus::state)
                 .findFirst();
-    }
-
-    /** Collects what is logged while it is open. */
-    private static final class Recorder extends Handler implements AutoCloseable {
-        private final ConcurrentLinkedQueue<String> lines = new ConcurrentLinkedQueue<>();
-
-        static Recorder start() {
-            Recorder recorder = new Recorder();
-            Logger.getLogger("").addHandler(recorder);
-            return recorder;
-        }
-
-        boolean has(String text) {
-            return lines.stream().anyMatch(line -> line.contains(text));
-        }
-
-        List<String> lines() {
-            return List.copyOf(lines);
-        }
-
-        @Override
-        public void publish(LogRecord record) {
-            lines.add(String.valueOf(record.getMessage()));
-        }
-
-        @Override
-        public void flush() {
-        }
-
-        @Override
-        public void close() {
-            Logger.getLogger("").removeHandler(this);
-        }
     }
 }

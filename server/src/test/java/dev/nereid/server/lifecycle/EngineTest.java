@@ -460,31 +460,6 @@ class EngineTest {
     }
 
     @Test
-    void aWarmUpThatFailsFailsTheLoad() {
-        backend.onExecute(batch -> {
-            throw InferenceException.internal("kernel missing");
-        });
-        Engine engine = fixture().model("m", EngineFixture.GROUP_OF_ONE + warmUp("zero_data: true"), 1).start();
-
-        assertEquals("load failed for model 'm': version 1 is at UNAVAILABLE state: Internal: failed to run warmup "
-                + "sample 'w': kernel missing;\n", loadFailure(engine, "m").getMessage());
-        assertEquals(List.of("closeInstance m_0_0", "closeModel m 1"),
-                lifeCycle().subList(3, 5));
-        assertEquals(0, engine.buffers().inUseBytes());
-    }
-
-    @Test
-    void warmUpRunsOnEveryInstanceBeforeItServes() {
-        Engine engine = fixture().model("m", "instance_group [ { count: 2 kind: KIND_CPU } ]"
-                + warmUp("random_data: true"), 1).start();
-        engine.load("m", LoadOverride.NONE);
-
-        assertEquals(List.of("create fake", "createModel m 1", "createInstance m_0_0", "execute m_0_0 [2 requests]",
-                "createInstance m_0_1", "execute m_0_1 [2 requests]"), backend.events());
-        assertEquals(0, engine.buffers().inUseBytes());
-    }
-
-    @Test
     void passiveInstancesAreLoadedButNeverScheduled() {
         Engine engine = fixture().model("m", "instance_group [ { name: \"on\" count: 1 kind: KIND_CPU }, "
                 + "{ name: \"off\" count: 1 kind: KIND_CPU passive: true } ]", 1).start();

@@ -3,6 +3,7 @@ package dev.nereid.tools.check;
 import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.config.BatchingAdvice;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.Devices;
 import dev.nereid.repository.config.ModelConfigs;
@@ -60,6 +61,8 @@ final class ModelCheck {
         attempt(name, true, problems, () -> ModelFiles.labels(config, model.directory()));
         checkInitialStates(model, problems);
         if (problems.stream().noneMatch(Problem::isError) && isCertain) {
+            BatchingAdvice.of(ModelConfigs.toRecord(config), Optional.empty())
+                    .forEach(advice -> problems.add(Problem.warning(name, "dynamic_batching: " + advice)));
             attempt(name, true, problems,
                     () -> WarmupCheck.check(ModelConfigs.toRecord(config), model.directory()));
         }

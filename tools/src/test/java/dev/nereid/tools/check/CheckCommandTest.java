@@ -139,6 +139,14 @@ final class CheckCommandTest {
     }
 
     @Test
+    void warnsOfBatchingThatDoesHarm() throws IOException {
+        model("a", GOOD + " dynamic_batching { max_queue_delay_microseconds: 5000000 }");
+
+        assertEquals(List.of("a: warning: dynamic_batching: max_queue_delay_microseconds has no effect: with a "
+                + "max_batch_size of 0 requests are executed one by one", "1 model, 0 errors, 1 warning"), check(0));
+    }
+
+    @Test
     void wantsInputsOfModelsThatNobodyCompletes() throws IOException {
         model("torch", "backend: \"pytorch\"");
         Files.createFile(repository.resolve("torch/1/model.pt"));
