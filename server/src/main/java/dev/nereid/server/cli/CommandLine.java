@@ -205,8 +205,18 @@ public final class CommandLine {
             switch (parts.length == 2 ? parts[0] : "") {
                 case "counter_latencies" -> countsLatencies = FlagTable.bool("metrics-config", parts[1]);
                 case "histogram_latencies" -> showsHistograms = FlagTable.bool("metrics-config", parts[1]);
+                case "summary_latencies" -> {
+                    if (FlagTable.bool("metrics-config", parts[1])) {
+                        throw new UsageException(
+                                "--metrics-config has value '" + value + "': summaries are not offered; "
+                                        + "histogram_latencies=true shows histograms, which add up over servers");
+                    }
+                }
+                case "summary_quantiles" -> {
+                    // Without summaries it means nothing, as in the reference.
+                }
                 default -> throw new UsageException("--metrics-config has value '" + value + "', expected "
-                        + "counter_latencies=<true|false> or histogram_latencies=<true|false>; summaries are not offered");
+                        + "counter_latencies=<true|false> or histogram_latencies=<true|false>");
             }
         }
         String address = text("metrics-address");

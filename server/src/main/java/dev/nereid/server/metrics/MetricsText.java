@@ -133,9 +133,6 @@ public final class MetricsText {
 
     private void pinnedMemory(StringBuilder text) {
         PinnedMemoryPool pool = engine.gpus().pinnedMemory();
-        if (pool.totalBytes() == 0) {
-            return;
-        }
         head(text, "nv_pinned_memory_pool_total_bytes", "Pinned memory pool total memory size, in bytes", "gauge");
         sample(text, "nv_pinned_memory_pool_total_bytes", Map.of(), (double) pool.totalBytes());
         head(text, "nv_pinned_memory_pool_used_bytes", "Pinned memory pool used memory size, in bytes", "gauge");

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.ServerOptions.ControlMode;
+import dev.nereid.server.ServerOptions.MetricsOptions;
 import dev.nereid.server.ServerOptions.Restriction;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -119,6 +120,22 @@ class CommandLineTest {
         assertEquals("::1", options.metrics().address(), "taken over from HTTP");
         assertEquals(1, options.metrics().port());
         assertEquals(Duration.ofMillis(10), options.metrics().interval());
+    }
+
+    @Test
+    void summariesAreRefusedUnlessTheyAreOff() {
+        MetricsOptions metrics = options("--metrics-config=summary_latencies=false",
+                "--metrics-config=summary_quantiles=0.5:0.05", "--metrics-config=histogram_latencies=true").metrics();
+
+        assertTrue(metrics.countsLatencies());
+        assertTrue(metrics.showsHistograms());
+        assertEquals("--metrics-config has value 'summary_latencies=true': summaries are not offered; "
+                + "histogram_latencies=true shows histograms, which add up over servers",
+                assertThrows(UsageException.class, () -> options("--metrics-config=summary_latencies=true"))
+                        .getMessage());
+        assertEquals("--metrics-config has value 'latencies', expected counter_latencies=<true|false> or "
+                + "histogram_latencies=<true|false>",
+                assertThrows(UsageException.class, () -> options("--metrics-config=latencies")).getMessage());
     }
 
     @Test

@@ -22,12 +22,31 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class MetricsTextTest {
-    private static final List<String> FAMILIES = List.of("nv_inference_request_success counter",
-            "nv_inference_request_failure counter", "nv_inference_count counter", "nv_inference_exec_count counter",
-            "nv_inference_request_duration_us counter", "nv_inference_queue_duration_us counter",
-            "nv_inference_compute_input_duration_us counter", "nv_inference_compute_infer_duration_us counter",
-            "nv_inference_compute_output_duration_us counter", "nv_inference_pending_request_count gauge",
-            "nv_model_load_duration_secs gauge");
+    /** The families of a server without GPUs, with CPU metrics and histograms, in order: name, type, help. */
+    private static final String FAMILIES = """
+            nv_inference_request_success counter Number of successful inference requests, all batch sizes
+            nv_inference_request_failure counter Number of failed inference requests, all batch sizes
+            nv_inference_count counter Number of inferences performed (does not include cached requests)
+            nv_inference_exec_count counter Number of model executions performed (does not include cached requests)
+            nv_inference_request_duration_us counter Cumulative inference request duration in microseconds (includes cached requests)
+            nv_inference_queue_duration_us counter Cumulative inference queuing duration in microseconds (includes cached requests)
+            nv_inference_compute_input_duration_us counter Cumulative compute input duration in microseconds (does not include cached requests)
+            nv_inference_compute_infer_duration_us counter Cumulative compute inference duration in microseconds (does not include cached requests)
+            nv_inference_compute_output_duration_us counter Cumulative inference compute output duration in microseconds (does not include cached requests)
+            nv_inference_pending_request_count gauge Instantaneous number of pending requests awaiting execution per-model.
+            nv_model_load_duration_secs gauge Model load time in seconds
+            nv_pinned_memory_pool_total_bytes gauge Pinned memory pool total memory size, in bytes
+            nv_pinned_memory_pool_used_bytes gauge Pinned memory pool used memory size, in bytes
+            nv_inference_first_response_histogram_ms histogram Duration from request to first response in milliseconds
+            nv_inference_request_duration_histogram_us histogram Histogram of inference request duration in microseconds
+            nv_inference_queue_duration_histogram_us histogram Histogram of inference queuing duration in microseconds
+            nv_inference_compute_input_duration_histogram_us histogram Histogram of compute input duration in microseconds
+            nv_inference_compute_infer_duration_histogram_us histogram Histogram of compute inference duration in microseconds
+            nv_inference_compute_output_duration_histogram_us histogram Histogram of compute output duration in microseconds
+            nv_cpu_utilization gauge CPU utilization rate [0.0 - 1.0]
+            nv_cpu_memory_total_bytes gauge CPU total memory (RAM), in bytes
+            nv_cpu_memory_used_bytes gauge CPU used memory (RAM), in bytes
+            """;
 
     private final Path directory;
     @AutoClose
@@ -39,14 +58,22 @@ class MetricsTextTest {
     }
 
     @Test
-    void familiesHaveTheNamesTypesAndOrderOfTheReference() {
-        String text = text(fixture.start());
+    void familiesHaveTheNamesTypesTextsAndOrderOfTheReference() {
+        String text;
+        try (CpuSampler sampler = CpuSampler.start(directory, Duration.ofDays(1))) {
+            text = new MetricsText(fixture.start(), true, true, Optional.of(sampler), Optional.empty()).write();
+        }
 
-        assertEquals(FAMILIES, text.lines().filter(line -> line.startsWith("# TYPE "))
-                .map(line -> line.substring("# TYPE ".length())).toList());
-        assertFalse(text.contains("_total"));
-        assertTrue(text.startsWith("# HELP nv_inference_request_success Number of successful inference requests, all "
-                + "batch sizes\n# TYPE nv_inference_request_success counter\n"));
+        List<String> heads = text.lines().filter(line -> line.startsWith("# ")).toList();
+        StringBuilder families = new StringBuilder();
+        for (int i = 0; i < heads.size(); i += 2) {
+            String[] help = heads.get(i).split(" ", 4);
+            String[] type = heads.get(i + 1).split(" ", 4);
+            assertEquals(List.of("#", "HELP", "#", "TYPE", help[2]),
+                    List.of(help[0], help[1], type[0], type[1], type[2]));
+            families.append(help[2]).append(' ').append(type[3]).append(' ').append(help[3]).append('\n');
+        }
+        assertEquals(FAMILIES, families.toString());
     }
 
     @Test
