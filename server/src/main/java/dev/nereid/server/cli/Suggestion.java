@@ -3,12 +3,12 @@ package dev.nereid.server.cli;
 import java.util.Collection;
 
 /** Finds the name that a misspelt one was probably meant to be. */
-final class Suggestion {
+public final class Suggestion {
     private Suggestion() {
     }
 
     /** Returns {@code "; did you mean <prefix><name>?"}, or an empty text where nothing is near. */
-    static String text(String misspelt, Collection<String> names, String prefix) {
+    public static String text(String misspelt, Collection<String> names, String prefix) {
         String best = "";
         int bestDistance = Math.max(2, misspelt.length() / 4) + 1;
         for (String name : names) {

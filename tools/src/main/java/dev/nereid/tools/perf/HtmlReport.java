@@ -2,6 +2,7 @@ package dev.nereid.tools.perf;
 
 import dev.nereid.tools.report.Page;
 import dev.nereid.tools.report.Plot;
+import dev.nereid.tools.report.StackedBars;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -27,14 +28,12 @@ final class HtmlReport {
     static String of(String title, Map<String, String> facts, List<LevelResult> results) {
         StringBuilder page = Page.begin(title, facts);
         page.append("<h2>Latency against throughput</h2>\n")
-                .append(Plot.svg("inferences per second", "latency in microseconds", throughput(results)))
+                .append(Plot.logarithmic("inferences per second", "latency in microseconds", throughput(results)))
                 .append("<h2>Distribution of latency</h2>\n")
-                .append(Plot.svg("share of requests that took no longer", "latency in microseconds",
+                .append(Plot.logarithmic("share of requests that took no longer", "latency in microseconds",
                         distributions(results), PERCENTILE_TICKS));
         if (results.stream().allMatch(LevelResult::hasServerTimes)) {
-            page.append("<h2>Where the time goes</h2>\n").append(Plot.svg(
-                    results.getFirst().level().kind().toLowerCase(Locale.ROOT), "mean time in microseconds",
-                    split(results)));
+            page.append("<h2>Where the time goes</h2>\n").append(split(results));
         }
         page.append("<h2>Figures</h2>\n<p>Times are in microseconds.</p>\n<div class=\"wide\">\n");
         table(page, results);
@@ -83,26 +82,15 @@ final class HtmlReport {
         return -Math.log10(1 - percentile / 100);
     }
 
-    private static List<Plot.Series> split(List<LevelResult> results) {
-        List<Plot.Series> series = new ArrayList<>();
-        boolean isOpenLoop = results.getFirst().level() instanceof LoadLevel.RequestRate;
-        for (ResultColumns.Column column : ResultColumns.of(isOpenLoop)) {
-            if (column.needsServer() && !column.name().equals(ResultColumns.BATCH)) {
-                series.add(new Plot.Series(column.title(), results.stream().map(result -> {
-                    double micros = column.value().applyAsDouble(result);
-                    return new Plot.Point(load(result.level()), micros,
-                            String.format(Locale.ROOT, "%s: %.0f us", column.name(), micros));
-                }).toList(), true));
-            }
-        }
-        return series;
-    }
-
-    private static double load(LoadLevel level) {
-        return switch (level) {
-            case LoadLevel.Concurrency concurrency -> concurrency.concurrency();
-            case LoadLevel.RequestRate rate -> rate.requestsPerSecond();
-        };
+    /** Returns what the mean latency of each level is made of. */
+    private static String split(List<LevelResult> results) {
+        LoadLevel first = results.getFirst().level();
+        List<ResultColumns.Column> parts = ResultColumns.of(first instanceof LoadLevel.RequestRate).stream()
+                .filter(column -> column.isPartOfLatency()).toList();
+        return StackedBars.svg(first.kind().toLowerCase(Locale.ROOT), "mean time in microseconds",
+                parts.stream().map(ResultColumns.Column::title).toList(),
+                results.stream().map(result -> new StackedBars.Bar(result.level().text(),
+                        parts.stream().map(column -> column.value().applyAsDouble(result)).toList())).toList());
     }
 
     private static void table(StringBuilder page, List<LevelResult> results) {

@@ -6,6 +6,9 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -23,6 +26,9 @@ public final class PerfCommand {
     private static final int OK = 200;
     /** How long an interrupted process stays to print what it has. */
     private static final long FAREWELL_SECONDS = 10;
+
+    private static final DateTimeFormatter DATE = DateTimeFormatter.ofPattern("uuuu-MM-dd HH:mm 'UTC'", Locale.ROOT)
+            .withZone(ZoneOffset.UTC);
 
     private final PerfOptions options;
     private final PrintStream out;
@@ -173,6 +179,7 @@ public final class PerfCommand {
         facts.put("Load", options.sweep().isOpenLoop()
                 ? "open loop, requests at " + (options.sweep().isPoisson() ? "random" : "even") + " intervals"
                 : "closed loop");
+        facts.put("Measured", DATE.format(Instant.now()));
         facts.put("Window", options.measurement().window().toMillis() + " ms");
         return facts;
     }

@@ -1,5 +1,6 @@
 package dev.nereid.tools.perf;
 
+import dev.nereid.server.cli.Suggestion;
 import dev.nereid.server.cli.UsageException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -62,6 +63,25 @@ final class PerfFlags {
             new Flag("html", "", "file.html", "", false, "Write the results as a page with plots."),
             new Flag("help", "h", "", "", false, "Print this text."));
 
+    private static final String ALWAYS = "leave it out, the requests that are under way are the same";
+    private static final String NO_SEARCH = "give a range and read the table";
+    /** What scripts for perf_analyzer are likely to contain. */
+    private static final Map<String, String> NOT_OFFERED = Map.ofEntries(Map.entry("--async", ALWAYS),
+            Map.entry("-a", ALWAYS), Map.entry("--sync", ALWAYS),
+            Map.entry("-v", "leave it out, all columns are always shown"),
+            Map.entry("--verbose", "leave it out, all columns are always shown"),
+            Map.entry("--verbose-csv", "leave it out, all columns are always written"),
+            Map.entry("--measurement-mode", "windows have a length in time, -p"),
+            Map.entry("--measurement-request-count", "windows have a length in time, -p"),
+            Map.entry("--request-count", "windows have a length in time, -p"),
+            Map.entry("--latency-threshold", NO_SEARCH), Map.entry("-l", NO_SEARCH),
+            Map.entry("--binary-search", NO_SEARCH),
+            Map.entry("--request-intervals", "use --request-rate-range"),
+            Map.entry("--streaming", "it needs gRPC"),
+            Map.entry("--shared-memory", "tensors are sent in the requests"),
+            Map.entry("--collect-metrics", "the server's part comes from its statistics"),
+            Map.entry("--service-kind", "the server speaks the v2 protocol"));
+
     private final Map<String, List<String>> values;
 
     private PerfFlags(Map<String, List<String>> values) {
@@ -78,7 +98,7 @@ final class PerfFlags {
             }
             int equals = argument.startsWith("--") ? argument.indexOf('=') : -1;
             String given = equals < 0 ? argument : argument.substring(0, equals);
-            Flag flag = find(given).orElseThrow(() -> new UsageException("unknown flag " + given));
+            Flag flag = find(given).orElseThrow(() -> unknown(given));
             String value = equals < 0 ? "" : argument.substring(equals + 1);
             if (!flag.value().isEmpty() && equals < 0) {
                 i++;
@@ -96,6 +116,14 @@ final class PerfFlags {
             all.add(value);
         }
         return new PerfFlags(values);
+    }
+
+    private static UsageException unknown(String given) {
+        String reason = NOT_OFFERED.get(given);
+        return new UsageException(reason == null
+                ? "unknown flag " + given + Suggestion.text(given.replaceFirst("^-+", ""),
+                        FLAGS.stream().map(Flag::name).toList(), "--")
+                : given + " of perf_analyzer is not offered: " + reason);
     }
 
     private static Optional<Flag> find(String given) {

@@ -7,8 +7,8 @@ import java.util.function.ToLongFunction;
 
 /** The columns that table, CSV file and report have in common. */
 final class ResultColumns {
-    /** The name of the one column of the server that is no time. */
-    static final String BATCH = "Server Batch";
+    private static final String BATCH = "Server Batch";
+    private static final String DELAY = "Send Delay";
 
     /** The percentiles that are shown. */
     static final List<Double> PERCENTILES = List.of(50.0, 90.0, 95.0, 99.0, 99.9);
@@ -23,6 +23,10 @@ final class ResultColumns {
      * @param value what stands in it; microseconds where it is a time
      */
     record Column(String name, String title, int decimals, boolean needsServer, ToDoubleFunction<LevelResult> value) {
+        /** Returns whether it is a part of the mean latency: together these columns make up the whole. */
+        boolean isPartOfLatency() {
+            return (needsServer && !name.equals(BATCH)) || name.equals(DELAY);
+        }
     }
 
     private ResultColumns() {
@@ -41,7 +45,7 @@ final class ResultColumns {
         columns.add(new Column("Max latency", "max", 0, false, result -> result.window().percentileMicros(100)));
         if (isOpenLoop) {
             columns.add(
-                    new Column("Send Delay", "delay", 0, false, result -> result.window().delays().getMean() / 1e3));
+                    new Column(DELAY, "delay", 0, false, result -> result.window().delays().getMean() / 1e3));
         }
         columns.add(server("Server Queue", "queue", ServerTimes::queueNanos));
         columns.add(server("Server Compute Input", "input", ServerTimes::inputNanos));

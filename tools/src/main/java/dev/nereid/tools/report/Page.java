@@ -12,8 +12,9 @@ public final class Page {
             svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--ink); }
             .grid { stroke: var(--faint); } .axis { stroke: var(--ink); }
             .line { fill: none; stroke-width: 2; }
-            .s0 { stroke: #0072b2; } .s1 { stroke: #e69f00; } .s2 { stroke: #009e73; } .s3 { stroke: #d55e00; }
-            .s4 { stroke: #cc79a7; } .s5 { stroke: #56b4e9; } .s6 { stroke: #b3a100; } .s7 { stroke: #7f7f7f; }
+            .s0 { --c: #0072b2; } .s1 { --c: #e69f00; } .s2 { --c: #009e73; } .s3 { --c: #d55e00; }
+            .s4 { --c: #cc79a7; } .s5 { --c: #56b4e9; } .s6 { --c: #b3a100; } .s7 { --c: #7f7f7f; }
+            .line, .mark { stroke: var(--c); } .part { fill: var(--c); }
             .mark { fill: var(--paper); stroke-width: 2; }
             div.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
             th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid var(--faint); }

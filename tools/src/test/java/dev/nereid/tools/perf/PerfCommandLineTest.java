@@ -91,7 +91,9 @@ final class PerfCommandLineTest {
             -u a                       | -m must name the model
             model                      | unexpected argument 'model', expected a flag such as -m <model>
             -m                         | -m needs a value: -m, --model-name=<name>
-            -m a --nope                | unknown flag --nope
+            -m a --quite-another-thing | unknown flag --quite-another-thing
+            -m a --async               | --async of perf_analyzer is not offered: leave it out, the requests that are under way are the same
+            -m a -l 5                  | -l of perf_analyzer is not offered: give a range and read the table
             -m a -m b                  | --model-name is given more than once
             -m a --verify=yes          | --verify takes no value
             -m a -x one                | --model-version has value 'one', expected a whole number from 0 to 9223372036854775807

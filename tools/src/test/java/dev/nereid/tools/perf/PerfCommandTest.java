@@ -216,7 +216,8 @@ final class PerfCommandTest {
     void explainsWrongFlags() {
         assertEquals(2, run(List.of("--concurency-range", "1")));
 
-        assertTrue(err().startsWith("error: unknown flag --concurency-range\n"), err());
+        assertTrue(err().startsWith("error: unknown flag --concurency-range; did you mean --concurrency-range?\n"),
+                err());
     }
 
     @Test

@@ -16,6 +16,7 @@ import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
+import org.w3c.dom.NodeList;
 
 final class ReportsTest {
     private static LevelResult result(LoadLevel level, int requests, boolean hasServerTimes) {
@@ -71,10 +72,46 @@ final class ReportsTest {
         assertTrue(page.contains("<h1>Model &lt;m&gt; &amp; more</h1>"));
         assertFalse(page.contains("http"), "nothing is loaded from elsewhere");
         assertFalse(page.contains("NaN") || page.contains("Infinity"));
-        for (Element svg : plots(page)) {
-            assertTrue(svg.getElementsByTagName("polyline").getLength() >= 2);
+        List<Element> plots = plots(page);
+        assertEquals(3, plots.size());
+        assertEquals(5, plots.get(0).getElementsByTagName("polyline").getLength(), "a line for each percentile");
+        assertEquals(2, plots.get(1).getElementsByTagName("polyline").getLength(), "a line for each level");
+        assertEquals(2 * 5, plots.get(2).getElementsByTagName("rect").getLength(),
+                "a part for each time of each level");
+    }
+
+    @Test
+    void marksEveryLatencyBetweenRoundNumbers() throws Exception {
+        Element plot = plots(HtmlReport.of("m", Map.of(), List.of(result(new LoadLevel.Concurrency(1), 1000, true))))
+                .getFirst();
+
+        // From p50, 500.2 us, to p99.9, 999.4 us.
+        assertEquals(List.of("500", "1,000"), marks(plot));
+    }
+
+    private static List<String> marks(Element plot) {
+        List<String> marks = new ArrayList<>();
+        NodeList texts = plot.getElementsByTagName("text");
+        for (int i = 0; i < texts.getLength(); i++) {
+            if (texts.item(i) instanceof Element text && text.getAttribute("text-anchor").equals("end")) {
+                marks.add(text.getTextContent());
+            }
         }
-        assertEquals(3, plots(page).size());
+        return marks;
+    }
+
+    @Test
+    void theBarsOfALevelAreAsHighAsItsMeanLatency() throws Exception {
+        LevelResult level = result(new LoadLevel.RequestRate(100), 1000, true);
+        Element bars = plots(HtmlReport.of("m", Map.of(), List.of(level))).get(2);
+
+        double sum = 0;
+        NodeList titles = bars.getElementsByTagName("title");
+        for (int i = 0; i < titles.getLength(); i++) {
+            String title = titles.item(i).getTextContent();
+            sum += Double.parseDouble(title.substring(title.indexOf(' ')));
+        }
+        assertEquals(level.window().meanMicros(), sum, 0.5);
     }
 
     @Test
