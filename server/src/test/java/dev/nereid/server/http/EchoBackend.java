@@ -8,6 +8,8 @@ import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -21,6 +23,7 @@ final class EchoBackend {
 
     private final Semaphore held = new Semaphore(0);
     private final Semaphore released = new Semaphore(0);
+    private final Queue<List<String>> batches = new ConcurrentLinkedQueue<>();
     private volatile List<MemoryUsage> memoryUsage = List.of();
 
     FakeBackend factory() {
@@ -44,7 +47,13 @@ final class EchoBackend {
         released.release();
     }
 
+    /** Returns the ids of the requests of each execution so far. */
+    List<List<String>> batches() {
+        return List.copyOf(batches);
+    }
+
     private void execute(Batch batch) {
+        batches.add(batch.requests().stream().map(InferenceRequest::id).toList());
         for (InferenceRequest request : batch.requests()) {
             if (request.parameters().get("delay_ms") instanceof Parameter.Int delay) {
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(delay.value()));

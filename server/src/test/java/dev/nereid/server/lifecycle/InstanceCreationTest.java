@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -34,6 +35,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** How the instances of a model come to be: one by one or together, with a share of resources, on certain cores. */
 @Timeout(120)
@@ -51,6 +54,26 @@ class InstanceCreationTest {
     void closeAndCheckThatTheEngineKeptItsPromises() {
         fixture.close();
         assertEquals(List.of(), backend.violations());
+    }
+
+    // Names and kinds
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            ''                                                                     | m_0 CPU
+            instance_group [ { count: 2 } ]                                        | m_0_0 CPU, m_0_1 CPU
+            instance_group [ { kind: KIND_AUTO }, { kind: KIND_MODEL count: 2 } ]  | m_0_0 CPU, m_1_0 MODEL, m_1_1 MODEL
+            instance_group [ { name: "g" kind: KIND_CPU }, { kind: KIND_CPU } ]    | g_0 CPU, m_1_0 CPU
+            """)
+    void instancesAreNamedAfterTheirGroups(String groups, String expected) {
+        List<String> created = new ArrayList<>();
+        backend.onCreateInstance(instance -> {
+            assertEquals(0, instance.deviceId());
+            created.add(instance.name() + " " + instance.kind());
+        });
+        load(fixture.model("m", groups, 1).start());
+
+        assertEquals(expected, String.join(", ", created));
     }
 
     // One by one or together
@@ -215,6 +238,18 @@ class InstanceCreationTest {
 
         engine.load("n", LoadOverride.NONE);
         assertEquals(allowedCores(), cores.get(), "the policy is not its own");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void theKindOfAGroupNamesItsPolicyOtherwise() {
+        AtomicReference<String> cores = new AtomicReference<>("");
+        backend.onCreateInstance(ignored -> cores.set(allowedCores()));
+        int core = firstCore();
+        load(fixture.scheduling(policies("model", core + "-" + core))
+                .model("m", "instance_group [ { kind: KIND_MODEL } ]", 1).start());
+
+        assertEquals(Integer.toString(core), cores.get());
     }
 
     @Test

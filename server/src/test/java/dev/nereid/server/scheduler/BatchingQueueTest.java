@@ -22,6 +22,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The rules of model-config, 9.2. */
 class BatchingQueueTest {
@@ -82,9 +84,10 @@ class BatchingQueueTest {
         assertEquals(List.of("b", "c"), poll(queue));
     }
 
-    @Test
-    void executesOneByOneWhereTheModelHasNoBatchDimension() {
-        BatchingQueue queue = queue(batching(NO_DELAY), 0);
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void executesOneByOneWhereNothingCanBeMerged(int maxBatchSize) {
+        BatchingQueue queue = queue(batching(NO_DELAY), maxBatchSize);
         offer(queue, "a", "b");
 
         assertEquals(List.of("a"), poll(queue));
