@@ -28,7 +28,7 @@ final class IdentityInstance implements ModelInstance {
     public void execute(Batch batch) {
         batch.markComputeStart();
         executions++;
-        Delay.of(settings.executeDelay());
+        Delay.of(settings.executeDelay(), () -> batch.requests().stream().allMatch(InferenceRequest::isCancelled));
         batch.markComputeEnd();
         if (settings.failEveryN() > 0 && executions % settings.failEveryN() == 0) {
             throw InferenceException

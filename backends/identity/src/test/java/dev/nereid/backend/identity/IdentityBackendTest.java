@@ -33,6 +33,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -184,6 +185,14 @@ class IdentityBackendTest {
         load(with("instance_start_delay_ms", "30")).close();
 
         assertTrue(System.nanoTime() - start >= 30_000_000L);
+    }
+
+    @Test
+    @Timeout(60)
+    void aDelayEndsWhenNobodyWaitsAnyMore() {
+        try (TestModel model = load(with("execute_delay_ms", "86400000"))) {
+            assertEquals(StatusCode.CANCELLED, model.infer(REQUEST.cancelled()).failure().code());
+        }
     }
 
     @Test
