@@ -116,6 +116,8 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
 
     @Override
     public void setIntraOp(int count) {
+        // A thread takes over what was last set on any other when it first asks or computes, so it is made to ask before.
+        int ignored = torch.get_num_threads();
         torch.set_num_threads(count);
     }
 
