@@ -1,32 +1,12 @@
 package dev.nereid.tools.benchmark;
 
 import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
-import dev.nereid.backend.api.CorrelationId;
-import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.InferenceRequest;
-import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.backend.api.config.Scheduling;
-import dev.nereid.backend.api.tensor.DataType;
-import dev.nereid.backend.api.tensor.Shape;
-import dev.nereid.backend.api.tensor.Tensor;
-import dev.nereid.server.memory.BufferPool;
-import dev.nereid.server.scheduler.Dispatcher;
-import dev.nereid.server.scheduler.EngineRequest;
-import dev.nereid.server.scheduler.InferenceResult;
-import dev.nereid.server.scheduler.Instance;
-import dev.nereid.server.scheduler.ResponseSink;
-import dev.nereid.server.scheduler.Schedulers;
-import dev.nereid.server.scheduler.TimerWakeups;
-import dev.nereid.server.stats.ModelStatistics;
-import java.lang.foreign.Arena;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import org.HdrHistogram.Histogram;
 
 /**
@@ -38,24 +18,6 @@ public final class BatcherOverhead {
     private static final int MAX_BATCH = 16;
 
     private BatcherOverhead() {
-    }
-
-    private enum Nowhere implements ResponseSink {
-        INSTANCE;
-
-        @Override
-        public void response(InferenceResult result, boolean isFinal) {
-            result.close();
-        }
-
-        @Override
-        public void failure(InferenceException error) {
-            throw error;
-        }
-
-        @Override
-        public void end() {
-        }
     }
 
     /** Runs the benchmark. */
@@ -78,20 +40,7 @@ public final class BatcherOverhead {
 
     private static Histogram run(Scheduling scheduling, ThreadConfinement confinement, int clients, double seconds)
             throws InterruptedException {
-        ModelConfig config = ModelConfig.builder("empty").maxBatchSize(MAX_BATCH).scheduling(scheduling).build();
-        try (TimerWakeups wakeups = new TimerWakeups(System::nanoTime);
-                BufferPool pool = new BufferPool(1 << 20, 1 << 20);
-                Arena arena = Arena.ofShared()) {
-            ClassLoader loader = BatcherOverhead.class.getClassLoader();
-            Schedulers schedulers = new Schedulers(System::nanoTime, InstantSource.system(), wakeups, 4096,
-                    Optional.empty());
-            Dispatcher dispatcher = schedulers.dispatcher(config, new ModelStatistics(), Optional.empty(), loader);
-            dispatcher.add(Instance.create("empty_0", confinement, loader,
-                    () -> batch -> batch.requests().forEach(BatcherOverhead::answer)));
-            Tensor input = new Tensor("INPUT0", DataType.FP32, Shape.of(1, 1), arena.allocate(4));
-            EngineRequest.Content content = new EngineRequest.Content("", CorrelationId.NONE, false, false, 0, 0,
-                    Map.of(), List.of(input), 1, Set.of());
-            EngineRequest.ModelIo io = new EngineRequest.ModelIo(false, outputs -> outputs);
+        try (EmptyModel model = EmptyModel.create(scheduling, confinement, MAX_BATCH)) {
             Histogram all = new Histogram(3);
             List<Thread> threads = new ArrayList<>();
             for (int i = 0; i < clients; i++) {
@@ -100,10 +49,7 @@ public final class BatcherOverhead {
                     long end = System.nanoTime() + (long) (seconds * 1e9);
                     long begin = System.nanoTime();
                     while (begin < end) {
-                        EngineRequest request = new EngineRequest(content, io, pool, Nowhere.INSTANCE, begin);
-                        request.lendThread();
-                        dispatcher.submit(request);
-                        request.await();
+                        model.execute(begin);
                         long now = System.nanoTime();
                         own.recordValue(now - begin);
                         begin = now;
@@ -116,12 +62,7 @@ public final class BatcherOverhead {
             for (Thread thread : threads) {
                 thread.join();
             }
-            dispatcher.stop().forEach(Instance::close);
             return all;
         }
-    }
-
-    private static void answer(InferenceRequest request) {
-        request.newResponse().send();
     }
 }

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * A request, its batch and its response in one, which can be executed again and again: as little as an engine can do,
  * so that what is measured is the backend. Used by one thread.
  */
-final class LoopRequest implements Batch, InferenceRequest, InferenceResponse {
+public final class LoopRequest implements Batch, InferenceRequest, InferenceResponse {
     private final List<Tensor> inputs;
     private final int rows;
     private final Arena arena;
@@ -30,14 +30,15 @@ final class LoopRequest implements Batch, InferenceRequest, InferenceResponse {
     private @Nullable InferenceException error;
     private boolean isAnswered;
 
-    LoopRequest(Tensor input, int rows, Arena arena) {
+    /** Creates a request with one input; its outputs come from the arena. */
+    public LoopRequest(Tensor input, int rows, Arena arena) {
         this.inputs = List.of(input);
         this.rows = rows;
         this.arena = arena;
     }
 
     /** Makes the request new again, and frees what it was answered with. */
-    void reset() {
+    public void reset() {
         releases.forEach(Runnable::run);
         releases.clear();
         isAnswered = false;

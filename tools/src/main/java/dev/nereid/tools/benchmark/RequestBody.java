@@ -7,7 +7,7 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /** The body of an inference request with one FP32 input of random elements, the same in every run. */
-final class RequestBody {
+public final class RequestBody {
     private static final int SEED = 8;
 
     private final byte[] bytes;
@@ -19,12 +19,12 @@ final class RequestBody {
     }
 
     /** Returns the whole body, not a copy of it. */
-    byte[] bytes() {
+    public byte[] bytes() {
         return bytes;
     }
 
     /** Returns how much of it is JSON, where tensors follow; 0 where all is. */
-    int jsonLength() {
+    public int jsonLength() {
         return jsonLength;
     }
 
@@ -33,7 +33,8 @@ final class RequestBody {
         return of(benchCase.inputName(), benchCase.shape(), benchCase.isJson());
     }
 
-    static RequestBody of(String input, long[] shape, boolean isJson) {
+    /** Makes a body. */
+    public static RequestBody of(String input, long[] shape, boolean isJson) {
         int elements = Math.toIntExact(Arrays.stream(shape).reduce(1, Math::multiplyExact));
         SplittableRandom random = new SplittableRandom(SEED);
         String head = "\"inputs\":[{\"name\":\"" + input + "\",\"shape\":" + Arrays.toString(shape).replace(" ", "")

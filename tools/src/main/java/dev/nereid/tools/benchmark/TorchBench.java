@@ -29,7 +29,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.function.Consumer;
 
 /** The PyTorch backend and sample models for benchmarks, driven through the lifecycle API as an engine would. */
-final class TorchBench {
+public final class TorchBench {
     private final Backend backend;
     private final Path directory;
 
@@ -39,7 +39,7 @@ final class TorchBench {
     }
 
     /** A model, what goes into it and what comes out. */
-    record Workload(String name, Consumer<Path> writer, DataType dataType, int batch, Dims input, Dims output) {
+    public record Workload(String name, Consumer<Path> writer, DataType dataType, int batch, Dims input, Dims output) {
         Shape shape() {
             return Shape.of(input.prepend(batch).toArray());
         }
@@ -74,7 +74,7 @@ final class TorchBench {
     }
 
     /** Starts the backend with settings as {@code key=value,key=value}, or {@code -} for none. */
-    static TorchBench start(String settings) throws IOException {
+    public static TorchBench start(String settings) throws IOException {
         Path directory = Files.createTempDirectory("nereid-benchmark");
         Map<String, String> parsed = new TreeMap<>();
         if (!settings.equals("-")) {
@@ -88,7 +88,7 @@ final class TorchBench {
     }
 
     /** Returns the workloads of those names, all without any. */
-    static List<Workload> chosen(List<String> names) {
+    public static List<Workload> chosen(List<String> names) {
         return WORKLOADS.stream().filter(workload -> names.isEmpty() || names.contains(workload.name())).toList();
     }
 
@@ -109,27 +109,30 @@ final class TorchBench {
                 .parameters(parameters).build();
     }
 
-    Model load(Workload workload, Map<String, String> parameters) throws IOException {
+    /** Loads a model with those parameters. */
+    public Model load(Workload workload, Map<String, String> parameters) throws IOException {
         Path version = write(workload);
         return backend.createModel(new LoadContext(workload.name(), 1, version.resolve(".."), version,
                 config(workload, parameters), false));
     }
 
-    static ModelInstance instance(Model model, Workload workload, int index) {
+    /** Returns an instance on the CPU. */
+    public static ModelInstance instance(Model model, Workload workload, int index) {
         InstanceGroup group = new InstanceGroup("g", InstanceGroup.Kind.CPU, 1);
         return model.createInstance(new OneInstance("g_" + index, InstanceGroup.Kind.CPU, 0, group,
                 config(workload, Map.of())));
     }
 
     /** Returns a request of zeros with a batch of its own. */
-    static LoopRequest request(Workload workload, int batch, Arena arena) {
+    public static LoopRequest request(Workload workload, int batch, Arena arena) {
         Shape shape = Shape.of(workload.input().prepend(batch).toArray());
         long bytes = Tensor.byteSize(workload.name(), workload.dataType(), shape);
         return new LoopRequest(new Tensor("INPUT__0", workload.dataType(), shape, arena.allocate(bytes, 64)), batch,
                 arena);
     }
 
-    static void execute(ModelInstance instance, LoopRequest request) {
+    /** Executes a request and makes it new again. */
+    public static void execute(ModelInstance instance, LoopRequest request) {
         instance.execute(request);
         request.reset();
     }

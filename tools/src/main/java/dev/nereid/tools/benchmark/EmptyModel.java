@@ -1,0 +1,95 @@
+package dev.nereid.tools.benchmark;
+
+import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
+import dev.nereid.backend.api.CorrelationId;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.Scheduling;
+import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.server.memory.BufferPool;
+import dev.nereid.server.scheduler.Dispatcher;
+import dev.nereid.server.scheduler.EngineRequest;
+import dev.nereid.server.scheduler.InferenceResult;
+import dev.nereid.server.scheduler.Instance;
+import dev.nereid.server.scheduler.ResponseSink;
+import dev.nereid.server.scheduler.Schedulers;
+import dev.nereid.server.scheduler.TimerWakeups;
+import dev.nereid.server.stats.ModelStatistics;
+import java.lang.foreign.Arena;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** A model that does nothing, with one instance behind a scheduler. Any thread executes; one closes it, when none does. */
+public final class EmptyModel implements AutoCloseable {
+    private final TimerWakeups wakeups = new TimerWakeups(System::nanoTime);
+    private final BufferPool pool = new BufferPool(1 << 20, 1 << 20);
+    private final Arena arena = Arena.ofShared();
+    private final Dispatcher dispatcher;
+    private final EngineRequest.Content content;
+    private final EngineRequest.ModelIo io = new EngineRequest.ModelIo(false, outputs -> outputs);
+
+    private enum Nowhere implements ResponseSink {
+        INSTANCE;
+
+        @Override
+        public void response(InferenceResult result, boolean isFinal) {
+            result.close();
+        }
+
+        @Override
+        public void failure(InferenceException error) {
+            throw error;
+        }
+
+        @Override
+        public void end() {
+        }
+    }
+
+    private EmptyModel(Scheduling scheduling, ThreadConfinement confinement, int maxBatchSize) {
+        ModelConfig config = ModelConfig.builder("empty").maxBatchSize(maxBatchSize).scheduling(scheduling).build();
+        ClassLoader loader = EmptyModel.class.getClassLoader();
+        Schedulers schedulers = new Schedulers(System::nanoTime, InstantSource.system(), wakeups, 4096,
+                Optional.empty());
+        dispatcher = schedulers.dispatcher(config, new ModelStatistics(), Optional.empty(), loader);
+        dispatcher.add(Instance.create("empty_0", confinement, loader,
+                () -> batch -> batch.requests().forEach(EmptyModel::answer)));
+        content = new EngineRequest.Content("", CorrelationId.NONE, false, false, 0, 0, Map.of(),
+                List.of(new Tensor("INPUT0", DataType.FP32, Shape.of(1, 1), arena.allocate(4))), 1, Set.of());
+    }
+
+    /** Loads the model. */
+    public static EmptyModel create(Scheduling scheduling, ThreadConfinement confinement, int maxBatchSize) {
+        return new EmptyModel(scheduling, confinement, maxBatchSize);
+    }
+
+    private static void answer(InferenceRequest request) {
+        request.newResponse().send();
+    }
+
+    /**
+     * Executes a request and waits for its answer.
+     *
+     * @param startNanos when it began
+     */
+    public void execute(long startNanos) {
+        EngineRequest request = new EngineRequest(content, io, pool, Nowhere.INSTANCE, startNanos);
+        request.lendThread();
+        dispatcher.submit(request);
+        request.await();
+    }
+
+    @Override
+    public void close() {
+        dispatcher.stop().forEach(Instance::close);
+        arena.close();
+        pool.close();
+        wakeups.close();
+    }
+}
