@@ -3,12 +3,16 @@ package dev.nereid.distribution;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.net.MalformedURLException;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,6 +27,15 @@ import org.junit.platform.launcher.listeners.TestExecutionSummary.Failure;
 
 /** Every backend of this project passes its contract test in a running server, over HTTP. */
 class ServedContractIT {
+    private static final String MODULES = """
+            identity,                  dev.nereid.backend.identity.IdentityContractTest
+            pytorch,                   dev.nereid.backend.pytorch.PyTorchContractTest
+            onnxruntime,               dev.nereid.backend.onnxruntime.OnnxContractTest
+            onnxruntime,               dev.nereid.backend.onnxruntime.OptionalInputContractTest
+            tensorrt,                  dev.nereid.backend.tensorrt.GpuContractTest
+            examples/text-tagger,      dev.nereid.backend.texttagger.TextTaggerContractTest
+            examples/image-preprocess, dev.nereid.backend.imagepreprocess.ImagePreprocessContractTest
+            """;
     private static final Path BACKENDS = Path.of("..", "backends").toAbsolutePath().normalize();
     private static final String URL_PROPERTY = "nereid.url";
 
@@ -33,9 +46,8 @@ class ServedContractIT {
     @BeforeAll
     static void startAServerWithAllBackends() throws Exception {
         Path backends = Files.createDirectory(directory.resolve("backends"));
-        for (String module : List.of("identity", "pytorch", "examples/text-tagger", "examples/image-preprocess")) {
-            Path name = Path.of(module).getFileName();
-            Files.createSymbolicLink(backends.resolve(name), BACKENDS.resolve(module + "/target/plugin").resolve(name));
+        for (String module : MODULES.lines().map(line -> line.replaceAll(",.*", "")).distinct().toList()) {
+            Files.createSymbolicLink(backends.resolve(Path.of(module).getFileName()), plugin(module));
         }
         server = RunningServer.start(Files.createDirectory(directory.resolve("models")),
                 "--model-control-mode=explicit", "--backend-directory=" + backends);
@@ -49,14 +61,12 @@ class ServedContractIT {
     }
 
     @ParameterizedTest
-    @CsvSource({"identity, dev.nereid.backend.identity.IdentityContractTest",
-        "pytorch, dev.nereid.backend.pytorch.PyTorchContractTest",
-        "examples/text-tagger, dev.nereid.backend.texttagger.TextTaggerContractTest",
-        "examples/image-preprocess, dev.nereid.backend.imagepreprocess.ImagePreprocessContractTest"})
+    @CsvSource(textBlock = MODULES)
     void passes(String module, String test) throws Exception {
-        Path target = BACKENDS.resolve(module).resolve("target");
+        Assumptions.assumeTrue(!module.equals("tensorrt") || Files.exists(Path.of("/proc/driver/nvidia/version")),
+                "TensorRT computes on GPUs only, and this machine has none");
 
-        TestExecutionSummary summary = run(target, test);
+        TestExecutionSummary summary = run(module, test);
 
         assertEquals(List.of(), summary.getFailures().stream().map(ServedContractIT::text).toList());
         assertTrue(summary.getTestsSucceededCount() >= 7, summary.getTestsSucceededCount() + " checks succeeded");
@@ -66,11 +76,19 @@ class ServedContractIT {
         return failure.getTestIdentifier().getDisplayName() + ": " + failure.getException();
     }
 
-    private static TestExecutionSummary run(Path target, String test) throws Exception {
+    private static Path plugin(String module) {
+        return BACKENDS.resolve(module).resolve("target/plugin").resolve(Path.of(module).getFileName());
+    }
+
+    private static TestExecutionSummary run(String module, String test) throws Exception {
         Thread current = Thread.currentThread();
         ClassLoader before = current.getContextClassLoader();
-        URL[] classes = {target.resolve("classes").toUri().toURL(), target.resolve("test-classes").toUri().toURL()};
-        try (URLClassLoader loader = new URLClassLoader(classes, before)) {
+        List<Path> classes = new ArrayList<>(List.of(BACKENDS.resolve(module).resolve("target/classes"),
+                BACKENDS.resolve(module).resolve("target/test-classes")));
+        try (Stream<Path> libraries = Files.list(plugin(module))) {
+            libraries.forEach(classes::add);
+        }
+        try (URLClassLoader loader = new URLClassLoader(urls(classes), new WithoutBackends(before))) {
             current.setContextClassLoader(loader);
             LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request()
                     .selectors(DiscoverySelectors.selectMethod(loader.loadClass(test), "worksInAServer")).build();
@@ -79,6 +97,29 @@ class ServedContractIT {
             return listener.getSummary();
         } finally {
             current.setContextClassLoader(before);
+        }
+    }
+
+    private static URL[] urls(List<Path> paths) throws MalformedURLException {
+        URL[] urls = new URL[paths.size()];
+        for (int i = 0; i < urls.length; i++) {
+            urls[i] = paths.get(i).toUri().toURL();
+        }
+        return urls;
+    }
+
+    /** The classes of the test but those of backends, which come with their libraries. */
+    private static final class WithoutBackends extends ClassLoader {
+        WithoutBackends(ClassLoader parent) {
+            super(parent);
+        }
+
+        @Override
+        protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+            if (name.startsWith("dev.nereid.backend.") && !name.startsWith("dev.nereid.backend.api.")) {
+                throw new ClassNotFoundException(name);
+            }
+            return super.loadClass(name, resolve);
         }
     }
 }
