@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Does what the tutorial for authors of backends says, command by command as it stands there: a new project, built with
  * Maven offline, served, and dropped into a server that is running already. Nothing is changed but the ports, and that
- * Maven works offline, with a local repository of the test's own.
+ * Maven works without a network, with a local repository of the test's own.
  */
 class TutorialIT {
     private static final Path TUTORIAL = Path.of("..", "docs", "writing-a-backend.md");
@@ -109,8 +109,9 @@ class TutorialIT {
             Files.createDirectory(directory.resolve(name));
         }
         script(directory.resolve("nereid"), RunningServer.LAYOUT.resolve("nereid") + " \"$@\"");
-        script(directory.resolve("bin/mvn"), maven() + " --offline --batch-mode --quiet -Dmaven.repo.local="
-                + localRepository() + " \"$@\"");
+        script(directory.resolve("bin/mvn"),
+                maven() + " --offline -Daether.offline.protocols=file --batch-mode --quiet -Dmaven.repo.local="
+                        + localRepository() + " \"$@\"");
     }
 
     private static void script(Path path, String command) throws IOException {
@@ -134,24 +135,14 @@ class TutorialIT {
     }
 
     /**
-     * Makes a local repository that holds the API as it was just built, and everything else through links to the user's
-     * own, which stays as it is.
+     * Makes a local repository that lacks the API, which Nereid brings along, and has everything else through links to
+     * the user's own, which stays as it is.
      */
     private Path localRepository() throws IOException {
         Path users = Path.of(System.getProperty("nereid.localRepository", ""));
         Path made = directory.resolve("repository");
         link(users, made, "dev");
         link(users.resolve("dev"), made.resolve("dev"), "nereid");
-        String version = System.getProperty("nereid.version", "");
-        Path api = Path.of("..", "backend-api");
-        String name = "nereid-backend-api-" + version;
-        Path home = Files.createDirectories(made.resolve("dev/nereid/nereid-backend-api").resolve(version));
-        Files.copy(api.resolve("pom.xml"), home.resolve(name + ".pom"));
-        for (String jar : List.of(name + ".jar", name + "-tests.jar")) {
-            Files.copy(api.resolve("target").resolve(jar), home.resolve(jar));
-        }
-        Path parent = Files.createDirectories(made.resolve("dev/nereid/nereid-parent").resolve(version));
-        Files.copy(Path.of("..", "pom.xml"), parent.resolve("nereid-parent-" + version + ".pom"));
         return made;
     }
 

@@ -4,6 +4,7 @@ import dev.nereid.backend.api.ApiVersion;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +24,12 @@ import java.util.regex.Pattern;
 record BackendProject(ProjectNames names, Map<String, String> files) {
     private static final Pattern PLACEHOLDER = Pattern.compile("@([A-Za-z0-9.]+)@");
 
-    static BackendProject of(ProjectNames names) {
+    /**
+     * Returns the project with those names.
+     *
+     * @param repository the Maven repository that has the backend API
+     */
+    static BackendProject of(ProjectNames names, URI repository) {
         String folder = names.packageName().replace('.', '/') + "/" + names.classPrefix();
         String source = "src/main/java/" + folder + "BackendFactory.java";
         String test = "src/test/java/" + folder + "ContractTest.java";
@@ -33,6 +39,7 @@ record BackendProject(ProjectNames names, Map<String, String> files) {
                 Map.entry("class", names.classPrefix()), Map.entry("model", names.model()),
                 Map.entry("source", source), Map.entry("test", test),
                 Map.entry("nereid.version", versions.getProperty("nereid")),
+                Map.entry("nereid.repository", repository.toString().replace("&", "&amp;")),
                 Map.entry("pf4j.version", versions.getProperty("pf4j")),
                 Map.entry("junit.version", versions.getProperty("junit")),
                 Map.entry("api.range", "&gt;=" + ApiVersion.MAJOR + "." + ApiVersion.MINOR + ".0 &amp; &lt;"

@@ -26,16 +26,16 @@ public final class NewBackendCommand {
 
     /** Runs the command and ends the process with its status. */
     public static void main(String[] arguments) {
-        System.exit(run(arguments, System.out, System.err));
+        System.exit(run(arguments, Path.of(System.getProperty("nereid.home", "")), System.out, System.err));
     }
 
-    static int run(String[] arguments, PrintStream out, PrintStream err) {
+    static int run(String[] arguments, Path home, PrintStream out, PrintStream err) {
         if (arguments.length == 1 && Set.of("--help", "-h").contains(arguments[0])) {
             out.println(USAGE);
             return 0;
         }
         try {
-            write(arguments, out);
+            write(arguments, home, out);
             return 0;
         } catch (UsageException e) {
             err.println("nereid: " + e.getMessage());
@@ -47,7 +47,7 @@ public final class NewBackendCommand {
         }
     }
 
-    private static void write(String[] arguments, PrintStream out) throws IOException {
+    private static void write(String[] arguments, Path home, PrintStream out) throws IOException {
         String name = "";
         Map<String, String> flags = new HashMap<>();
         for (String argument : arguments) {
@@ -70,11 +70,16 @@ public final class NewBackendCommand {
         if (Files.exists(directory)) {
             throw new UsageException("'" + directory + "' exists already; choose another name or --directory");
         }
-        BackendProject project = BackendProject.of(names);
+        BackendProject project = BackendProject.of(names, home.toAbsolutePath().resolve("lib/maven").toUri());
         project.write(directory);
         out.println("Wrote " + directory + ":");
         project.files().keySet().forEach(file -> out.println("  " + file));
-        out.println("Next: cd " + directory + " && mvn package. README.md tells how to serve it.");
+        out.print("""
+                Next:
+                  (cd %1$s && mvn package)
+                  nereid serve --model-repository=%1$s/models --backend-directory=%1$s/target/plugin
+                README.md there tells what to ask the server then.
+                """.formatted(directory));
     }
 
     private static Path path(String text) {

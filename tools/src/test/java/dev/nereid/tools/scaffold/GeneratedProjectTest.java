@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.nereid.backend.api.ApiVersion;
 import java.io.IOException;
 import java.io.StringWriter;
+import java.net.URI;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
@@ -28,7 +29,7 @@ import org.junit.platform.launcher.listeners.TestExecutionSummary;
 /** What a new project holds compiles and passes the contract test; without Maven, which {@code TutorialIT} runs. */
 class GeneratedProjectTest {
     private static final BackendProject PROJECT = BackendProject
-            .of(new ProjectNames("text-scale", "com.example", "com.example.textscale"));
+            .of(new ProjectNames("text-scale", "com.example", "com.example.textscale"), URI.create("file:///api"));
     private static final Pattern VERSION = Pattern
             .compile("<artifactId>(maven-[a-z]+-plugin)</artifactId>\\s*<version>([^<]+)</version>");
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,7 +25,8 @@ class NewBackendCommandTest {
     private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
     private int run(String... arguments) {
-        return NewBackendCommand.run(arguments, new PrintStream(out, true, StandardCharsets.UTF_8),
+        return NewBackendCommand.run(arguments, Path.of("/opt/a b & c"),
+                new PrintStream(out, true, StandardCharsets.UTF_8),
                 new PrintStream(err, true, StandardCharsets.UTF_8));
     }
 
@@ -46,12 +48,21 @@ class NewBackendCommandTest {
                 .startsWith("backend: \"text-splitter\"\n"));
         assertTrue(Files.isDirectory(project.resolve("models/text_splitter_sample/1")));
         assertEquals("target/\n", Files.readString(project.resolve(".gitignore")));
-        assertTrue(out.toString(StandardCharsets.UTF_8).contains("mvn package"));
+        assertTrue(out.toString(StandardCharsets.UTF_8).contains("(cd " + project + " && mvn package)"));
+    }
+
+    @Test
+    void takesTheApiFromTheNereidThatRuns() throws IOException {
+        assertEquals(0, run("mine", "--directory=" + directory), problem());
+
+        String pom = Files.readString(directory.resolve("mine/pom.xml"));
+        assertTrue(pom.contains("<nereid.repository>file:///opt/a%20b%20&amp;%20c/lib/maven</nereid.repository>"), pom);
     }
 
     @Test
     void fillsInEveryPlaceholder() {
-        BackendProject project = BackendProject.of(new ProjectNames("x", "com.example", "com.example.x"));
+        BackendProject project = BackendProject.of(new ProjectNames("x", "com.example", "com.example.x"),
+                URI.create("file:///api"));
 
         project.files().forEach((path, text) -> {
             assertFalse(text.contains("${project.version}</nereid"), path);

@@ -3,6 +3,7 @@ package dev.nereid.tools.scaffold;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -20,8 +21,8 @@ class TutorialTest {
     void showsTheFilesOfANewProject() throws IOException {
         List<String> blocks = BLOCK.matcher(Files.readString(TUTORIAL)).results()
                 .map((MatchResult block) -> block.group(1)).toList();
-        Map<String, String> files = BackendProject.of(new ProjectNames("scale", "com.example", "com.example.scale"))
-                .files();
+        Map<String, String> files = BackendProject.of(new ProjectNames("scale", "com.example", "com.example.scale"),
+                URI.create("file:///opt/nereid/lib/maven")).files();
 
         for (String path : List.of("src/main/java/com/example/scale/ScaleBackendFactory.java",
                 "src/test/java/com/example/scale/ScaleContractTest.java", "pom.xml",
