@@ -57,6 +57,17 @@ class BenchIT {
     }
 
     @Test
+    void saysWhyTheServerDoesNotStart() throws Exception {
+        Process process = bench("--quick", "--cases=identity-binary", "--java-options=-XX:+NoSuchOption",
+                "--output=" + directory.resolve("out"));
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+        assertEquals(1, process.waitFor(), output);
+        assertTrue(output.contains("error: the server ended early") && output.contains("NoSuchOption"), output);
+        assertLeavesNothing();
+    }
+
+    @Test
     void leavesNoProcessBehindWhenItIsInterrupted() throws Exception {
         Process process = bench("--cases=identity-binary", "--connections=1", "--rounds=999", "--seconds=0.1",
                 "--warm-up=0", "--output=" + directory.resolve("out"));

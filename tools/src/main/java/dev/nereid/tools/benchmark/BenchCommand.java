@@ -62,7 +62,7 @@ public final class BenchCommand {
         Children children = new Children();
         CountDownLatch finished = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> {
-            children.close();
+            children.interrupt();
             try {
                 if (!finished.await(FAREWELL_SECONDS, TimeUnit.SECONDS)) {
                     System.err.println("the benchmark does not end; given up");
@@ -102,7 +102,7 @@ public final class BenchCommand {
             return WRONG_USE;
         } catch (BenchException e) {
             progress.clear();
-            err.println(children.isClosed()
+            err.println(children.isInterrupted()
                     ? "interrupted; what was measured so far is kept"
                     : "error: " + e.getMessage());
             return FAILED;

@@ -91,7 +91,7 @@ final class Child implements AutoCloseable {
             }
             if (line.equals(END)) {
                 lines.add(END);
-                throw new BenchException(children.isClosed()
+                throw new BenchException(children.isInterrupted()
                         ? "interrupted"
                         : name + " ended early; its last lines:\n" + log());
             }

@@ -16,6 +16,8 @@ final class Children implements AutoCloseable {
     private final List<Process> running = new ArrayList<>();
     @GuardedBy("this")
     private boolean isClosed;
+    @GuardedBy("this")
+    private boolean isInterrupted;
 
     /** Starts a process. */
     @FunctionalInterface
@@ -50,9 +52,17 @@ final class Children implements AutoCloseable {
         }
     }
 
-    /** Returns whether the processes have been ended. */
-    synchronized boolean isClosed() {
-        return isClosed;
+    /** Ends the processes because this one is to end before it has measured all. */
+    void interrupt() {
+        synchronized (this) {
+            isInterrupted = true;
+        }
+        close();
+    }
+
+    /** Returns whether the measurement was cut short. */
+    synchronized boolean isInterrupted() {
+        return isInterrupted;
     }
 
     @Override
