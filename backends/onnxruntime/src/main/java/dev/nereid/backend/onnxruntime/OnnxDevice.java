@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.Optimization;
+import dev.nereid.backend.api.config.ParameterText;
 import java.util.LinkedHashMap;
 import java.util.Map;
 

@@ -2,6 +2,7 @@ package dev.nereid.backend.onnxruntime;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.ParameterText;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;

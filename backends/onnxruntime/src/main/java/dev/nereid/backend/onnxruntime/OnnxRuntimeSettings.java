@@ -1,5 +1,6 @@
 package dev.nereid.backend.onnxruntime;
 
+import dev.nereid.backend.api.config.ParameterText;
 import java.util.Map;
 
 /**

@@ -1,6 +1,7 @@
 package dev.nereid.backend.pytorch;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.config.BatchInput;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
@@ -8,9 +9,11 @@ import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.config.Scheduling;
 import dev.nereid.backend.api.tensor.DataType;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * How the inputs of a model become the arguments of {@code forward}.
@@ -143,6 +146,23 @@ record InputPlan(TensorNames names, List<Slot> slots, boolean isDictionary) {
     boolean isFixed() {
         return slots.stream().allMatch(slot -> slot.dims().map(Dims::isFixed).orElse(false) && !slot.isRagged()
                 && slot.dataType() != DataType.BYTES);
+    }
+
+    /**
+     * Returns which inputs a request brings.
+     *
+     * @throws InferenceException when it lacks one that it must have
+     */
+    Set<String> sentBy(InferenceRequest request) {
+        Set<String> sent = new HashSet<>();
+        for (Slot slot : slots) {
+            if (request.input(slot.name()).isPresent()) {
+                sent.add(slot.name());
+            } else if (slot.batchInput().isEmpty() && !slot.isOptional()) {
+                throw InferenceException.invalid("request has no input '" + slot.name() + "'");
+            }
+        }
+        return sent;
     }
 
     /** Returns the number of inputs that come with a request. */

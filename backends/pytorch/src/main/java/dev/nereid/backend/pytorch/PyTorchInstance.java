@@ -5,6 +5,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.batch.BatchParts;
 import dev.nereid.backend.api.batch.BatchResponses;
 import dev.nereid.backend.api.config.ModelConfig;
 import java.lang.System.Logger;
@@ -118,13 +119,8 @@ final class PyTorchInstance implements ModelInstance {
             executeAlike(batch);
             return;
         }
-        for (Batch part : RequestGroups.of(batch, inputs)) {
-            try {
-                executeAlike(part);
-            } catch (InferenceException e) {
-                part.requests().stream().filter(request -> !request.isAnswered()).forEach(request -> request.fail(e));
-            }
-        }
+        // One execution can't serve requests that leave out different inputs.
+        BatchParts.execute(batch, inputs::sentBy, this::executeAlike);
     }
 
     /** Returns whether every request has every input: then they go together. */

@@ -1,5 +1,6 @@
 package dev.nereid.backend.pytorch;
 
+import dev.nereid.backend.api.config.ParameterText;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;

@@ -1,6 +1,7 @@
 package dev.nereid.backend.pytorch;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.config.ParameterText;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

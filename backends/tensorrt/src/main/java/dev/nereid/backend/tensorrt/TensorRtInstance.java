@@ -6,6 +6,7 @@ import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.InstanceContext;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.StagingMemory;
+import dev.nereid.backend.api.batch.BatchParts;
 import dev.nereid.backend.api.batch.BatchResponses;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
@@ -37,7 +38,7 @@ final class TensorRtInstance implements ModelInstance {
     private final EngineLayout layout;
     private final Map<Integer, String> profileNames;
     private final Owned owned;
-    private final RequestSorter sorter;
+    private final RequestCheck check;
     private final List<InputBinding> inputs = new ArrayList<>();
     private final List<OutputBinding> outputs = new ArrayList<>();
     private final Map<Integer, ProfileContext> contexts = new LinkedHashMap<>();
@@ -54,7 +55,7 @@ final class TensorRtInstance implements ModelInstance {
         this.layout = layout;
         this.profileNames = profileNames;
         this.owned = owned;
-        this.sorter = new RequestSorter(context.name(), config.name(), config.isBatching(), plan,
+        this.check = new RequestCheck(context.name(), config.name(), config.isBatching(), plan,
                 profileNames.keySet().stream().map(layout.profiles()::get).toList());
         this.stream = ownedStream();
         boolean separate = config.optimization().cuda().outputCopyStream();
@@ -207,14 +208,7 @@ final class TensorRtInstance implements ModelInstance {
         }
         trt.use(device);
         try {
-            for (Batch part : sorter.sort(batch)) {
-                try {
-                    executeAlike(part);
-                } catch (InferenceException e) {
-                    part.requests().stream().filter(request -> !request.isAnswered())
-                            .forEach(request -> request.fail(e));
-                }
-            }
+            BatchParts.execute(batch, check::common, this::executeAlike);
         } finally {
             // The GPU reads the requests' memory until here.
             Reference.reachabilityFence(batch);

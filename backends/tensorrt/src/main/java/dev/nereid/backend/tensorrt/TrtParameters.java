@@ -1,6 +1,7 @@
 package dev.nereid.backend.tensorrt;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.config.ParameterText;
 import java.util.Map;
 import java.util.Optional;
 
@@ -18,7 +19,7 @@ record TrtParameters(boolean followsProfile, Optional<Long> weightBudget) {
     private static final String MULTI_DEVICE = "enable_multi_device";
 
     static TrtParameters parse(String model, Map<String, String> parameters) {
-        if (TrtSettings.bool(parameters.getOrDefault(MULTI_DEVICE, "false"))) {
+        if (ParameterText.bool(parameters.getOrDefault(MULTI_DEVICE, "false"))) {
             throw InferenceException.unsupported(
                     "'" + MULTI_DEVICE + "' of model '" + model + "' is not supported: an engine runs on one GPU");
         }

@@ -2,10 +2,10 @@ package dev.nereid.backend.tensorrt;
 
 import dev.nereid.backend.api.BackendAttributes.ExecutionPolicy;
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.config.ParameterText;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -45,16 +45,8 @@ record TrtSettings(Optional<Path> libraryPath, List<String> plugins, boolean ver
         List<String> plugins = Arrays.stream(settings.getOrDefault(PLUGINS, "").split(";", -1)).map(String::strip)
                 .filter(plugin -> !plugin.isEmpty()).toList();
         return new TrtSettings(directory.isEmpty() ? Optional.empty() : Optional.of(Path.of(directory)), plugins,
-                bool(settings.getOrDefault(VERSION_COMPATIBLE, "false")),
+                ParameterText.bool(settings.getOrDefault(VERSION_COMPATIBLE, "false")),
                 policy(settings.getOrDefault(EXECUTION_POLICY, "BLOCKING")));
-    }
-
-    static boolean bool(String text) {
-        return switch (text.toLowerCase(Locale.ROOT)) {
-            case "true", "on", "1" -> true;
-            case "false", "off", "0" -> false;
-            default -> throw InferenceException.invalid("failed to convert '" + text + "' to boolean");
-        };
     }
 
     private static ExecutionPolicy policy(String text) {

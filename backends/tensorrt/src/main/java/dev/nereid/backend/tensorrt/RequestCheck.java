@@ -1,27 +1,23 @@
 package dev.nereid.backend.tensorrt;
 
-import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceRequest;
-import dev.nereid.backend.api.batch.RequestIds;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
-/** Answers the requests of a batch that no profile of the instance can serve, and puts those together that go together. */
-final class RequestSorter {
+/** Tells the requests of a batch that no profile of the instance can serve, and which of the others go together. */
+final class RequestCheck {
     private final String instance;
     private final String model;
     private final boolean batching;
     private final TensorPlan plan;
     private final List<EngineLayout.Profile> profiles;
 
-    RequestSorter(String instance, String model, boolean batching, TensorPlan plan,
+    RequestCheck(String instance, String model, boolean batching, TensorPlan plan,
             Collection<EngineLayout.Profile> profiles) {
         this.instance = instance;
         this.model = model;
@@ -30,24 +26,12 @@ final class RequestSorter {
         this.profiles = List.copyOf(profiles);
     }
 
-    /** Returns batches of requests with equal shapes. */
-    List<Batch> sort(Batch batch) {
-        Map<List<Dims>, List<InferenceRequest>> groups = new LinkedHashMap<>();
-        for (InferenceRequest request : batch.requests()) {
-            try {
-                groups.computeIfAbsent(check(request), _ -> new ArrayList<>()).add(request);
-            } catch (InferenceException e) {
-                request.fail(new InferenceException(e.code(), RequestIds.prefix(request) + e.getMessage(), e));
-            }
-        }
-        if (groups.size() == 1 && groups.values().iterator().next().size() == batch.requests().size()) {
-            return List.of(batch);
-        }
-        return groups.values().stream().<Batch>map(requests -> new Part(batch, List.copyOf(requests))).toList();
-    }
-
-    /** Returns what requests of one execution have in common. */
-    private List<Dims> check(InferenceRequest request) {
+    /**
+     * Returns what requests of one execution have in common: the shapes, and the values that are shapes.
+     *
+     * @throws InferenceException when no profile can serve the request
+     */
+    List<Dims> common(InferenceRequest request) {
         List<Dims> common = new ArrayList<>();
         for (TensorPlan.InputSlot slot : plan.inputs()) {
             if (slot.batchInput().isPresent()) {
@@ -73,7 +57,7 @@ final class RequestSorter {
                 common.add(dims);
             }
         }
-        return batching ? common.stream().map(RequestSorter::withoutRows).toList() : common;
+        return batching ? common.stream().map(RequestCheck::withoutRows).toList() : common;
     }
 
     private static Dims withoutRows(Dims dims) {
@@ -108,24 +92,6 @@ final class RequestSorter {
         if (misfits.stream().allMatch(Optional::isPresent)) {
             throw InferenceException.invalid("request specifies invalid " + what + " for input '" + slot.name()
                     + "' for " + instance + ". Error details: " + misfits.getFirst().orElseThrow());
-        }
-    }
-
-    /** A part of a batch; the marks are those of the whole. */
-    private record Part(Batch whole, List<InferenceRequest> requests) implements Batch {
-        @Override
-        public int rows() {
-            return requests.stream().mapToInt(InferenceRequest::batchSize).sum();
-        }
-
-        @Override
-        public void markComputeStart() {
-            whole.markComputeStart();
-        }
-
-        @Override
-        public void markComputeEnd() {
-            whole.markComputeEnd();
         }
     }
 }
