@@ -20,6 +20,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** One request and its response, for the handlers. Used by the request's thread. */
 final class Exchange {
@@ -124,12 +125,8 @@ final class Exchange {
     }
 
     /** Returns the length that the client announced; empty for chunked bodies; 0 for none. */
-    Optional<Long> announcedLength() {
-        if (!request.content().hasEntity()) {
-            return Optional.of(0L);
-        }
-        var length = request.headers().contentLength();
-        return length.isPresent() ? Optional.of(length.getAsLong()) : Optional.empty();
+    OptionalLong announcedLength() {
+        return request.content().hasEntity() ? request.headers().contentLength() : OptionalLong.of(0);
     }
 
     /**
@@ -138,13 +135,13 @@ final class Exchange {
      * @throws InferenceException INVALID_ARG when it is larger than {@code maxBytes}
      */
     byte[] readJson(long maxBytes) {
-        Optional<Long> announced = announcedLength();
-        if (announced.isPresent() && announced.get() > maxBytes) {
-            throw tooLarge(announced.get(), maxBytes);
+        OptionalLong announced = announcedLength();
+        if (announced.isPresent() && announced.getAsLong() > maxBytes) {
+            throw tooLarge(announced.getAsLong(), maxBytes);
         }
         try (InputStream in = body()) {
-            ByteArrayOutputStream bytes = new ByteArrayOutputStream(announced.orElse(1024L).intValue());
-            byte[] part = new byte[(int) Math.min(READ_SIZE, announced.orElse((long) READ_SIZE) + 1)];
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) announced.orElse(1024));
+            byte[] part = new byte[(int) Math.min(READ_SIZE, announced.orElse(READ_SIZE) + 1)];
             ChunkCount chunks = new ChunkCount(this, part.length);
             for (int n = in.read(part); n >= 0; n = in.read(part)) {
                 if (announced.isEmpty()) {

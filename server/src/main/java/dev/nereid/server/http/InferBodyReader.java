@@ -14,6 +14,7 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * Reads the body of an inference request: the JSON part into an array for the parser, all else into one off-heap buffer,
@@ -78,8 +79,9 @@ final class InferBodyReader {
         ContentCoding coding = ContentCoding.ofRequest(exchange.header(HeaderNames.CONTENT_ENCODING));
         Optional<String> headerLength = exchange.header(HEADER_LENGTH);
         try (InputStream in = exchange.body()) {
-            if (coding == ContentCoding.IDENTITY && exchange.announcedLength().isPresent()) {
-                return readAnnounced(in, exchange.announcedLength().get(), headerLength, scope, small);
+            OptionalLong announced = exchange.announcedLength();
+            if (coding == ContentCoding.IDENTITY && announced.isPresent()) {
+                return readAnnounced(in, announced.getAsLong(), headerLength, scope, small);
             }
             return readUnknown(exchange, in, coding, headerLength, scope);
         } catch (IOException e) {
@@ -103,7 +105,7 @@ final class InferBodyReader {
                 rest = scope.allocate(length - jsonLength, 1);
                 MemorySegment.copy(small, jsonLength, rest, ValueLayout.JAVA_BYTE, 0, (int) length - jsonLength);
             }
-            return new Body(small, jsonLength, rest, layout.isRaw());
+            return new Body(small, jsonLength, rest.asReadOnly(), layout.isRaw());
         }
         byte[] json = jsonLength <= small.length ? small : new byte[jsonLength];
         readFully(in, json, jsonLength);
@@ -111,7 +113,7 @@ final class InferBodyReader {
                 ? readBinary(in, length - jsonLength, scope)
                 : MemorySegment.NULL;
         readEnd(in);
-        return new Body(json, jsonLength, binary, layout.isRaw());
+        return new Body(json, jsonLength, binary.asReadOnly(), layout.isRaw());
     }
 
     private static void readFully(InputStream in, byte[] target, int length) throws IOException {
@@ -150,8 +152,8 @@ final class InferBodyReader {
     /** Reads a body of unknown length: chunked, compressed, or both. */
     private Body readUnknown(Exchange exchange, InputStream in, ContentCoding coding, Optional<String> headerLength,
             BufferScope scope) throws IOException {
-        Optional<Long> announced = exchange.announcedLength();
-        if (coding != ContentCoding.IDENTITY && announced.isPresent() && announced.get() == 0) {
+        OptionalLong announced = exchange.announcedLength();
+        if (coding != ContentCoding.IDENTITY && announced.isPresent() && announced.getAsLong() == 0) {
             throw InferenceException.invalid("nothing to be decompressed");
         }
         byte[] part = new byte[READ_SIZE];

@@ -3,13 +3,14 @@ package dev.nereid.server.lifecycle;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.server.scheduler.InferenceResult;
 import dev.nereid.server.scheduler.ResponseSink;
-import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Takes the answer to a request that has one response. Written by the engine, read after the request is done. */
 final class Answer implements ResponseSink {
-    private final ArrayDeque<InferenceResult> results = new ArrayDeque<>(1);
+    private final List<InferenceResult> results = new ArrayList<>(1);
     private @Nullable InferenceException error;
 
     @Override

@@ -2,7 +2,6 @@ package dev.nereid.server.lifecycle;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
@@ -272,7 +271,7 @@ public final class Engine implements AutoCloseable {
 
     private InferenceResult execute(ServedVersion served, RequestData data, BufferScope scope, Caller caller,
             BooleanSupplier isCancelled) {
-        if (served.config().instanceGroups().stream().allMatch(InstanceGroup::isPassive)) {
+        if (served.isPassive()) {
             throw InferenceException.unavailable("model '" + served.name()
                     + "' has passive instances only, which are loaded but execute no requests");
         }
@@ -305,6 +304,13 @@ public final class Engine implements AutoCloseable {
 
     /** Returns the inputs as a backend gets them: it may not write into memory that the client still owns. */
     static List<Tensor> readOnly(List<Tensor> inputs) {
+        boolean isGuarded = true;
+        for (Tensor input : inputs) {
+            isGuarded &= input.data().isReadOnly();
+        }
+        if (isGuarded) {
+            return inputs;
+        }
         List<Tensor> guarded = new ArrayList<>(inputs.size());
         for (Tensor input : inputs) {
             guarded.add(input.data().isReadOnly()

@@ -2,6 +2,7 @@ package dev.nereid.server.lifecycle;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.MemoryUsage;
+import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelOutput;
 import dev.nereid.backend.api.tensor.Placement;
@@ -36,6 +37,7 @@ public final class ServedVersion {
     private final Map<String, List<String>> labels;
     private final EngineRequest.ModelIo io;
     private final Set<String> allOutputs;
+    private final boolean isPassive;
     private final Duration loadTime;
 
     ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig, InstanceSet instances,
@@ -50,6 +52,7 @@ public final class ServedVersion {
         this.validator = new RequestValidator(config);
         this.labels = Map.copyOf(labels);
         this.allOutputs = config.outputs().stream().map(ModelOutput::name).collect(Collectors.toUnmodifiableSet());
+        this.isPassive = config.instanceGroups().stream().allMatch(InstanceGroup::isPassive);
         boolean reshapes = config.outputs().stream().anyMatch(output -> output.reshape().isPresent());
         this.io = new EngineRequest.ModelIo(config.isDecoupled(),
                 reshapes ? this::inClientShape : outputs -> outputs);
@@ -103,6 +106,11 @@ public final class ServedVersion {
     /** Returns the labels of an output; empty where it has none. */
     public List<String> labels(String output) {
         return labels.getOrDefault(output, List.of());
+    }
+
+    /** Returns whether there are only instances that execute no requests. */
+    boolean isPassive() {
+        return isPassive;
     }
 
     /** Returns how long it took to load. */

@@ -54,7 +54,8 @@ public final class InferRequestDecoder {
     public DecodedRequest decode(byte[] json, int offset, int length, MemorySegment binary, DecodeContext context) {
         JsonValue root = document.parse(json, offset, length);
         Settings settings = new Settings();
-        settings.id = JsonAccess.optional(Optional.of(root), "id", JsonValue::asString, "");
+        Optional<JsonValue> id = root.find("id");
+        settings.id = id.isEmpty() ? "" : JsonAccess.parsed(id.get(), "id", JsonValue::asString);
         Optional<JsonValue> parameters = root.find("parameters");
         if (parameters.isPresent()) {
             for (JsonValue.Member member : members(parameters.get())) {
@@ -71,22 +72,28 @@ public final class InferRequestDecoder {
         }
         RequestData request = new RequestData(settings.id, settings.parameters, settings.correlationId,
                 settings.isSequenceStart, settings.isSequenceEnd, settings.priority, settings.timeoutMicros, inputs,
-                List.copyOf(outputs.formats.keySet()), false);
-        return new DecodedRequest(request, new OutputPlan(outputs.formats, settings.isBinaryByDefault));
+                outputs.names(), false);
+        return new DecodedRequest(request, outputs.plan(settings.isBinaryByDefault));
     }
 
     private List<InputData> inputs(JsonValue root, String id, MemorySegment binary, DecodeContext context) {
         List<JsonValue> elements = JsonAccess.required(root, "inputs", JsonValue::elements);
-        List<InputData> inputs = new ArrayList<>(elements.size());
-        Set<String> names = new HashSet<>();
         inputDecoder.begin(binary, context);
-        for (JsonValue element : elements) {
-            inputs.add(inputDecoder.decode(element, name -> {
-                if (!names.add(name)) {
-                    throw InferenceException.invalid(
-                            RequestIds.prefix(id) + "input '" + name + "' already exists in request");
-                }
+        List<InputData> inputs;
+        if (elements.size() == 1) {
+            inputs = List.of(inputDecoder.decode(elements.getFirst(), _ -> {
             }));
+        } else {
+            inputs = new ArrayList<>(elements.size());
+            Set<String> names = new HashSet<>();
+            for (JsonValue element : elements) {
+                inputs.add(inputDecoder.decode(element, name -> {
+                    if (!names.add(name)) {
+                        throw InferenceException.invalid(
+                                RequestIds.prefix(id) + "input '" + name + "' already exists in request");
+                    }
+                }));
+            }
         }
         inputDecoder.finish();
         return inputs;
@@ -101,7 +108,7 @@ public final class InferRequestDecoder {
         private static final String RESERVED = "triton_";
 
         String id = "";
-        final Map<String, Parameter> parameters = new HashMap<>();
+        Map<String, Parameter> parameters = Map.of();
         CorrelationId correlationId = CorrelationId.NONE;
         boolean isSequenceStart;
         boolean isSequenceEnd;
@@ -123,6 +130,9 @@ public final class InferRequestDecoder {
                         throw InferenceException.invalid("parameter keys starting with 'triton_' are reserved for "
                                 + "Triton usage and should not be specified.");
                     }
+                    if (parameters.isEmpty()) {
+                        parameters = new HashMap<>();
+                    }
                     parameters.putIfAbsent(name, JsonAccess.parameter(name, value));
                 }
             }
@@ -138,7 +148,15 @@ public final class InferRequestDecoder {
 
     /** The outputs that a client listed. */
     private static final class OutputList {
-        final Map<String, OutputPlan.Format> formats = new LinkedHashMap<>();
+        private Map<String, OutputPlan.Format> formats = Map.of();
+
+        List<String> names() {
+            return List.copyOf(formats.keySet());
+        }
+
+        OutputPlan plan(boolean isBinaryByDefault) {
+            return new OutputPlan(formats, isBinaryByDefault);
+        }
 
         void add(JsonValue output, String id, DecodeContext context) {
             Optional<JsonValue> parameters = output.find("parameters");
@@ -148,11 +166,22 @@ public final class InferRequestDecoder {
                 throw InferenceException
                         .invalid(RequestIds.prefix(id) + "output '" + name + "' already exists in request");
             }
-            formats.put(name, format(parameters, context));
+            OutputPlan.Format format = format(parameters, context);
+            if (formats.isEmpty()) {
+                formats = Map.of(name, format);
+                return;
+            }
+            if (formats.size() == 1) {
+                formats = new LinkedHashMap<>(formats);
+            }
+            formats.put(name, format);
         }
 
         private static OutputPlan.Format format(Optional<JsonValue> parameters, DecodeContext context) {
-            Optional<JsonValue> wanted = parameters.flatMap(present -> present.find("classification"));
+            if (parameters.isEmpty()) {
+                return OutputPlan.JSON;
+            }
+            Optional<JsonValue> wanted = parameters.get().find("classification");
             long classes = wanted.isEmpty()
                     ? 0
                     : JsonAccess.prefixed("Unable to set 'classification'", wanted.get()::asUnsigned);
@@ -161,14 +190,17 @@ public final class InferRequestDecoder {
                 return new OutputPlan.SharedMemory(sharedMemory.get());
             }
             boolean isBinary = JsonAccess.optional(parameters, "binary_data", JsonValue::asBoolean, false);
-            return classes == 0 ? new OutputPlan.Encoded(isBinary) : new OutputPlan.Classification(classes, isBinary);
+            if (classes != 0) {
+                return new OutputPlan.Classification(classes, isBinary);
+            }
+            return isBinary ? OutputPlan.BINARY : OutputPlan.JSON;
         }
 
         private static void refuseContradictions(Optional<JsonValue> parameters) {
-            if (parameters.isEmpty() || parameters.get().find("shared_memory_region").isEmpty()) {
+            if (parameters.isEmpty() || !parameters.get().has("shared_memory_region")) {
                 return;
             }
-            if (parameters.get().find("classification").isPresent()) {
+            if (parameters.get().has("classification")) {
                 throw InferenceException
                         .invalid("Output can't set both 'shared_memory_region' and 'classification'");
             }

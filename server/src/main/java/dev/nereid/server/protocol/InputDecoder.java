@@ -5,7 +5,6 @@ import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.server.request.InputData;
 import dev.nereid.server.sharedmemory.SharedRange;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -47,10 +46,12 @@ final class InputDecoder {
         checkSource(input, parameters);
         String name = JsonAccess.required(input, "name", JsonValue::asString);
         String dataTypeName = JsonAccess.required(input, "datatype", JsonValue::asString);
-        long[] shape = JsonAccess.required(input, "shape", InputDecoder::dimensions);
+        long[] shape = JsonAccess.required(input, "shape", JsonValue::unsignedElements);
         nameCheck.accept(name);
         Optional<DataType> dataType = DataType.parse(dataTypeName);
-        Optional<JsonValue> binarySize = parameters.flatMap(present -> present.find("binary_data_size"));
+        Optional<JsonValue> binarySize = parameters.isPresent()
+                ? parameters.get().find("binary_data_size")
+                : Optional.empty();
         MemorySegment data;
         if (binarySize.isPresent()) {
             data = slice(name, JsonAccess.parsed(binarySize.get(), "binary_data_size", JsonValue::asUnsigned));
@@ -82,34 +83,16 @@ final class InputDecoder {
     }
 
     private static void checkSource(JsonValue input, Optional<JsonValue> parameters) {
-        StringBuilder sources = new StringBuilder();
-        int count = 0;
-        if (input.find("data").isPresent()) {
-            sources.append(" 'data'");
-            count++;
-        }
-        if (parameters.isPresent() && parameters.get().find("binary_data_size").isPresent()) {
-            sources.append(" 'binary_data_size'");
-            count++;
-        }
-        if (parameters.isPresent() && parameters.get().find("shared_memory_region").isPresent()) {
-            sources.append(" 'shared_memory_region'");
-            count++;
-        }
-        if (count != 1) {
+        boolean hasData = input.has("data");
+        boolean hasSize = parameters.isPresent() && parameters.get().has("binary_data_size");
+        boolean hasRegion = parameters.isPresent() && parameters.get().has("shared_memory_region");
+        if ((hasData ? 1 : 0) + (hasSize ? 1 : 0) + (hasRegion ? 1 : 0) != 1) {
+            String given = (hasData ? " 'data'" : "") + (hasSize ? " 'binary_data_size'" : "")
+                    + (hasRegion ? " 'shared_memory_region'" : "");
             throw InferenceException.invalid("Input must set only one of the following fields: 'data', "
                     + "'binary_data_size' in 'parameters', 'shared_memory_region' in 'parameters'. But "
-                    + (count == 0 ? "no field is set" : "set" + sources));
+                    + (given.isEmpty() ? "no field is set" : "set" + given));
         }
-    }
-
-    private static long[] dimensions(JsonValue shape) {
-        List<JsonValue> elements = shape.elements();
-        long[] dimensions = new long[elements.size()];
-        for (int i = 0; i < dimensions.length; i++) {
-            dimensions[i] = elements.get(i).asUnsigned();
-        }
-        return dimensions;
     }
 
     private MemorySegment slice(String name, long size) {
@@ -151,7 +134,7 @@ final class InputDecoder {
         DataType readable = readable(name, dataType);
         MemorySegment memory = context.allocator().allocate(size, DecodeContext.ALIGNMENT);
         reader.read(data, readable, count, memory);
-        return memory;
+        return memory.asReadOnly();
     }
 
     /** Returns the datatype if there is a way to write it in JSON. */

@@ -13,12 +13,16 @@ final class JsonAccess {
 
     /** Reads a member that must be there. */
     static <T> T required(JsonValue object, String name, Function<JsonValue, T> read) {
-        return prefixed("Unable to parse '" + name + "'", () -> read.apply(object.member(name)));
+        try {
+            return read.apply(object.member(name));
+        } catch (InferenceException failure) {
+            throw prefix("Unable to parse '" + name + "'", failure);
+        }
     }
 
     /** Reads a member that may be absent. */
     static <T> T optional(Optional<JsonValue> object, String name, Function<JsonValue, T> read, T absent) {
-        Optional<JsonValue> value = object.flatMap(present -> present.find(name));
+        Optional<JsonValue> value = object.isPresent() ? object.get().find(name) : Optional.empty();
         return value.isEmpty() ? absent : parsed(value.get(), name, read);
     }
 

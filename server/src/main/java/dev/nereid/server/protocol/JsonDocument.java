@@ -31,6 +31,7 @@ public final class JsonDocument {
     private static final int RETAINED_ENTRIES = 1 << 16;
 
     private final JsonScanner scanner = new JsonScanner();
+    private final RecentStrings strings = new RecentStrings();
     private byte[] text = new byte[0];
     private int limit;
     private long[] tape = new long[256];
@@ -253,6 +254,10 @@ public final class JsonDocument {
 
     byte[] text() {
         return text;
+    }
+
+    RecentStrings strings() {
+        return strings;
     }
 
     int limit() {

@@ -12,7 +12,7 @@ final class JsonStrings {
         int first = JsonDocument.start(string) + 1;
         int length = JsonDocument.extra(string);
         if (JsonDocument.tag(string) == JsonDocument.STRING) {
-            return new String(document.text(), first, length, UTF_8);
+            return document.strings().get(document.text(), first, length);
         }
         byte[] scratch = document.scratch(length);
         return new String(scratch, 0, decode(document.text(), first, length, scratch), UTF_8);

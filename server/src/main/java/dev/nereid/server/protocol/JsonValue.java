@@ -77,22 +77,39 @@ public final class JsonValue {
 
     /** Returns the first member of that name; empty also where this is no object. */
     public Optional<JsonValue> find(String name) {
-        if (!isObject()) {
-            return Optional.empty();
-        }
-        int end = JsonDocument.extra(entry);
-        for (int at = index + 1; at < end; at = document.next(at + 1)) {
-            if (document.isString(document.entryAt(at), name)) {
-                return Optional.of(new JsonValue(document, document.entryAt(at + 1), at + 1));
-            }
-        }
-        return Optional.empty();
+        int at = indexOf(name);
+        return at < 0 ? Optional.empty() : Optional.of(valueAt(at));
+    }
+
+    /** Returns whether there is a member of that name. */
+    public boolean has(String name) {
+        return indexOf(name) >= 0;
     }
 
     /** Returns the first member of that name. */
     public JsonValue member(String name) {
-        return find(name).orElseThrow(() -> InferenceException
-                .invalid("attempt to access non-existing object member '" + name + "'"));
+        int at = indexOf(name);
+        if (at < 0) {
+            throw InferenceException.invalid("attempt to access non-existing object member '" + name + "'");
+        }
+        return valueAt(at);
+    }
+
+    private JsonValue valueAt(int at) {
+        return new JsonValue(document, document.entryAt(at), at);
+    }
+
+    /** Returns where the value of the first member of that name is; -1 for none. */
+    private int indexOf(String name) {
+        if (isObject()) {
+            int end = JsonDocument.extra(entry);
+            for (int at = index + 1; at < end; at = document.next(at + 1)) {
+                if (document.isString(document.entryAt(at), name)) {
+                    return at + 1;
+                }
+            }
+        }
+        return -1;
     }
 
     /** Returns the members in the order of the text. */
@@ -127,6 +144,25 @@ public final class JsonValue {
             at = document.skipSpace(document.endOfScalar(scalar)) + 1;
         }
         return elements;
+    }
+
+    /** Returns the elements, integers that fit 64 unsigned bits each. */
+    public long[] unsignedElements() {
+        long[] numbers = new long[elementCount()];
+        if (tag() == JsonDocument.NESTED_ARRAY) {
+            List<JsonValue> elements = elements();
+            for (int i = 0; i < numbers.length; i++) {
+                numbers[i] = elements.get(i).asUnsigned();
+            }
+            return numbers;
+        }
+        int at = JsonDocument.start(entry) + 1;
+        for (int i = 0; i < numbers.length; i++) {
+            long scalar = document.scalarAt(document.skipSpace(at));
+            numbers[i] = new JsonValue(document, scalar, -1).asUnsigned();
+            at = document.skipSpace(document.endOfScalar(scalar)) + 1;
+        }
+        return numbers;
     }
 
     /** Returns the number of elements. */

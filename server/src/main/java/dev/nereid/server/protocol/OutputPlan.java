@@ -15,8 +15,8 @@ public record OutputPlan(Map<String, Format> formats, boolean isBinaryByDefault)
     /** The plan of a client that listed nothing: all as bytes. */
     public static final OutputPlan ALL_BINARY = new OutputPlan(Map.of(), true);
 
-    private static final Format JSON = new Encoded(false);
-    private static final Format BINARY = new Encoded(true);
+    static final Format JSON = new Encoded(false);
+    static final Format BINARY = new Encoded(true);
 
     /** Copies the map. */
     public OutputPlan {
