@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -41,20 +42,27 @@ final class RunningServer implements AutoCloseable {
 
     /** Starts a server that uses no GPU, whatever the machine has. */
     static RunningServer start(Path repository, String... flags) throws IOException, InterruptedException {
-        ProcessBuilder builder = builder(repository, flags);
+        return start(LAYOUT, Map.of(), repository, flags);
+    }
+
+    /** Starts a server of another layout, with further variables in its environment; it uses no GPU. */
+    static RunningServer start(Path layout, Map<String, String> environment, Path repository, String... flags)
+            throws IOException, InterruptedException {
+        ProcessBuilder builder = builder(layout, repository, flags);
         builder.environment().put(CPU_ONLY, "1");
+        builder.environment().putAll(environment);
         return start(builder);
     }
 
     /** Starts a server that uses the machine's GPUs. */
     static RunningServer startOnGpus(Path repository, String... flags) throws IOException, InterruptedException {
-        ProcessBuilder builder = builder(repository, flags);
+        ProcessBuilder builder = builder(LAYOUT, repository, flags);
         builder.environment().remove(CPU_ONLY);
         return start(builder);
     }
 
-    private static ProcessBuilder builder(Path repository, String... flags) {
-        List<String> command = new ArrayList<>(List.of(LAYOUT.resolve("nereid").toString(), "serve",
+    private static ProcessBuilder builder(Path layout, Path repository, String... flags) {
+        List<String> command = new ArrayList<>(List.of(layout.resolve("nereid").toString(), "serve",
                 "--model-repository=" + repository, "--http-address=127.0.0.1", "--http-port=0", "--metrics-port=0"));
         command.addAll(List.of(flags));
         return new ProcessBuilder(command).redirectErrorStream(true);
