@@ -18,7 +18,9 @@ import java.util.Optional;
 final class ImagePreprocessBackend implements Backend {
     static final String INPUT = "IMAGE";
 
-    private static final BackendAttributes ATTRIBUTES = BackendAttributes.DEFAULT.withParallelInstanceLoading(true);
+    private static final BackendAttributes ATTRIBUTES = BackendAttributes.DEFAULT
+            .withPreferredInstanceGroups(List.of(new InstanceGroup("", InstanceGroup.Kind.CPU, 1)))
+            .withParallelInstanceLoading(true);
 
     @Override
     public BackendAttributes attributes() {

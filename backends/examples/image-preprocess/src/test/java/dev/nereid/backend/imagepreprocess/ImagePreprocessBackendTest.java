@@ -3,11 +3,11 @@ package dev.nereid.backend.imagepreprocess;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.config.ModelOutput;
@@ -19,7 +19,6 @@ import dev.nereid.backend.api.testkit.TestRequest;
 import dev.nereid.backend.api.testkit.TestResult;
 import dev.nereid.backend.api.testkit.TestTensor;
 import java.awt.image.BufferedImage;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -55,12 +54,9 @@ class ImagePreprocessBackendTest {
     }
 
     @Test
-    void theServerFindsTheFactoryInTheJar() throws Exception {
-        Path classes = Path.of(
-                ImagePreprocessBackendFactory.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-
-        assertTrue(Files.readString(classes.resolve("META-INF/extensions.idx"))
-                .contains(ImagePreprocessBackendFactory.class.getName()));
+    void staysOnTheCpuWhereThereAreGpus() {
+        assertEquals(List.of(InstanceGroup.Kind.CPU),
+                engine.attributes().preferredInstanceGroups().stream().map(InstanceGroup::kind).toList());
     }
 
     @Test

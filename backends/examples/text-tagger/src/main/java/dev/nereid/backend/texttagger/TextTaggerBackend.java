@@ -18,14 +18,16 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** Reads a model's patterns and checks its configuration. It holds nothing, so any thread will do. */
+/** Reads a model's patterns and checks its configuration. It holds nothing, so any thread will do, on the CPU. */
 final class TextTaggerBackend implements Backend {
     static final String INPUT = "TEXT";
     static final String TAGS = "TAGS";
     static final String MASKED = "MASKED";
 
     private static final BackendAttributes ATTRIBUTES = BackendAttributes.DEFAULT
-            .withThreadConfinement(ThreadConfinement.ANY_THREAD).withParallelInstanceLoading(true);
+            .withThreadConfinement(ThreadConfinement.ANY_THREAD)
+            .withPreferredInstanceGroups(List.of(new InstanceGroup("", InstanceGroup.Kind.CPU, 1)))
+            .withParallelInstanceLoading(true);
     private static final String DEFAULT_FILE = "patterns.txt";
     private static final Set<String> OUTPUTS = Set.of(TAGS, MASKED);
 

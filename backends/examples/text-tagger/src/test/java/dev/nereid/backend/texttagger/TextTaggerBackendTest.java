@@ -2,11 +2,11 @@ package dev.nereid.backend.texttagger;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.config.ModelOutput;
@@ -62,12 +62,9 @@ class TextTaggerBackendTest {
     }
 
     @Test
-    void theServerFindsTheFactoryInTheJar() throws Exception {
-        Path classes = Path.of(
-                TextTaggerBackendFactory.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-
-        assertTrue(Files.readString(classes.resolve("META-INF/extensions.idx"))
-                .contains(TextTaggerBackendFactory.class.getName()));
+    void staysOnTheCpuWhereThereAreGpus() {
+        assertEquals(List.of(InstanceGroup.Kind.CPU),
+                engine.attributes().preferredInstanceGroups().stream().map(InstanceGroup::kind).toList());
     }
 
     @Test
