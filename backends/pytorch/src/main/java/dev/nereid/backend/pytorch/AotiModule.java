@@ -89,10 +89,10 @@ final class AotiModule implements LoadedModule {
     }
 
     @Override
-    public List<IValue> run(IValueVector arguments) {
-        Tensor[] tensors = new Tensor[Math.toIntExact(arguments.size())];
+    public List<IValue> run(IValueVector stack) {
+        Tensor[] tensors = new Tensor[Math.toIntExact(stack.size())];
         for (int i = 0; i < tensors.length; i++) {
-            tensors[i] = arguments.get(i).toTensor();
+            tensors[i] = stack.get(i).toTensor();
         }
         TensorVector outputs = loader.run(new TensorVector(tensors));
         List<IValue> results = new ArrayList<>();

@@ -23,6 +23,9 @@ import java.util.Set;
  * @param isDictionary whether they go into one dictionary
  */
 record InputPlan(TensorNames names, List<Slot> slots, boolean isDictionary) {
+    /** How TorchScript writes the type of an argument that takes strings. */
+    static final String STRINGS = "List[str]";
+
     InputPlan {
         slots = List.copyOf(slots);
     }
@@ -108,7 +111,7 @@ record InputPlan(TensorNames names, List<Slot> slots, boolean isDictionary) {
     private static void checkKind(ModelConfig config, ForwardSignature signature, String name, DataType dataType,
             int position) {
         ForwardSignature.Argument argument = signature.arguments().get(signature.takesDictionary() ? 0 : position);
-        boolean isStrings = argument.annotation().equals("List[str]");
+        boolean isStrings = argument.annotation().equals(STRINGS);
         if (isStrings != (dataType == DataType.BYTES)) {
             throw InferenceException.invalid("input '" + name + "' of model '" + config.name() + "' is "
                     + dataType.configName() + ", but argument '" + argument.name() + "' of forward is "

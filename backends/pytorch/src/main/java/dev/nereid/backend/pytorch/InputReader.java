@@ -4,6 +4,7 @@ import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.batch.BatchInputMaker;
 import dev.nereid.backend.api.batch.InputGatherer;
+import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.tensor.BytesElements;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Placement;
@@ -31,12 +32,12 @@ import org.jspecify.annotations.Nullable;
 final class InputReader implements AutoCloseable {
     private final List<Binding> bindings;
     private final @Nullable DictionaryMaker dictionary;
-    private final @Nullable GpuSession gpu;
+    /** What {@code forward} runs on. Empty between executions. */
+    private final IValueVector stack = new IValueVector();
 
-    private InputReader(List<Binding> bindings, @Nullable DictionaryMaker dictionary, @Nullable GpuSession gpu) {
+    private InputReader(List<Binding> bindings, @Nullable DictionaryMaker dictionary) {
         this.bindings = bindings;
         this.dictionary = dictionary;
-        this.gpu = gpu;
     }
 
     static InputReader create(InputPlan plan, LoadedModule module, @Nullable GpuSession gpu) {
@@ -49,51 +50,62 @@ final class InputReader implements AutoCloseable {
         DictionaryMaker dictionary = plan.isDictionary()
                 ? DictionaryMaker.create(bindings.stream().map(binding -> binding.slot.name()).toList())
                 : null;
-        return new InputReader(List.copyOf(bindings), dictionary, gpu);
+        return new InputReader(List.copyOf(bindings), dictionary);
     }
 
-    /** Returns the arguments; the caller's scope owns them. The batch's memory must stay until they are gone. */
+    /**
+     * Returns the arguments, which {@link #release} must take back. The caller's scope owns what was made for them, and
+     * the batch's memory must stay until they are gone.
+     */
     Arguments read(Batch batch) {
         List<MemorySegment> memory = new ArrayList<>(bindings.size());
-        IValue[] values = new IValue[bindings.size()];
-        for (int i = 0; i < values.length; i++) {
+        // What is absent stays what it is now: None.
+        stack.resize(bindings.size());
+        for (int i = 0; i < bindings.size(); i++) {
             Binding binding = bindings.get(i);
-            if (binding.isAbsent(batch)) {
-                values[i] = new IValue();
-                continue;
+            if (!binding.isAbsent(batch)) {
+                Tensor tensor = binding.gather(batch);
+                MemorySegment usable = binding.usable(tensor);
+                memory.add(usable);
+                stack.put(i, binding.value(tensor, usable));
             }
-            Tensor tensor = binding.gather(batch);
-            MemorySegment usable = binding.usable(tensor);
-            memory.add(usable);
-            values[i] = tensor.dataType() == DataType.BYTES
-                    ? binding.strings(tensor, usable)
-                    : new IValue(onDevice(binding.wrap(tensor, usable)));
         }
-        return new Arguments(vector(values), memory);
+        joinDictionary();
+        return new Arguments(stack, memory);
     }
 
-    /** Returns arguments of zeros, for the given number of rows where the model batches; the caller's scope owns them. */
+    /**
+     * Returns arguments of zeros, for the given number of rows where the model batches; as those of {@link #read}.
+     */
     IValueVector zeros(int rows, boolean batching) {
-        IValue[] values = new IValue[bindings.size()];
-        for (int i = 0; i < values.length; i++) {
-            InputPlan.Slot slot = bindings.get(i).slot;
-            long[] dims = (batching ? slot.dims().orElseThrow().prepend(rows) : slot.dims().orElseThrow()).toArray();
-            values[i] = new IValue(onDevice(
-                    torch.zeros(dims, new TensorOptions(TorchTypes.scalarType(slot.dataType())))));
+        stack.resize(bindings.size());
+        for (int i = 0; i < bindings.size(); i++) {
+            Binding binding = bindings.get(i);
+            Dims dims = binding.slot.dims().orElseThrow();
+            stack.put(i, binding.hold(torch.zeros((batching ? dims.prepend(rows) : dims).toArray(),
+                    Objects.requireNonNull(binding.options))));
         }
-        return vector(values);
+        joinDictionary();
+        return stack;
     }
 
-    private IValueVector vector(IValue[] values) {
-        return dictionary == null ? new IValueVector(values) : new IValueVector(dictionary.make(values));
+    private void joinDictionary() {
+        if (dictionary != null) {
+            IValue joined = dictionary.make(stack.get());
+            stack.resize(1);
+            stack.put(0, joined);
+        }
     }
 
-    private org.bytedeco.pytorch.Tensor onDevice(org.bytedeco.pytorch.Tensor tensor) {
-        return gpu == null ? tensor : gpu.upload(tensor);
+    /** Takes the arguments back, and what the model left in their place. */
+    void release() {
+        stack.resize(0);
+        bindings.forEach(Binding::release);
     }
 
     @Override
     public void close() {
+        stack.close();
         bindings.forEach(Binding::close);
         if (dictionary != null) {
             dictionary.close();
@@ -122,10 +134,16 @@ final class InputReader implements AutoCloseable {
         private final @Nullable TensorOptions options;
         private final Type.@Nullable TypePtr elementType;
         private final ScratchMemory scratch;
+        private final @Nullable GpuSession gpu;
         private final boolean isStaged;
+        /** The argument, made once: what JavaCPP allocates costs more than all that is done with it. */
+        private final IValue argument;
+        /** The tensor inside of the argument. */
+        private final org.bytedeco.pytorch.Tensor held;
 
         Binding(InputPlan.Slot slot, LoadedModule module, @Nullable GpuSession gpu) {
             this.slot = slot;
+            this.gpu = gpu;
             this.isStaged = gpu != null && slot.dataType() != DataType.BYTES;
             this.scratch = gpu != null && isStaged ? gpu.staging() : new ScratchMemory();
             this.gatherer = isStaged
@@ -136,6 +154,10 @@ final class InputReader implements AutoCloseable {
             boolean strings = slot.dataType() == DataType.BYTES;
             this.options = strings ? null : new TensorOptions(TorchTypes.scalarType(slot.dataType()));
             this.elementType = strings ? module.listElementType(slot.position()) : null;
+            try (org.bytedeco.pytorch.Tensor undefined = new org.bytedeco.pytorch.Tensor()) {
+                this.argument = new IValue(undefined);
+            }
+            this.held = argument.toTensor();
         }
 
         /** The requests of a batch have the same inputs, so the first one tells. */
@@ -169,12 +191,26 @@ final class InputReader implements AutoCloseable {
             return copy;
         }
 
-        org.bytedeco.pytorch.Tensor wrap(Tensor tensor, MemorySegment memory) {
-            return torch.from_blob(pointer.at(memory), tensor.shape().toArray(),
-                    Objects.requireNonNull(options));
+        IValue value(Tensor tensor, MemorySegment memory) {
+            if (tensor.dataType() == DataType.BYTES) {
+                return strings(tensor, memory);
+            }
+            return hold(torch.from_blob(pointer.at(memory), tensor.shape().toArray(),
+                    Objects.requireNonNull(options)));
         }
 
-        IValue strings(Tensor tensor, MemorySegment memory) {
+        /** Returns the argument with that tensor, brought to the device, in it. */
+        IValue hold(org.bytedeco.pytorch.Tensor tensor) {
+            held.put(gpu == null ? tensor : gpu.upload(tensor));
+            return argument;
+        }
+
+        /** Lets go of the tensor. */
+        void release() {
+            held.reset();
+        }
+
+        private IValue strings(Tensor tensor, MemorySegment memory) {
             List<MemorySegment> elements = BytesElements.slices(memory);
             checkCount(tensor.shape(), elements.size());
             GenericList list = new GenericList(Objects.requireNonNull(elementType));
@@ -197,6 +233,7 @@ final class InputReader implements AutoCloseable {
 
         @Override
         public void close() {
+            argument.close();
             gatherer.close();
             scratch.close();
             if (maker != null) {

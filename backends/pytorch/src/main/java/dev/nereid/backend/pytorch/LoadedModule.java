@@ -11,8 +11,13 @@ interface LoadedModule extends AutoCloseable {
     /** Tells what it takes and returns. */
     ForwardSignature signature();
 
-    /** Runs it. The caller's scope owns the results. */
-    List<IValue> run(IValueVector arguments);
+    /**
+     * Runs it.
+     *
+     * @param stack holds the arguments, and then whatever is left there
+     * @return the results, which belong to the caller's scope or to the stack, and are gone with the first of the two
+     */
+    List<IValue> run(IValueVector stack);
 
     /** Returns the element type of list argument {@code position}. The caller owns it. */
     Type.TypePtr listElementType(int position);

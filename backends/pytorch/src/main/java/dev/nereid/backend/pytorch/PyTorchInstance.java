@@ -86,6 +86,8 @@ final class PyTorchInstance implements ModelInstance {
                     if (gpu != null) {
                         gpu.await();
                     }
+                } finally {
+                    reader.release();
                 }
             }
         } catch (RuntimeException e) {
@@ -93,6 +95,8 @@ final class PyTorchInstance implements ModelInstance {
                     + "' can't execute zeros, so its first requests will be slow (ENABLE_AUTO_WARMUP false turns this"
                     + " off): " + TorchErrors.brief(e));
             return;
+        } finally {
+            leaveThread();
         }
         LOG.log(Level.DEBUG, () -> "model '" + config.name() + "' instance '" + name + "' warmed up in "
                 + (System.nanoTime() - begin) / 1_000_000 + " ms");
@@ -105,7 +109,16 @@ final class PyTorchInstance implements ModelInstance {
         if (gpu != null) {
             gpu.prepare();
         }
-        torch.setGraphExecutorOptimize(parameters.optimizedExecution());
+        if (!parameters.optimizedExecution()) {
+            torch.setGraphExecutorOptimize(false);
+        }
+    }
+
+    /** The switch belongs to the thread, which may execute another model next. */
+    private void leaveThread() {
+        if (!parameters.optimizedExecution()) {
+            torch.setGraphExecutorOptimize(true);
+        }
     }
 
     @Override
@@ -115,12 +128,16 @@ final class PyTorchInstance implements ModelInstance {
                     + "', max allowed is " + config.maxBatchSize());
         }
         prepareThread();
-        if (areAlike(batch.requests())) {
-            executeAlike(batch);
-            return;
+        try {
+            if (areAlike(batch.requests())) {
+                executeAlike(batch);
+            } else {
+                // One execution can't serve requests that leave out different inputs.
+                BatchParts.execute(batch, inputs::sentBy, this::executeAlike);
+            }
+        } finally {
+            leaveThread();
         }
-        // One execution can't serve requests that leave out different inputs.
-        BatchParts.execute(batch, inputs::sentBy, this::executeAlike);
     }
 
     /** Returns whether every request has every input: then they go together. */
@@ -152,6 +169,7 @@ final class PyTorchInstance implements ModelInstance {
             awaitAfter(e);
             throw e instanceof InferenceException ? e : failure(e);
         } finally {
+            reader.release();
             // Native code reads the requests' memory until here.
             Reference.reachabilityFence(batch);
         }

@@ -38,11 +38,22 @@ final class TorchModule implements LoadedModule {
     private final JitModule module;
     private final Method forward;
     private final List<MemoryUsage> memoryUsage;
+    /** Whether whatever the inputs become fits the arguments, so that libtorch need not check that each time. */
+    private final boolean takesWhatIsGiven;
 
     private TorchModule(JitModule module, Method forward, List<MemoryUsage> memoryUsage) {
         this.module = module;
         this.forward = forward;
         this.memoryUsage = memoryUsage;
+        this.takesWhatIsGiven = signature().arguments().stream().allMatch(TorchModule::isAlwaysRight);
+    }
+
+    private static boolean isAlwaysRight(ForwardSignature.Argument argument) {
+        return switch (argument.kind()) {
+            case TENSOR, OPTIONAL_TENSOR, TENSOR_DICTIONARY -> true;
+            case LIST -> argument.annotation().equals(InputPlan.STRINGS);
+            case OTHER, OTHER_DICTIONARY -> false;
+        };
     }
 
     /**
@@ -138,8 +149,12 @@ final class TorchModule implements LoadedModule {
      * @throws InferenceException INTERNAL when the result is nothing that can be sent
      */
     @Override
-    public List<IValue> run(IValueVector arguments) {
-        return results(forward(arguments));
+    public List<IValue> run(IValueVector stack) {
+        if (!takesWhatIsGiven) {
+            return results(forward(stack));
+        }
+        forward.run(stack);
+        return results(stack.get(0));
     }
 
     private static List<IValue> results(IValue result) {

@@ -6,7 +6,21 @@ import org.jspecify.annotations.Nullable;
 
 /** The datatypes of the protocol and those of libtorch. BYTES has none: it travels as a list of strings. */
 final class TorchTypes {
+    /** By libtorch's numbers: to find the constant for a number, the bindings would compare all of them. */
+    private static final @Nullable DataType[] BY_NUMBER = byNumber();
+
     private TorchTypes() {
+    }
+
+    private static @Nullable DataType[] byNumber() {
+        @Nullable
+        DataType[] all = new DataType[ScalarType.values().length];
+        for (DataType dataType : DataType.values()) {
+            if (dataType != DataType.BYTES) {
+                all[scalarType(dataType).value] = dataType;
+            }
+        }
+        return all;
     }
 
     static ScalarType scalarType(DataType dataType) {
@@ -30,21 +44,6 @@ final class TorchTypes {
 
     /** Returns the datatype, or null where the protocol has none for it: complex and quantised numbers. */
     static @Nullable DataType dataType(ScalarType type) {
-        return switch (type.intern()) {
-            case Bool -> DataType.BOOL;
-            case Byte -> DataType.UINT8;
-            case UInt16 -> DataType.UINT16;
-            case UInt32 -> DataType.UINT32;
-            case UInt64 -> DataType.UINT64;
-            case Char -> DataType.INT8;
-            case Short -> DataType.INT16;
-            case Int -> DataType.INT32;
-            case Long -> DataType.INT64;
-            case Half -> DataType.FP16;
-            case Float -> DataType.FP32;
-            case Double -> DataType.FP64;
-            case BFloat16 -> DataType.BF16;
-            default -> null;
-        };
+        return type.value >= 0 && type.value < BY_NUMBER.length ? BY_NUMBER[type.value] : null;
     }
 }

@@ -121,6 +121,54 @@ final class ExecutionTest extends TorchTest {
     }
 
     @Test
+    void letsAModelChangeItsInput() {
+        String source = "def forward(self, x):\n  x.mul_(2)\n  x.resize_(2)\n  x.unsqueeze_(0)\n  return x[0], x\n";
+
+        try (TestModel model = load(source)) {
+            for (int i = 1; i < 4; i++) {
+                TestTensor output = model.infer(fp32(i, i, i)).output("OUTPUT__0");
+
+                assertArrayEquals(new float[]{2f * i, 2f * i}, output.floats());
+            }
+        }
+    }
+
+    @Test
+    void takesInputsOfOtherShapesEachTime() {
+        ModelConfig config = simple("model").inputs(TestScripts.inputs(DataType.FP32, Dims.of(-1, -1), "INPUT__0"))
+                .build();
+
+        try (TestModel model = load("def forward(self, x):\n  return x.flatten() + 1\n", config)) {
+            for (int rows = 0; rows < 4; rows++) {
+                TestRequest request = TestRequest.of().fp32("INPUT__0", Shape.of(rows, 2), new float[2 * rows]);
+
+                assertEquals(Shape.of(2L * rows), model.infer(request).output("OUTPUT__0").shape());
+            }
+        }
+    }
+
+    @Test
+    void goesOnAfterAFailureBeforeAndAfterForward() {
+        ModelConfig config = simple("model").maxBatchSize(8).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return x if x.size(0) > 1 else x > 0\n", config)) {
+            for (int i = 0; i < 3; i++) {
+                assertEquals(StatusCode.INVALID_ARG, model.infer(rows(1, 1f)).failure().code());
+                List<TestResult> unlike = model.execute(rows(1, 1f, 2f), rows(1, 3f));
+                assertEquals(StatusCode.INVALID_ARG, unlike.getFirst().failure().code());
+                assertArrayEquals(new float[]{5f, 6f}, model.infer(rows(2, 5f, 6f)).output("OUTPUT__0").floats());
+            }
+        }
+    }
+
+    @Test
+    void checksArgumentsThatNoInputFits() {
+        try (TestModel model = load("def forward(self, x: List[int]):\n  return torch.tensor(x)\n")) {
+            assertEquals(StatusCode.INTERNAL, failure(model).code());
+        }
+    }
+
+    @Test
     void makesOutputsContiguous() {
         ModelConfig config = TestScripts.config("model", TestScripts.inputs(DataType.FP32, Dims.of(2, 3), "INPUT__0"),
                 TestScripts.outputs(DataType.FP32, Dims.of(3, 2), "OUTPUT__0"));
