@@ -15,13 +15,17 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.GenericList;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.MemoryFormatOptional;
+import org.bytedeco.pytorch.Storage;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -140,6 +144,8 @@ final class InputReader implements AutoCloseable {
         private final IValue argument;
         /** The tensor inside of the argument. */
         private final org.bytedeco.pytorch.Tensor held;
+        /** Where that tensor lies, if that memory is somebody else's after the execution; else 0. */
+        private long borrowed;
 
         Binding(InputPlan.Slot slot, LoadedModule module, @Nullable GpuSession gpu) {
             this.slot = slot;
@@ -195,8 +201,10 @@ final class InputReader implements AutoCloseable {
             if (tensor.dataType() == DataType.BYTES) {
                 return strings(tensor, memory);
             }
-            return hold(torch.from_blob(pointer.at(memory), tensor.shape().toArray(),
+            IValue value = hold(torch.from_blob(pointer.at(memory), tensor.shape().toArray(),
                     Objects.requireNonNull(options)));
+            borrowed = gpu == null ? memory.address() : 0;
+            return value;
         }
 
         /** Returns the argument with that tensor, brought to the device, in it. */
@@ -207,7 +215,26 @@ final class InputReader implements AutoCloseable {
 
         /** Lets go of the tensor. */
         void release() {
+            if (borrowed != 0) {
+                leaveToModel(borrowed);
+                borrowed = 0;
+            }
             held.reset();
+        }
+
+        /** Gives the tensor memory of its own where the model has kept it, or a view of it. */
+        private void leaveToModel(long address) {
+            Storage storage = held.storage();
+            if ((held.use_count() == 1 && storage.use_count() == 1) || storage.data().address() != address) {
+                return;
+            }
+            long byteSize = storage.nbytes();
+            try (PointerScope _ = new PointerScope()) {
+                org.bytedeco.pytorch.Tensor copy = torch.empty(new long[]{byteSize}, new TensorOptions(ScalarType.Byte),
+                        new MemoryFormatOptional());
+                Pointer.memcpy(copy.data_ptr(), storage.data(), byteSize);
+                storage.swap_data_ptr(copy.storage());
+            }
         }
 
         private IValue strings(Tensor tensor, MemorySegment memory) {

@@ -120,6 +120,31 @@ final class ExecutionTest extends TorchTest {
         }
     }
 
+    /** Executes a model that answers with what it kept of its last input. */
+    private void assertKeeps(String kept) {
+        String source = "def forward(self, x):\n  last = self.state[:3]\n  self.state = " + kept + "\n  return last\n";
+
+        try (TestModel model = load(source)) {
+            model.infer(fp32(1f, 2f, 3f)).response();
+
+            // The first request's memory is gone by now.
+            assertArrayEquals(new float[]{1f, 2f, 3f},
+                    model.infer(fp32(4f, 5f, 6f)).output("OUTPUT__0").floats());
+            assertArrayEquals(new float[]{4f, 5f, 6f},
+                    model.infer(fp32(7f, 8f, 9f)).output("OUTPUT__0").floats());
+        }
+    }
+
+    @Test
+    void letsAModelKeepItsInput() {
+        assertKeeps("x");
+    }
+
+    @Test
+    void letsAModelKeepAViewOfItsInput() {
+        assertKeeps("x[None][0]");
+    }
+
     @Test
     void letsAModelChangeItsInput() {
         String source = "def forward(self, x):\n  x.mul_(2)\n  x.resize_(2)\n  x.unsqueeze_(0)\n  return x[0], x\n";
