@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,21 +31,19 @@ public final class NereidServer implements AutoCloseable {
     private final Tracer tracer;
     private final LogControl logs;
     private final ClientSharedMemory sharedMemory;
-    private final Map<String, InferenceException> startFailures;
+    private @Nullable CompletableFuture<HttpFrontEnd> preparedHttp;
     private @Nullable HttpFrontEnd http;
     private @Nullable MetricsEndpoint metrics;
     private @Nullable CpuSampler cpu;
     private @Nullable GpuSampler gpus;
     private boolean isClosed;
 
-    private NereidServer(ServerOptions options, Engine engine, LogControl logs,
-            Map<String, InferenceException> startFailures) {
+    private NereidServer(ServerOptions options, Engine engine, LogControl logs) {
         this.options = options;
         this.engine = engine;
         this.logs = logs;
         this.sharedMemory = new ClientSharedMemory(ClientSharedMemory.DIRECTORY, engine.gpus().driver());
         this.tracer = Tracer.create(options.trace().settings(), options.trace().file());
-        this.startFailures = startFailures;
     }
 
     /**
@@ -72,13 +71,14 @@ public final class NereidServer implements AutoCloseable {
     public static NereidServer start(ServerOptions options, LogControl logs, Engine engine) {
         NereidServer server;
         try {
-            server = new NereidServer(options, engine, logs, engine.start());
+            server = new NereidServer(options, engine, logs);
         } catch (RuntimeException e) {
             engine.close();
             throw e;
         }
         try {
-            server.checkModels();
+            server.prepareHttp();
+            server.checkModels(engine.start());
             server.open();
             return server;
         } catch (RuntimeException e) {
@@ -87,7 +87,17 @@ public final class NereidServer implements AutoCloseable {
         }
     }
 
-    private void checkModels() {
+    /** Setting Helidon up takes about as long as starting a backend, so both go on at the same time. No port opens. */
+    private void prepareHttp() {
+        if (options.http().isEnabled()) {
+            preparedHttp = CompletableFuture.supplyAsync(
+                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, sharedMemory, logs), options,
+                            Version.text()),
+                    task -> Thread.ofPlatform().name("nereid-prepare-http").daemon(true).start(task));
+        }
+    }
+
+    private void checkModels(Map<String, InferenceException> startFailures) {
         String tables = StartupTables.render(engine);
         LOGGER.log(Level.INFO, tables);
         if (!startFailures.isEmpty() && options.engine().exitOnError()) {
@@ -97,10 +107,12 @@ public final class NereidServer implements AutoCloseable {
     }
 
     private void open() {
-        if (options.http().isEnabled()) {
-            HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(),
-                    () -> HttpFrontEnd.start(new HttpFrontEnd.Services(engine, tracer, sharedMemory, logs), options,
-                            Version.text()));
+        CompletableFuture<HttpFrontEnd> prepared = preparedHttp;
+        if (prepared != null) {
+            HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(), () -> {
+                prepared.join().open();
+                return prepared.join();
+            });
             http = frontEnd;
             LOGGER.log(Level.INFO,
                     () -> "Started HTTPService at " + options.http().address() + ":" + frontEnd.port());
@@ -183,8 +195,9 @@ public final class NereidServer implements AutoCloseable {
         }
         isClosed = true;
         engine.beginStop();
-        if (http != null) {
-            http.close();
+        if (preparedHttp != null) {
+            preparedHttp.thenApply(Optional::of).exceptionally(_ -> Optional.empty()).join()
+                    .ifPresent(HttpFrontEnd::close);
         }
         // What follows closes the driver.
         sharedMemory.close();

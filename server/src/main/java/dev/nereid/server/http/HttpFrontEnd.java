@@ -80,19 +80,21 @@ public final class HttpFrontEnd implements AutoCloseable {
     }
 
     /**
-     * Opens the port.
+     * Creates a front end whose port is not yet open. It is to be closed, opened or not.
      *
      * @param version the server's version, for its metadata
      */
-    public static HttpFrontEnd start(Services services, ServerOptions options, String version) {
-        HttpFrontEnd frontEnd = new HttpFrontEnd(services, options, version);
-        try {
-            Listener.open(frontEnd.server);
-            return frontEnd;
-        } catch (RuntimeException e) {
-            frontEnd.connections.close();
-            throw e;
-        }
+    public static HttpFrontEnd create(Services services, ServerOptions options, String version) {
+        return new HttpFrontEnd(services, options, version);
+    }
+
+    /**
+     * Opens the port.
+     *
+     * @throws IllegalStateException when it can't be opened
+     */
+    public void open() {
+        Listener.open(server);
     }
 
     /** Returns the port that is listened on. */
