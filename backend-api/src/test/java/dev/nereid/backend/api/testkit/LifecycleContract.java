@@ -34,7 +34,7 @@ record LifecycleContract(SampleModel sample) {
                 sample.requests().forEach(request -> model.infer(request.cancelled()));
                 sample.refusedRequests().forEach(model::infer);
             }
-            assertEquals(before, sample.liveResources(), "live resources after executions");
+            sample.assertNoMoreResources(before, "live resources after executions");
         });
     }
 
@@ -45,7 +45,7 @@ record LifecycleContract(SampleModel sample) {
         for (int i = 0; i < 5; i++) {
             sample.loadAnswerUnload();
         }
-        assertEquals(before, sample.liveResources(), "live resources after unload");
+        sample.assertNoMoreResources(before, "live resources after unload");
         Set<Thread> left = liveThreads();
         left.removeAll(threads);
         assertEquals(Set.of(), stillAlive(left), "threads left after unload");

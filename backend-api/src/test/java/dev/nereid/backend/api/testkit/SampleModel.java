@@ -68,6 +68,12 @@ final class SampleModel implements AutoCloseable {
         return author.liveResources();
     }
 
+    /** Fewer are no fault: what is collected late may have been left by an earlier test. */
+    void assertNoMoreResources(long before, String what) {
+        long now = liveResources();
+        assertTrue(now <= before, () -> what + ": " + before + " before, " + now + " now");
+    }
+
     TestEngine engine() {
         TestEngine started = engine;
         if (started == null) {
