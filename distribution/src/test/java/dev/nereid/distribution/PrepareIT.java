@@ -13,6 +13,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -53,6 +54,43 @@ class PrepareIT {
         }
     }
 
+    @Test
+    void anInterruptedTrialRunEndsItsServerAndLeavesNoFiles() throws Exception {
+        Path layout = copyOfLayout();
+        Path temporary = Files.createDirectories(directory.resolve("tmp"));
+        ProcessBuilder builder = builder(layout, "prepare");
+        builder.environment().put("TMPDIR", temporary.toString());
+        Process prepare = builder.start();
+        try {
+            ProcessHandle server = awaitServer(prepare);
+
+            prepare.toHandle().destroy();
+            assertTrue(prepare.waitFor(60, TimeUnit.SECONDS));
+            server.onExit().get(60, TimeUnit.SECONDS);
+        } finally {
+            prepare.descendants().forEach(ProcessHandle::destroyForcibly);
+            prepare.destroyForcibly();
+        }
+        try (Stream<Path> left = Files.list(temporary)) {
+            assertEquals(List.of(), left.filter(each -> each.getFileName().toString().startsWith("tmp.")).toList());
+        }
+        try (Stream<Path> all = Files.list(layout)) {
+            assertTrue(all.noneMatch(each -> each.toString().endsWith(".aot")));
+        }
+    }
+
+    private static ProcessHandle awaitServer(Process prepare) {
+        while (prepare.isAlive()) {
+            Optional<ProcessHandle> server = prepare.descendants().filter(each -> each.info().arguments().stream()
+                    .flatMap(Stream::of).anyMatch("dev.nereid.server.cli.Main"::equals)).findFirst();
+            if (server.isPresent()) {
+                return server.get();
+            }
+            Thread.onSpinWait();
+        }
+        throw new AssertionError("the trial run ended before its server started");
+    }
+
     /** Starts a server, sends it a request, and returns which classes it loaded from where. */
     private String loadedClasses(Path layout, Path models) throws IOException, InterruptedException {
         Path classes = directory.resolve("classes.txt");
@@ -79,12 +117,16 @@ class PrepareIT {
         return layout;
     }
 
-    private static void run(Path layout, String... arguments) throws IOException, InterruptedException {
+    private static ProcessBuilder builder(Path layout, String... arguments) {
         List<String> command = new ArrayList<>(List.of(layout.resolve("nereid").toString()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().put(RunningServer.CPU_ONLY, "1");
-        Process process = builder.start();
+        return builder;
+    }
+
+    private static void run(Path layout, String... arguments) throws IOException, InterruptedException {
+        Process process = builder(layout, arguments).start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertTrue(process.waitFor(60, TimeUnit.SECONDS));
         assertEquals(0, process.exitValue(), output);
