@@ -215,11 +215,14 @@ final class InputReader implements AutoCloseable {
 
         /** Lets go of the tensor. */
         void release() {
-            if (borrowed != 0) {
-                leaveToModel(borrowed);
+            try {
+                if (borrowed != 0) {
+                    leaveToModel(borrowed);
+                }
+            } finally {
                 borrowed = 0;
+                held.reset();
             }
-            held.reset();
         }
 
         /** Gives the tensor memory of its own where the model has kept it, or a view of it. */
