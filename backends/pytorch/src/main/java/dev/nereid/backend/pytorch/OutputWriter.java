@@ -100,11 +100,7 @@ final class OutputWriter {
         }
         Shape shape = Shape.of(dimensions);
         long byteSize = dev.nereid.backend.api.tensor.Tensor.byteSize(slot.name(), slot.dataType(), shape);
-        if (byteSize == 0) {
-            responses.addOutput(slot.name(), slot.dataType(), shape, MemorySegment.NULL.asSlice(0, 0));
-            return;
-        }
-        long address = tensor.const_data_ptr().address();
+        long address = byteSize == 0 ? 0 : tensor.const_data_ptr().address();
         MemorySegment memory = NativeTorch.memory(address, byteSize);
         if (slot.shapeSource().isPresent()) {
             responses.addOutputLike(slot.shapeSource().get(), slot.name(), slot.dataType(), memory);
@@ -141,9 +137,11 @@ final class OutputWriter {
         List<byte[]> texts = new ArrayList<>();
         for (long i = 0; i < elements.size(); i++) {
             try (PointerScope _ = new PointerScope()) {
+                // The bindings have no pointer for an empty text.
+                @Nullable
                 BytePointer text = elements.get(i).toStringRef();
-                byte[] bytes = new byte[Math.toIntExact(text.limit())];
-                if (bytes.length > 0) {
+                byte[] bytes = new byte[text == null ? 0 : Math.toIntExact(text.limit())];
+                if (text != null) {
                     text.get(bytes);
                 }
                 texts.add(bytes);

@@ -3,6 +3,7 @@ package dev.nereid.backend.pytorch;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
@@ -32,7 +33,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 final class ExecutionTest extends TorchTest {
     private static final Shape TWO = Shape.of(2);
@@ -208,6 +211,74 @@ final class ExecutionTest extends TorchTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {"x[:1].expand(3)|1 1 1", "x[::2]|1 3", "x.flip(0)|3 2 1",
+        "torch.imag(torch.conj(torch.complex(x, x)))|-1 -2 -3", "x[1:]|2 3"})
+    void writesOutViewsAsTheyRead(String result, String expected) {
+        try (TestModel model = load("def forward(self, x):\n  return " + result + "\n")) {
+            StringBuilder read = new StringBuilder();
+            for (float value : model.infer(fp32(1f, 2f, 3f)).output("OUTPUT__0").floats()) {
+                read.append(read.isEmpty() ? "" : " ").append(Math.round(value));
+            }
+            assertEquals(expected, read.toString());
+        }
+    }
+
+    @Test
+    void handsOnOutputsThatShareMemory() {
+        String source = "def forward(self, x):\n  y = x + 1\n  return y, y[1:], y\n";
+        ModelConfig config = simple("model").outputs(TestScripts.outputs(DataType.FP32, ANY, "A__0", "B__1", "C__2"))
+                .build();
+        float[] values = new float[20_000];
+        values[19_999] = 5f;
+
+        try (TestModel model = load(source, config)) {
+            TestResult result = model.infer(fp32(values));
+
+            assertEquals(6f, result.output("A__0").floats()[19_999]);
+            assertEquals(6f, result.output("B__1").floats()[19_998]);
+            assertEquals(6f, result.output("C__2").floats()[19_999]);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"x.to_sparse()", "x[None].to_mkldnn()", "torch.empty([2], device='meta')",
+        "torch.zeros([1 << 50])", "x[:1].expand(1 << 50)"})
+    void survivesResultsThatHaveNoMemory(String result) {
+        String source = "def forward(self, x):\n  return " + result + " if bool(x[0] > 1) else x\n";
+
+        try (TestModel model = load(source)) {
+            InferenceException failure = model.infer(fp32(2f, 2f)).failure();
+
+            assertEquals(StatusCode.INTERNAL, failure.code());
+            assertTrue(failure.getMessage().startsWith("PyTorch execute failure: "), failure.getMessage());
+            assertArrayEquals(new float[]{1f}, model.infer(fp32(1f)).output("OUTPUT__0").floats());
+        }
+    }
+
+    @Test
+    void takesTuplesWithNames() {
+        ModelConfig config = simple("model").outputs(List.of(new ModelOutput("VALUE__0", DataType.FP32, ANY),
+                new ModelOutput("INDEX__1", DataType.INT64, ANY))).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return torch.max(x, 0, True)\n", config)) {
+            assertArrayEquals(new float[]{3f}, model.infer(fp32(1f, 3f)).output("VALUE__0").floats());
+        }
+    }
+
+    @Test
+    void takesStringsInTuples() {
+        ModelConfig config = simple("model").outputs(List.of(new ModelOutput("TEXT__1", DataType.BYTES, ANY),
+                new ModelOutput("OUTPUT__0", DataType.FP32, ANY))).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return x, ['a', 'b']\n", config)) {
+            TestResult result = model.infer(fp32(1f));
+
+            assertEquals(List.of("a", "b"), result.output("TEXT__1").strings());
+            assertArrayEquals(new float[]{1f}, result.output("OUTPUT__0").floats());
+        }
+    }
+
     @Test
     void ignoresResultsThatAreNotConfigured() {
         try (TestModel model = load("def forward(self, x):\n  return x, {'a': x}, 3\n")) {
@@ -230,6 +301,18 @@ final class ExecutionTest extends TorchTest {
         try (TestModel model = load("def forward(self, x):\n  return x > 0\n")) {
             assertFailure(StatusCode.INVALID_ARG, "configuration expects datatype TYPE_FP32 for output 'OUTPUT__0',"
                     + " model provides TYPE_BOOL", failure(model));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {"torch.complex(x, x)|FP32|TYPE_FP32|TYPE_INVALID",
+        "['a']|FP32|TYPE_FP32|TYPE_STRING", "x|BYTES|TYPE_STRING|TYPE_FP32"})
+    void refusesWhatNoDatatypeStandsFor(String result, DataType configured, String expected, String provided) {
+        ModelConfig config = simple("model").outputs(TestScripts.outputs(configured, ANY, "OUTPUT__0")).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return " + result + "\n", config)) {
+            assertFailure(StatusCode.INVALID_ARG, "configuration expects datatype " + expected
+                    + " for output 'OUTPUT__0', model provides " + provided, failure(model));
         }
     }
 
@@ -270,8 +353,14 @@ final class ExecutionTest extends TorchTest {
     }
 
     @Test
-    void refusesATupleOfOtherThings() {
-        try (TestModel model = load("def forward(self, x):\n  return [x], x\n")) {
+    void refusesAListOfListsOfStrings() {
+        assertRefusedResult("[['a']]");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"[x]", "(x, x)", "{'a': x}", "None", "3", "'a'"})
+    void refusesATupleOfOtherThings(String first) {
+        try (TestModel model = load("def forward(self, x):\n  return " + first + ", x\n")) {
             assertFailure(StatusCode.INVALID_ARG, "output 'OUTPUT__0' must be of type Tensor or List[str].",
                     failure(model));
         }
@@ -329,6 +418,60 @@ final class ExecutionTest extends TorchTest {
             assertArrayEquals(new float[]{1f}, results.get(0).output("OUTPUT__0").floats());
             assertFailure(StatusCode.UNSUPPORTED, "[request id: second] failed to split the output tensor 'OUTPUT__0'"
                     + " in responses: expected batch size of at least 2 in model output, got 1",
+                    results.get(1).failure());
+        }
+    }
+
+    @Test
+    void leavesOutRowsThatNoRequestHas() {
+        ModelConfig config = simple("model").maxBatchSize(8).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return torch.cat([x, x + 10])\n", config)) {
+            List<TestResult> results = model.execute(rows(1, 1f), rows(1, 2f));
+
+            assertArrayEquals(new float[]{1f}, results.get(0).output("OUTPUT__0").floats());
+            assertArrayEquals(new float[]{2f}, results.get(1).output("OUTPUT__0").floats());
+        }
+    }
+
+    @Test
+    void failsAllRequestsOfAnExecution() {
+        ModelConfig config = simple("model").maxBatchSize(8).build();
+
+        try (TestModel model = load("def forward(self, x):\n  assert bool(x.sum() < 5), 'too much'\n  return x\n",
+                config)) {
+            for (TestResult result : model.execute(rows(1, 1f), rows(1, 9f))) {
+                assertFailure(StatusCode.INTERNAL, "PyTorch execute failure: The following operation failed in the"
+                        + " TorchScript interpreter. RuntimeError: AssertionError: too much", result.failure());
+            }
+            assertArrayEquals(new float[]{1f}, model.infer(rows(1, 1f)).output("OUTPUT__0").floats());
+        }
+    }
+
+    @Test
+    void passesStringsThatAreNoUtf8() {
+        ModelConfig config = TestScripts.config("model", TestScripts.inputs(DataType.BYTES, ANY, "INPUT__0"),
+                TestScripts.outputs(DataType.BYTES, ANY, "OUTPUT__0"));
+        TestTensor input = TestTensor.of("INPUT__0", DataType.BYTES, TWO, (byte) 2, (byte) 0, (byte) 0, (byte) 0,
+                (byte) 0xFF, (byte) 0xC0, (byte) 0, (byte) 0, (byte) 0, (byte) 0);
+
+        try (TestModel model = load("def forward(self, x: List[str]):\n  return [y + '' for y in x]\n", config)) {
+            assertArrayEquals(input.bytes(), model.infer(TestRequest.of(input)).output("OUTPUT__0").bytes());
+        }
+    }
+
+    @Test
+    void failsTheRequestsThatThereIsNoStringFor() {
+        ModelOutput output = new ModelOutput("OUTPUT__0", Optional.of(DataType.BYTES), Dims.of(1),
+                Optional.of(Dims.of()), "", false, false);
+        ModelConfig config = simple("model").maxBatchSize(8).outputs(List.of(output)).build();
+
+        try (TestModel model = load("def forward(self, x):\n  return ['a']\n", config)) {
+            List<TestResult> results = model.execute(rows(1, 1f), rows(1, 2f));
+
+            assertEquals(List.of("a"), results.get(0).output("OUTPUT__0").strings());
+            assertFailure(StatusCode.UNSUPPORTED, "[request id: <id_unknown>] failed to split the output tensor"
+                    + " 'OUTPUT__0' in responses: expected batch size of at least 2 in model output, got 1",
                     results.get(1).failure());
         }
     }
@@ -396,6 +539,11 @@ final class ExecutionTest extends TorchTest {
             assertArrayEquals(new float[]{2f, 4f}, results.get(0).output("OUTPUT__0").floats());
             assertEquals(Shape.of(1, 1), results.get(1).output("OUTPUT__0").shape());
             assertArrayEquals(new float[]{6f}, results.get(1).output("OUTPUT__0").floats());
+
+            TestRequest nothing = TestRequest.of().fp32("INPUT__0", Shape.of(1, 0));
+            for (TestResult result : model.execute(nothing, nothing)) {
+                assertEquals(Shape.of(1, 0), result.output("OUTPUT__0").shape());
+            }
         }
     }
 
