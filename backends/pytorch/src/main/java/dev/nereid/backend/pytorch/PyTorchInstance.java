@@ -12,9 +12,11 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Reference;
 import java.util.List;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.InferenceMode;
+import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
@@ -81,7 +83,7 @@ final class PyTorchInstance implements ModelInstance {
         try {
             for (int round = 0; round < WARMUP_ROUNDS; round++) {
                 try (PointerScope _ = new PointerScope();
-                        InferenceMode _ = new InferenceMode(parameters.inferenceMode())) {
+                        Pointer _ = withoutGradients()) {
                     module.run(reader.zeros(1, config.isBatching()));
                     if (gpu != null) {
                         gpu.await();
@@ -100,6 +102,11 @@ final class PyTorchInstance implements ModelInstance {
         }
         LOG.log(Level.DEBUG, () -> "model '" + config.name() + "' instance '" + name + "' warmed up in "
                 + (System.nanoTime() - begin) / 1_000_000 + " ms");
+    }
+
+    /** Outside of inference mode, too, nobody asks for gradients, and what they need would be kept. */
+    private Pointer withoutGradients() {
+        return parameters.inferenceMode() ? new InferenceMode(true) : new NoGradGuard();
     }
 
     private void prepareThread() {
@@ -152,7 +159,7 @@ final class PyTorchInstance implements ModelInstance {
 
     private void executeAlike(Batch batch) {
         try (PointerScope _ = new PointerScope();
-                InferenceMode _ = new InferenceMode(parameters.inferenceMode())) {
+                Pointer _ = withoutGradients()) {
             InputReader.Arguments arguments = reader.read(batch);
             batch.markComputeStart();
             List<IValue> results = module.run(arguments.values());
