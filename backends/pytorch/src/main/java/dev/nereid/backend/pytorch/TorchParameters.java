@@ -1,5 +1,6 @@
 package dev.nereid.backend.pytorch;
 
+import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.ParameterText;
 import java.util.Map;
 import java.util.Optional;
@@ -26,6 +27,8 @@ record TorchParameters(boolean inferenceMode, boolean optimizedExecution, boolea
         OptionalInt intraOpThreads, OptionalInt interOpThreads, Optional<Boolean> jitExecutor,
         Optional<Boolean> jitProfiling, Optional<Boolean> tensorFuser, boolean cacheCleaning, boolean cudnn,
         boolean freezing, boolean optimizeForInference, boolean autoWarmup) {
+    /** OpenMP ends the process where it can't start its threads, or has no room for a list of them. */
+    private static final int MOST_THREADS = 1024;
 
     static TorchParameters parse(Map<String, String> parameters) {
         return new TorchParameters(bool(parameters, "INFERENCE_MODE").orElse(true),
@@ -43,10 +46,18 @@ record TorchParameters(boolean inferenceMode, boolean optimizedExecution, boolea
         return Optional.ofNullable(parameters.get(key)).map(ParameterText::bool);
     }
 
-    /** Counts of 0 and below are ignored. */
-    private static OptionalInt count(Map<String, String> parameters, String key) {
+    /**
+     * Reads a number of threads. Those of 0 and below are ignored.
+     *
+     * @throws InferenceException INVALID_ARG for what is no number, or a larger one than OpenMP survives
+     */
+    static OptionalInt count(Map<String, String> parameters, String key) {
         String text = parameters.get(key);
         int count = text == null ? 0 : ParameterText.integer(text);
+        if (count > MOST_THREADS) {
+            throw InferenceException.invalid("'" + key + "' is " + count + ", at most " + MOST_THREADS
+                    + " are allowed");
+        }
         return count > 0 ? OptionalInt.of(count) : OptionalInt.empty();
     }
 }

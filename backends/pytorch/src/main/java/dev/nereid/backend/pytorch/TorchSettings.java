@@ -57,8 +57,9 @@ record TorchSettings(int cores, int blasThreads, Blas blas, Optional<String> own
 
     static TorchSettings parse(Map<String, String> settings) {
         // The JVM knows the limits of the container, libtorch doesn't.
-        return new TorchSettings(count(settings, CORES, Runtime.getRuntime().availableProcessors()),
-                count(settings, BLAS_THREADS, 1), blas(settings.getOrDefault(BLAS, "openblas")),
+        return new TorchSettings(
+                TorchParameters.count(settings, CORES).orElse(Runtime.getRuntime().availableProcessors()),
+                TorchParameters.count(settings, BLAS_THREADS).orElse(1), blas(settings.getOrDefault(BLAS, "openblas")),
                 Optional.ofNullable(settings.get(LIBRARY_PATH)).filter(path -> !path.isBlank()),
                 Stream.of(settings.getOrDefault(OP_LIBRARIES, "").split(";", -1)).filter(path -> !path.isBlank())
                         .toList(),
@@ -72,11 +73,5 @@ record TorchSettings(int cores, int blasThreads, Blas blas, Optional<String> own
             default -> throw InferenceException
                     .invalid("backend setting '" + BLAS + "' is '" + text + "', expected openblas or mkl");
         };
-    }
-
-    private static int count(Map<String, String> settings, String key, int otherwise) {
-        String text = settings.get(key);
-        int count = text == null ? 0 : ParameterText.integer(text);
-        return count > 0 ? count : otherwise;
     }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.InstanceGroup;
@@ -104,6 +105,21 @@ final class GpuInstanceTest {
 
             assertEquals("cudnn false", GPUS.events.getFirst());
             assertEquals("empty cache", GPUS.events.getLast());
+        }
+    }
+
+    @Test
+    void sharesWeightsOnEachDeviceOnly() {
+        InstanceGroup cpu = new InstanceGroup("c", InstanceGroup.Kind.CPU, 2);
+        InstanceGroup gpus = new InstanceGroup("g", InstanceGroup.Kind.GPU, 2, List.of(0, 1),
+                InstanceGroup.RateLimiter.NONE, List.of(), List.of(), false, "");
+        InstanceGroup asSaved = new InstanceGroup("s", InstanceGroup.Kind.MODEL, 2);
+        ModelConfig config = config().instanceGroups(List.of(cpu, gpus, asSaved))
+                .parameters(Map.of("ENABLE_WEIGHT_SHARING", "true")).build();
+
+        try (TestModel model = load(SOURCE, config)) {
+            // One for the CPU, one for each GPU, and those that can't tell where they are for themselves.
+            assertEquals(5 * 80_008, model.memoryUsage().stream().mapToLong(MemoryUsage::byteSize).sum());
         }
     }
 

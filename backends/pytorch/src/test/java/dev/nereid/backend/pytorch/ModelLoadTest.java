@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -235,10 +236,51 @@ final class ModelLoadTest extends TorchTest {
                 loadFailure(ONE, simple("model").parameters(Map.of("INFERENCE_MODE", "maybe")).build()));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"2x", "", "2.5", "99999999999"})
+    void refusesBadNumbers(String text) {
+        assertFailure(StatusCode.INVALID_ARG, "failed to convert '" + text + "' to integral number",
+                loadFailure(ONE, simple("model").parameters(Map.of("INTRA_OP_THREAD_COUNT", text)).build()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"INTRA_OP_THREAD_COUNT", "INTER_OP_THREAD_COUNT"})
+    void refusesMoreThreadsThanOpenMpSurvives(String key) {
+        assertFailure(StatusCode.INVALID_ARG, "'" + key + "' is 100000, at most 1024 are allowed",
+                loadFailure(ONE, simple("model").parameters(Map.of(key, "100000")).build()));
+    }
+
     @Test
-    void refusesBadNumbers() {
-        assertFailure(StatusCode.INVALID_ARG, "failed to convert '2x' to integral number",
-                loadFailure(ONE, simple("model").parameters(Map.of("INTRA_OP_THREAD_COUNT", "2x")).build()));
+    void setsTheSwitchesOfTorchScriptForTheProcess() {
+        boolean executor = torch.getExecutorMode().get();
+        boolean profiling = torch.getProfilingMode().get();
+        try {
+            load(ONE, simple("model").parameters(Map.of("ENABLE_JIT_EXECUTOR", Boolean.toString(!executor),
+                    "ENABLE_JIT_PROFILING", Boolean.toString(!profiling))).build()).close();
+            // Another model, which does not ask, changes nothing.
+            load(ONE, simple("other").build()).close();
+
+            assertEquals(!executor, torch.getExecutorMode().get());
+            assertEquals(!profiling, torch.getProfilingMode().get());
+        } finally {
+            torch.getExecutorMode().put(executor);
+            torch.getProfilingMode().put(profiling);
+        }
+    }
+
+    @Test
+    void instancesThatShareWeightsShareTheirState() {
+        String source = "def forward(self, x):\n  self.state.add_(1)\n  return self.state[:1]\n";
+        ModelConfig config = simple("model").parameters(Map.of("ENABLE_WEIGHT_SHARING", "1"))
+                .instanceGroups(List.of(new InstanceGroup("g", InstanceGroup.Kind.CPU, 2))).build();
+
+        try (TestModel model = load(source, config)) {
+            List<TestRequest> request = List.of(TestRequest.of().fp32("INPUT__0", Shape.of(1), 0f));
+
+            model.executeOn(0, request).getFirst().response();
+            assertEquals(List.of(2f), floats(
+                    model.executeOn(1, request).getFirst().output("OUTPUT__0").floats()));
+        }
     }
 
     @ParameterizedTest
