@@ -60,6 +60,7 @@ record TensorNames(Rule rule, SequencedMap<String, Integer> positions) {
             return new TensorNames(Rule.DICTIONARY_KEY, positions);
         }
         List<String> arguments = signature.names();
+        checkCount(model, names.size() + derived.size() + controls.size(), arguments.size());
         Rule rule = arguments.containsAll(names) ? Rule.FORWARD_ARGUMENT : byNameOrOrder(names);
         for (List<String> group : List.of(names, derived)) {
             for (String name : group) {
@@ -98,13 +99,21 @@ record TensorNames(Rule rule, SequencedMap<String, Integer> positions) {
         return names.stream().allMatch(name -> index(name).isPresent()) ? Rule.NAMED_INDEX : Rule.CONFIG_ORDER;
     }
 
-    /** Returns the number after the first separator, where there is nothing else. */
+    /** Returns the number after the first separator, where there is nothing else; what no int holds as the largest. */
     private static OptionalInt index(String name) {
         int separator = name.indexOf(SEPARATOR);
         String digits = separator < 0 ? "" : name.substring(separator + SEPARATOR.length());
-        boolean isNumber = !digits.isEmpty() && digits.length() < 10
-                && digits.chars().allMatch(digit -> digit >= '0' && digit <= '9');
-        return isNumber ? OptionalInt.of(Integer.parseInt(digits)) : OptionalInt.empty();
+        if (digits.isEmpty()) {
+            return OptionalInt.empty();
+        }
+        int index = 0;
+        for (char digit : digits.toCharArray()) {
+            if (digit < '0' || digit > '9') {
+                return OptionalInt.empty();
+            }
+            index = (int) Math.min(Integer.MAX_VALUE, 10L * index + (digit - '0'));
+        }
+        return OptionalInt.of(index);
     }
 
     private static int argument(String model, List<String> arguments, String name) {
