@@ -133,6 +133,18 @@ class WrongBackendsTest {
         }));
     }
 
+    @SuppressWarnings("restricted")
+    @Test
+    void writingIntoAnInputAsNativeCodeDoesIsFound() {
+        assertFails("answersEverySample", "was changed; inputs are read-only", execute(request -> {
+            var response = EchoFactory.respond(request);
+            long address = request.inputs().getFirst().data().address();
+            MemorySegment byteOfInput = MemorySegment.ofAddress(address).reinterpret(1);
+            byteOfInput.set(ValueLayout.JAVA_BYTE, 0, (byte) ~byteOfInput.get(ValueLayout.JAVA_BYTE, 0));
+            response.send();
+        }));
+    }
+
     @Test
     void leakingAnAdoptedOutputIsFound() {
         assertFails("executionsDoNotLeak", "live resources after executions", execute(request -> {

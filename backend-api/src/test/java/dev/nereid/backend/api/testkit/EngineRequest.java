@@ -183,6 +183,11 @@ final class EngineRequest implements InferenceRequest {
             throw violations.refuse(label + " was answered twice");
         }
         isAnswered = true;
+        for (TestTensor input : request.inputs()) {
+            if (input(input.name()).filter(tensor -> input.isIn(tensor.data())).isEmpty()) {
+                violations.add("input '" + input.name() + "' of " + label + " was changed; inputs are read-only");
+            }
+        }
         inputArena.close();
     }
 }

@@ -144,6 +144,11 @@ public final class TestTensor {
         MemorySegment.copy(data, 0, target, ValueLayout.JAVA_BYTE, 0, data.length);
     }
 
+    /** Returns whether native memory holds these bytes and nothing else. */
+    boolean isIn(MemorySegment memory) {
+        return memory.mismatch(MemorySegment.ofArray(data)) < 0;
+    }
+
     int byteSize() {
         return data.length;
     }

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Turns the inputs of a batch into the arguments of {@code forward}. Tensors wrap the requests' memory without a copy
- * where there is one request, and the gathered memory where there are several. For a GPU both are page-locked memory,
+ * where there is one request and the model does not write into tensors, and the gathered memory where there are several. For a GPU both are page-locked memory,
  * from which it is filled. Used by one instance, on its thread.
  */
 final class InputReader implements AutoCloseable {
@@ -69,7 +69,7 @@ final class InputReader implements AutoCloseable {
             Binding binding = bindings.get(i);
             if (!binding.isAbsent(batch)) {
                 Tensor tensor = binding.gather(batch);
-                MemorySegment usable = binding.usable(tensor);
+                MemorySegment usable = binding.usable(tensor, batch.requests().size() == 1);
                 memory.add(usable);
                 stack.put(i, binding.value(tensor, usable));
             }
@@ -140,6 +140,7 @@ final class InputReader implements AutoCloseable {
         private final ScratchMemory scratch;
         private final @Nullable GpuSession gpu;
         private final boolean isStaged;
+        private final boolean mayChange;
         /** The argument, made once: what JavaCPP allocates costs more than all that is done with it. */
         private final IValue argument;
         /** The tensor inside of the argument. */
@@ -151,6 +152,7 @@ final class InputReader implements AutoCloseable {
             this.slot = slot;
             this.gpu = gpu;
             this.isStaged = gpu != null && slot.dataType() != DataType.BYTES;
+            this.mayChange = slot.dataType() != DataType.BYTES && module.mayChangeArguments();
             this.scratch = gpu != null && isStaged ? gpu.staging() : new ScratchMemory();
             this.gatherer = isStaged
                     ? new InputGatherer(slot.name(), scratch::reserve)
@@ -178,8 +180,11 @@ final class InputReader implements AutoCloseable {
             return slot.isRagged() ? gatherer.gatherFlat(batch) : gatherer.gather(batch);
         }
 
-        /** Returns the tensor's memory, or an aligned native copy where libtorch could not use it as it is. */
-        MemorySegment usable(Tensor tensor) {
+        /**
+         * Returns the tensor's memory, or an aligned native copy where libtorch could not use it as it is, or might write
+         * into what a request has lent.
+         */
+        MemorySegment usable(Tensor tensor, boolean isLent) {
             if (tensor.placement().kind() == Placement.Kind.GPU) {
                 throw InferenceException
                         .unsupported("input '" + slot.name() + "' lies in GPU memory, expected host memory");
@@ -189,7 +194,9 @@ final class InputReader implements AutoCloseable {
             if (data.byteSize() == 0) {
                 return MemorySegment.NULL;
             }
-            if (isStaged ? scratch.holds(data) : data.isNative() && data.address() % element == 0) {
+            if (isStaged
+                    ? scratch.holds(data)
+                    : data.isNative() && data.address() % element == 0 && !(mayChange && isLent)) {
                 return data;
             }
             MemorySegment copy = scratch.reserve(data.byteSize());

@@ -19,6 +19,11 @@ interface LoadedModule extends AutoCloseable {
      */
     List<IValue> run(IValueVector stack);
 
+    /** Returns whether a run may write into its arguments. */
+    default boolean mayChangeArguments() {
+        return false;
+    }
+
     /** Returns the element type of list argument {@code position}. The caller owns it. */
     Type.TypePtr listElementType(int position);
 

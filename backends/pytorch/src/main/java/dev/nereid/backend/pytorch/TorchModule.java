@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.Placement;
+import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -38,13 +39,15 @@ final class TorchModule implements LoadedModule {
     private final JitModule module;
     private final Method forward;
     private final List<MemoryUsage> memoryUsage;
+    private final boolean mayChangeArguments;
     /** Whether whatever the inputs become fits the arguments, so that libtorch need not check that each time. */
     private final boolean takesWhatIsGiven;
 
-    private TorchModule(JitModule module, Method forward, List<MemoryUsage> memoryUsage) {
+    private TorchModule(JitModule module, Method forward, List<MemoryUsage> memoryUsage, boolean mayChangeArguments) {
         this.module = module;
         this.forward = forward;
         this.memoryUsage = memoryUsage;
+        this.mayChangeArguments = mayChangeArguments;
         this.takesWhatIsGiven = signature().arguments().stream().allMatch(TorchModule::isAlwaysRight);
     }
 
@@ -74,7 +77,9 @@ final class TorchModule implements LoadedModule {
             if (parameters.optimizeForInference()) {
                 module = torch.optimize_for_inference(module);
             }
-            return of(model, module, memoryUsage);
+            return of(model, module, memoryUsage, InPlaceOperators.areIn(path));
+        } catch (IOException e) {
+            throw InferenceException.internal("failed to load model '" + model + "': its file can't be read any more");
         } catch (RuntimeException e) {
             if (e instanceof InferenceException) {
                 throw e;
@@ -90,11 +95,12 @@ final class TorchModule implements LoadedModule {
         try (PointerScope _ = new PointerScope()) {
             JitModule module = new JitModule(new org.bytedeco.pytorch.QualifiedName("__torch__.Helper"));
             module.define(source);
-            return of("helper", module, List.of());
+            return of("helper", module, List.of(), false);
         }
     }
 
-    private static TorchModule of(String model, JitModule module, List<MemoryUsage> memoryUsage) {
+    private static TorchModule of(String model, JitModule module, List<MemoryUsage> memoryUsage,
+            boolean mayChangeArguments) {
         try (PointerScope _ = new PointerScope()) {
             MethodOptional forward = module.find_method("forward");
             if (!forward.has_value()) {
@@ -103,7 +109,7 @@ final class TorchModule implements LoadedModule {
             Method method = module.get_method("forward");
             module.retainReference();
             method.retainReference();
-            return new TorchModule(module, method, memoryUsage);
+            return new TorchModule(module, method, memoryUsage, mayChangeArguments);
         }
     }
 
@@ -136,6 +142,11 @@ final class TorchModule implements LoadedModule {
     @Override
     public List<MemoryUsage> memoryUsage() {
         return memoryUsage;
+    }
+
+    @Override
+    public boolean mayChangeArguments() {
+        return mayChangeArguments;
     }
 
     /** Runs {@code forward}. The caller's scope owns the result. */

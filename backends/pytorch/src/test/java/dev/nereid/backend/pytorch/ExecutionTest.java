@@ -162,6 +162,21 @@ final class ExecutionTest extends TorchTest {
     }
 
     @Test
+    void leavesTheRequestsMemoryAsItIs() {
+        ModelConfig config = TestScripts.config("model", TestScripts.inputs(DataType.UINT8, ANY, "INPUT__0"),
+                TestScripts.outputs(DataType.UINT8, ANY, "OUTPUT__0"));
+
+        // Bytes need no copy for their alignment. The test engine looks whether they have changed.
+        try (TestModel model = load("def forward(self, x):\n  x.mul_(2)\n  return x + 1\n", config)) {
+            TestTensor output = model
+                    .infer(TestRequest.of(TestTensor.of("INPUT__0", DataType.UINT8, TWO, (byte) 3, (byte) 4)))
+                    .output("OUTPUT__0");
+
+            assertArrayEquals(new byte[]{7, 9}, output.bytes());
+        }
+    }
+
+    @Test
     void takesInputsOfOtherShapesEachTime() {
         ModelConfig config = simple("model").inputs(TestScripts.inputs(DataType.FP32, Dims.of(-1, -1), "INPUT__0"))
                 .build();
