@@ -24,6 +24,20 @@ interface LoadedModule extends AutoCloseable {
         return false;
     }
 
+    /** What a module kept from run to run, at some time. */
+    @FunctionalInterface
+    interface SavedState extends AutoCloseable {
+        /** Brings it back; runs must not be going on. */
+        @Override
+        void close();
+    }
+
+    /** Saves what runs may change, so that runs for a trial can be undone. */
+    default SavedState saveState() {
+        return () -> {
+        };
+    }
+
     /** Returns the element type of list argument {@code position}. The caller owns it. */
     Type.TypePtr listElementType(int position);
 

@@ -80,17 +80,10 @@ final class PyTorchInstance implements ModelInstance {
     private void warmUp(String name) {
         prepareThread();
         long begin = System.nanoTime();
-        try {
-            for (int round = 0; round < WARMUP_ROUNDS; round++) {
-                try (PointerScope _ = new PointerScope();
-                        Pointer _ = withoutGradients()) {
-                    module.run(reader.zeros(1, config.isBatching()));
-                    if (gpu != null) {
-                        gpu.await();
-                    }
-                } finally {
-                    reader.release();
-                }
+        try (Pointer _ = withoutGradients()) {
+            // Another instance that has the same module would save what is to be undone.
+            synchronized (module) {
+                runZeros();
             }
         } catch (RuntimeException e) {
             LOG.log(Level.WARNING, () -> "model '" + config.name() + "' instance '" + name
@@ -102,6 +95,22 @@ final class PyTorchInstance implements ModelInstance {
         }
         LOG.log(Level.DEBUG, () -> "model '" + config.name() + "' instance '" + name + "' warmed up in "
                 + (System.nanoTime() - begin) / 1_000_000 + " ms");
+    }
+
+    /** A model that keeps state is left as it was loaded. */
+    private void runZeros() {
+        try (LoadedModule.SavedState _ = module.saveState()) {
+            for (int round = 0; round < WARMUP_ROUNDS; round++) {
+                try (PointerScope _ = new PointerScope()) {
+                    module.run(reader.zeros(1, config.isBatching()));
+                    if (gpu != null) {
+                        gpu.await();
+                    }
+                } finally {
+                    reader.release();
+                }
+            }
+        }
     }
 
     /** Outside of inference mode, too, nobody asks for gradients, and what they need would be kept. */

@@ -17,18 +17,26 @@ import java.util.Set;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Argument;
 import org.bytedeco.pytorch.FunctionSchema;
+import org.bytedeco.pytorch.HashIdentityIValueMap;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
 import org.bytedeco.pytorch.InferenceMode;
 import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Method;
 import org.bytedeco.pytorch.MethodOptional;
+import org.bytedeco.pytorch.NamedIValue;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TupleElements;
 import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.buffer_iterator;
 import org.bytedeco.pytorch.buffer_list;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.module_iterator;
+import org.bytedeco.pytorch.module_list;
+import org.bytedeco.pytorch.named_attribute_iterator;
+import org.bytedeco.pytorch.named_attribute_list;
+import org.bytedeco.pytorch.named_parameter_iterator;
+import org.bytedeco.pytorch.named_parameter_list;
 import org.bytedeco.pytorch.parameter_iterator;
 import org.bytedeco.pytorch.parameter_list;
 
@@ -39,15 +47,15 @@ final class TorchModule implements LoadedModule {
     private final JitModule module;
     private final Method forward;
     private final List<MemoryUsage> memoryUsage;
-    private final boolean mayChangeArguments;
+    private final ScriptEffects effects;
     /** Whether whatever the inputs become fits the arguments, so that libtorch need not check that each time. */
     private final boolean takesWhatIsGiven;
 
-    private TorchModule(JitModule module, Method forward, List<MemoryUsage> memoryUsage, boolean mayChangeArguments) {
+    private TorchModule(JitModule module, Method forward, List<MemoryUsage> memoryUsage, ScriptEffects effects) {
         this.module = module;
         this.forward = forward;
         this.memoryUsage = memoryUsage;
-        this.mayChangeArguments = mayChangeArguments;
+        this.effects = effects;
         this.takesWhatIsGiven = signature().arguments().stream().allMatch(TorchModule::isAlwaysRight);
     }
 
@@ -77,7 +85,7 @@ final class TorchModule implements LoadedModule {
             if (parameters.optimizeForInference()) {
                 module = torch.optimize_for_inference(module);
             }
-            return of(model, module, memoryUsage, InPlaceOperators.areIn(path));
+            return of(model, module, memoryUsage, ScriptEffects.of(path));
         } catch (IOException e) {
             throw InferenceException.internal("failed to load model '" + model + "': its file can't be read any more");
         } catch (RuntimeException e) {
@@ -95,12 +103,12 @@ final class TorchModule implements LoadedModule {
         try (PointerScope _ = new PointerScope()) {
             JitModule module = new JitModule(new org.bytedeco.pytorch.QualifiedName("__torch__.Helper"));
             module.define(source);
-            return of("helper", module, List.of(), false);
+            return of("helper", module, List.of(), ScriptEffects.NONE);
         }
     }
 
     private static TorchModule of(String model, JitModule module, List<MemoryUsage> memoryUsage,
-            boolean mayChangeArguments) {
+            ScriptEffects effects) {
         try (PointerScope _ = new PointerScope()) {
             MethodOptional forward = module.find_method("forward");
             if (!forward.has_value()) {
@@ -109,7 +117,7 @@ final class TorchModule implements LoadedModule {
             Method method = module.get_method("forward");
             module.retainReference();
             method.retainReference();
-            return new TorchModule(module, method, memoryUsage, mayChangeArguments);
+            return new TorchModule(module, method, memoryUsage, effects);
         }
     }
 
@@ -146,7 +154,70 @@ final class TorchModule implements LoadedModule {
 
     @Override
     public boolean mayChangeArguments() {
-        return mayChangeArguments;
+        return effects.changesTensors();
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * <p>Parameters are passed over: a model that is served does not learn, and they are most of its memory.
+     */
+    @Override
+    public SavedState saveState() {
+        List<Attribute> saved = new ArrayList<>();
+        if (effects.changesState()) {
+            try (PointerScope _ = new PointerScope()) {
+                // Tensors that share memory go on doing so.
+                HashIdentityIValueMap copies = new HashIdentityIValueMap();
+                module_list modules = module.modules();
+                module_iterator each = modules.begin();
+                for (module_iterator end = modules.end(); each.notEquals(end); each.increment()) {
+                    addAttributes(each.multiply(), copies, saved);
+                }
+            } catch (RuntimeException | Error e) {
+                saved.forEach(Attribute::close);
+                throw e;
+            }
+        }
+        return () -> {
+            saved.forEach(Attribute::restore);
+            saved.forEach(Attribute::close);
+        };
+    }
+
+    private static void addAttributes(JitModule owner, HashIdentityIValueMap copies, List<Attribute> saved) {
+        Set<String> passedOver = new HashSet<>();
+        named_parameter_list parameters = owner.named_parameters(false);
+        named_parameter_iterator parameter = parameters.begin();
+        for (named_parameter_iterator end = parameters.end(); parameter.notEquals(end); parameter.increment()) {
+            passedOver.add(parameter.multiply().name().getString());
+        }
+        named_attribute_list attributes = owner.named_attributes(false);
+        named_attribute_iterator attribute = attributes.begin();
+        for (named_attribute_iterator end = attributes.end(); attribute.notEquals(end); attribute.increment()) {
+            NamedIValue named = attribute.multiply();
+            String name = named.name().getString();
+            // Objects are modules, which are visited themselves, or belong to a library.
+            if (!named.value().isObject() && !passedOver.contains(name)) {
+                JitModule kept = new JitModule(owner);
+                IValue copy = named.value().deepcopy(copies);
+                kept.retainReference();
+                copy.retainReference();
+                saved.add(new Attribute(kept, name, copy));
+            }
+        }
+    }
+
+    /** An attribute of a module as it was. */
+    private record Attribute(JitModule owner, String name, IValue value) {
+        void restore() {
+            owner.setattr(name, value);
+        }
+
+        void close() {
+            value.releaseReference();
+            owner.releaseReference();
+        }
     }
 
     /** Runs {@code forward}. The caller's scope owns the result. */

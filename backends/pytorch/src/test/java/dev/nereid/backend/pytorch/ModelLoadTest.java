@@ -228,6 +228,12 @@ final class ModelLoadTest extends TorchTest {
     }
 
     @Test
+    void refusesAModelWithoutForward() {
+        assertFailure(StatusCode.INTERNAL, "failed to load model 'model': it has no method 'forward'",
+                loadFailure("def backward(self, x):\n  return x\n", simple("model").build()));
+    }
+
+    @Test
     void countsInputs() {
         assertFailure(StatusCode.INVALID_ARG,
                 "unable to load model 'model', configuration expects 1 inputs, model provides 2",
@@ -516,6 +522,36 @@ final class ModelLoadTest extends TorchTest {
         try (TestModel model = load(source, config)) {
             model.infer(TestRequest.of().fp32("INPUT__0", Shape.of(2), 1f, 2f)).response();
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"self.state.add_(1)", "self.state = self.state + 1", "self.state[:1] += 1"})
+    void warmingUpChangesNothing(String statement) {
+        String source = "def forward(self, x):\n  " + statement + "\n  return self.state[:2] + x\n";
+        ModelConfig config = simple("model").inputs(List.of(new ModelInput("INPUT__0", DataType.FP32, Dims.of(2))))
+                .parameters(Map.of("ENABLE_WEIGHT_SHARING", "true"))
+                .instanceGroups(List.of(new InstanceGroup("g", InstanceGroup.Kind.CPU, 2))).build();
+
+        try (TestModel model = load(source, config)) {
+            TestRequest request = TestRequest.of().fp32("INPUT__0", Shape.of(2), 0f, 0f);
+
+            assertEquals(1f, model.infer(request).output("OUTPUT__0").floats()[0]);
+            assertEquals(2f, model.infer(request).output("OUTPUT__0").floats()[0]);
+        }
+    }
+
+    @Test
+    void warmingUpLeavesNothing() {
+        ModelConfig config = simple("model").inputs(List.of(new ModelInput("INPUT__0", DataType.FP32, Dims.of(2))))
+                .build();
+        load("def forward(self, x):\n  self.state.add_(1)\n  return x\n", config).close();
+        long before = Pointer.totalCount();
+
+        for (int i = 0; i < 10; i++) {
+            loadFile(config).close();
+        }
+
+        assertNoMorePointers(before);
     }
 
     static List<Float> floats(float[] values) {
