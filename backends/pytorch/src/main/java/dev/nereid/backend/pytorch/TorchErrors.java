@@ -18,6 +18,9 @@ final class TorchErrors {
             + " with the same or an older version of PyTorch, and name libraries of custom operators in the backend"
             + " setting 'op-libraries'.";
 
+    private static final String NO_GPU = "The file asks for a GPU by itself, and libtorch can't use one here; trace the model"
+            + " on the CPU, or export it with torch.jit.script.";
+
     /** Pieces of known texts, and what to do about them. */
     private static final List<Advice> ADVICE = List.of(
             new Advice("Expected all tensors to be on the same device",
@@ -35,9 +38,12 @@ final class TorchErrors {
                             + " 'op-libraries'."),
             new Advice("run_func_(",
                     "A compiled package takes only the shapes and datatypes that it was exported with."),
-            new Advice("with arguments from the 'CUDA' backend",
-                    "The traced file asks for a GPU by itself; trace the model on the CPU, or export it with"
-                            + " torch.jit.script."));
+            new Advice("with arguments from the 'CUDA' backend", NO_GPU),
+            new Advice("Cannot initialize CUDA without", NO_GPU),
+            new Advice("not linked with support for cuda", NO_GPU),
+            new Advice("Torch not compiled with CUDA enabled", NO_GPU),
+            new Advice("Found no NVIDIA driver", NO_GPU),
+            new Advice("No CUDA GPUs are available", NO_GPU));
 
     private TorchErrors() {
     }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
@@ -393,6 +394,21 @@ final class ExecutionTest extends TorchTest {
                     + " RuntimeError: inconsistent tensor size, expected tensor [3] and src [2] to have the same number"
                     + " of elements, but got 3 and 2 elements respectively", failure.getMessage());
             assertArrayEquals(new float[]{6f}, model.infer(fp32(1f, 2f)).output("OUTPUT__0").floats());
+        }
+    }
+
+    /** As traced files do that were made on a GPU. Where there is one, it works. */
+    @ParameterizedTest
+    @ValueSource(strings = {"x + torch.zeros([1], device='cuda')", "x.to('cuda').cpu()", "x.cuda().cpu()",
+        "x.to('cuda:0').cpu()"})
+    void advisesOnFilesThatAskForAGpuThemselves(String result) {
+        assumeTrue(new CudaGpus().obstacle(0).isPresent());
+
+        try (TestModel model = load("def forward(self, x):\n  return " + result + "\n")) {
+            String message = failure(model).getMessage();
+
+            assertTrue(message.endsWith(" The file asks for a GPU by itself, and libtorch can't use one here; trace the"
+                    + " model on the CPU, or export it with torch.jit.script."), message);
         }
     }
 

@@ -1,8 +1,11 @@
 package dev.nereid.backend.pytorch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 final class TorchErrorsTest {
     private static String brief(String text) {
@@ -41,6 +44,18 @@ final class TorchErrorsTest {
                         + " hold; name a library that registers them in the backend setting 'op-libraries', or export"
                         + " the model without them.",
                 brief("\nUnknown builtin op: torchvision::nms."));
+    }
+
+    /** Beginnings of what libtorch says. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!|trace the model",
+        "Unknown builtin op: my::op.|'op-libraries'",
+        "Unknown type name '__torch__.torch.classes.my.Class':|name the library",
+        "Error in run_func_( container_handle_|exported with",
+        "Found no NVIDIA driver on your system.|on the CPU", "No CUDA GPUs are available|on the CPU"})
+    void advisesOnTheseErrors(String text, String advice) {
+        assertTrue(brief(text).startsWith(text) && brief(text).contains(advice), brief(text));
     }
 
     @Test
