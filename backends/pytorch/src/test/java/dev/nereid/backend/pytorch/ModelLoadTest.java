@@ -19,9 +19,17 @@ import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
@@ -423,6 +431,31 @@ final class ModelLoadTest extends TorchTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void setsTheFuserForTheProcess(boolean isOn) {
+        boolean before = isTensorFuserOn();
+
+        load(ONE, simple("model").parameters(Map.of("ENABLE_TENSOR_FUSER", Boolean.toString(isOn))).build()).close();
+
+        assertEquals(isOn, isTensorFuserOn());
+        load(ONE, simple("model").parameters(Map.of("ENABLE_TENSOR_FUSER", Boolean.toString(before))).build()).close();
+    }
+
+    /** The bindings lack this function. */
+    @SuppressWarnings("restricted")
+    private static boolean isTensorFuserOn() {
+        Path library = Path.of(Loader.load(torch.class)).resolveSibling(System.mapLibraryName("torch_cpu"));
+        MemorySegment function = SymbolLookup.libraryLookup(library, Arena.global())
+                .find("_ZN5torch3jit22tensorExprFuserEnabledEv").orElseThrow();
+        try {
+            return (boolean) Linker.nativeLinker()
+                    .downcallHandle(function, FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN)).invokeExact();
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     @Test
     void instancesThatShareWeightsShareTheirState() {
         String source = "def forward(self, x):\n  self.state.add_(1)\n  return self.state[:1]\n";
@@ -513,14 +546,17 @@ final class ModelLoadTest extends TorchTest {
     }
 
     @Test
-    void warmsUpOnFixedShapesOnly() {
-        // This fails for zeros, which only the log tells.
+    void onlyTheLogTellsThatAWarmUpFailed() {
         String source = "def forward(self, x):\n  assert bool(x.sum() != 0)\n  return x\n";
         ModelConfig config = simple("model").inputs(List.of(new ModelInput("INPUT__0", DataType.FP32, Dims.of(2))))
                 .build();
 
-        try (TestModel model = load(source, config)) {
+        try (RecordedLog log = RecordedLog.of(PyTorchInstance.class); TestModel model = load(source, config)) {
             model.infer(TestRequest.of().fp32("INPUT__0", Shape.of(2), 1f, 2f)).response();
+
+            assertEquals(List.of("model 'model' instance 'model_0_0' can't execute zeros, so its first requests will be"
+                    + " slow (ENABLE_AUTO_WARMUP false turns this off): The following operation failed in the TorchScript"
+                    + " interpreter. RuntimeError: AssertionError:"), log.warnings());
         }
     }
 
@@ -537,6 +573,21 @@ final class ModelLoadTest extends TorchTest {
 
             assertEquals(1f, model.infer(request).output("OUTPUT__0").floats()[0]);
             assertEquals(2f, model.infer(request).output("OUTPUT__0").floats()[0]);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ENABLE_FREEZING", "ENABLE_OPTIMIZE_FOR_INFERENCE"})
+    void whatIsFrozenKeepsStateToo(String key) {
+        String source = "def forward(self, x):\n  self.state.add_(1)\n  return self.state[:2] + x * self.weight\n";
+        ModelConfig config = simple("model").inputs(List.of(new ModelInput("INPUT__0", DataType.FP32, Dims.of(2))))
+                .parameters(Map.of(key, "true")).build();
+
+        try (TestModel model = load(source, config)) {
+            TestRequest request = TestRequest.of().fp32("INPUT__0", Shape.of(2), 1f, 2f);
+
+            assertEquals(List.of(3f, 5f), floats(model.infer(request).output("OUTPUT__0").floats()));
+            assertEquals(List.of(4f, 6f), floats(model.infer(request).output("OUTPUT__0").floats()));
         }
     }
 
