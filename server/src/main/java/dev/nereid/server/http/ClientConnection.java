@@ -1,5 +1,6 @@
 package dev.nereid.server.http;
 
+import io.helidon.common.buffers.BufferData;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.common.buffers.DataWriter;
 import io.helidon.common.concurrency.limits.Limit;
@@ -31,6 +32,7 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
     private final ClientInput input;
     private final DataReader reader;
     private final ClientOutput output;
+    private final Router router;
     private final ServerConnection http;
     private final Set<ClientConnection> open;
     private volatile @Nullable Wait wait;
@@ -53,13 +55,14 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
         }
     }
 
-    ClientConnection(ConnectionContext context, Http1ConnectionSelector selector, int maxHead,
+    ClientConnection(ConnectionContext context, Http1ConnectionSelector selector, int maxHead, Router router,
             Set<ClientConnection> open) {
         this.context = context;
         this.peer = context.remotePeer();
         this.input = new ClientInput(context.serverSocket(), maxHead);
         this.reader = DataReader.create(input);
         this.output = new ClientOutput(context.dataWriter());
+        this.router = router;
         this.open = open;
         this.http = selector.connection(this);
     }
@@ -96,6 +99,11 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
     @Nullable
     Wait currentWait() {
         return wait;
+    }
+
+    /** Sends bytes at once. */
+    void send(byte[] bytes, int length) {
+        output.writeNow(BufferData.create(bytes, 0, length));
     }
 
     /** Notes that a part of the body has reached its handler. */
@@ -164,7 +172,7 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
 
     @Override
     public Router router() {
-        return context.router();
+        return router;
     }
 
     @Override

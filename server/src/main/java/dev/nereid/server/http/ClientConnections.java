@@ -2,6 +2,7 @@ package dev.nereid.server.http;
 
 import io.helidon.common.buffers.BufferData;
 import io.helidon.webserver.ConnectionContext;
+import io.helidon.webserver.Router;
 import io.helidon.webserver.http1.Http1Config;
 import io.helidon.webserver.http1.Http1ConnectionSelector;
 import io.helidon.webserver.spi.ServerConnection;
@@ -26,13 +27,15 @@ final class ClientConnections implements ServerConnectionSelector, AutoCloseable
     private final Http1ConnectionSelector selector;
     private final int maxHead;
     private final Duration patience;
+    private final Router router;
     private final Set<ClientConnection> open = ConcurrentHashMap.newKeySet();
     private final Thread watch = Thread.ofPlatform().name("nereid-http-watch").daemon(true).unstarted(this::watch);
 
-    private ClientConnections(Http1Config config, Duration patience) {
+    private ClientConnections(Http1Config config, Duration patience, Router router) {
         this.selector = Http1ConnectionSelector.builder().config(config).build();
         this.maxHead = config.maxPrologueLength();
         this.patience = patience;
+        this.router = router;
     }
 
     /**
@@ -40,9 +43,10 @@ final class ClientConnections implements ServerConnectionSelector, AutoCloseable
      *
      * @param config how Helidon reads requests
      * @param patience how long a client may send nothing in the middle of a request, or take nothing of an answer
+     * @param router handles requests
      */
-    static ClientConnections start(Http1Config config, Duration patience) {
-        ClientConnections connections = new ClientConnections(config, patience);
+    static ClientConnections start(Http1Config config, Duration patience, Router router) {
+        ClientConnections connections = new ClientConnections(config, patience, router);
         connections.watch.start();
         return connections;
     }
@@ -82,7 +86,7 @@ final class ClientConnections implements ServerConnectionSelector, AutoCloseable
 
     @Override
     public ServerConnection connection(ConnectionContext context) {
-        return new ClientConnection(context, selector, maxHead, open);
+        return new ClientConnection(context, selector, maxHead, router, open);
     }
 
     /** Ends the thread. */

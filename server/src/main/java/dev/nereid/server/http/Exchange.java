@@ -34,7 +34,7 @@ final class Exchange {
     private String errorType = JSON;
     private boolean isBodyWanted;
     private boolean endsConnection;
-    private boolean isStreamed;
+    private boolean hasLeft;
     private boolean isBodyLeft;
 
     Exchange(ServerRequest request, ServerResponse response) {
@@ -176,12 +176,35 @@ final class Exchange {
 
     /** Notes that a whole answer has left through the response's stream, which Helidon counts as sent only later. */
     void streamed() {
-        isStreamed = true;
+        hasLeft = true;
+    }
+
+    /** Returns whether an answer has left. */
+    boolean isSent() {
+        return hasLeft || response.isSent();
+    }
+
+    /**
+     * Sends a successful answer that is whole, head included, without Helidon's response; returns false, and does nothing,
+     * where that response would do more than pass it on.
+     */
+    boolean sendDirectly(byte[] bytes, int length) {
+        if (!(request.remotePeer() instanceof ClientConnection connection)
+                || !request.prologue().method().equals(Method.POST)) {
+            return false;
+        }
+        beforeSend();
+        if (endsConnection || request.headers().contains(HeaderNames.EXPECT)) {
+            return false;
+        }
+        hasLeft = true;
+        connection.send(bytes, length);
+        return true;
     }
 
     /** Ends the connection where the answer was its last. */
     void finish() {
-        if (!endsConnection || !(response.isSent() || isStreamed)) {
+        if (!endsConnection || !isSent()) {
             return;
         }
         if (!isBodyLeft) {
@@ -239,7 +262,7 @@ final class Exchange {
     }
 
     void send(int status, String contentType, byte[] bytes, int length) {
-        if (response.isSent()) {
+        if (isSent()) {
             return;
         }
         beforeSend();

@@ -74,9 +74,9 @@ public final class HttpFrontEnd implements AutoCloseable {
                 http.maxInputSize());
         this.trace = new TraceHandler(engine, services.tracer(), http.maxInputSize());
         this.logs = new LogHandler(services.logs(), http.maxInputSize());
-        this.connections = Listener.connections();
+        this.connections = Listener.connections(this::handle);
         this.server = Listener.create(http.address(), http.port(), http.reusesPort(), options.exitTimeout(),
-                connections, this::handle);
+                connections);
     }
 
     /**
@@ -117,7 +117,7 @@ public final class HttpFrontEnd implements AutoCloseable {
             throw e;
         } catch (RuntimeException | VirtualMachineError e) {
             LOGGER.log(Level.ERROR, exchange.method() + " " + printable(exchange.path()) + " failed", e);
-            if (response.isSent()) {
+            if (exchange.isSent()) {
                 throw new CloseConnectionException("the answer broke off", e);
             }
             exchange.sendInternalError();

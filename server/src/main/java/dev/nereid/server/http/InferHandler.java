@@ -46,7 +46,8 @@ final class InferHandler {
     private static final class Codec {
         private final InferRequestDecoder decoder = new InferRequestDecoder();
         private final JsonWriter writer = new JsonWriter();
-        private final byte[] smallBody = new byte[InferBodyReader.SMALL];
+        /** Takes a small body, and later the answer. */
+        private final byte[] small = new byte[InferBodyReader.SMALL];
     }
 
     InferHandler(HttpFrontEnd.Services services, long maxInputSize, HeaderForwarding forwarding) {
@@ -82,7 +83,7 @@ final class InferHandler {
         trace.mark(TracePoint.HTTP_RECV_START);
         try (BufferScope scope = new BufferScope(engine.buffers());
                 ClientSharedMemory.Lease lease = regions.lease()) {
-            InferBodyReader.Body body = read(exchange, scope, codec.smallBody);
+            InferBodyReader.Body body = read(exchange, scope, codec.small);
             trace.mark(TracePoint.HTTP_RECV_END);
             exchange.errorsAs(Exchange.JSON);
             DecodedRequest decoded = decode(codec, body, model, scope, lease);
@@ -103,7 +104,7 @@ final class InferHandler {
                 // A client that has its answer may register the region anew at once.
                 lease.end();
                 trace.mark(TracePoint.HTTP_SEND_START);
-                send(exchange, writer, encoded);
+                send(exchange, codec, encoded);
                 trace.mark(TracePoint.HTTP_SEND_END);
             }
         }
@@ -128,19 +129,22 @@ final class InferHandler {
                         new DecodeContext(model, maxInputSize, scope, lease::resolve));
     }
 
-    private static void send(Exchange exchange, JsonWriter writer, EncodedResponse encoded) {
+    private static void send(Exchange exchange, Codec codec, EncodedResponse encoded) {
+        JsonWriter writer = codec.writer;
         byte[] json = writer.buffer();
+        long total = encoded.contentLength();
+        ContentCoding coding = ContentCoding.ofResponse(exchange.header(HeaderNames.ACCEPT_ENCODING));
+        if (coding == ContentCoding.IDENTITY && SmallAnswer.fits(total, codec.small)
+                && exchange.sendDirectly(codec.small, SmallAnswer.write(codec.small, json, encoded))) {
+            return;
+        }
         if (encoded.hasBinary()) {
             exchange.response().headers().set(
                     HeaderValues.create(InferBodyReader.HEADER_LENGTH, Integer.toString(encoded.jsonLength())));
         }
-        ContentCoding coding = ContentCoding.ofResponse(exchange.header(HeaderNames.ACCEPT_ENCODING));
         if (coding != ContentCoding.IDENTITY) {
             sendCoded(exchange, json, encoded, coding);
-            return;
-        }
-        long total = encoded.contentLength();
-        if (!encoded.hasBinary()) {
+        } else if (!encoded.hasBinary()) {
             exchange.send(200, encoded.contentType(), json, encoded.jsonLength());
         } else if (total <= ONE_WRITE) {
             encoded.binary().forEach(writer::append);

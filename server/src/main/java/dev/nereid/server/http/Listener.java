@@ -37,10 +37,9 @@ final class Listener {
      *
      * @param gracePeriod how long requests may take to finish when it is stopped
      * @param connections takes every connection
-     * @param handler gets every request, whatever its path and method
      */
     static WebServer create(String address, int port, boolean reusesPort, Duration gracePeriod,
-            ClientConnections connections, Handler handler) {
+            ClientConnections connections) {
         WebServerConfig.Builder config = WebServer.builder()
                 .address(resolve(address))
                 .port(port)
@@ -54,8 +53,7 @@ final class Listener {
                 .directHandlers(errors())
                 .protocolsDiscoverServices(false)
                 .useNio(false)
-                .addConnectionSelector(connections)
-                .routing(routing -> routing.any(handler));
+                .addConnectionSelector(connections);
         if (reusesPort) {
             config.listenerSocketOptions(Map.of(StandardSocketOptions.SO_REUSEPORT, true));
         }
@@ -63,13 +61,17 @@ final class Listener {
     }
 
     /** Starts to look after the connections of a listener. */
-    static ClientConnections connections() {
-        return connections(PATIENCE);
+    static ClientConnections connections(Handler handler) {
+        return connections(PATIENCE, handler);
     }
 
-    /** Starts to look after connections. A request without a host is served, as by the reference. */
+    /**
+     * Starts to look after connections. A request without a host is served, as by the reference.
+     *
+     * @param handler gets every request, whatever its path and method
+     */
     @SuppressWarnings("removal") // of the switch, which the pinned version of Helidon has
-    static ClientConnections connections(Duration patience) {
+    static ClientConnections connections(Duration patience, Handler handler) {
         return ClientConnections.start(Http1Config.builder()
                 .maxPrologueLength(MAX_PATH)
                 .maxHeadersSize(MAX_HEADERS)
@@ -78,7 +80,7 @@ final class Listener {
                 .validateRequestHostHeader(false)
                 .validateResponseHeaders(false)
                 .sendKeepAliveHeader(false)
-                .build(), patience);
+                .build(), patience, EveryRequest.router(handler));
     }
 
     /**

@@ -18,9 +18,8 @@ public final class MetricsEndpoint implements AutoCloseable {
 
     private MetricsEndpoint(MetricsText metrics, MetricsOptions options) {
         this.metrics = metrics;
-        this.connections = Listener.connections();
-        this.server = Listener.create(options.address(), options.port(), false, Duration.ofSeconds(1), connections,
-                this::handle);
+        this.connections = Listener.connections(this::handle);
+        this.server = Listener.create(options.address(), options.port(), false, Duration.ofSeconds(1), connections);
     }
 
     /** Opens the port. */

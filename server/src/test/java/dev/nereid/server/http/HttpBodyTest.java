@@ -9,9 +9,14 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
 import java.util.Arrays;
+import java.util.Set;
 import java.util.zip.DeflaterOutputStream;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
@@ -268,5 +273,87 @@ class HttpBodyTest {
             }
         }
         assertEquals(200, server.post(INFER, BODY).status());
+    }
+
+    /** A request for the answer as bytes, with as many elements, each of them different. */
+    private static String binaryRequest(int elements, String... headers) {
+        String head = "{\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[" + elements
+                + "],\"datatype\":\"FP32\",\"parameters\":{\"binary_data_size\":" + 4 * elements
+                + "}}],\"parameters\":{\"binary_data_output\":true}}";
+        String[] all = Arrays.copyOf(headers, headers.length + 1);
+        all[headers.length] = "Inference-Header-Content-Length: " + head.length();
+        return RawClient.request("POST", "/v2/models/single/infer", head + tensor(elements), all);
+    }
+
+    private static String tensor(int elements) {
+        ByteBuffer bytes = ByteBuffer.allocate(4 * elements);
+        for (int i = 0; i < elements; i++) {
+            bytes.putInt(i);
+        }
+        return new String(bytes.array(), StandardCharsets.ISO_8859_1);
+    }
+
+    private static String binaryAnswer(int elements) {
+        return "{\"model_name\":\"single\",\"model_version\":\"1\",\"outputs\":[{\"name\":\"OUTPUT0\",\"datatype\":"
+                + "\"FP32\",\"shape\":[" + elements + "],\"parameters\":{\"binary_data_size\":" + 4 * elements + "}}]}"
+                + tensor(elements);
+    }
+
+    @Test
+    void tellsTypeAndLengthsOfAnAnswer() {
+        try (RawClient client = server.connect()) {
+            Answer binary = client.write(binaryRequest(4)).read();
+            Answer json = client.send("POST", INFER, BODY);
+
+            assertEquals("HTTP/1.1 200 OK", binary.line());
+            assertEquals(binaryAnswer(4), binary.content());
+            assertEquals(Set.of("date", "content-type", "content-length", "inference-header-content-length"),
+                    binary.headers().keySet());
+            assertEquals("application/octet-stream", binary.header("content-type"));
+            assertEquals(Integer.toString(binaryAnswer(4).length() - 16),
+                    binary.header("inference-header-content-length"));
+            assertEquals(Set.of("date", "content-type", "content-length"), json.headers().keySet());
+            assertEquals("application/json", json.header("content-type"));
+            Instant date = Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(json.header("date")));
+            assertTrue(Duration.between(date, Instant.now()).abs().toMinutes() < 5, date.toString());
+        }
+    }
+
+    @Test
+    void answersTheSameWhateverTheSize() {
+        try (RawClient client = server.connect()) {
+            // Across the size up to which an answer is written in one piece.
+            for (int elements = 3900; elements < 4200; elements++) {
+                assertEquals(binaryAnswer(elements), client.write(binaryRequest(elements)).read().content());
+            }
+        }
+    }
+
+    @Test
+    void endsTheConnectionWithTheAnswerWhereItIsAskedTo() {
+        try (RawClient client = server.connect()) {
+            Answer last = client.write(binaryRequest(4, "Connection: close")).read();
+
+            assertEquals(binaryAnswer(4), last.content());
+            assertEquals("application/octet-stream", last.header("content-type"));
+            assertEquals(Integer.toString(binaryAnswer(4).length() - 16),
+                    last.header("inference-header-content-length"));
+            assertTrue(last.endsConnection());
+            assertTrue(client.isClosedByServer());
+        }
+    }
+
+    @Test
+    void answersOnTheSameConnectionAfterItAskedForTheBody() {
+        String request = binaryRequest(4, "Expect: 100-continue");
+        int body = request.indexOf("\r\n\r\n") + 4;
+        try (RawClient client = server.connect()) {
+            int interim = client.write(request.substring(0, body)).read().status();
+            Answer answer = client.write(request.substring(body)).read();
+
+            assertEquals(100, interim);
+            assertEquals(binaryAnswer(4), answer.content());
+            assertEquals(binaryAnswer(5), client.write(binaryRequest(5)).read().content());
+        }
     }
 }

@@ -29,7 +29,6 @@ class StalledClientTest {
     }
 
     private void serve(Duration patience, Consumer<ServerResponse> answer, Exchanged exchanged) throws Exception {
-        ClientConnections connections = Listener.connections(patience);
         Handler handler = (request, response) -> {
             try {
                 answer.accept(response);
@@ -39,7 +38,8 @@ class StalledClientTest {
                 throw e;
             }
         };
-        WebServer server = Listener.create("127.0.0.1", 0, false, Duration.ofSeconds(1), connections, handler);
+        ClientConnections connections = Listener.connections(patience, handler);
+        WebServer server = Listener.create("127.0.0.1", 0, false, Duration.ofSeconds(1), connections);
         Listener.open(server);
         try (RawClient client = RawClient.connect(server.port())) {
             exchanged.with(client);
