@@ -107,7 +107,8 @@ record TensorNames(Rule rule, SequencedMap<String, Integer> positions) {
             return OptionalInt.empty();
         }
         int index = 0;
-        for (char digit : digits.toCharArray()) {
+        for (int i = 0; i < digits.length(); i++) {
+            char digit = digits.charAt(i);
             if (digit < '0' || digit > '9') {
                 return OptionalInt.empty();
             }
