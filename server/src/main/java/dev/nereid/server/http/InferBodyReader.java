@@ -99,7 +99,7 @@ final class InferBodyReader {
         scope.reserve(jsonLength);
         if (length <= small.length) {
             readFully(in, small, (int) length);
-            readEnd(in);
+            readEnd(in, small);
             MemorySegment rest = MemorySegment.NULL;
             if (length > jsonLength) {
                 rest = scope.allocate(length - jsonLength, 1);
@@ -112,7 +112,7 @@ final class InferBodyReader {
         MemorySegment binary = length > jsonLength
                 ? readBinary(in, length - jsonLength, scope)
                 : MemorySegment.NULL;
-        readEnd(in);
+        readEnd(in, small);
         return new Body(json, jsonLength, binary.asReadOnly(), layout.isRaw());
     }
 
@@ -123,8 +123,8 @@ final class InferBodyReader {
     }
 
     /** Lets Helidon see the end of a body, which it otherwise looks for itself, with a buffer that it makes for that. */
-    private static void readEnd(InputStream in) throws IOException {
-        if (in.read() >= 0) {
+    private static void readEnd(InputStream in, byte[] scratch) throws IOException {
+        if (in.read(scratch, scratch.length - 1, 1) >= 0) {
             throw new IOException("the body is longer than announced");
         }
     }

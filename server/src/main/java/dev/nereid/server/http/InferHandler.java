@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.server.lifecycle.Engine;
 import dev.nereid.server.lifecycle.ServedVersion;
+import dev.nereid.server.memory.BufferPool;
 import dev.nereid.server.memory.BufferScope;
 import dev.nereid.server.protocol.DecodeContext;
 import dev.nereid.server.protocol.DecodedRequest;
@@ -25,8 +26,9 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
 import java.util.OptionalLong;
-import java.util.concurrent.ConcurrentLinkedDeque;
+import org.jspecify.annotations.Nullable;
 
 /** {@code POST /v2/models/<model>/infer} (v2-http, 5). */
 final class InferHandler {
@@ -40,14 +42,46 @@ final class InferHandler {
     private final long maxInputSize;
     private final InferBodyReader bodies;
     private final HeaderForwarding forwarding;
-    private final ConcurrentLinkedDeque<Codec> codecs = new ConcurrentLinkedDeque<>();
+    private final Codecs codecs = new Codecs();
 
     /** What one request at a time uses to decode and encode; kept for the next. */
     private static final class Codec {
+        private final long maxInputSize;
+        private final BufferScope scope;
+        private final ClientSharedMemory.Lease lease;
+        private DecodeContext context;
         private final InferRequestDecoder decoder = new InferRequestDecoder();
         private final JsonWriter writer = new JsonWriter();
         /** Takes a small body, and later the answer. */
         private final byte[] small = new byte[InferBodyReader.SMALL];
+        private final SmallAnswer answer = new SmallAnswer(small);
+
+        Codec(BufferPool buffers, ClientSharedMemory regions, String model, long maxInputSize) {
+            this.maxInputSize = maxInputSize;
+            scope = new BufferScope(buffers);
+            lease = regions.lease();
+            context = new DecodeContext(model, maxInputSize, scope, lease::resolve);
+        }
+
+        DecodeContext context(String model) {
+            if (!context.modelName().equals(model)) {
+                context = new DecodeContext(model, maxInputSize, scope, lease::resolve);
+            }
+            return context;
+        }
+    }
+
+    /** Those that no request uses: the last one used is the one whose memory is still in the caches. Threads: any. */
+    private static final class Codecs {
+        private final ArrayDeque<Codec> free = new ArrayDeque<>();
+
+        synchronized @Nullable Codec pop() {
+            return free.pollFirst();
+        }
+
+        synchronized void push(Codec codec) {
+            free.addFirst(codec);
+        }
     }
 
     InferHandler(HttpFrontEnd.Services services, long maxInputSize, HeaderForwarding forwarding) {
@@ -67,26 +101,26 @@ final class InferHandler {
                     .unsupported("HTTP end point doesn't support models with decoupled transaction policy");
         }
         RequestTrace trace = tracer.begin(model);
-        Codec codec = codecs.pollFirst();
+        Codec codec = codecs.pop();
         if (codec == null) {
-            codec = new Codec();
+            codec = new Codec(engine.buffers(), regions, model, maxInputSize);
         }
         try {
             handle(exchange, model, version, codec, trace);
         } finally {
-            codecs.addFirst(codec);
+            codecs.push(codec);
             tracer.finish(trace);
         }
     }
 
     private void handle(Exchange exchange, String model, OptionalLong version, Codec codec, RequestTrace trace) {
         trace.mark(TracePoint.HTTP_RECV_START);
-        try (BufferScope scope = new BufferScope(engine.buffers());
-                ClientSharedMemory.Lease lease = regions.lease()) {
+        try (BufferScope scope = codec.scope;
+                ClientSharedMemory.Lease lease = codec.lease) {
             InferBodyReader.Body body = read(exchange, scope, codec.small);
             trace.mark(TracePoint.HTTP_RECV_END);
             exchange.errorsAs(Exchange.JSON);
-            DecodedRequest decoded = decode(codec, body, model, scope, lease);
+            DecodedRequest decoded = decode(codec, body, model);
             RequestData request = decoded.request();
             if (forwarding.isEnabled()) {
                 request = request.withParameters(forwarding.parameters(exchange.request().headers()));
@@ -121,12 +155,11 @@ final class InferHandler {
         }
     }
 
-    private DecodedRequest decode(Codec codec, InferBodyReader.Body body, String model, BufferScope scope,
-            ClientSharedMemory.Lease lease) {
+    private DecodedRequest decode(Codec codec, InferBodyReader.Body body, String model) {
         return body.isRaw()
                 ? InferRequestDecoder.decodeRaw(body.binary(), maxInputSize)
                 : codec.decoder.decode(body.json(), 0, body.jsonLength(), body.binary(),
-                        new DecodeContext(model, maxInputSize, scope, lease::resolve));
+                        codec.context(model));
     }
 
     private static void send(Exchange exchange, Codec codec, EncodedResponse encoded) {
@@ -134,8 +167,8 @@ final class InferHandler {
         byte[] json = writer.buffer();
         long total = encoded.contentLength();
         ContentCoding coding = ContentCoding.ofResponse(exchange.header(HeaderNames.ACCEPT_ENCODING));
-        if (coding == ContentCoding.IDENTITY && SmallAnswer.fits(total, codec.small)
-                && exchange.sendDirectly(codec.small, SmallAnswer.write(codec.small, json, encoded))) {
+        if (coding == ContentCoding.IDENTITY && codec.answer.fits(total)
+                && exchange.sendDirectly(codec.small, codec.answer.write(json, encoded))) {
             return;
         }
         if (encoded.hasBinary()) {

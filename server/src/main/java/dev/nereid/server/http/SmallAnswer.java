@@ -23,7 +23,8 @@ final class SmallAnswer {
     private final byte[] target;
     private int size;
 
-    private SmallAnswer(byte[] target) {
+    /** Creates answers in that memory, one at a time. */
+    SmallAnswer(byte[] target) {
         this.target = target;
     }
 
@@ -32,21 +33,21 @@ final class SmallAnswer {
     }
 
     /** Returns whether an answer with a body of that length fits. */
-    static boolean fits(long contentLength, byte[] target) {
+    boolean fits(long contentLength) {
         return contentLength <= target.length - HEAD;
     }
 
     /** Writes an answer that fits, and returns its length. */
-    static int write(byte[] target, byte[] json, EncodedResponse encoded) {
-        SmallAnswer answer = new SmallAnswer(target);
-        answer.head(encoded);
-        answer.append(json, encoded.jsonLength());
+    int write(byte[] json, EncodedResponse encoded) {
+        size = 0;
+        head(encoded);
+        append(json, encoded.jsonLength());
         for (MemorySegment tensor : encoded.binary()) {
             int length = (int) tensor.byteSize();
-            MemorySegment.copy(tensor, ValueLayout.JAVA_BYTE, 0, target, answer.size, length);
-            answer.size += length;
+            MemorySegment.copy(tensor, ValueLayout.JAVA_BYTE, 0, target, size, length);
+            size += length;
         }
-        return answer.size;
+        return size;
     }
 
     private void head(EncodedResponse encoded) {

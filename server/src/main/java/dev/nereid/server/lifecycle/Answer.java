@@ -10,12 +10,20 @@ import org.jspecify.annotations.Nullable;
 
 /** Takes the answer to a request that has one response. Written by the engine, read after the request is done. */
 final class Answer implements ResponseSink {
-    private final List<InferenceResult> results = new ArrayList<>(1);
+    private @Nullable InferenceResult first;
+    private List<InferenceResult> more = List.of();
     private @Nullable InferenceException error;
 
     @Override
     public void response(InferenceResult result, boolean isFinal) {
-        results.add(result);
+        if (first == null) {
+            first = result;
+            return;
+        }
+        if (more.isEmpty()) {
+            more = new ArrayList<>();
+        }
+        more.add(result);
     }
 
     @Override
@@ -27,11 +35,23 @@ final class Answer implements ResponseSink {
     public void end() {
     }
 
+    private int count() {
+        return first == null ? 0 : 1 + more.size();
+    }
+
+    private void closeAll() {
+        if (first != null) {
+            first.close();
+            first = null;
+        }
+        more.forEach(InferenceResult::close);
+        more = List.of();
+    }
+
     /** Releases all responses and returns what went wrong; other than one response is wrong unless decoupled. */
     Optional<InferenceException> closeAll(boolean isDecoupled) {
-        int count = results.size();
-        results.forEach(InferenceResult::close);
-        results.clear();
+        int count = count();
+        closeAll();
         if (error == null && count != 1 && !isDecoupled) {
             return Optional.of(InferenceException.internal("expected a single response, got " + count));
         }
@@ -39,14 +59,12 @@ final class Answer implements ResponseSink {
     }
 
     InferenceResult get() {
-        InferenceException failure = error;
-        if (failure != null || results.size() != 1) {
-            int count = results.size();
-            results.forEach(InferenceResult::close);
-            throw failure != null
-                    ? failure
-                    : InferenceException.internal("expected a single response, got " + count);
+        InferenceResult result = first;
+        if (error == null && result != null && more.isEmpty()) {
+            return result;
         }
-        return results.getFirst();
+        int count = count();
+        closeAll();
+        throw error != null ? error : InferenceException.internal("expected a single response, got " + count);
     }
 }

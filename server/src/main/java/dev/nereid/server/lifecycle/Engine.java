@@ -283,9 +283,8 @@ public final class Engine implements AutoCloseable {
         Set<String> outputs = checked.requestedOutputs().size() == served.allOutputs().size()
                 ? served.allOutputs()
                 : new HashSet<>(checked.requestedOutputs());
-        EngineRequest.Content content = new EngineRequest.Content(data.id(), data.correlationId(),
-                data.isSequenceStart(), data.isSequenceEnd(), data.priority(), data.timeoutMicros(),
-                data.parameters(), readOnly(checked.inputs()), checked.batchSize(), outputs);
+        EngineRequest.Content content = new EngineRequest.Content(data, readOnly(checked.inputs()),
+                checked.batchSize(), outputs);
         Answer answer = new Answer();
         EngineRequest request = new EngineRequest(content, served.io(), buffers, answer, start);
         request.cancelWhen(isCancelled);

@@ -83,9 +83,8 @@ final class WarmUp {
             RequestData data = new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0, inputs, List.of(),
                     false);
             CheckedRequest checked = validator.validate(data, scope);
-            EngineRequest.Content content = new EngineRequest.Content("", CorrelationId.NONE, false, false, 0, 0,
-                    Map.of(), Engine.readOnly(checked.inputs()), checked.batchSize(),
-                    new HashSet<>(checked.requestedOutputs()));
+            EngineRequest.Content content = new EngineRequest.Content(data,
+                    Engine.readOnly(checked.inputs()), checked.batchSize(), new HashSet<>(checked.requestedOutputs()));
             List<EngineRequest> requests = new ArrayList<>();
             List<Answer> answers = new ArrayList<>();
             int copies = config.isBatching() ? sample.batchSize() : 1;

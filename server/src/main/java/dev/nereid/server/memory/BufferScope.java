@@ -5,7 +5,10 @@ import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Buffers that live and end together, such as those of one request. Used by one thread at a time. */
+/**
+ * Buffers that live and end together, such as those of one request. Used by one thread at a time; empty again when it was
+ * closed.
+ */
 public final class BufferScope implements SegmentAllocator, AutoCloseable {
     private final BufferPool pool;
     private final List<BufferPool.Buffer> buffers = new ArrayList<>(2);

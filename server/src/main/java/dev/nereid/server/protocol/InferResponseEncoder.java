@@ -54,46 +54,58 @@ public final class InferResponseEncoder {
             parameters.forEach((name, value) -> writer.name(name).parameter(value));
             writer.endObject();
         }
-        List<MemorySegment> binary = new ArrayList<>(outputs.size());
+        List<MemorySegment> binary = List.of();
         long binaryLength = 0;
         writer.name("outputs").beginArray();
-        for (Tensor output : outputs) {
-            binaryLength += encode(writer, output, plan.format(output.name()), binary);
+        for (int i = 0; i < outputs.size(); i++) {
+            Tensor output = outputs.get(i);
+            MemorySegment data = encode(writer, output, plan.format(output.name()));
+            if (data.byteSize() > 0) {
+                binaryLength += data.byteSize();
+                binary = plus(binary, data);
+            }
         }
         writer.endArray().endObject();
         return new EncodedResponse(writer.size() - start, binary, binaryLength);
     }
 
+    /** Returns a list with one more element; the given one if it can be added to. Most answers have one output. */
+    private static List<MemorySegment> plus(List<MemorySegment> list, MemorySegment element) {
+        if (list.isEmpty()) {
+            return List.of(element);
+        }
+        List<MemorySegment> longer = list.size() == 1 ? new ArrayList<>(list) : list;
+        longer.add(element);
+        return longer;
+    }
+
     /** Writes one output and returns the bytes that it adds behind the JSON. */
-    private long encode(JsonWriter writer, Tensor output, OutputPlan.Format format, List<MemorySegment> binary) {
+    private MemorySegment encode(JsonWriter writer, Tensor output, OutputPlan.Format format) {
         return switch (format) {
-            case OutputPlan.Encoded encoded -> encode(writer, output, encoded.isBinary(), binary);
+            case OutputPlan.Encoded encoded -> encode(writer, output, encoded.isBinary());
             case OutputPlan.Classification wanted -> encode(writer,
                     Classification.classify(output, wanted.classes(), labels.apply(output.name()), isBatching),
-                    wanted.isBinary(), binary);
+                    wanted.isBinary());
             case OutputPlan.SharedMemory sharedMemory -> {
                 copy(output, sharedMemory.target());
                 describe(writer, output);
                 writer.endObject();
-                yield 0;
+                yield MemorySegment.NULL;
             }
         };
     }
 
-    private static long encode(JsonWriter writer, Tensor output, boolean isBinary, List<MemorySegment> binary) {
+    private static MemorySegment encode(JsonWriter writer, Tensor output, boolean isBinary) {
         describe(writer, output);
         if (!isBinary) {
             writer.name("data").beginArray();
             TensorJsonWriter.write(writer, output);
             writer.endArray().endObject();
-            return 0;
+            return MemorySegment.NULL;
         }
-        long size = output.byteSize();
-        writer.name("parameters").beginObject().name("binary_data_size").integer(size).endObject().endObject();
-        if (size > 0) {
-            binary.add(output.data());
-        }
-        return size;
+        writer.name("parameters").beginObject().name("binary_data_size").integer(output.byteSize());
+        writer.endObject().endObject();
+        return output.data();
     }
 
     /** Opens the output's object and writes what all outputs have. */

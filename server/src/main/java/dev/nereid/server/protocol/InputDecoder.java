@@ -103,7 +103,7 @@ final class InputDecoder {
                             + Long.toUnsignedString(size - available) + " additional bytes for model '"
                             + context.modelName() + "'");
         }
-        MemorySegment slice = binary.asSlice(consumed, size);
+        MemorySegment slice = size == binary.byteSize() ? binary : binary.asSlice(consumed, size);
         consumed += size;
         return slice;
     }

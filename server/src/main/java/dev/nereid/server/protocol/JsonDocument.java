@@ -2,6 +2,7 @@ package dev.nereid.server.protocol;
 
 import dev.nereid.backend.api.InferenceException;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A parsed JSON text. Parsing checks the whole text and notes where values lie; strings and numbers are decoded when
@@ -29,9 +30,12 @@ public final class JsonDocument {
     private static final int MAX_LENGTH = 1 << 29;
     private static final int MAX_DEPTH = 10_000;
     private static final int RETAINED_ENTRIES = 1 << 16;
+    private static final int RECENT_VALUES = 64;
 
     private final JsonScanner scanner = new JsonScanner();
     private final RecentStrings strings = new RecentStrings();
+    /** The last views of values that lay so far in front on the tape: most texts have the structure of the one before. */
+    private final @Nullable JsonValue[] recent = new JsonValue[RECENT_VALUES];
     private byte[] text = new byte[0];
     private int limit;
     private long[] tape = new long[256];
@@ -68,7 +72,7 @@ public final class JsonDocument {
         if (scanner.peekBehindSpace() != 0) {
             throw scanner.failure("The document root must not be followed by other values.", scanner.position());
         }
-        return new JsonValue(this, tape[0], 0);
+        return valueAt(0);
     }
 
     /** Parses a buffer and returns the root. */
@@ -266,6 +270,20 @@ public final class JsonDocument {
 
     long entryAt(int index) {
         return tape[index];
+    }
+
+    /** Returns the value at that index. A view is all that its entry says, so one of an earlier text is as good. */
+    JsonValue valueAt(int index) {
+        long entry = tape[index];
+        if (index >= RECENT_VALUES) {
+            return new JsonValue(this, entry, index);
+        }
+        JsonValue value = recent[index];
+        if (value == null || value.entry() != entry) {
+            value = new JsonValue(this, entry, index);
+            recent[index] = value;
+        }
+        return value;
     }
 
     /** Returns the index behind the value at that index. */

@@ -1,7 +1,7 @@
 package dev.nereid.server.protocol;
 
 import dev.nereid.backend.api.InferenceException;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -78,7 +78,7 @@ public final class JsonValue {
     /** Returns the first member of that name; empty also where this is no object. */
     public Optional<JsonValue> find(String name) {
         int at = indexOf(name);
-        return at < 0 ? Optional.empty() : Optional.of(valueAt(at));
+        return at < 0 ? Optional.empty() : Optional.of(document.valueAt(at));
     }
 
     /** Returns whether there is a member of that name. */
@@ -92,11 +92,7 @@ public final class JsonValue {
         if (at < 0) {
             throw InferenceException.invalid("attempt to access non-existing object member '" + name + "'");
         }
-        return valueAt(at);
-    }
-
-    private JsonValue valueAt(int at) {
-        return new JsonValue(document, document.entryAt(at), at);
+        return document.valueAt(at);
     }
 
     /** Returns where the value of the first member of that name is; -1 for none. */
@@ -117,33 +113,38 @@ public final class JsonValue {
         if (!isObject()) {
             throw InferenceException.invalid("attempt to get members for non-object");
         }
-        List<Member> members = new ArrayList<>();
         int end = JsonDocument.extra(entry);
+        int count = 0;
         for (int at = index + 1; at < end; at = document.next(at + 1)) {
-            members.add(new Member(JsonStrings.text(document, document.entryAt(at)),
-                    new JsonValue(document, document.entryAt(at + 1), at + 1)));
+            count++;
         }
-        return members;
+        Member[] members = new Member[count];
+        int at = index + 1;
+        for (int i = 0; i < count; i++) {
+            members[i] = new Member(JsonStrings.text(document, document.entryAt(at)), document.valueAt(at + 1));
+            at = document.next(at + 1);
+        }
+        return Arrays.asList(members);
     }
 
     /** Returns the elements. */
     public List<JsonValue> elements() {
-        asArray();
-        List<JsonValue> elements = new ArrayList<>();
+        JsonValue[] elements = new JsonValue[elementCount()];
         if (tag() == JsonDocument.NESTED_ARRAY) {
-            int end = JsonDocument.extra(entry);
-            for (int at = index + 1; at < end; at = document.next(at)) {
-                elements.add(new JsonValue(document, document.entryAt(at), at));
+            int at = index + 1;
+            for (int i = 0; i < elements.length; i++) {
+                elements[i] = document.valueAt(at);
+                at = document.next(at);
             }
-            return elements;
+            return Arrays.asList(elements);
         }
         int at = JsonDocument.start(entry) + 1;
-        for (int i = 0; i < JsonDocument.extra(entry); i++) {
+        for (int i = 0; i < elements.length; i++) {
             long scalar = document.scalarAt(document.skipSpace(at));
-            elements.add(new JsonValue(document, scalar, -1));
+            elements[i] = new JsonValue(document, scalar, -1);
             at = document.skipSpace(document.endOfScalar(scalar)) + 1;
         }
-        return elements;
+        return Arrays.asList(elements);
     }
 
     /** Returns the elements, integers that fit 64 unsigned bits each. */

@@ -1,6 +1,7 @@
 package dev.nereid.server.request;
 
 import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
@@ -37,6 +38,19 @@ public final class InputData {
     /** Returns the size of that dimension, counted from the outermost. */
     public long dimension(int index) {
         return dimensions[index];
+    }
+
+    /** Returns whether these are the dimensions. */
+    public boolean hasShape(Shape shape) {
+        if (shape.rank() != dimensions.length) {
+            return false;
+        }
+        for (int i = 0; i < dimensions.length; i++) {
+            if (dimensions[i] != shape.dimension(i)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Returns the bytes. */

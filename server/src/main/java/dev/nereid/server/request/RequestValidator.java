@@ -57,7 +57,7 @@ public final class RequestValidator {
         for (ModelOutput output : config.outputs()) {
             outputs.put(output.name(), new Reshape(output.backendDims(), output.dims(), config.isBatching()));
         }
-        allOutputs = config.outputs().stream().map(ModelOutput::name).toList();
+        allOutputs = List.copyOf(config.outputs().stream().map(ModelOutput::name).toList());
         Optional<Scheduling.ControlInput> control = correlationInput(config);
         correlationInput = control.map(Scheduling.ControlInput::name).orElse("");
         correlationControl = control.flatMap(input -> input.controls().stream().filter(RequestValidator::isId)
@@ -87,15 +87,22 @@ public final class RequestValidator {
             tensors[expected.index] = check(complete, input, expected);
         }
         checkCorrelationId(complete);
-        List<Tensor> inOrder = new ArrayList<>(tensors.length);
+        return new CheckedRequest(present(tensors), batchSize,
+                complete.requestedOutputs().isEmpty() ? allOutputs : complete.requestedOutputs());
+    }
+
+    private static List<Tensor> present(@Nullable Tensor[] tensors) {
+        if (tensors.length == 1 && tensors[0] != null) {
+            return List.of(tensors[0]);
+        }
+        List<Tensor> present = new ArrayList<>(tensors.length);
         for (@Nullable
         Tensor tensor : tensors) {
             if (tensor != null) {
-                inOrder.add(tensor);
+                present.add(tensor);
             }
         }
-        return new CheckedRequest(inOrder, batchSize,
-                complete.requestedOutputs().isEmpty() ? allOutputs : complete.requestedOutputs());
+        return present;
     }
 
     /** Returns the shape that clients see for an output that the backend made with that shape. */
@@ -195,7 +202,7 @@ public final class RequestValidator {
                             + expected.shapeText + ", got " + input.shapeText() + ". "
                             + (isBatching() ? BATCH_NOTE : ""));
         }
-        Shape shape = Shape.of(input.dimensions());
+        Shape shape = expected.shape(input);
         Shape backendShape = expected.reshape == null ? shape : expected.reshape.apply(shape);
         if (dataType.isFixedSize()) {
             long bytes = byteSize(input, dataType, shape);
@@ -287,6 +294,8 @@ public final class RequestValidator {
         final String shapeText;
         final @Nullable Reshape reshape;
         private final long[] dimensions;
+        /** Most requests have the shape of the last one. Any thread may see any of them, which are all whole. */
+        private Shape lastShape = Shape.of();
 
         ExpectedInput(ModelInput config, boolean isBatching, int index) {
             this.config = config;
@@ -296,6 +305,15 @@ public final class RequestValidator {
             dimensions = full.toArray();
             shapeText = full.toString();
             reshape = config.reshape().map(to -> new Reshape(config.dims(), to, hasBatchDimension)).orElse(null);
+        }
+
+        Shape shape(InputData input) {
+            Shape shape = lastShape;
+            if (!input.hasShape(shape)) {
+                shape = Shape.of(input.dimensions());
+                lastShape = shape;
+            }
+            return shape;
         }
 
         boolean matches(InputData input) {

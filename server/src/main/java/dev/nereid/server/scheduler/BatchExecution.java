@@ -10,6 +10,7 @@ import dev.nereid.server.trace.TracePoint;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.InstantSource;
+import java.util.List;
 
 /** Executes batches of one model version, whatever its backend does, and counts what came of them. Threads: any. */
 final class BatchExecution {
@@ -43,7 +44,9 @@ final class BatchExecution {
         BatchTimes times = batch.end();
         instance.noteDuration(times.computeEnd() - times.computeStart());
         boolean succeeded = false;
-        for (EngineRequest request : batch.engineRequests()) {
+        List<EngineRequest> requests = batch.engineRequests();
+        for (int i = 0; i < requests.size(); i++) {
+            EngineRequest request = requests.get(i);
             if (!request.isAnswered()) {
                 // Made only here: an exception with its stack costs as much as a small execution.
                 InferenceException cause = failure != null ? failure : unanswered();

@@ -145,7 +145,7 @@ final class BatchingQueue implements RequestQueue {
 
     private List<Entry> select(long now, BiConsumer<EngineRequest, InferenceException> drop,
             Predicate<EngineRequest> joins) {
-        List<Entry> pending = new ArrayList<>();
+        List<Entry> pending = new ArrayList<>(4);
         int rows = 0;
         int candidate = 0;
         boolean sendNow = false;
@@ -199,13 +199,20 @@ final class BatchingQueue implements RequestQueue {
     }
 
     private List<EngineRequest> take(List<Entry> entries) {
+        if (entries.size() == 1) {
+            return List.of(take(entries.getFirst()));
+        }
         List<EngineRequest> batch = new ArrayList<>(entries.size());
         for (Entry entry : entries) {
-            entry.level.remove(entry);
-            leave(entry);
-            batch.add(entry.request);
+            batch.add(take(entry));
         }
         return batch;
+    }
+
+    private EngineRequest take(Entry entry) {
+        entry.level.remove(entry);
+        leave(entry);
+        return entry.request;
     }
 
     private void leave(Entry entry) {

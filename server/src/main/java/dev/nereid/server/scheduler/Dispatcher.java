@@ -44,6 +44,9 @@ public final class Dispatcher {
     private final InstancePool free;
     private final List<Instance> instances = new ArrayList<>();
     private final List<Instance> retiring = new ArrayList<>();
+    /** Requests that left the queue without being executed and are to be told. */
+    private final List<Dropped> dropped = new ArrayList<>();
+    private final BiConsumer<EngineRequest, InferenceException> drop = this::drop;
     private volatile boolean isStopping;
     /** Requests that are done with queue and instance, but whose answer has not left yet. */
     private final AtomicInteger answering = new AtomicInteger();
@@ -76,16 +79,17 @@ public final class Dispatcher {
             claim.onTurn(this::takeTurn);
         }
         List<Assignment> work;
-        List<Dropped> dropped = new ArrayList<>(0);
+        List<Dropped> gone;
         dispatchLock.lock();
         try {
             instances.add(instance);
             free.add(instance);
-            work = match(clock.getAsLong(), dropped);
+            work = match(clock.getAsLong());
+            gone = takeDropped();
         } finally {
             dispatchLock.unlock();
         }
-        act(dropped, work);
+        act(gone, work);
     }
 
     /**
@@ -130,7 +134,7 @@ public final class Dispatcher {
      */
     public void submit(EngineRequest request) {
         List<Assignment> work;
-        List<Dropped> dropped = new ArrayList<>(0);
+        List<Dropped> gone;
         dispatchLock.lock();
         try {
             if (isStopping) {
@@ -143,14 +147,15 @@ public final class Dispatcher {
                 order.arrived(request);
             }
             statistics.addPending(1);
-            work = match(now, dropped);
+            work = match(now);
+            gone = takeDropped();
         } catch (InferenceException e) {
             statistics.recordFailure(FailureReason.OTHER, clock.getAsLong() - request.startNanos());
             throw e;
         } finally {
             dispatchLock.unlock();
         }
-        act(dropped, work);
+        act(gone, work);
     }
 
     /** Drops a waiting request whose client has gone; one that is being executed is left to its backend. */
@@ -172,17 +177,18 @@ public final class Dispatcher {
     /** Refuses further requests, waits until all that were taken are answered, and returns the idle instances. */
     public List<Instance> stop() {
         List<Assignment> work;
-        List<Dropped> dropped = new ArrayList<>(0);
+        List<Dropped> gone;
         dispatchLock.lock();
         try {
             isStopping = true;
             queue.endArrivals();
-            work = match(clock.getAsLong(), dropped);
+            work = match(clock.getAsLong());
+            gone = takeDropped();
         } finally {
             dispatchLock.unlock();
         }
-        act(dropped, work);
-        List<Dropped> left = new ArrayList<>(0);
+        act(gone, work);
+        List<Dropped> left;
         List<Instance> idle;
         dispatchLock.lock();
         try {
@@ -191,8 +197,9 @@ public final class Dispatcher {
             }
             // Only where there is no instance.
             for (EngineRequest request : queue.drain()) {
-                drop(request, stopping(request), FailureReason.OTHER, left);
+                drop(request, stopping(request), FailureReason.OTHER);
             }
+            left = takeDropped();
             idle = List.copyOf(instances);
             instances.clear();
             free.clear();
@@ -217,41 +224,45 @@ public final class Dispatcher {
     /** Looks at the queue again: its next event is due, or a request was cancelled. */
     private void review(boolean alarmRang) {
         List<Assignment> work;
-        List<Dropped> dropped = new ArrayList<>(0);
+        List<Dropped> gone;
         dispatchLock.lock();
         try {
             if (alarmRang) {
                 alarm.rang();
             }
             long now = clock.getAsLong();
-            queue.expire(now, dropInto(dropped));
-            work = match(now, dropped);
+            queue.expire(now, drop);
+            work = match(now);
+            gone = takeDropped();
             progress.signalAll();
         } finally {
             dispatchLock.unlock();
         }
-        act(dropped, work);
+        act(gone, work);
     }
 
     /** It is the turn of one of the instances to have its resources. */
     private void takeTurn() {
         List<Assignment> work;
-        List<Dropped> dropped = new ArrayList<>(0);
+        List<Dropped> gone;
         dispatchLock.lock();
         try {
-            work = match(clock.getAsLong(), dropped);
+            work = match(clock.getAsLong());
+            gone = takeDropped();
             progress.signalAll();
         } finally {
             dispatchLock.unlock();
         }
-        deliver(dropped);
+        deliver(gone);
         work.forEach(this::dispatch);
     }
 
     /** Does, without the lock, what was decided under it. */
-    private void act(List<Dropped> dropped, List<Assignment> work) {
-        deliver(dropped);
-        work.forEach(this::dispatch);
+    private void act(List<Dropped> gone, List<Assignment> work) {
+        deliver(gone);
+        for (int i = 0; i < work.size(); i++) {
+            dispatch(work.get(i));
+        }
         wakeOthers();
     }
 
@@ -262,11 +273,11 @@ public final class Dispatcher {
     }
 
     /** Takes batches for the free instances, until there are none of the one or the other. Lock held. */
-    private List<Assignment> match(long now, List<Dropped> dropped) {
+    private List<Assignment> match(long now) {
         List<Assignment> work = List.of();
-        BooleanSupplier isDue = () -> queue.isDue(now, dropInto(dropped));
+        BooleanSupplier isDue = () -> queue.isDue(now, drop);
         for (Instance instance = free.candidate(isDue); instance != null; instance = free.candidate(isDue)) {
-            Assignment next = next(instance, now, dropped);
+            Assignment next = next(instance, now);
             if (next == null) {
                 free.decline(instance);
                 break;
@@ -283,8 +294,8 @@ public final class Dispatcher {
         return work;
     }
 
-    private @Nullable Assignment next(Instance instance, long now, List<Dropped> dropped) {
-        List<EngineRequest> requests = queue.poll(now, dropInto(dropped));
+    private @Nullable Assignment next(Instance instance, long now) {
+        List<EngineRequest> requests = queue.poll(now, drop);
         if (requests.isEmpty()) {
             return null;
         }
@@ -296,15 +307,26 @@ public final class Dispatcher {
         alarm.set(queue.nextEvent(free.hasIdle()));
     }
 
-    private BiConsumer<EngineRequest, InferenceException> dropInto(List<Dropped> dropped) {
-        return (request, error) -> drop(request, error,
-                error.code() == StatusCode.CANCELLED ? FailureReason.CANCELED : FailureReason.REJECTED, dropped);
+    /** Lock held. */
+    private void drop(EngineRequest request, InferenceException error) {
+        drop(request, error,
+                error.code() == StatusCode.CANCELLED ? FailureReason.CANCELED : FailureReason.REJECTED);
     }
 
     /** Lock held. */
-    private void drop(EngineRequest request, InferenceException error, FailureReason reason, List<Dropped> dropped) {
+    private void drop(EngineRequest request, InferenceException error, FailureReason reason) {
         answering.incrementAndGet();
         dropped.add(new Dropped(request, error, reason));
+    }
+
+    /** Returns what was dropped since the last call, to be delivered without the lock. Lock held. */
+    private List<Dropped> takeDropped() {
+        if (dropped.isEmpty()) {
+            return List.of();
+        }
+        List<Dropped> taken = List.copyOf(dropped);
+        dropped.clear();
+        return taken;
     }
 
     /** Brings a batch to the thread that is to execute it. */
@@ -349,7 +371,9 @@ public final class Dispatcher {
                 }
             }
         }
-        requests.forEach(this::answer);
+        for (EngineRequest request : requests) {
+            answer(request);
+        }
     }
 
     /**
@@ -357,7 +381,7 @@ public final class Dispatcher {
      * Returns what this thread is to execute itself.
      */
     private @Nullable Assignment release(Instance instance, int answers, long lentUntil) {
-        List<Dropped> dropped = new ArrayList<>(0);
+        List<Dropped> gone;
         List<Assignment> work = List.of();
         boolean mayGoOn;
         dispatchLock.lock();
@@ -369,17 +393,19 @@ public final class Dispatcher {
             if (retiring.remove(instance)) {
                 progress.signalAll();
                 if (instance.thread().isShared()) {
-                    work = match(now, dropped);
+                    work = match(now);
                 }
             } else {
-                work = nextAfter(instance, now, dropped);
+                work = nextAfter(instance, now);
             }
+            gone = takeDropped();
         } finally {
             dispatchLock.unlock();
         }
-        deliver(dropped);
+        deliver(gone);
         Assignment own = null;
-        for (Assignment each : work) {
+        for (int i = 0; i < work.size(); i++) {
+            Assignment each = work.get(i);
             if (own == null && isForThisThread(each.instance(), mayGoOn)) {
                 own = each;
             } else {
@@ -395,22 +421,22 @@ public final class Dispatcher {
     }
 
     /** Gives the instance its next batch, or puts it back. Lock held. */
-    private List<Assignment> nextAfter(Instance instance, long now, List<Dropped> dropped) {
+    private List<Assignment> nextAfter(Instance instance, long now) {
         if (isStopping) {
             progress.signalAll();
         }
         if (free.choosesAmongAll(instance)) {
             free.add(instance);
-            return match(now, dropped);
+            return match(now);
         }
-        Assignment own = next(instance, now, dropped);
+        Assignment own = next(instance, now);
         if (own == null) {
             free.add(instance);
             setAlarm();
             return List.of();
         }
         instance.thread().setBusy(true);
-        List<Assignment> others = match(now, dropped);
+        List<Assignment> others = match(now);
         if (others.isEmpty()) {
             return List.of(own);
         }
@@ -435,8 +461,8 @@ public final class Dispatcher {
         }
     }
 
-    private void deliver(List<Dropped> dropped) {
-        for (Dropped each : dropped) {
+    private void deliver(List<Dropped> requests) {
+        for (Dropped each : requests) {
             statistics.addPending(-1);
             each.request().failUnanswered(each.error(), each.reason());
             statistics.recordFailure(each.reason(), clock.getAsLong() - each.request().startNanos());

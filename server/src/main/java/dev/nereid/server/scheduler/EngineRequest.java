@@ -8,10 +8,10 @@ import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.server.memory.BufferPool;
+import dev.nereid.server.request.RequestData;
 import dev.nereid.server.stats.FailureReason;
 import dev.nereid.server.trace.RequestTrace;
 import dev.nereid.server.trace.TracePoint;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,7 +33,8 @@ public final class EngineRequest implements InferenceRequest {
     private final ModelIo io;
     private final BufferPool pool;
     private final ResponseSink sink;
-    private final List<EngineResponse> openResponses = new ArrayList<>(1);
+    /** The responses that are not sent yet, each of which knows the next. */
+    private @Nullable EngineResponse openResponses;
 
     private final long startNanos;
     private long queuedNanos;
@@ -54,20 +55,12 @@ public final class EngineRequest implements InferenceRequest {
     /**
      * What the client sent, checked against the model.
      *
-     * @param id the client's id; empty for none
-     * @param correlationId the sequence
-     * @param isSequenceStart whether a sequence starts
-     * @param isSequenceEnd whether a sequence ends
-     * @param priority 0 for the default
-     * @param timeoutMicros 0 for none
-     * @param parameters the client's own parameters
+     * @param data what the client sent
      * @param inputs in the order of the configuration
      * @param batchSize the first dimension where the model batches, else 1
      * @param requestedOutputs the outputs to answer with
      */
-    public record Content(String id, CorrelationId correlationId, boolean isSequenceStart, boolean isSequenceEnd,
-            long priority, long timeoutMicros, Map<String, Parameter> parameters, List<Tensor> inputs, int batchSize,
-            Set<String> requestedOutputs) {
+    public record Content(RequestData data, List<Tensor> inputs, int batchSize, Set<String> requestedOutputs) {
     }
 
     /**
@@ -90,37 +83,37 @@ public final class EngineRequest implements InferenceRequest {
 
     @Override
     public String id() {
-        return content.id();
+        return content.data().id();
     }
 
     @Override
     public CorrelationId correlationId() {
-        return content.correlationId();
+        return content.data().correlationId();
     }
 
     @Override
     public boolean isSequenceStart() {
-        return content.isSequenceStart();
+        return content.data().isSequenceStart();
     }
 
     @Override
     public boolean isSequenceEnd() {
-        return content.isSequenceEnd();
+        return content.data().isSequenceEnd();
     }
 
     /** Returns the client's priority; 0 for the default. */
     public long priority() {
-        return content.priority();
+        return content.data().priority();
     }
 
     @Override
     public long timeoutMicros() {
-        return content.timeoutMicros();
+        return content.data().timeoutMicros();
     }
 
     @Override
     public Map<String, Parameter> parameters() {
-        return content.parameters();
+        return content.data().parameters();
     }
 
     @Override
@@ -173,8 +166,8 @@ public final class EngineRequest implements InferenceRequest {
         if (isAnswered) {
             throw new IllegalStateException("request " + id() + " is already answered");
         }
-        EngineResponse response = new EngineResponse(this);
-        openResponses.add(response);
+        EngineResponse response = new EngineResponse(this, openResponses);
+        openResponses = response;
         return response;
     }
 
@@ -188,7 +181,7 @@ public final class EngineRequest implements InferenceRequest {
         InferenceResult finished = response.finish(io.outputShapes());
         trace.mark(TracePoint.INFER_RESPONSE_COMPLETE);
         trace.backendOutputs(finished.outputs());
-        openResponses.remove(response);
+        openResponses = response.removedFrom(openResponses);
         if (isFinal) {
             isAnswered = true;
             result = finished;
@@ -236,10 +229,10 @@ public final class EngineRequest implements InferenceRequest {
 
     /** Gives the kept answer to the sink and wakes who waits. Called once, by the thread that executed the batch. */
     void deliver() {
-        for (EngineResponse response : openResponses) {
+        for (EngineResponse response = openResponses; response != null; response = response.next()) {
             response.drop();
         }
-        openResponses.clear();
+        openResponses = null;
         trace.mark(TracePoint.REQUEST_END);
         if (error != null) {
             sink.failure(error);

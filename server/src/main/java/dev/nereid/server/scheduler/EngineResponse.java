@@ -14,19 +14,53 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** A response under construction. Owns the memory of its outputs until it is sent or dropped. */
 final class EngineResponse implements InferenceResponse {
     private static final Logger LOGGER = System.getLogger(EngineResponse.class.getName());
 
     private final EngineRequest request;
-    private final List<Tensor> outputs = new ArrayList<>(2);
-    private final List<Runnable> releases = new ArrayList<>(2);
+    private @Nullable EngineResponse next;
+    private List<Tensor> outputs = List.of();
+    private List<BufferPool.Buffer> buffers = List.of();
+    private List<Runnable> releases = List.of();
     private Map<String, Parameter> parameters = Map.of();
     private boolean isFinished;
 
-    EngineResponse(EngineRequest request) {
+    /** Creates a response; {@code next} is another that its request has not sent yet. */
+    EngineResponse(EngineRequest request, @Nullable EngineResponse next) {
         this.request = request;
+        this.next = next;
+    }
+
+    @Nullable
+    EngineResponse next() {
+        return next;
+    }
+
+    /** Returns what the chain that begins with {@code first} begins with when this is no longer in it. */
+    @Nullable
+    EngineResponse removedFrom(@Nullable EngineResponse first) {
+        if (first == this) {
+            return next;
+        }
+        for (EngineResponse each = first; each != null; each = each.next) {
+            if (each.next == this) {
+                each.next = next;
+            }
+        }
+        return first;
+    }
+
+    /** Returns a list with one more element; the given one if it can be added to. Most responses have one output. */
+    private static <T> List<T> plus(List<T> list, T element) {
+        if (list.isEmpty()) {
+            return List.of(element);
+        }
+        List<T> longer = list.size() == 1 ? new ArrayList<>(list) : list;
+        longer.add(element);
+        return longer;
     }
 
     @Override
@@ -44,17 +78,17 @@ final class EngineResponse implements InferenceResponse {
     private MemorySegment allocate(String name, DataType dataType, Shape shape, long byteSize) {
         checkNew(name);
         BufferPool.Buffer buffer = request.pool().acquire(byteSize);
-        releases.add(buffer::close);
-        outputs.add(new Tensor(name, dataType, shape, buffer.segment()));
+        buffers = plus(buffers, buffer);
+        outputs = plus(outputs, new Tensor(name, dataType, shape, buffer.segment()));
         return buffer.segment();
     }
 
     @Override
     public void addOutput(String name, DataType dataType, Shape shape, MemorySegment data, Runnable release) {
         checkNew(name);
-        outputs.add(new Tensor(name, dataType, shape, data));
+        outputs = plus(outputs, new Tensor(name, dataType, shape, data));
         // From here on the memory is this response's; where a check above failed, it still is the backend's.
-        releases.add(release);
+        releases = plus(releases, release);
     }
 
     private void checkNew(String name) {
@@ -93,7 +127,7 @@ final class EngineResponse implements InferenceResponse {
         // Where the outputs don't fit the configuration, the response stays unsent and is dropped with its request.
         List<Tensor> presented = shapes.present(outputs);
         isFinished = true;
-        return new InferenceResult(presented, parameters, this::release);
+        return new InferenceResult(presented, parameters, this);
     }
 
     /** Releases the memory of a response that is never sent. */
@@ -104,7 +138,11 @@ final class EngineResponse implements InferenceResponse {
         }
     }
 
-    private void release() {
+    /** Releases the memory of the outputs. */
+    void release() {
+        for (BufferPool.Buffer buffer : buffers) {
+            buffer.close();
+        }
         for (Runnable each : releases) {
             try {
                 each.run();

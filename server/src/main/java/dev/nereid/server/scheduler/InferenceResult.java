@@ -9,13 +9,13 @@ import java.util.Map;
 public final class InferenceResult implements AutoCloseable {
     private final List<Tensor> outputs;
     private final Map<String, Parameter> parameters;
-    private final Runnable release;
+    private final EngineResponse response;
     private boolean isClosed;
 
-    InferenceResult(List<Tensor> outputs, Map<String, Parameter> parameters, Runnable release) {
+    InferenceResult(List<Tensor> outputs, Map<String, Parameter> parameters, EngineResponse response) {
         this.outputs = outputs;
         this.parameters = parameters;
-        this.release = release;
+        this.response = response;
     }
 
     /** Returns the outputs in the order in which the backend added them. */
@@ -33,7 +33,7 @@ public final class InferenceResult implements AutoCloseable {
     public void close() {
         if (!isClosed) {
             isClosed = true;
-            release.run();
+            response.release();
         }
     }
 }

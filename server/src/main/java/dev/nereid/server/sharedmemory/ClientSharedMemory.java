@@ -226,9 +226,9 @@ public final class ClientSharedMemory implements AutoCloseable {
         unregisterAllCuda();
     }
 
-    /** The regions that one request uses. For one thread. */
+    /** The regions that one request uses; none again after {@link #end()}. For one thread. */
     public final class Lease implements AutoCloseable {
-        private final List<Region> used = new ArrayList<>(0);
+        private List<Region> used = List.of();
 
         private Lease() {
         }
@@ -240,6 +240,9 @@ public final class ClientSharedMemory implements AutoCloseable {
          */
         public SharedRange resolve(String name, long offset, long byteSize) {
             Region region = use(name);
+            if (used.isEmpty()) {
+                used = new ArrayList<>();
+            }
             used.add(region);
             long size = region.memory().byteSize();
             if (offset < 0 || offset >= size) {
@@ -261,7 +264,7 @@ public final class ClientSharedMemory implements AutoCloseable {
         public void end() {
             if (!used.isEmpty()) {
                 release(used);
-                used.clear();
+                used = List.of();
             }
         }
     }

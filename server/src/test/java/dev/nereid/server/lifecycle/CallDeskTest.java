@@ -131,8 +131,8 @@ class CallDeskTest {
         try (Engine engine = model("a", "").start()) {
             AtomicBoolean isGone = new AtomicBoolean();
             EngineRequest request = new EngineRequest(
-                    new EngineRequest.Content("", CorrelationId.NONE, false, false, 0, 0, Map.of(), List.of(), 1,
-                            Set.of()),
+                    new EngineRequest.Content(new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0,
+                            List.of(), List.of(), false), List.of(), 1, Set.of()),
                     new EngineRequest.ModelIo(false, outputs -> outputs), engine.buffers(), new Answer(), 0);
             request.cancelWhen(isGone::get);
             assertFalse(request.isCancelled());

@@ -1,6 +1,7 @@
 package dev.nereid.server.protocol;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -18,6 +19,20 @@ class JsonDocumentTest {
 
     private JsonValue parse(String text) {
         return document.parse(text.getBytes(UTF_8));
+    }
+
+    @Test
+    void readsEachTextByItself() {
+        String[] texts = {"{\"a\":1,\"b\":[1,{}]}", "{\"a\":2,\"b\":[5,{}]}", "{\"c\":2,\"b\":[5,{}]}", "{\"a\":true}",
+            "{\"a\":2,\"b\":[5,{}]}"};
+        long[][] expected = {{1, 1}, {2, 5}, {-1, 5}, {-2, -1}, {2, 5}};
+        for (int i = 0; i < texts.length; i++) {
+            JsonValue root = parse(texts[i]);
+            long a = root.find("a").map(value -> value.isNumber() ? value.asLong() : -2).orElse(-1L);
+            long b = root.find("b").map(value -> value.elements().getFirst().asLong()).orElse(-1L);
+
+            assertArrayEquals(expected[i], new long[]{a, b}, texts[i]);
+        }
     }
 
     @ParameterizedTest

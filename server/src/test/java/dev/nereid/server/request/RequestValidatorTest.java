@@ -61,6 +61,17 @@ class RequestValidatorTest {
     }
 
     @Test
+    void givesEachRequestItsOwnShape() {
+        for (long rows : new long[]{1, 2, 2, 1, 4, 1}) {
+            CheckedRequest checked = validator.validate(request(List.of(), input("A", DataType.FP32, 8 * rows, rows, 2),
+                    input("B", DataType.INT8, 9 * rows * rows, rows, 3 * rows, 3)), arena);
+
+            assertEquals(Shape.of(rows, 2), checked.inputs().get(0).shape());
+            assertEquals(Shape.of(rows, 3, 1, 3 * rows), checked.inputs().get(1).shape());
+        }
+    }
+
+    @Test
     void acceptsAMissingOptionalInputAndAnEmptyBatch() {
         CheckedRequest checked = validator.validate(request(List.of("Y"), input("A", DataType.FP32, 0, 0, 2)), arena);
 

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -129,6 +130,35 @@ class BackendMistakesTest {
 
             Waiting.until("everything is given back", () -> rig.pool.inUseBytes() == 0);
             assertEquals(1, released.get());
+        }
+    }
+
+    @Test
+    void ofSeveralOpenResponsesAllAreReleasedOnceWhicheverIsSent() {
+        for (int sent = 0; sent < 3; sent++) {
+            int chosen = sent;
+            AtomicIntegerArray released = new AtomicIntegerArray(3);
+            try (Rig rig = Rig.direct()) {
+                rig.add("m_0", new Open(batch -> {
+                    List<InferenceResponse> open = new ArrayList<>();
+                    for (int i = 0; i < 3; i++) {
+                        int number = i;
+                        InferenceResponse response = batch.requests().getFirst().newResponse();
+                        for (int output = 0; output < 3; output++) {
+                            MemorySegment ignored = response.addOutput("OWN" + output, DataType.UINT8, Shape.of(4), 4);
+                            response.addOutput("OUTPUT" + output, DataType.UINT8, Shape.of(1),
+                                    MemorySegment.ofArray(new byte[1]), () -> released.incrementAndGet(number));
+                        }
+                        open.add(response);
+                    }
+                    open.get(chosen).send();
+                }));
+
+                assertEquals(List.of("response"), rig.submit("a").await().events());
+
+                Waiting.until("everything is given back", () -> rig.pool.inUseBytes() == 0);
+                assertEquals("[3, 3, 3]", released.toString());
+            }
         }
     }
 

@@ -5,6 +5,7 @@ import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.server.memory.BufferPool;
+import dev.nereid.server.request.RequestData;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -97,8 +98,9 @@ final class TestRequests {
             if (inputs.isEmpty()) {
                 input("INPUT0", 4);
             }
-            EngineRequest.Content content = new EngineRequest.Content(id, CorrelationId.NONE, false, false, priority,
-                    timeoutMicros, Map.of(), inputs, rows, Set.of("OUTPUT0"));
+            RequestData data = new RequestData(id, Map.of(), CorrelationId.NONE, false, false, priority, timeoutMicros,
+                    List.of(), List.of(), false);
+            EngineRequest.Content content = new EngineRequest.Content(data, inputs, rows, Set.of("OUTPUT0"));
             return new EngineRequest(content, new EngineRequest.ModelIo(isDecoupled, outputShapes), pool, sink,
                     clock.getAsLong());
         }

@@ -10,6 +10,7 @@ import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.server.memory.BufferPool;
+import dev.nereid.server.request.RequestData;
 import dev.nereid.server.scheduler.Dispatcher;
 import dev.nereid.server.scheduler.EngineRequest;
 import dev.nereid.server.scheduler.InferenceResult;
@@ -60,7 +61,8 @@ public final class EmptyModel implements AutoCloseable {
         dispatcher = schedulers.dispatcher(config, new ModelStatistics(), Optional.empty(), loader);
         dispatcher.add(Instance.create("empty_0", confinement, loader,
                 () -> batch -> batch.requests().forEach(EmptyModel::answer)));
-        content = new EngineRequest.Content("", CorrelationId.NONE, false, false, 0, 0, Map.of(),
+        content = new EngineRequest.Content(
+                new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0, List.of(), List.of(), false),
                 List.of(new Tensor("INPUT0", DataType.FP32, Shape.of(1, 1), arena.allocate(4))), 1, Set.of());
     }
 

@@ -34,6 +34,7 @@ public enum DataType {
     BF16(2);
 
     private final int byteSize;
+    private final Optional<DataType> present = Optional.of(this);
 
     DataType(int byteSize) {
         this.byteSize = byteSize;
@@ -57,20 +58,20 @@ public enum DataType {
     /** Returns the datatype of that protocol name, case-sensitive. */
     public static Optional<DataType> parse(String name) {
         return switch (name) {
-            case "BOOL" -> Optional.of(BOOL);
-            case "UINT8" -> Optional.of(UINT8);
-            case "UINT16" -> Optional.of(UINT16);
-            case "UINT32" -> Optional.of(UINT32);
-            case "UINT64" -> Optional.of(UINT64);
-            case "INT8" -> Optional.of(INT8);
-            case "INT16" -> Optional.of(INT16);
-            case "INT32" -> Optional.of(INT32);
-            case "INT64" -> Optional.of(INT64);
-            case "FP16" -> Optional.of(FP16);
-            case "FP32" -> Optional.of(FP32);
-            case "FP64" -> Optional.of(FP64);
-            case "BYTES" -> Optional.of(BYTES);
-            case "BF16" -> Optional.of(BF16);
+            case "BOOL" -> BOOL.present;
+            case "UINT8" -> UINT8.present;
+            case "UINT16" -> UINT16.present;
+            case "UINT32" -> UINT32.present;
+            case "UINT64" -> UINT64.present;
+            case "INT8" -> INT8.present;
+            case "INT16" -> INT16.present;
+            case "INT32" -> INT32.present;
+            case "INT64" -> INT64.present;
+            case "FP16" -> FP16.present;
+            case "FP32" -> FP32.present;
+            case "FP64" -> FP64.present;
+            case "BYTES" -> BYTES.present;
+            case "BF16" -> BF16.present;
             default -> Optional.empty();
         };
     }
