@@ -69,7 +69,7 @@ final class BenchCommandLine {
         }
         return new BenchOptions(cases, extras, connections(), rounds(),
                 seconds("--seconds", isQuick ? "0.5" : "2", 0.01, 3600),
-                seconds("--warm-up", isQuick ? "1" : "5", 0, 3600), output(),
+                seconds("--warm-up", isQuick ? "1" : "15", 0, 3600), output(),
                 values.getOrDefault("--java-options", List.of("")), generator());
     }
 
@@ -170,7 +170,7 @@ final class BenchCommandLine {
                   --connections=<n,n>    connections that send at once. Default: 1,4,16,64, fewer for large models and requests
                   --rounds=<n>           turns of each side, of which the median counts. Default: 5
                   --seconds=<s>          length of a turn; three times that for models that compute for long. Default: 2
-                  --warm-up=<s>          how long each side is loaded before the first turn of a case. Default: 5
+                  --warm-up=<s>          how long each side is loaded before the first turn of a case. Default: 15
                   --generator=<name>     perf (our own), wrk, or auto: wrk where it is installed. Default: perf
                   --java-options=<text>  options of the server's JVM. Given more than once, a server for each is measured in turns
                   --output=<directory>   where to write the files. Default: nereid-bench
