@@ -23,8 +23,12 @@ final class RecordedLog extends Handler implements AutoCloseable {
     }
 
     List<String> warnings() {
-        return records.stream().filter(entry -> entry.getLevel().equals(Level.WARNING)).map(LogRecord::getMessage)
-                .toList();
+        return texts(Level.WARNING);
+    }
+
+    /** Returns what was said on that level. */
+    List<String> texts(Level level) {
+        return records.stream().filter(entry -> entry.getLevel().equals(level)).map(LogRecord::getMessage).toList();
     }
 
     @Override

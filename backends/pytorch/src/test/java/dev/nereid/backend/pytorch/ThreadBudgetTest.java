@@ -2,8 +2,10 @@ package dev.nereid.backend.pytorch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.logging.Level;
 import org.junit.jupiter.api.Test;
 
 final class ThreadBudgetTest {
@@ -112,5 +114,23 @@ final class ThreadBudgetTest {
         budget.requestInterOp("second", 5);
 
         assertEquals(3, threads.interOp);
+    }
+
+    @Test
+    void saysWhatWasChosen() {
+        try (RecordedLog log = RecordedLog.of(ThreadBudget.class)) {
+            ThreadBudget budget = ThreadBudget.create(settings(4), threads);
+            budget.lease(OptionalInt.empty());
+            ThreadBudget.Lease asks = budget.lease(OptionalInt.of(2));
+            budget.lease(OptionalInt.empty());
+            asks.close();
+
+            assertEquals(List.of(
+                    "PyTorch threads: 4 cores usable, divided by the CPU instances of all models; OpenBLAS 1, since its"
+                            + " threads compete with OpenMP's; asynchronous tasks 4",
+                    "PyTorch threads: 2 cores, 1 CPU instances: 2 for each execution",
+                    "PyTorch threads: 2 cores, 2 CPU instances: 1 for each execution",
+                    "PyTorch threads: 4 cores, 2 CPU instances: 2 for each execution"), log.texts(Level.INFO));
+        }
     }
 }
