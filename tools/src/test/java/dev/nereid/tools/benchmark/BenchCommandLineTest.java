@@ -24,7 +24,7 @@ final class BenchCommandLineTest {
     void measuresEverythingByDefault() {
         BenchOptions options = parse();
 
-        assertEquals(new BenchOptions(Set.of(BenchCase.values()), Set.of(Extra.values()), Optional.empty(), 5, 2, 5,
+        assertEquals(new BenchOptions(Set.of(BenchCase.values()), Set.of(Extra.values()), Optional.empty(), 5, 2, 15,
                 Path.of("nereid-bench"), List.of(""), Generator.PERF), options);
         assertEquals(List.of(1, 4, 16, 64), options.connectionsFor(BenchCase.MLP));
         assertEquals(List.of(1, 4, 16), options.connectionsFor(BenchCase.LARGE_BINARY));
