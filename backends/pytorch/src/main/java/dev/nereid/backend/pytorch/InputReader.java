@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Turns the inputs of a batch into the arguments of {@code forward}. Tensors wrap the requests' memory without a copy
- * where there is one request and the model does not write into tensors, and the gathered memory where there are several. For a GPU both are page-locked memory,
- * from which it is filled. Used by one instance, on its thread.
+ * where there is one request and the model does not write into tensors, and the gathered memory where there are
+ * several. For a GPU both are page-locked memory, from which it is filled. Used by one instance, on its thread.
  */
 final class InputReader implements AutoCloseable {
     private final List<Binding> bindings;

@@ -83,7 +83,7 @@ final class PyTorchInstance implements ModelInstance {
         try (Pointer _ = withoutGradients()) {
             // Another instance that has the same module would save what is to be undone.
             synchronized (module) {
-                runZeros();
+                runZeros(name);
             }
         } catch (RuntimeException e) {
             LOG.log(Level.WARNING, () -> "model '" + config.name() + "' instance '" + name
@@ -98,18 +98,48 @@ final class PyTorchInstance implements ModelInstance {
     }
 
     /** A model that keeps state is left as it was loaded. */
-    private void runZeros() {
+    private void runZeros(String name) {
         try (LoadedModule.SavedState _ = module.saveState()) {
             for (int round = 0; round < WARMUP_ROUNDS; round++) {
-                try (PointerScope _ = new PointerScope()) {
-                    module.run(reader.zeros(1, config.isBatching()));
-                    if (gpu != null) {
-                        gpu.await();
-                    }
-                } finally {
-                    reader.release();
-                }
+                runZerosOnce();
             }
+            if (threads != null && threads.isOpen()) {
+                chooseThreads(name, threads);
+            }
+        }
+    }
+
+    private void runZerosOnce() {
+        try (PointerScope _ = new PointerScope()) {
+            module.run(reader.zeros(1, config.isBatching()));
+            if (gpu != null) {
+                gpu.await();
+            }
+        } finally {
+            reader.release();
+        }
+    }
+
+    /** An instance whose share is not the fastest gets less. */
+    private void chooseThreads(String name, ThreadBudget.Lease lease) {
+        int share = lease.threads();
+        int chosen = share;
+        try {
+            chosen = ThreadTrial.fastest(share, count -> {
+                lease.limit(count);
+                lease.apply();
+                long begin = System.nanoTime();
+                runZerosOnce();
+                return System.nanoTime() - begin;
+            });
+        } finally {
+            lease.limit(chosen == share ? Integer.MAX_VALUE : chosen);
+        }
+        int fastest = chosen;
+        if (fastest < share) {
+            LOG.log(Level.INFO, () -> "PyTorch threads: " + share + " for each execution of model '" + config.name()
+                    + "' instance '" + name + "' were slower than " + fastest + ", which it uses"
+                    + " (INTRA_OP_THREAD_COUNT sets another number)");
         }
     }
 

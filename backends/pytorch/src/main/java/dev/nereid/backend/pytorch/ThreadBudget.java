@@ -117,6 +117,7 @@ final class ThreadBudget {
     /** One instance's part. Used on the instance's thread, closed on any. */
     final class Lease implements AutoCloseable {
         private final OptionalInt fixed;
+        private volatile int limit = Integer.MAX_VALUE;
         private int applied;
 
         private Lease(OptionalInt fixed) {
@@ -125,7 +126,7 @@ final class ThreadBudget {
 
         /** Makes the calling thread use this instance's share. */
         void apply() {
-            int wanted = fixed.orElse(share);
+            int wanted = threads();
             if (wanted != applied) {
                 threads.setIntraOp(wanted);
                 applied = wanted;
@@ -133,7 +134,17 @@ final class ThreadBudget {
         }
 
         int threads() {
-            return fixed.orElse(share);
+            return fixed.isPresent() ? fixed.getAsInt() : Math.min(share, limit);
+        }
+
+        /** Returns whether nobody has said how many threads the instance is to use. */
+        boolean isOpen() {
+            return fixed.isEmpty();
+        }
+
+        /** Makes the instance use no more than that, however large its share is. */
+        void limit(int count) {
+            limit = count;
         }
 
         @Override

@@ -89,6 +89,18 @@ final class ThreadBudgetTest {
     }
 
     @Test
+    void givesNoMoreThanAnInstanceCanUse() {
+        ThreadBudget budget = ThreadBudget.create(settings(8), threads);
+        ThreadBudget.Lease limited = budget.lease(OptionalInt.empty());
+
+        limited.limit(2);
+        assertEquals(2, applied(limited));
+
+        budget.lease(OptionalInt.of(7));
+        assertEquals(1, applied(limited));
+    }
+
+    @Test
     void setsTheCountOnlyWhenItChanges() {
         ThreadBudget.Lease lease = ThreadBudget.create(settings(8), threads).lease(OptionalInt.empty());
 
