@@ -67,6 +67,8 @@ final class PyTorchInstance implements ModelInstance {
         try {
             if (parameters.autoWarmup() && inputs.isFixed()) {
                 instance.warmUp(name);
+                // It may be long until the first request.
+                environment.torch().releaseWorkers();
             }
         } catch (RuntimeException | Error e) {
             // The module stays with the caller.

@@ -69,7 +69,7 @@ final class PyTorchModel implements Model {
         environment.torch().apply(parameters);
         parameters.interOpThreads().ifPresent(count -> environment.budget().requestInterOp(context.name(), count));
         TorchDevice device = TorchDevice.first(config, environment.gpus());
-        LoadedModule module = format.load(context.name(), file, device, environment.gpus(), parameters);
+        LoadedModule module = load(environment, format, context.name(), parameters, new Source(device, file));
         try {
             ForwardSignature signature = module.signature();
             InputPlan inputs = InputPlan.of(config, signature);
@@ -81,6 +81,16 @@ final class PyTorchModel implements Model {
         } catch (RuntimeException | Error e) {
             module.close();
             throw e;
+        }
+    }
+
+    /** Freezing computes, on several threads. */
+    private static LoadedModule load(TorchEnvironment environment, ModelFormat format, String name,
+            TorchParameters parameters, Source source) {
+        try {
+            return format.load(name, source.file(), source.device(), environment.gpus(), parameters);
+        } finally {
+            environment.torch().releaseWorkers();
         }
     }
 
@@ -163,8 +173,7 @@ final class PyTorchModel implements Model {
                 return first;
             }
         }
-        LoadedModule loaded = format.load(config.name(), source.file(), source.device(), environment.gpus(),
-                parameters);
+        LoadedModule loaded = load(environment, format, config.name(), parameters, source);
         if (!isShared) {
             return loaded;
         }
