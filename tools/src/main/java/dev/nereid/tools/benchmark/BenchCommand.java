@@ -176,6 +176,9 @@ public final class BenchCommand {
     private Set<BenchCase> models() {
         EnumSet<BenchCase> models = EnumSet.noneOf(BenchCase.class);
         models.addAll(options.cases());
+        if (options.cases().stream().anyMatch(BenchCase::isHeavy)) {
+            models.add(BenchCase.IMAGE_BINARY);
+        }
         if (options.extras().contains(Extra.START)) {
             models.add(BenchCase.MLP);
         }

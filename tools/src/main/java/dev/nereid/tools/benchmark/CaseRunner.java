@@ -75,25 +75,20 @@ final class CaseRunner implements AutoCloseable {
     void run(BenchCase benchCase, Consumer<CaseResult> results) {
         progress.show(benchCase.id() + ": loading the model");
         RequestBody body = RequestBody.of(benchCase);
-        Path file = bodies.resolve(benchCase.id() + ".body");
-        try {
-            Files.write(file, body.bytes());
-        } catch (IOException e) {
-            throw new BenchException("a request can't be written: " + e.getMessage(), e);
-        }
+        Path file = write(benchCase, body);
         for (ServerProcess server : servers.values()) {
             server.load(benchCase.id());
             handler.answerWith(server.infer(benchCase.id(), body));
         }
-        LoadGenerator.Request toServer = new LoadGenerator.Request("/v2/models/" + benchCase.id() + "/infer", file,
-                body.jsonLength());
+        LoadGenerator.Request toServer = request(benchCase, body, file);
         LoadGenerator.Request toHandler = new LoadGenerator.Request(
                 "/v2/models/" + (benchCase.isEcho() ? "echo" : "bare") + "/infer", file, body.jsonLength());
         Optional<Child> loop = benchCase.isHeavy() ? Optional.of(startLoop(benchCase)) : Optional.empty();
         try {
             List<Side> sides = new ArrayList<>();
-            loop.ifPresent(child -> sides.add(new LoopSide(child)));
             sides.add(new HttpSide("", handler, toHandler, new ProcessFigures(children, handler.pid())));
+            // Next to the servers, since a busy machine is another one some seconds later.
+            loop.ifPresent(child -> sides.add(new LoopSide(child)));
             servers.forEach((name, server) -> sides
                     .add(new HttpSide(name, server, toServer, new ProcessFigures(children, server.pid()))));
             warmUp(benchCase, sides);
@@ -106,6 +101,20 @@ final class CaseRunner implements AutoCloseable {
         servers.values().forEach(server -> server.unload(benchCase.id()));
     }
 
+    private Path write(BenchCase benchCase, RequestBody body) {
+        Path file = bodies.resolve(benchCase.id() + ".body");
+        try {
+            Files.write(file, body.bytes());
+        } catch (IOException e) {
+            throw new BenchException("a request can't be written: " + e.getMessage(), e);
+        }
+        return file;
+    }
+
+    private static LoadGenerator.Request request(BenchCase benchCase, RequestBody body, Path file) {
+        return new LoadGenerator.Request("/v2/models/" + benchCase.id() + "/infer", file, body.jsonLength());
+    }
+
     private Child startLoop(BenchCase benchCase) {
         List<String> arguments = new ArrayList<>(
                 List.of(models.resolve(benchCase.id()).resolve("1").resolve("model.pt").toString()));
@@ -115,11 +124,28 @@ final class CaseRunner implements AutoCloseable {
 
     private void warmUp(BenchCase benchCase, List<Side> sides) {
         if (options.warmUpSeconds() > 0) {
+            if (benchCase.isHeavy()) {
+                servers.values().forEach(this::warmUpFrontEnd);
+            }
             for (Side side : sides) {
                 progress.show(benchCase.id() + ": warming up " + side.name());
                 side.turn(WARM_UP_CONNECTIONS, Duration.ZERO, duration(options.warmUpSeconds()));
             }
         }
+    }
+
+    /**
+     * Makes the JVM compile a server's own code. The few requests that a model answers which computes for long would not,
+     * and what is interpreted takes processors from libtorch.
+     */
+    private void warmUpFrontEnd(ServerProcess server) {
+        BenchCase light = BenchCase.IMAGE_BINARY;
+        RequestBody body = RequestBody.of(light);
+        progress.show(light.id() + ": warming up the server with it");
+        server.load(light.id());
+        generator.run(server.port(), request(light, body, write(light, body)), WARM_UP_CONNECTIONS,
+                Duration.ZERO, duration(options.warmUpSeconds()));
+        server.unload(light.id());
     }
 
     private List<CaseResult> measure(BenchCase benchCase, List<Side> sides, int connections) {
@@ -156,11 +182,11 @@ final class CaseRunner implements AutoCloseable {
     private List<CaseResult> results(BenchCase benchCase, List<Side> sides, int connections, List<Rounds> rounds,
             OptionalDouble[] heap) {
         int first = sides.size() - servers.size();
-        Optional<Rounds> loop = benchCase.isHeavy() ? Optional.of(rounds.getFirst()) : Optional.empty();
+        Optional<Rounds> loop = benchCase.isHeavy() ? Optional.of(rounds.get(first - 1)) : Optional.empty();
         List<CaseResult> results = new ArrayList<>();
         for (int i = first; i < sides.size(); i++) {
             HttpSide side = (HttpSide) sides.get(i);
-            results.add(new CaseResult(benchCase, side.variant(), connections, rounds.get(i), rounds.get(first - 1),
+            results.add(new CaseResult(benchCase, side.variant(), connections, rounds.get(i), rounds.getFirst(),
                     loop, heap[i], side.figures().residentMib()));
         }
         return results;

@@ -35,24 +35,33 @@ public final class RequestBody {
 
     /** Makes a body. */
     public static RequestBody of(String input, long[] shape, boolean isJson) {
-        int elements = Math.toIntExact(Arrays.stream(shape).reduce(1, Math::multiplyExact));
-        SplittableRandom random = new SplittableRandom(SEED);
+        float[] elements = elements(shape);
         String head = "\"inputs\":[{\"name\":\"" + input + "\",\"shape\":" + Arrays.toString(shape).replace(" ", "")
                 + ",\"datatype\":\"FP32\",";
         if (isJson) {
             StringBuilder json = new StringBuilder("{").append(head).append("\"data\":[");
-            for (int i = 0; i < elements; i++) {
-                json.append(i == 0 ? "" : ",").append(random.nextFloat());
+            for (int i = 0; i < elements.length; i++) {
+                json.append(i == 0 ? "" : ",").append(elements[i]);
             }
             return new RequestBody(json.append("]}]}").toString().getBytes(StandardCharsets.US_ASCII), 0);
         }
-        int tensorBytes = Math.multiplyExact(elements, Float.BYTES);
+        int tensorBytes = Math.multiplyExact(elements.length, Float.BYTES);
         byte[] json = ("{\"parameters\":{\"binary_data_output\":true}," + head
                 + "\"parameters\":{\"binary_data_size\":" + tensorBytes + "}}]}").getBytes(StandardCharsets.US_ASCII);
         ByteBuffer body = ByteBuffer.allocate(json.length + tensorBytes).order(ByteOrder.LITTLE_ENDIAN).put(json);
-        for (int i = 0; i < elements; i++) {
-            body.putFloat(random.nextFloat());
+        for (float element : elements) {
+            body.putFloat(element);
         }
         return new RequestBody(body.array(), json.length);
+    }
+
+    /** Returns the elements that a body of that shape has. */
+    static float[] elements(long[] shape) {
+        SplittableRandom random = new SplittableRandom(SEED);
+        float[] elements = new float[Math.toIntExact(Arrays.stream(shape).reduce(1, Math::multiplyExact))];
+        for (int i = 0; i < elements.length; i++) {
+            elements[i] = random.nextFloat();
+        }
+        return elements;
     }
 }
