@@ -220,6 +220,13 @@ final class TorchModule implements LoadedModule {
         }
     }
 
+    /** Returns what {@code forward} executes, in libtorch's notation: shows what loading has made of the file. */
+    String graph() {
+        try (PointerScope _ = new PointerScope()) {
+            return forward.graph().toString();
+        }
+    }
+
     /** Runs {@code forward}. The caller's scope owns the result. */
     IValue forward(IValueVector arguments) {
         return forward.apply(arguments);
