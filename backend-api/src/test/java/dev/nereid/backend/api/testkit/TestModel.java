@@ -27,6 +27,7 @@ public final class TestModel implements AutoCloseable {
     private Runnable withdraw = () -> {
     };
     private final Set<Instance> closed = ConcurrentHashMap.newKeySet();
+    private volatile Optional<TestTimes> lastTimes = Optional.empty();
     private boolean isClosed;
 
     /** An instance and where it may be called. */
@@ -119,7 +120,7 @@ public final class TestModel implements AutoCloseable {
             batch.add(EngineRequest.create(request, batch.size(), config, violations));
         }
         try {
-            instance.thread().call(returning(() -> instance.instance().execute(new EngineBatch(batch))));
+            instance.thread().call(returning(() -> measure(instance.instance(), new EngineBatch(batch))));
         } catch (InferenceException e) {
             failUnanswered(batch, e);
         } catch (RuntimeException | LinkageError e) {
@@ -132,6 +133,23 @@ public final class TestModel implements AutoCloseable {
             }
         }
         return batch.stream().map(EngineRequest::collect).toList();
+    }
+
+    private void measure(ModelInstance instance, EngineBatch batch) {
+        try {
+            instance.execute(batch);
+        } finally {
+            lastTimes = Optional.of(batch.end());
+        }
+    }
+
+    /**
+     * Returns how the time of the last execution that has ended divides.
+     *
+     * @throws IllegalStateException when there was none
+     */
+    public TestTimes lastTimes() {
+        return lastTimes.orElseThrow(() -> new IllegalStateException("nothing was executed"));
     }
 
     /** Closes one instance before the others. */
