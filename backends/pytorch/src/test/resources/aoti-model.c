@@ -1,4 +1,5 @@
-/* A model in the form that AOTInductor compiles to: y = 2 * x + bias, and z = -x, for one-dimensional FP32 tensors. */
+/* A model in the form that AOTInductor compiles to: y = 2 * x + bias, and z = -x, for one-dimensional FP32 tensors.
+   For those of UINT8 it writes into its input: x += bias, y = x, and z = x. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -6,6 +7,8 @@ typedef int32_t Error;
 typedef struct Opaque *Tensor;
 
 extern int32_t aoti_torch_dtype_float32(void);
+extern int32_t aoti_torch_dtype_uint8(void);
+extern Error aoti_torch_get_dtype(Tensor tensor, int32_t *type);
 extern int32_t aoti_torch_device_type_cpu(void);
 extern Error aoti_torch_get_data_ptr(Tensor tensor, void **data);
 extern Error aoti_torch_get_numel(Tensor tensor, int64_t *count);
@@ -45,27 +48,43 @@ Error AOTInductorModelContainerGetCallSpec(void *handle, const char **in, const 
     return 0;
 }
 
-static Error make(int64_t count, Tensor *result, float **data) {
+static Error make(int64_t count, int32_t type, Tensor *result, void **data) {
     int64_t stride = 1;
-    return aoti_torch_empty_strided(1, &count, &stride, aoti_torch_dtype_float32(), aoti_torch_device_type_cpu(), 0,
-                                    result)
-        || aoti_torch_get_data_ptr(*result, (void **) data);
+    return aoti_torch_empty_strided(1, &count, &stride, type, aoti_torch_device_type_cpu(), 0, result)
+        || aoti_torch_get_data_ptr(*result, data);
+}
+
+static void compute(int64_t count, const float *x, const float *bias, float *y, float *z) {
+    for (int64_t i = 0; i < count; i++) {
+        y[i] = 2 * x[i] + bias[i];
+        z[i] = -x[i];
+    }
+}
+
+static void compute_in_place(int64_t count, uint8_t *x, const uint8_t *bias, uint8_t *y, uint8_t *z) {
+    for (int64_t i = 0; i < count; i++) {
+        x[i] += bias[i];
+        y[i] = x[i];
+        z[i] = x[i];
+    }
 }
 
 /* Inputs belong to the model, outputs to its caller. */
 Error AOTInductorModelContainerRun(void *handle, Tensor *inputs, size_t input_count, Tensor *outputs,
                                    size_t output_count, void *stream, void *proxy) {
-    float *x, *bias, *y, *z;
+    void *x, *bias, *y, *z;
     int64_t count, bias_count;
-    if (input_count != 2 || output_count != 2 || aoti_torch_get_data_ptr(inputs[0], (void **) &x)
-        || aoti_torch_get_data_ptr(inputs[1], (void **) &bias) || aoti_torch_get_numel(inputs[0], &count)
-        || aoti_torch_get_numel(inputs[1], &bias_count)) {
+    int32_t type;
+    if (input_count != 2 || output_count != 2 || aoti_torch_get_data_ptr(inputs[0], &x)
+        || aoti_torch_get_data_ptr(inputs[1], &bias) || aoti_torch_get_numel(inputs[0], &count)
+        || aoti_torch_get_numel(inputs[1], &bias_count) || aoti_torch_get_dtype(inputs[0], &type)) {
         return 1;
     }
-    Error error = bias_count != count || make(count, &outputs[0], &y) || make(count, &outputs[1], &z);
-    for (int64_t i = 0; !error && i < count; i++) {
-        y[i] = 2 * x[i] + bias[i];
-        z[i] = -x[i];
+    Error error = bias_count != count || make(count, type, &outputs[0], &y) || make(count, type, &outputs[1], &z);
+    if (!error && type == aoti_torch_dtype_float32()) {
+        compute(count, x, bias, y, z);
+    } else if (!error && type == aoti_torch_dtype_uint8()) {
+        compute_in_place(count, x, bias, y, z);
     }
     aoti_torch_delete_tensor_object(inputs[0]);
     aoti_torch_delete_tensor_object(inputs[1]);

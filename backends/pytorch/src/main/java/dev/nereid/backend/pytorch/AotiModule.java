@@ -88,6 +88,12 @@ final class AotiModule implements LoadedModule {
         return signature;
     }
 
+    /** Compiled code doesn't tell what it writes into. */
+    @Override
+    public boolean mayChangeArguments() {
+        return true;
+    }
+
     @Override
     public List<IValue> run(IValueVector stack) {
         Tensor[] tensors = new Tensor[Math.toIntExact(stack.size())];

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Turns the inputs of a batch into the arguments of {@code forward}. Tensors wrap the requests' memory without a copy
- * where there is one request and the model does not write into tensors, and the gathered memory where there are
+ * where there is one request and the model surely does not write into tensors, and the gathered memory where there are
  * several. For a GPU both are page-locked memory, from which it is filled. Used by one instance, on its thread.
  */
 final class InputReader implements AutoCloseable {

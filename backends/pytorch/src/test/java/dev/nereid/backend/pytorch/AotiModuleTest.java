@@ -13,6 +13,7 @@ import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
 import dev.nereid.backend.api.testkit.TestResult;
+import dev.nereid.backend.api.testkit.TestTensor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -72,9 +73,13 @@ final class AotiModuleTest extends TorchTest {
     }
 
     private static ModelConfig config(List<String> inputs, List<String> outputs) {
+        return config(DataType.FP32, inputs, outputs);
+    }
+
+    private static ModelConfig config(DataType dataType, List<String> inputs, List<String> outputs) {
         return TestScripts.config("model").platform("torch_aoti")
-                .inputs(TestScripts.inputs(DataType.FP32, ANY, inputs.toArray(String[]::new)))
-                .outputs(TestScripts.outputs(DataType.FP32, ANY, outputs.toArray(String[]::new))).build();
+                .inputs(TestScripts.inputs(dataType, ANY, inputs.toArray(String[]::new)))
+                .outputs(TestScripts.outputs(dataType, ANY, outputs.toArray(String[]::new))).build();
     }
 
     private static final ModelConfig NAMED = config(List.of("KWARGS[bias]", "ARGS[0]"),
@@ -105,6 +110,20 @@ final class AotiModuleTest extends TorchTest {
 
             assertArrayEquals(new float[]{12f, 24f, 36f}, result.output("Y__0").floats());
             assertArrayEquals(new float[]{-1f, -2f, -3f}, result.output("Z__1").floats());
+        }
+    }
+
+    @Test
+    void leavesTheRequestsMemoryAsItIs() throws IOException {
+        writePackage("cpu");
+        Shape two = Shape.of(2);
+
+        // Bytes need no copy for their alignment. The test engine looks whether they have changed.
+        try (TestModel model = loadFile(config(DataType.UINT8, List.of("X__0", "BIAS__1"), List.of("Y__0")))) {
+            TestRequest request = TestRequest.of(TestTensor.of("X__0", DataType.UINT8, two, (byte) 1, (byte) 2),
+                    TestTensor.of("BIAS__1", DataType.UINT8, two, (byte) 10, (byte) 20));
+
+            assertArrayEquals(new byte[]{11, 22}, model.infer(request).output("Y__0").bytes());
         }
     }
 
