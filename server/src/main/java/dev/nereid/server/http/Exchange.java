@@ -185,21 +185,21 @@ final class Exchange {
     }
 
     /**
-     * Sends a successful answer that is whole, head included, without Helidon's response; returns false, and does nothing,
-     * where that response would do more than pass it on.
+     * Returns whether a successful answer may be sent without Helidon's response: where that would do no more than pass
+     * it on.
      */
-    boolean sendDirectly(byte[] bytes, int length) {
-        if (!(request.remotePeer() instanceof ClientConnection connection)
-                || !request.prologue().method().equals(Method.POST)) {
+    boolean maySendDirectly() {
+        if (!(request.remotePeer() instanceof ClientConnection) || !request.prologue().method().equals(Method.POST)) {
             return false;
         }
         beforeSend();
-        if (endsConnection || request.headers().contains(HeaderNames.EXPECT)) {
-            return false;
-        }
+        return !endsConnection && !request.headers().contains(HeaderNames.EXPECT);
+    }
+
+    /** Sends a successful answer that is whole, head included, where it {@link #maySendDirectly may} be. */
+    void sendDirectly(byte[] bytes, int length) {
         hasLeft = true;
-        connection.send(bytes, length);
-        return true;
+        ((ClientConnection) request.remotePeer()).send(bytes, length);
     }
 
     /** Ends the connection where the answer was its last. */

@@ -167,8 +167,8 @@ final class InferHandler {
         byte[] json = writer.buffer();
         long total = encoded.contentLength();
         ContentCoding coding = ContentCoding.ofResponse(exchange.header(HeaderNames.ACCEPT_ENCODING));
-        if (coding == ContentCoding.IDENTITY && codec.answer.fits(total)
-                && exchange.sendDirectly(codec.small, codec.answer.write(json, encoded))) {
+        if (coding == ContentCoding.IDENTITY && codec.answer.fits(total) && exchange.maySendDirectly()) {
+            exchange.sendDirectly(codec.small, codec.answer.write(json, encoded));
             return;
         }
         if (encoded.hasBinary()) {
