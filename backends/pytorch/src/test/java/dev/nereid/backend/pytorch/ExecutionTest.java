@@ -8,13 +8,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.backend.api.config.BatchInput;
-import dev.nereid.backend.api.config.BatchOutput;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
-import dev.nereid.backend.api.config.ModelInput;
-import dev.nereid.backend.api.config.ModelOutput;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.testkit.TestModel;
@@ -22,7 +18,6 @@ import dev.nereid.backend.api.testkit.TestRequest;
 import dev.nereid.backend.api.testkit.TestResult;
 import dev.nereid.backend.api.testkit.TestTensor;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -34,20 +29,11 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 final class ExecutionTest extends TorchTest {
     private static final Shape TWO = Shape.of(2);
-
-    private static TestRequest fp32(float... values) {
-        return TestRequest.of().fp32("INPUT__0", Shape.of(values.length), values);
-    }
-
-    private static InferenceException failure(TestModel model) {
-        return model.infer(fp32(1f, 2f)).failure();
-    }
 
     @Test
     void answersWhatLibtorchAnswers() {
@@ -213,176 +199,6 @@ final class ExecutionTest extends TorchTest {
     }
 
     @Test
-    void makesOutputsContiguous() {
-        ModelConfig config = TestScripts.config("model", TestScripts.inputs(DataType.FP32, Dims.of(2, 3), "INPUT__0"),
-                TestScripts.outputs(DataType.FP32, Dims.of(3, 2), "OUTPUT__0"));
-
-        try (TestModel model = load("def forward(self, x):\n  return (x + 0).t()\n", config)) {
-            TestTensor output = model
-                    .infer(TestRequest.of().fp32("INPUT__0", Shape.of(2, 3), 1f, 2f, 3f, 4f, 5f, 6f))
-                    .output("OUTPUT__0");
-
-            assertEquals(Shape.of(3, 2), output.shape());
-            assertArrayEquals(new float[]{1f, 4f, 2f, 5f, 3f, 6f}, output.floats());
-        }
-    }
-
-    @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"x[:1].expand(3)|1 1 1", "x[::2]|1 3", "x.flip(0)|3 2 1",
-        "torch.imag(torch.conj(torch.complex(x, x)))|-1 -2 -3", "x[1:]|2 3"})
-    void writesOutViewsAsTheyRead(String result, String expected) {
-        try (TestModel model = load("def forward(self, x):\n  return " + result + "\n")) {
-            StringBuilder read = new StringBuilder();
-            for (float value : model.infer(fp32(1f, 2f, 3f)).output("OUTPUT__0").floats()) {
-                read.append(read.isEmpty() ? "" : " ").append(Math.round(value));
-            }
-            assertEquals(expected, read.toString());
-        }
-    }
-
-    @Test
-    void handsOnOutputsThatShareMemory() {
-        String source = "def forward(self, x):\n  y = x + 1\n  return y, y[1:], y\n";
-        ModelConfig config = simple("model").outputs(TestScripts.outputs(DataType.FP32, ANY, "A__0", "B__1", "C__2"))
-                .build();
-        float[] values = new float[20_000];
-        values[19_999] = 5f;
-
-        try (TestModel model = load(source, config)) {
-            TestResult result = model.infer(fp32(values));
-
-            assertEquals(6f, result.output("A__0").floats()[19_999]);
-            assertEquals(6f, result.output("B__1").floats()[19_998]);
-            assertEquals(6f, result.output("C__2").floats()[19_999]);
-        }
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"x.to_sparse()", "x[None].to_mkldnn()", "torch.empty([2], device='meta')",
-        "torch.zeros([1 << 50])", "x[:1].expand(1 << 50)"})
-    void survivesResultsThatHaveNoMemory(String result) {
-        String source = "def forward(self, x):\n  return " + result + " if bool(x[0] > 1) else x\n";
-
-        try (TestModel model = load(source)) {
-            InferenceException failure = model.infer(fp32(2f, 2f)).failure();
-
-            assertEquals(StatusCode.INTERNAL, failure.code());
-            assertTrue(failure.getMessage().startsWith("PyTorch execute failure: "), failure.getMessage());
-            assertArrayEquals(new float[]{1f}, model.infer(fp32(1f)).output("OUTPUT__0").floats());
-        }
-    }
-
-    @Test
-    void takesTuplesWithNames() {
-        ModelConfig config = simple("model").outputs(List.of(new ModelOutput("VALUE__0", DataType.FP32, ANY),
-                new ModelOutput("INDEX__1", DataType.INT64, ANY))).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return torch.max(x, 0, True)\n", config)) {
-            assertArrayEquals(new float[]{3f}, model.infer(fp32(1f, 3f)).output("VALUE__0").floats());
-        }
-    }
-
-    @Test
-    void takesStringsInTuples() {
-        ModelConfig config = simple("model").outputs(List.of(new ModelOutput("TEXT__1", DataType.BYTES, ANY),
-                new ModelOutput("OUTPUT__0", DataType.FP32, ANY))).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return x, ['a', 'b']\n", config)) {
-            TestResult result = model.infer(fp32(1f));
-
-            assertEquals(List.of("a", "b"), result.output("TEXT__1").strings());
-            assertArrayEquals(new float[]{1f}, result.output("OUTPUT__0").floats());
-        }
-    }
-
-    @Test
-    void ignoresResultsThatAreNotConfigured() {
-        try (TestModel model = load("def forward(self, x):\n  return x, {'a': x}, 3\n")) {
-            assertArrayEquals(new float[]{1f}, model.infer(fp32(1f)).output("OUTPUT__0").floats());
-        }
-    }
-
-    @Test
-    void refusesAnOutputThatTheModelLacks() {
-        ModelConfig config = simple("model").outputs(TestScripts.outputs(DataType.FP32, ANY, "OUTPUT__2")).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return x, x\n", config)) {
-            assertFailure(StatusCode.INVALID_ARG, "The output OUTPUT__2 in the model configuration refers to an output"
-                    + " index which doesn't exist. This model has 2 outputs", failure(model));
-        }
-    }
-
-    @Test
-    void refusesAnotherDatatype() {
-        try (TestModel model = load("def forward(self, x):\n  return x > 0\n")) {
-            assertFailure(StatusCode.INVALID_ARG, "configuration expects datatype TYPE_FP32 for output 'OUTPUT__0',"
-                    + " model provides TYPE_BOOL", failure(model));
-        }
-    }
-
-    @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"torch.complex(x, x)|FP32|TYPE_FP32|TYPE_INVALID",
-        "['a']|FP32|TYPE_FP32|TYPE_STRING", "x|BYTES|TYPE_STRING|TYPE_FP32"})
-    void refusesWhatNoDatatypeStandsFor(String result, DataType configured, String expected, String provided) {
-        ModelConfig config = simple("model").outputs(TestScripts.outputs(configured, ANY, "OUTPUT__0")).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return " + result + "\n", config)) {
-            assertFailure(StatusCode.INVALID_ARG, "configuration expects datatype " + expected
-                    + " for output 'OUTPUT__0', model provides " + provided, failure(model));
-        }
-    }
-
-    @Test
-    void refusesScalars() {
-        try (TestModel model = load("def forward(self, x):\n  return x.sum()\n")) {
-            assertFailure(StatusCode.INVALID_ARG, "output 'OUTPUT__0' is a scalar which is not supported.",
-                    failure(model));
-        }
-    }
-
-    private void assertRefusedResult(String result) {
-        try (TestModel model = load("def forward(self, x):\n  return " + result + "\n")) {
-            assertFailure(StatusCode.INTERNAL, "PyTorch execute failure: output must be of type Tensor, List[str] or"
-                    + " Tuple containing one of these two types. It should not be a List / Dictionary of Tensors or a"
-                    + " Scalar", failure(model));
-        }
-    }
-
-    @Test
-    void refusesAListOfTensors() {
-        assertRefusedResult("[x]");
-    }
-
-    @Test
-    void refusesADictionary() {
-        assertRefusedResult("{'a': x}");
-    }
-
-    @Test
-    void refusesANumber() {
-        assertRefusedResult("3");
-    }
-
-    @Test
-    void refusesNone() {
-        assertRefusedResult("None");
-    }
-
-    @Test
-    void refusesAListOfListsOfStrings() {
-        assertRefusedResult("[['a']]");
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"[x]", "(x, x)", "{'a': x}", "None", "3", "'a'"})
-    void refusesATupleOfOtherThings(String first) {
-        try (TestModel model = load("def forward(self, x):\n  return " + first + ", x\n")) {
-            assertFailure(StatusCode.INVALID_ARG, "output 'OUTPUT__0' must be of type Tensor or List[str].",
-                    failure(model));
-        }
-    }
-
-    @Test
     void tellsWhatFailedWithoutAStackAndGoesOn() {
         String source = "def forward(self, x):\n  return torch.matmul(x, self.weight)[None]\n";
 
@@ -413,73 +229,6 @@ final class ExecutionTest extends TorchTest {
     }
 
     @Test
-    void splitsBatches() {
-        ModelConfig config = simple("model").maxBatchSize(8).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return x * 2\n", config)) {
-            List<TestResult> results = model.execute(rows(1, 1f, 2f), rows(2, 3f, 4f, 5f, 6f), rows(1, 7f, 8f));
-
-            assertArrayEquals(new float[]{2f, 4f}, results.get(0).output("OUTPUT__0").floats());
-            assertArrayEquals(new float[]{6f, 8f, 10f, 12f}, results.get(1).output("OUTPUT__0").floats());
-            assertArrayEquals(new float[]{14f, 16f}, results.get(2).output("OUTPUT__0").floats());
-        }
-    }
-
-    private static TestRequest rows(int rows, float... values) {
-        return TestRequest.of().fp32("INPUT__0", Shape.of(rows, values.length / rows), values);
-    }
-
-    @Test
-    void refusesBatchesAboveTheLimit() {
-        ModelConfig config = simple("model").maxBatchSize(2).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return x\n", config)) {
-            assertFailure(StatusCode.INTERNAL, "batch size 3 for 'model', max allowed is 2",
-                    model.infer(rows(3, 1f, 2f, 3f)).failure());
-        }
-    }
-
-    @Test
-    void failsTheRequestsThatTheOutputHasNoRowsFor() {
-        ModelConfig config = simple("model").maxBatchSize(8).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return x[:1]\n", config)) {
-            List<TestResult> results = model.execute(rows(1, 1f), rows(1, 2f).withId("second"));
-
-            assertArrayEquals(new float[]{1f}, results.get(0).output("OUTPUT__0").floats());
-            assertFailure(StatusCode.UNSUPPORTED, "[request id: second] failed to split the output tensor 'OUTPUT__0'"
-                    + " in responses: expected batch size of at least 2 in model output, got 1",
-                    results.get(1).failure());
-        }
-    }
-
-    @Test
-    void leavesOutRowsThatNoRequestHas() {
-        ModelConfig config = simple("model").maxBatchSize(8).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return torch.cat([x, x + 10])\n", config)) {
-            List<TestResult> results = model.execute(rows(1, 1f), rows(1, 2f));
-
-            assertArrayEquals(new float[]{1f}, results.get(0).output("OUTPUT__0").floats());
-            assertArrayEquals(new float[]{2f}, results.get(1).output("OUTPUT__0").floats());
-        }
-    }
-
-    @Test
-    void failsAllRequestsOfAnExecution() {
-        ModelConfig config = simple("model").maxBatchSize(8).build();
-
-        try (TestModel model = load("def forward(self, x):\n  assert bool(x.sum() < 5), 'too much'\n  return x\n",
-                config)) {
-            for (TestResult result : model.execute(rows(1, 1f), rows(1, 9f))) {
-                assertFailure(StatusCode.INTERNAL, "PyTorch execute failure: The following operation failed in the"
-                        + " TorchScript interpreter. RuntimeError: AssertionError: too much", result.failure());
-            }
-            assertArrayEquals(new float[]{1f}, model.infer(rows(1, 1f)).output("OUTPUT__0").floats());
-        }
-    }
-
-    @Test
     void passesStringsThatAreNoUtf8() {
         ModelConfig config = TestScripts.config("model", TestScripts.inputs(DataType.BYTES, ANY, "INPUT__0"),
                 TestScripts.outputs(DataType.BYTES, ANY, "OUTPUT__0"));
@@ -488,22 +237,6 @@ final class ExecutionTest extends TorchTest {
 
         try (TestModel model = load("def forward(self, x: List[str]):\n  return [y + '' for y in x]\n", config)) {
             assertArrayEquals(input.bytes(), model.infer(TestRequest.of(input)).output("OUTPUT__0").bytes());
-        }
-    }
-
-    @Test
-    void failsTheRequestsThatThereIsNoStringFor() {
-        ModelOutput output = new ModelOutput("OUTPUT__0", Optional.of(DataType.BYTES), Dims.of(1),
-                Optional.of(Dims.of()), "", false, false);
-        ModelConfig config = simple("model").maxBatchSize(8).outputs(List.of(output)).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return ['a']\n", config)) {
-            List<TestResult> results = model.execute(rows(1, 1f), rows(1, 2f));
-
-            assertEquals(List.of("a"), results.get(0).output("OUTPUT__0").strings());
-            assertFailure(StatusCode.UNSUPPORTED, "[request id: <id_unknown>] failed to split the output tensor"
-                    + " 'OUTPUT__0' in responses: expected batch size of at least 2 in model output, got 1",
-                    results.get(1).failure());
         }
     }
 
@@ -519,62 +252,6 @@ final class ExecutionTest extends TorchTest {
                     model.infer(request).output("OUTPUT__0").strings());
             assertEquals(List.of(), model.infer(TestRequest.of().strings("INPUT__0", Shape.of(0)))
                     .output("OUTPUT__0").strings());
-        }
-    }
-
-    @Test
-    void splitsStringsOfABatch() {
-        ModelInput input = new ModelInput("INPUT__0", Optional.of(DataType.BYTES), ModelInput.Format.NONE, Dims.of(1),
-                Optional.of(Dims.of()), false, false, false, false);
-        ModelOutput output = new ModelOutput("OUTPUT__0", Optional.of(DataType.BYTES), Dims.of(1),
-                Optional.of(Dims.of()), "", false, false);
-        ModelConfig config = TestScripts.config("model").maxBatchSize(8).inputs(List.of(input))
-                .outputs(List.of(output)).build();
-
-        try (TestModel model = load("def forward(self, x: List[str]):\n  return [y + '!' for y in x]\n", config)) {
-            List<TestResult> results = model.execute(TestRequest.of().strings("INPUT__0", Shape.of(1), "a"),
-                    TestRequest.of().strings("INPUT__0", TWO, "b", "c"));
-
-            assertEquals(List.of("a!"), results.get(0).output("OUTPUT__0").strings());
-            assertEquals(List.of("b!", "c!"), results.get(1).output("OUTPUT__0").strings());
-        }
-    }
-
-    @Test
-    void joinsRaggedBatches() {
-        ModelInput ragged = new ModelInput("INPUT__0", Optional.of(DataType.FP32), ModelInput.Format.NONE, ANY,
-                Optional.empty(), false, true, false, false);
-        BatchInput counts = new BatchInput(BatchInput.Kind.ACCUMULATED_ELEMENT_COUNT, List.of("COUNTS__1"),
-                Optional.of(DataType.FP32), List.of("INPUT__0"));
-        ModelConfig config = simple("model").maxBatchSize(4).inputs(List.of(ragged)).batchInputs(List.of(counts))
-                .build();
-
-        try (TestModel model = load("def forward(self, x, c):\n  return (c + x.sum())[:, None]\n", config)) {
-            List<TestResult> results = model.execute(rows(1, 1f, 2f), rows(1, 3f));
-
-            assertArrayEquals(new float[]{8f}, results.get(0).output("OUTPUT__0").floats());
-            assertArrayEquals(new float[]{9f}, results.get(1).output("OUTPUT__0").floats());
-        }
-    }
-
-    @Test
-    void splitsRaggedOutputsByTheShapeOfAnInput() {
-        ModelInput ragged = new ModelInput("INPUT__0", Optional.of(DataType.FP32), ModelInput.Format.NONE, ANY,
-                Optional.empty(), false, true, false, false);
-        ModelConfig config = simple("model").maxBatchSize(4).inputs(List.of(ragged))
-                .batchOutputs(List.of(new BatchOutput(List.of("OUTPUT__0"), List.of("INPUT__0")))).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return x * 2\n", config)) {
-            List<TestResult> results = model.execute(rows(1, 1f, 2f), rows(1, 3f));
-
-            assertArrayEquals(new float[]{2f, 4f}, results.get(0).output("OUTPUT__0").floats());
-            assertEquals(Shape.of(1, 1), results.get(1).output("OUTPUT__0").shape());
-            assertArrayEquals(new float[]{6f}, results.get(1).output("OUTPUT__0").floats());
-
-            TestRequest nothing = TestRequest.of().fp32("INPUT__0", Shape.of(1, 0));
-            for (TestResult result : model.execute(nothing, nothing)) {
-                assertEquals(Shape.of(1, 0), result.output("OUTPUT__0").shape());
-            }
         }
     }
 

@@ -9,9 +9,13 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.testkit.TestEngine;
 import dev.nereid.backend.api.testkit.TestModel;
+import dev.nereid.backend.api.testkit.TestRequest;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,6 +51,26 @@ abstract class TorchTest {
     static ModelConfig.Builder simple(String name) {
         return TestScripts.config(name).inputs(TestScripts.inputs(DataType.FP32, ANY, "INPUT__0"))
                 .outputs(TestScripts.outputs(DataType.FP32, ANY, "OUTPUT__0"));
+    }
+
+    static TestRequest fp32(float... values) {
+        return TestRequest.of().fp32("INPUT__0", Shape.of(values.length), values);
+    }
+
+    static TestRequest rows(int rows, float... values) {
+        return TestRequest.of().fp32("INPUT__0", Shape.of(rows, values.length / rows), values);
+    }
+
+    static InferenceException failure(TestModel model) {
+        return model.infer(fp32(1f, 2f)).failure();
+    }
+
+    static List<Float> floats(float[] values) {
+        List<Float> list = new ArrayList<>();
+        for (float value : values) {
+            list.add(value);
+        }
+        return list;
     }
 
     InferenceException loadFailure(String source, ModelConfig config) {
