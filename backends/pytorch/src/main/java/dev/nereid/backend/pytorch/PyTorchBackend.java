@@ -17,10 +17,7 @@ final class PyTorchBackend implements Backend {
     }
 
     static PyTorchBackend create(BackendContext context, Gpus gpus) {
-        TorchSettings settings = TorchSettings.parse(context.settings());
-        NativeTorch torch = NativeTorch.load(settings);
-        return new PyTorchBackend(new TorchEnvironment(torch, ThreadBudget.create(settings, torch), gpus,
-                context.stagingMemory()));
+        return new PyTorchBackend(TorchEnvironment.create(context, gpus));
     }
 
     /**

@@ -1,5 +1,6 @@
 package dev.nereid.backend.pytorch;
 
+import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.StagingMemory;
 
 /**
@@ -11,4 +12,10 @@ import dev.nereid.backend.api.StagingMemory;
  * @param staging the server's memory for copies to GPUs
  */
 record TorchEnvironment(NativeTorch torch, ThreadBudget budget, Gpus gpus, StagingMemory staging) {
+    /** Loads the native libraries as the backend's settings ask for. */
+    static TorchEnvironment create(BackendContext context, Gpus gpus) {
+        TorchSettings settings = TorchSettings.parse(context.settings());
+        NativeTorch torch = NativeTorch.load(settings);
+        return new TorchEnvironment(torch, ThreadBudget.create(settings, torch), gpus, context.stagingMemory());
+    }
 }

@@ -1,8 +1,5 @@
 package dev.nereid.backend.pytorch;
 
-import dev.nereid.backend.api.ApiVersion;
-import dev.nereid.backend.api.Backend;
-import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.BackendFactory;
 import java.util.List;
 import java.util.Optional;
@@ -20,22 +17,7 @@ final class FakeGpus implements Gpus {
 
     /** A factory of the backend that finds these GPUs. */
     BackendFactory factory() {
-        return new BackendFactory() {
-            @Override
-            public String name() {
-                return "pytorch";
-            }
-
-            @Override
-            public ApiVersion builtFor() {
-                return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
-            }
-
-            @Override
-            public Backend create(BackendContext context) {
-                return PyTorchBackend.create(context, FakeGpus.this);
-            }
-        };
+        return new TestFactory(context -> PyTorchBackend.create(context, this));
     }
 
     @Override

@@ -4,10 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.nereid.backend.api.ApiVersion;
 import dev.nereid.backend.api.Backend;
 import dev.nereid.backend.api.BackendContext;
-import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InstanceContext;
 import dev.nereid.backend.api.Model;
@@ -37,7 +35,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** What libtorch is told before a model runs: seen by a module that answers with its input. */
 final class RunStateTest {
     private final List<State> seen = new ArrayList<>();
-    private final TestEngine engine = TestEngine.start(new Factory(), Path.of(""), Map.of("cpu-cores", "4"));
+    private final TestEngine engine = TestEngine.start(new TestFactory(this::create), Path.of(""),
+            Map.of("cpu-cores", "4"));
 
     /** What holds for the thread that runs a module. */
     private record State(boolean isInference, boolean hasGradients, boolean isOptimized, int threads) {
@@ -73,25 +72,9 @@ final class RunStateTest {
         }
     }
 
-    private final class Factory implements BackendFactory {
-        @Override
-        public String name() {
-            return "pytorch";
-        }
-
-        @Override
-        public ApiVersion builtFor() {
-            return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
-        }
-
-        @Override
-        public Backend create(BackendContext context) {
-            TorchSettings settings = TorchSettings.parse(context.settings());
-            NativeTorch natives = NativeTorch.load(settings);
-            TorchEnvironment environment = new TorchEnvironment(natives, ThreadBudget.create(settings, natives),
-                    new FakeGpus(), context.stagingMemory());
-            return model -> new Loaded(model, environment);
-        }
+    private Backend create(BackendContext context) {
+        TorchEnvironment environment = TorchEnvironment.create(context, new FakeGpus());
+        return model -> new Loaded(model, environment);
     }
 
     private final class Loaded implements Model {
