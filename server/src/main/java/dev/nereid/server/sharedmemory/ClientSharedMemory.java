@@ -15,8 +15,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The registered regions, of both kinds, under one set of names. A region that is unregistered while requests use it takes no further requests and is unmapped
- * when the last of them is answered.
+ * The registered regions, of both kinds, under one set of names. A region that is unregistered while requests use it
+ * takes no further requests and is unmapped when the last of them is answered.
  *
  * <p>Threads: any. One lock guards names and counts; files are opened and memory is mapped and unmapped outside it.
  */

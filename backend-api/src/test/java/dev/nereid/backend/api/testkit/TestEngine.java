@@ -25,10 +25,10 @@ import java.util.function.Function;
  * Stands in for the server in tests of a backend: an engine in memory that keeps every promise of the contract and
  * checks that the backend keeps its own.
  *
- * <p>It closes a request's inputs with the answer, having looked whether native code wrote into them, reads outputs only after {@code execute} has returned and on another
- * thread, calls a confined instance on its one thread and any other on a new thread each time. What breaks a rule
- * fails with an {@code IllegalStateException} and is noted in {@link #violations()}. Any thread may call an engine and
- * its models.
+ * <p>It closes a request's inputs with the answer, having looked whether native code wrote into them, reads outputs
+ * only after {@code execute} has returned and on another thread, calls a confined instance on its one thread and any
+ * other on a new thread each time. What breaks a rule fails with an {@code IllegalStateException} and is noted in
+ * {@link #violations()}. Any thread may call an engine and its models.
  *
  * {@snippet :
  * try (TestEngine engine = TestEngine.start(new MyBackendFactory());
