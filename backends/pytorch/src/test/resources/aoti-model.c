@@ -1,5 +1,6 @@
 /* A model in the form that AOTInductor compiles to: y = 2 * x + bias, and z = -x, for one-dimensional FP32 tensors.
-   For those of UINT8 it writes into its input: x += bias, y = x, and z = x. */
+   For those of UINT8 it writes into its input: x += bias, y = x, and z = x. For those of INT32 it keeps state: y and z are
+   the number of its runs. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -8,6 +9,7 @@ typedef struct Opaque *Tensor;
 
 extern int32_t aoti_torch_dtype_float32(void);
 extern int32_t aoti_torch_dtype_uint8(void);
+extern int32_t aoti_torch_dtype_int32(void);
 extern Error aoti_torch_get_dtype(Tensor tensor, int32_t *type);
 extern int32_t aoti_torch_device_type_cpu(void);
 extern Error aoti_torch_get_data_ptr(Tensor tensor, void **data);
@@ -17,6 +19,7 @@ extern Error aoti_torch_empty_strided(int64_t rank, const int64_t *sizes, const 
                                       int32_t device_type, int32_t device_index, Tensor *result);
 
 static int container;
+static int32_t runs;
 
 Error AOTInductorModelContainerCreateWithDevice(void **handle, size_t models, const char *device, const char *cubins) {
     *handle = &container;
@@ -69,6 +72,13 @@ static void compute_in_place(int64_t count, uint8_t *x, const uint8_t *bias, uin
     }
 }
 
+static void count_runs(int64_t count, int32_t *y, int32_t *z) {
+    for (int64_t i = 0; i < count; i++) {
+        y[i] = runs;
+        z[i] = runs;
+    }
+}
+
 /* Inputs belong to the model, outputs to its caller. */
 Error AOTInductorModelContainerRun(void *handle, Tensor *inputs, size_t input_count, Tensor *outputs,
                                    size_t output_count, void *stream, void *proxy) {
@@ -80,11 +90,14 @@ Error AOTInductorModelContainerRun(void *handle, Tensor *inputs, size_t input_co
         || aoti_torch_get_numel(inputs[1], &bias_count) || aoti_torch_get_dtype(inputs[0], &type)) {
         return 1;
     }
+    runs++;
     Error error = bias_count != count || make(count, type, &outputs[0], &y) || make(count, type, &outputs[1], &z);
     if (!error && type == aoti_torch_dtype_float32()) {
         compute(count, x, bias, y, z);
     } else if (!error && type == aoti_torch_dtype_uint8()) {
         compute_in_place(count, x, bias, y, z);
+    } else if (!error && type == aoti_torch_dtype_int32()) {
+        count_runs(count, y, z);
     }
     aoti_torch_delete_tensor_object(inputs[0]);
     aoti_torch_delete_tensor_object(inputs[1]);

@@ -94,6 +94,12 @@ final class AotiModule implements LoadedModule {
         return true;
     }
 
+    /** Its buffers can't be read. There is nothing to compile in the first runs, either. */
+    @Override
+    public boolean canBeTried() {
+        return false;
+    }
+
     @Override
     public List<IValue> run(IValueVector stack) {
         Tensor[] tensors = new Tensor[Math.toIntExact(stack.size())];

@@ -24,6 +24,11 @@ interface LoadedModule extends AutoCloseable {
         return false;
     }
 
+    /** Returns whether runs for a trial can be undone, by what {@link #saveState} returns. */
+    default boolean canBeTried() {
+        return true;
+    }
+
     /** What a module kept from run to run, at some time. */
     @FunctionalInterface
     interface SavedState extends AutoCloseable {

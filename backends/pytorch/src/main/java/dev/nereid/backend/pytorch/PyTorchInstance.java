@@ -65,7 +65,7 @@ final class PyTorchInstance implements ModelInstance {
         PyTorchInstance instance = new PyTorchInstance(config, parameters, module, leaveModule, inputs, reader,
                 new OutputWriter(outputs, gpu), threads, gpu);
         try {
-            if (parameters.autoWarmup() && inputs.isFixed()) {
+            if (parameters.autoWarmup() && inputs.isFixed() && module.canBeTried()) {
                 instance.warmUp(name);
                 // It may be long until the first request.
                 environment.torch().releaseWorkers();

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.tensor.DataType;
@@ -124,6 +125,25 @@ final class AotiModuleTest extends TorchTest {
                     TestTensor.of("BIAS__1", DataType.UINT8, two, (byte) 10, (byte) 20));
 
             assertArrayEquals(new byte[]{11, 22}, model.infer(request).output("Y__0").bytes());
+        }
+    }
+
+    @Test
+    void isNotTriedBeforeTheFirstRequest() throws IOException {
+        writePackage("cpu");
+        Dims two = Dims.of(2);
+        ModelConfig config = TestScripts.config("model").platform("torch_aoti")
+                .inputs(TestScripts.inputs(DataType.INT32, two, "X__0", "BIAS__1"))
+                .outputs(TestScripts.outputs(DataType.INT32, two, "Y__0")).build();
+
+        try (TestModel model = loadFile(config)) {
+            for (int run = 1; run <= 2; run++) {
+                TestRequest request = TestRequest.of(
+                        TestTensor.of("X__0", DataType.INT32, Shape.of(2), new byte[8]),
+                        TestTensor.of("BIAS__1", DataType.INT32, Shape.of(2), new byte[8]));
+
+                assertArrayEquals(new int[]{run, run}, model.infer(request).output("Y__0").ints());
+            }
         }
     }
 
