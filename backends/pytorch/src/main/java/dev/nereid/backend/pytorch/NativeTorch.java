@@ -24,8 +24,10 @@ import org.bytedeco.pytorch.global.torch;
 final class NativeTorch implements ThreadBudget.NativeThreads {
     private static final Logger LOG = System.getLogger(NativeTorch.class.getName());
     private static final String SET_FUSER = "_ZN5torch3jit25setTensorExprFuserEnabledEb";
-    /** Of OpenMP 5.0: ends the threads that it keeps for the calling one. */
+    /** Of OpenMP 5.0: in GNU's library, ends the threads that it keeps for the calling one. */
     private static final String PAUSE = "omp_pause_resource_all";
+    /** Tells the libraries of LLVM and Intel from GNU's. */
+    private static final String OTHER_OPENMP = "__kmpc_fork_call";
     private static final int HARD_PAUSE = 2;
 
     private final Optional<MethodHandle> setFuser;
@@ -67,10 +69,9 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
                 + own.map(installation -> "that of " + installation.libraries()).orElse("the packaged one") + ", "
                 + settings.blas().text() + " for matrix products; TF32 on GPUs " + (settings.tf32() ? "on" : "off"));
         Path cpu = libraries.resolve(System.mapLibraryName("torch_cpu"));
-        // A library is searched with those that it needs, so OpenMP's is found whatever it is called.
         return new NativeTorch(
                 find(cpu, SET_FUSER, FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN, ValueLayout.JAVA_BOOLEAN)), trim(),
-                find(cpu, PAUSE, FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT)));
+                pause(cpu));
     }
 
     /** A library registers its operators by being loaded. */
@@ -110,6 +111,16 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
                 .map(address -> Linker.nativeLinker().downcallHandle(address, type));
     }
 
+    /**
+     * A library is searched with those that it needs, so OpenMP's is found whatever it is called. That of LLVM or Intel,
+     * which an installation of the user's may have, is left alone: there the call is about the whole process, executions of
+     * others included.
+     */
+    private static Optional<MethodHandle> pause(Path library) {
+        FunctionDescriptor type = FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
+        return find(library, OTHER_OPENMP, type).isPresent() ? Optional.empty() : find(library, PAUSE, type);
+    }
+
     @SuppressWarnings("restricted")
     private static Optional<MethodHandle> trim() {
         Linker linker = Linker.nativeLinker();
@@ -135,7 +146,7 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
      * us. OpenMP counts the threads that it keeps in the whole process, idle ones as well. While there are more than
      * cores, the threads of a team no longer wait for each other actively, but sleep each time, which makes a convolutional
      * model slower by a fifth. So what is not about to execute, and most of all a thread that only loads, keeps none. Does
-     * nothing where OpenMP's library lacks the function.
+     * nothing where OpenMP's library is not GNU's.
      */
     void releaseWorkers() {
         if (pause.isEmpty()) {
