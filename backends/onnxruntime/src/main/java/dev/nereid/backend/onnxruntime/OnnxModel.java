@@ -95,9 +95,12 @@ final class OnnxModel implements Model {
                 OrtSession session = OrtSession.load(environment, file, options);
                 LOG.log(Level.INFO, () -> "model '" + config.name() + "' is loaded "
                         + (device.isCpu() ? "on the CPU" : "on GPU " + device.gpu()) + ", "
-                        + (environment.hasGlobalThreads() ? "with the threads of all models" : threads + " threads")
-                        + "; inputs " + session.inputs() + ", optional " + session.initializers() + ", outputs "
-                        + session.outputs());
+                        + (environment.hasGlobalThreads()
+                                ? "with the threads of all models"
+                                : threads == 1 ? "1 thread" : threads + " threads")
+                        + "; inputs " + session.inputs()
+                        + (session.initializers().isEmpty() ? "" : ", optional " + session.initializers())
+                        + ", outputs " + session.outputs());
                 return session;
             } catch (OrtException e) {
                 LOG.log(Level.DEBUG, () -> "model '" + config.name() + "' can't be loaded: " + e.full());

@@ -25,4 +25,10 @@ record OnnxTensorInfo(String name, Optional<DataType> dataType, Optional<Dims> s
     String typeName() {
         return dataType.map(DataType::configName).orElse("TYPE_INVALID");
     }
+
+    /** Returns it as people read it, such as {@code IMAGE TYPE_FP32 [-1,3,224,224]}. */
+    @Override
+    public String toString() {
+        return name + " " + typeName() + " " + shape.map(Dims::toString).orElse("of any shape");
+    }
 }
