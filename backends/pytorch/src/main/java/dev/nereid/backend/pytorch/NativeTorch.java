@@ -142,11 +142,11 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
     }
 
     /**
-     * Ends the threads that OpenMP keeps for the calling one; its next execution starts them again, which took 40 to
-     * 65 us with two threads. OpenMP counts the threads that it keeps in the whole process, idle ones as well. While there are more than
-     * cores, the threads of a team no longer wait for each other actively, but sleep each time, which makes a convolutional
-     * model slower by a fifth. So what is not about to execute, and most of all a thread that only loads, keeps none. Does
-     * nothing where OpenMP's library is not GNU's.
+     * Ends the threads that OpenMP keeps for the calling one; its next execution starts them again, which took 40 to 65
+     * us with two threads. OpenMP counts the threads that it keeps in the whole process, idle ones as well. While there
+     * are more than cores, the threads of a team no longer wait for each other actively, but sleep each time, which makes a
+     * convolutional model slower by a fifth. So what is not about to execute, and most of all a thread that only loads,
+     * keeps none. Does nothing where OpenMP's library is not GNU's.
      */
     void releaseWorkers() {
         if (pause.isEmpty()) {
