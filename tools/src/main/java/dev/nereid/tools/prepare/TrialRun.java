@@ -35,10 +35,10 @@ import org.jspecify.annotations.Nullable;
  * object's monitor guards which process that is.
  */
 final class TrialRun implements AutoCloseable {
-    private static final Duration START = Duration.ofSeconds(120);
-    private static final Duration ANSWER = Duration.ofSeconds(60);
+    private static final Duration START = Duration.ofMinutes(2);
+    private static final Duration ANSWER = Duration.ofMinutes(1);
     /** The JVM makes the cache while it ends. */
-    private static final Duration END = Duration.ofSeconds(600);
+    private static final Duration END = Duration.ofMinutes(10);
     private static final int ROUNDS = 3;
     private static final int SHOWN_LINES = 20;
     /** What the JVM tells of the cache itself, which explains nothing. */
@@ -143,7 +143,8 @@ final class TrialRun implements AutoCloseable {
         long deadline = System.nanoTime() + START.toNanos();
         while (!Files.exists(readyFile())) {
             if (server.waitFor(20, TimeUnit.MILLISECONDS)) {
-                throw new PrepareException("the server ended with status " + server.exitValue() + " before it was ready");
+                throw new PrepareException(
+                        "the server ended with status " + server.exitValue() + " before it was ready");
             }
             if (System.nanoTime() > deadline) {
                 throw new PrepareException("the server was not ready within " + START.toSeconds() + " seconds");

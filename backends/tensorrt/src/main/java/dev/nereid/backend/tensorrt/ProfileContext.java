@@ -181,8 +181,9 @@ final class ProfileContext {
             graphs.add(new Captured(graph, spec, shapes, left));
             LOGGER.log(Level.DEBUG, () -> "captured CUDA graph for " + instance + ", batch size " + spec.rows());
         } catch (InferenceException e) {
-            LOGGER.log(Level.WARNING, () -> "unable to record CUDA graph for " + instance + ", batch size " + spec.rows()
-                    + "; it is executed without: " + e.getMessage());
+            LOGGER.log(Level.WARNING,
+                    () -> "unable to record CUDA graph for " + instance + ", batch size " + spec.rows()
+                            + "; it is executed without: " + e.getMessage());
         }
     }
 

@@ -193,8 +193,9 @@ final class TensorRtInstance implements ModelInstance {
             return;
         }
         if (!outputs.stream().allMatch(OutputBinding::isSized)) {
-            LOGGER.log(Level.WARNING, () -> "Outputs whose size only the execution tells, CUDA graph is not captured for "
-                    + name);
+            LOGGER.log(Level.WARNING,
+                    () -> "Outputs whose size only the execution tells, CUDA graph is not captured for "
+                            + name);
             return;
         }
         contexts.values().forEach(context -> context.capture(graphs, name, stream, owned));
