@@ -2,9 +2,9 @@ package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.memory.BufferScope;
+import dev.nereid.engine.Response;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.model.ServedVersion;
-import dev.nereid.engine.request.InferenceResult;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.trace.RequestTrace;
 import dev.nereid.engine.trace.TracePoint;
@@ -43,32 +43,24 @@ final class GenerateHandler {
         }
         RequestTrace trace = tracer.begin(model);
         try {
-            handle(exchange, served, version, isStream, trace);
+            handle(exchange, model, version, isStream, trace);
         } finally {
             tracer.finish(trace);
         }
     }
 
-    private void handle(Exchange exchange, ServedVersion served, OptionalLong version, boolean isStream,
-            RequestTrace trace) {
-        String model = served.name();
+    private void handle(Exchange exchange, String model, OptionalLong version, boolean isStream, RequestTrace trace) {
         trace.mark(TracePoint.HTTP_RECV_START);
-        GenerateCodec codec = new GenerateCodec(served.config());
         byte[] body = exchange.readJson(maxInputSize);
         trace.mark(TracePoint.HTTP_RECV_END);
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             scope.reserve(body.length);
-            RequestData request = codec.decode(new JsonDocument(), body, 0, body.length,
-                    new DecodeContext(model, maxInputSize, scope, SharedMemoryRegions.NONE));
             JsonWriter json = new JsonWriter();
             int status = 200;
             try {
-                Engine.Served answer = engine.infer(model, version, request, scope,
-                        new WaitingClient(exchange.connection(), trace));
-                try (InferenceResult result = answer.result()) {
-                    codec.encode(json, answer.version().name(), answer.version().versionText(), request.id(),
-                            result.parameters(), result.outputs());
-                }
+                // The version that the request is read by is the one that executes it.
+                boolean ignored = engine.onVersion(model, version,
+                        served -> infer(exchange, served, body, scope, trace, json));
             } catch (InferenceException e) {
                 if (!isStream) {
                     throw e;
@@ -87,5 +79,18 @@ final class GenerateHandler {
             }
             trace.mark(TracePoint.HTTP_SEND_END);
         }
+    }
+
+    private boolean infer(Exchange exchange, ServedVersion served, byte[] body, BufferScope scope, RequestTrace trace,
+            JsonWriter json) {
+        GenerateCodec codec = new GenerateCodec(served.config());
+        RequestData request = codec.decode(new JsonDocument(), body, 0, body.length,
+                new DecodeContext(served.name(), maxInputSize, scope, SharedMemoryRegions.NONE));
+        try (Response response = engine.infer(served, request, scope,
+                new WaitingClient(exchange.connection(), trace))) {
+            codec.encode(json.reset(), served.name(), served.versionText(), request.id(), response.parameters(),
+                    response.outputs());
+        }
+        return true;
     }
 }

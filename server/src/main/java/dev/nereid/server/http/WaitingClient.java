@@ -1,6 +1,7 @@
 package dev.nereid.server.http;
 
-import dev.nereid.engine.model.Caller;
+import dev.nereid.engine.Ticket;
+import dev.nereid.engine.model.InferenceClient;
 import dev.nereid.engine.trace.RequestTrace;
 import java.util.Optional;
 
@@ -10,10 +11,10 @@ import java.util.Optional;
  * @param connection the connection
  * @param trace notes the request's way
  */
-record WaitingClient(Optional<ClientConnection> connection, RequestTrace trace) implements Caller {
+record WaitingClient(Optional<ClientConnection> connection, RequestTrace trace) implements InferenceClient {
     @Override
-    public void waits(Runnable cancel) {
-        connection.ifPresent(client -> client.waits(cancel));
+    public void waits(Ticket ticket) {
+        connection.ifPresent(client -> client.waits(ticket::cancel));
     }
 
     @Override
