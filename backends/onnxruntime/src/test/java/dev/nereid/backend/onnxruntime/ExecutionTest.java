@@ -194,7 +194,8 @@ final class ExecutionTest extends OnnxTest {
     @Test
     void joinsRaggedRequests() {
         OnnxGraph graph = new OnnxGraph("ragged").input("X", DataType.FP32, -1).output("Y", DataType.FP32, -1)
-                .node("Neg", List.of("X"), List.of("Y"));
+                .constant("BEGIN", new long[]{1}, -2L).constant("END", new long[]{1}, 1000L)
+                .node("Slice", List.of("X", "BEGIN", "END"), List.of("Y"));
         ModelInput ragged = new ModelInput("X", Optional.of(DataType.FP32), ModelInput.Format.NONE, Dims.of(-1),
                 Optional.empty(), false, true, false, false);
         ModelConfig.Builder config = TestGraphs
@@ -203,12 +204,12 @@ final class ExecutionTest extends OnnxTest {
                                 "", false, false)))
                 .maxBatchSize(4);
         try (TestModel model = load(graph, config)) {
-            // One number for each request: those of the first two numbers of the joined input.
+            // One number for each request: the last two of the joined input.
             List<TestResult> results = model.execute(TestRequest.of().fp32("X", Shape.of(1, 2), 1, 2),
                     TestRequest.of().fp32("X", Shape.of(1, 3), 3, 4, 5));
 
-            assertArrayEquals(new float[]{-1}, results.get(0).output("Y").floats());
-            assertArrayEquals(new float[]{-2}, results.get(1).output("Y").floats());
+            assertArrayEquals(new float[]{4}, results.get(0).output("Y").floats());
+            assertArrayEquals(new float[]{5}, results.get(1).output("Y").floats());
         }
     }
 

@@ -60,15 +60,17 @@ final class BatchesTest extends TorchTest {
         }
     }
 
+    /** Such as what a detector finds: it is not the batch's, and must not be cut without a word. */
     @Test
-    void leavesOutRowsThatNoRequestHas() {
+    void failsTheRequestsOfAnOutputThatHasMoreRows() {
         ModelConfig config = simple("model").maxBatchSize(8).build();
 
         try (TestModel model = load("def forward(self, x):\n  return torch.cat([x, x + 10])\n", config)) {
-            List<TestResult> results = model.execute(rows(1, 1f), rows(1, 2f));
-
-            assertArrayEquals(new float[]{1f}, results.get(0).output("OUTPUT__0").floats());
-            assertArrayEquals(new float[]{2f}, results.get(1).output("OUTPUT__0").floats());
+            for (TestResult result : model.execute(rows(1, 1f), rows(1, 2f))) {
+                assertFailure(StatusCode.UNSUPPORTED, "[request id: <id_unknown>] failed to split the output tensor"
+                        + " 'OUTPUT__0' in responses: expected batch size of 2 in model output, got 4",
+                        result.failure());
+            }
         }
     }
 

@@ -406,6 +406,38 @@ final class InstanceTest {
     }
 
     @Test
+    void failsTheRequestsOfAnOutputThatHasMoreRows() {
+        FakeTensorRt trt = new FakeTensorRt(Plans.addition(),
+                call -> call.write("OUTPUT0", Shape.of(5, 1), MemorySegment.ofArray(new float[5])))
+                .withOutputShape("OUTPUT0", Dims.of(-1, -1));
+        withModel(trt, Plans.additionConfig("m").build(), model -> {
+            for (TestResult result : model.execute(sum(1, 1), sum(1, 2, 3))) {
+                assertEquals("[request id: <id_unknown>] failed to split the output tensor 'OUTPUT0' in responses:"
+                        + " expected batch size of 3 in model output, got 5", result.failure().getMessage());
+            }
+        });
+    }
+
+    /** The graph always computes all of its rows; those beyond the batch are nobody's. */
+    @Test
+    void leavesOutTheRowsThatAGraphComputesForNobody() {
+        FakeTensorRt trt = addition();
+        Optimization.GraphSpec spec = new Optimization.GraphSpec(4,
+                Map.of("INPUT0", Dims.of(1), "INPUT1", Dims.of(1)), 1,
+                Map.of("INPUT0", Dims.of(1), "INPUT1", Dims.of(1)));
+        withModel(trt, optimized(Plans.additionConfig("m"),
+                new Optimization.Cuda(true, false, List.of(spec), false)), model -> {
+                    trt.story.clear();
+                    List<TestResult> results = model.execute(sum(1, 1), sum(1, 2, 3));
+
+                    assertTrue(trt.story.contains("launch"), trt.story::toString);
+                    assertTrue(trt.story.contains("copy out 12"), trt.story::toString);
+                    assertArrayEquals(new float[]{2}, results.get(0).output("OUTPUT0").floats());
+                    assertArrayEquals(new float[]{4, 6}, results.get(1).output("OUTPUT0").floats());
+                });
+    }
+
+    @Test
     void aFailedExecutionFailsItsRequestsOnly() {
         FakeTensorRt trt = addition();
         withModel(trt, Plans.additionConfig("m").build(), model -> {
