@@ -40,7 +40,8 @@ class LauncherEnvironmentIT {
         Files.createDirectories(directory.resolve("layout/lib"));
         launcher = Files.copy(RunningServer.LAYOUT.resolve("nereid"), directory.resolve("layout/nereid"));
         Path java = Files.createDirectories(directory.resolve("jdk/bin")).resolve("java");
-        Files.writeString(directory.resolve("jdk/release"), "JAVA_VERSION=\"25.0.1\"\nJAVA_RUNTIME_VERSION=\"25.0.1+1\"\n");
+        Files.writeString(directory.resolve("jdk/release"),
+                "JAVA_VERSION=\"25.0.1\"\nJAVA_RUNTIME_VERSION=\"25.0.1+1\"\n");
         Files.writeString(java, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nenv\ngrep SigIgn /proc/self/status\n");
         Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwxr-xr-x"));
     }
