@@ -158,7 +158,8 @@ final class ModelLoadTest extends OnnxTest {
 
     @Test
     void batchesWhereFirstDimensionsHaveTheSameNameOrNone() {
-        OnnxGraph graph = new OnnxGraph("named").inputOfRows("A", DataType.FP32, "N", 2).input("B", DataType.FP32, -1, 2)
+        OnnxGraph graph = new OnnxGraph("named").inputOfRows("A", DataType.FP32, "N", 2)
+                .input("B", DataType.FP32, -1, 2)
                 .outputOfRows("SUM", DataType.FP32, "N", 2).node("Add", List.of("A", "B"), List.of("SUM"));
 
         try (TestModel model = complete(graph, EMPTY)) {

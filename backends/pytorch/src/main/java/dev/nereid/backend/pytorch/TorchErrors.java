@@ -36,6 +36,9 @@ final class TorchErrors {
             new Advice("Unknown type name '__torch__.torch.classes",
                     "The model uses a class of a custom library; name the library in the backend setting"
                             + " 'op-libraries'."),
+            new Advice("failed to map segment from shared object",
+                    "The temporary directory, which compiled packages are unpacked into, is mounted with noexec; name"
+                            + " another with the variable TMPDIR."),
             new Advice("run_func_(",
                     "A compiled package takes only the shapes and datatypes that it was exported with."),
             new Advice("with arguments from the 'CUDA' backend", NO_GPU),

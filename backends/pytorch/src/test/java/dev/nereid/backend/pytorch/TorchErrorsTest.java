@@ -53,6 +53,7 @@ final class TorchErrorsTest {
         "Unknown builtin op: my::op.|'op-libraries'",
         "Unknown type name '__torch__.torch.classes.my.Class':|name the library",
         "Error in run_func_( container_handle_|exported with",
+        "Error in dlopen: m.so: failed to map segment from shared object: Operation not permitted|TMPDIR",
         "Found no NVIDIA driver on your system.|on the CPU", "No CUDA GPUs are available|on the CPU"})
     void advisesOnTheseErrors(String text, String advice) {
         assertTrue(brief(text).startsWith(text) && brief(text).contains(advice), brief(text));
