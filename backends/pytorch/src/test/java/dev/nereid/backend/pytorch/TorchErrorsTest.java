@@ -71,4 +71,15 @@ final class TorchErrorsTest {
     void namesErrorsWithoutText() {
         assertEquals("IllegalStateException", TorchErrors.brief(new IllegalStateException()));
     }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"
+                + " bytes.|DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.",
+        "isTensor() INTERNAL ASSERT FAILED at \"/pytorch/aten/src/ATen/core/ivalue_inl.h\":137, please report a bug to"
+                + " PyTorch. Expected Tensor but got Int|Expected Tensor but got Int"})
+    void dropsTheConditionsOfLibtorchsSource(String said, String told) {
+        assertEquals(told, brief(said));
+        assertEquals("It failed. RuntimeError: " + told, brief("It failed.\nRuntimeError: " + said));
+    }
 }
