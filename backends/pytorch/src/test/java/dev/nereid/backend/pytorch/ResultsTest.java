@@ -69,6 +69,30 @@ final class ResultsTest extends TorchTest {
         }
     }
 
+    /** The memory of an input is the request's, and gone before a response is sent from it. */
+    @Test
+    void copiesALargeInputThatAModelReturns() {
+        ModelConfig config = TestScripts.config("model", TestScripts.inputs(DataType.UINT8, ANY, "INPUT__0"),
+                TestScripts.outputs(DataType.UINT8, ANY, "OUTPUT__0"));
+        // Bytes are aligned wherever they lie, so the model gets the request's memory.
+        TestTensor sent = TestTensor.counting("INPUT__0", DataType.UINT8, Shape.of(40_000));
+
+        try (TestModel model = load("def forward(self, x):\n  return x\n", config)) {
+            assertArrayEquals(sent.bytes(), model.infer(TestRequest.of(sent)).output("OUTPUT__0").bytes());
+        }
+    }
+
+    @Test
+    void tellsAFailureThatRepeatsOnce() {
+        try (RecordedLog log = RecordedLog.of(PyTorchInstance.class);
+                TestModel model = load("def forward(self, x):\n  return x.view(7)\n")) {
+            for (int i = 0; i < 3; i++) {
+                assertEquals(StatusCode.INTERNAL, failure(model).code());
+            }
+            assertEquals(1, log.warnings().size(), log.warnings()::toString);
+        }
+    }
+
     @Test
     void handsOnOutputsThatShareMemory() {
         String source = "def forward(self, x):\n  y = x + 1\n  return y, y[1:], y\n";
