@@ -122,6 +122,24 @@ final class BatchesTest extends TorchTest {
         }
     }
 
+    /** Requests that bring different inputs are executed one after the other, before any response is sent. */
+    @Test
+    void copiesALargeStateThatTheNextExecutionChanges() {
+        ModelInput extra = new ModelInput("EXTRA__1", Optional.of(DataType.FP32), ModelInput.Format.NONE, ANY,
+                Optional.empty(), false, false, true, false);
+        ModelConfig config = simple("model").maxBatchSize(4)
+                .inputs(List.of(new ModelInput("INPUT__0", DataType.FP32, ANY), extra)).build();
+        String source = "def forward(self, x, y: Optional[Tensor]):\n  self.state.add_(1)\n  return self.state[None]\n";
+
+        try (TestModel model = load(source, config)) {
+            List<TestResult> results = model.execute(rows(1, 1f),
+                    rows(1, 1f).fp32("EXTRA__1", Shape.of(1, 1), 1f));
+
+            assertEquals(1f, results.get(0).output("OUTPUT__0").floats()[19_999]);
+            assertEquals(2f, results.get(1).output("OUTPUT__0").floats()[19_999]);
+        }
+    }
+
     @Test
     void joinsRaggedBatches() {
         ModelInput ragged = new ModelInput("INPUT__0", Optional.of(DataType.FP32), ModelInput.Format.NONE, ANY,
