@@ -93,7 +93,7 @@ class LauncherIT {
     /** Where it stayed, deaf, nobody would start it again. */
     @Test
     void endsWhereTheHeapIsExhausted() throws Exception {
-        Result result = run(Map.of("NEREID_JAVA_OPTIONS", "-Xmx8m"), "serve", "--model-repository=" + repository,
+        Result result = run(Map.of("NEREID_JAVA_OPTIONS", "-Xmx4m"), "serve", "--model-repository=" + repository,
                 "--http-port=0", "--metrics-port=0");
 
         assertEquals(3, result.status(), result::output);
