@@ -2,6 +2,7 @@ package dev.nereid.server;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.server.gpu.GpuDriver;
+import dev.nereid.server.http.Deadline;
 import dev.nereid.server.http.HttpFrontEnd;
 import dev.nereid.server.http.MetricsEndpoint;
 import dev.nereid.server.lifecycle.Engine;
@@ -10,9 +11,11 @@ import dev.nereid.server.metrics.GpuSampler;
 import dev.nereid.server.metrics.MetricsText;
 import dev.nereid.server.sharedmemory.ClientSharedMemory;
 import dev.nereid.server.trace.Tracer;
+import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class NereidServer implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(NereidServer.class.getName());
+    private static final Duration TIME_FOR_MODELS = Duration.ofSeconds(2);
 
     private final ServerOptions options;
     private final Engine engine;
@@ -107,10 +111,12 @@ public final class NereidServer implements AutoCloseable {
     }
 
     private void open() {
+        FileDescriptors files = FileDescriptors.now();
         CompletableFuture<HttpFrontEnd> prepared = preparedHttp;
         if (prepared != null) {
+            checkFiles(files);
             HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(), () -> {
-                prepared.join().open();
+                prepared.join().open(files.httpConnections());
                 return prepared.join();
             });
             http = frontEnd;
@@ -126,7 +132,7 @@ public final class NereidServer implements AutoCloseable {
                     () -> MetricsEndpoint.start(
                             new MetricsText(engine, options.metrics().countsLatencies(),
                                     options.metrics().showsHistograms(), sampler, gpuSampler()),
-                            options.metrics()));
+                            options.metrics(), files.metricsConnections()));
             metrics = endpoint;
             LOGGER.log(Level.INFO,
                     () -> "Started Metrics Service at " + options.metrics().address() + ":" + endpoint.port());
@@ -145,14 +151,27 @@ public final class NereidServer implements AutoCloseable {
         return Optional.of(started);
     }
 
+    private static void checkFiles(FileDescriptors files) {
+        String limit = "the process may open " + files.limit() + " files (ulimit -n)";
+        if (!files.areEnough()) {
+            throw new StartException(limit + ", of which " + files.open()
+                    + " are in use: too few are left for connections; raise the limit to " + files.wanted());
+        }
+        if (files.httpConnections() < FileDescriptors.MAX_CONNECTIONS) {
+            LOGGER.log(Level.WARNING, limit + ": " + files.httpConnections()
+                    + " HTTP connections can be open at a time instead of " + FileDescriptors.MAX_CONNECTIONS
+                    + "; raise the limit to " + files.wanted() + " for all");
+        }
+    }
+
     private interface Opening<T> {
-        T open();
+        T open() throws IOException;
     }
 
     private static <T> T opened(String what, String address, int port, Opening<T> opening) {
         try {
             return opening.open();
-        } catch (RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
             LOGGER.log(Level.DEBUG, what + " listener", e);
             throw new StartException("the " + what + " listener can't open " + address + ":" + port
                     + "; is another server running there? (" + rootMessage(e) + ")");
@@ -182,6 +201,12 @@ public final class NereidServer implements AutoCloseable {
         return engine;
     }
 
+    /** Returns how much of the exit timeout is kept for what follows the last request. */
+    private Duration timeForModels() {
+        Duration quarter = options.exitTimeout().dividedBy(4);
+        return quarter.compareTo(TIME_FOR_MODELS) < 0 ? quarter : TIME_FOR_MODELS;
+    }
+
     /** Stops: not ready, no new connections, running requests finish, models are unloaded. */
     @Override
     public void close() {
@@ -194,17 +219,19 @@ public final class NereidServer implements AutoCloseable {
             return true;
         }
         isClosed = true;
+        Deadline deadline = Deadline.in(options.exitTimeout());
         engine.beginStop();
         if (preparedHttp != null) {
+            Deadline forRequests = Deadline.in(deadline.remaining().minus(timeForModels()));
             preparedHttp.thenApply(Optional::of).exceptionally(_ -> Optional.empty()).join()
-                    .ifPresent(HttpFrontEnd::close);
+                    .ifPresent(frontEnd -> frontEnd.close(forRequests));
         }
         // What follows closes the driver.
         sharedMemory.close();
         if (gpus != null) {
             gpus.close();
         }
-        boolean inTime = engine.stopWithin(options.exitTimeout());
+        boolean inTime = engine.stopWithin(deadline.remaining());
         if (!inTime) {
             LOGGER.log(Level.WARNING, "Exit timeout expired. Exiting immediately.");
         }

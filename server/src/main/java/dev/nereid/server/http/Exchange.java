@@ -169,6 +169,7 @@ final class Exchange {
         isBodyLeft |= !isBodyWanted && request.headers().contains(HeaderNames.EXPECT);
         endsConnection = isBodyLeft || (request.headers().contains(HeaderNames.CONNECTION)
                 && request.headers().containsToken(HeaderValues.CONNECTION_CLOSE));
+        endsConnection |= request.remotePeer() instanceof ClientConnection connection && connection.endsWithAnswer();
         if (endsConnection) {
             response.headers().set(HeaderValues.CONNECTION_CLOSE);
         }

@@ -15,12 +15,14 @@ import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.RequestException;
 import io.helidon.webserver.CloseConnectionException;
-import io.helidon.webserver.WebServer;
+import org.jspecify.annotations.Nullable;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -58,7 +60,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     private final TraceHandler trace;
     private final LogHandler logs;
     private final ClientConnections connections;
-    private final WebServer server;
+    private volatile @Nullable Listener listener;
 
     private HttpFrontEnd(Services services, ServerOptions options, String version) {
         this.engine = services.engine();
@@ -74,9 +76,7 @@ public final class HttpFrontEnd implements AutoCloseable {
                 http.maxInputSize());
         this.trace = new TraceHandler(engine, services.tracer(), http.maxInputSize());
         this.logs = new LogHandler(services.logs(), http.maxInputSize());
-        this.connections = Listener.connections(this::handle);
-        this.server = Listener.create(http.address(), http.port(), http.reusesPort(), options.exitTimeout(),
-                connections);
+        this.connections = ClientConnections.start("http", this::handle);
     }
 
     /**
@@ -91,15 +91,18 @@ public final class HttpFrontEnd implements AutoCloseable {
     /**
      * Opens the port.
      *
-     * @throws IllegalStateException when it can't be opened
+     * @param maxConnections how many connections may be open at a time
+     * @throws IOException when it can't be opened
      */
-    public void open() {
-        Listener.open(server);
+    public void open(int maxConnections) throws IOException {
+        HttpOptions http = options.http();
+        listener = Listener.open("http", http.address(), http.port(), http.reusesPort(), maxConnections, connections);
     }
 
-    /** Returns the port that is listened on. */
+    /** Returns the port that is listened on; -1 where it is not open. */
     public int port() {
-        return server.port();
+        Listener opened = listener;
+        return opened == null ? -1 : opened.port();
     }
 
     private void handle(ServerRequest request, ServerResponse response) {
@@ -205,10 +208,22 @@ public final class HttpFrontEnd implements AutoCloseable {
         exchange.sendJson(json.endArray().endObject());
     }
 
-    /** Stops accepting connections and waits for running requests, up to the exit timeout. */
+    /**
+     * Closes the port. What still comes on open connections is answered, until no request has come for a moment or the
+     * deadline has passed.
+     */
+    public void close(Deadline deadline) {
+        Listener opened = listener;
+        if (opened != null) {
+            opened.close();
+        }
+        connections.drain(deadline);
+        connections.close();
+    }
+
+    /** Closes the port and all connections. */
     @Override
     public void close() {
-        server.stop();
-        connections.close();
+        close(Deadline.in(Duration.ZERO));
     }
 }
