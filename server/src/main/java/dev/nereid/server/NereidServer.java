@@ -132,7 +132,7 @@ public final class NereidServer implements AutoCloseable {
                     () -> MetricsEndpoint.start(
                             new MetricsText(engine, options.metrics().countsLatencies(),
                                     options.metrics().showsHistograms(), sampler, gpuSampler()),
-                            options.metrics(), files.metricsConnections()));
+                            options.metrics(), files.metricsConnections(), engine.buffers().heap()));
             metrics = endpoint;
             LOGGER.log(Level.INFO,
                     () -> "Started Metrics Service at " + options.metrics().address() + ":" + endpoint.port());

@@ -68,7 +68,7 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
         this.socket = socket;
         this.listener = listener;
         this.peer = socket.remotePeer();
-        this.input = new ClientInput(socket, HelidonSettings.MAX_PATH);
+        this.input = new ClientInput(socket, HelidonSettings.MAX_PATH, all.heap());
         this.reader = DataReader.create(input);
         this.output = new ClientOutput(SocketWriter.create(socket));
         this.router = router;
@@ -86,6 +86,7 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
         } catch (RuntimeException | VirtualMachineError e) {
             LOGGER.log(Level.WARNING, "connection failed", e);
         } finally {
+            input.consumed();
             disconnect();
         }
     }

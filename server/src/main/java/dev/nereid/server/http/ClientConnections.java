@@ -1,5 +1,6 @@
 package dev.nereid.server.http;
 
+import dev.nereid.server.memory.HeapBudget;
 import io.helidon.common.socket.PlainSocket;
 import io.helidon.webserver.Router;
 import io.helidon.webserver.http.Handler;
@@ -33,6 +34,7 @@ final class ClientConnections implements AutoCloseable {
     private final Http1ConnectionSelector selector = Http1ConnectionSelector.builder().config(HelidonSettings.http1())
             .build();
     private final HelidonSettings settings = new HelidonSettings();
+    private final HeapBudget heap;
     private final Duration patience;
     private final Router router;
     private final Set<ClientConnection> open = ConcurrentHashMap.newKeySet();
@@ -41,7 +43,8 @@ final class ClientConnections implements AutoCloseable {
     private volatile boolean isEnding;
     private volatile long lastRequest;
 
-    private ClientConnections(String name, Duration patience, Handler handler) {
+    private ClientConnections(String name, HeapBudget heap, Duration patience, Handler handler) {
+        this.heap = heap;
         this.patience = patience;
         this.router = EveryRequest.router(handler);
         this.threads = Thread.ofVirtual().name("nereid-" + name + "-", 0);
@@ -51,21 +54,23 @@ final class ClientConnections implements AutoCloseable {
      * Starts to look after connections.
      *
      * @param name names their threads
+     * @param heap bounds what requests take from the heap
      * @param handler gets every request, whatever its path and method
      */
-    static ClientConnections start(String name, Handler handler) {
-        return start(name, PATIENCE, handler);
+    static ClientConnections start(String name, HeapBudget heap, Handler handler) {
+        return start(name, heap, PATIENCE, handler);
     }
 
     /**
      * Starts to look after connections.
      *
      * @param name names their threads
+     * @param heap bounds what requests take from the heap
      * @param patience how long a client may send nothing in the middle of a request, or take nothing of an answer
      * @param handler gets every request, whatever its path and method
      */
-    static ClientConnections start(String name, Duration patience, Handler handler) {
-        ClientConnections connections = new ClientConnections(name, patience, handler);
+    static ClientConnections start(String name, HeapBudget heap, Duration patience, Handler handler) {
+        ClientConnections connections = new ClientConnections(name, heap, patience, handler);
         connections.watch.start();
         return connections;
     }
@@ -93,6 +98,11 @@ final class ClientConnections implements AutoCloseable {
             open.remove(connection);
             throw e;
         }
+    }
+
+    /** Returns the bound on what requests take from the heap. */
+    HeapBudget heap() {
+        return heap;
     }
 
     /** Returns how many connections are open. */

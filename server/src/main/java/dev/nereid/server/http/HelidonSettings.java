@@ -89,7 +89,7 @@ final class HelidonSettings implements ListenerContext {
         String text = switch (status.code()) {
             case 413 -> "request body or one of its chunks is too large";
             case 414 -> "request path is longer than " + MAX_PATH + " bytes";
-            case 503 -> "too many concurrent requests";
+            case 503 -> "too much of the Java heap is in use by other requests; try again later";
             case 505 -> "HTTP version is not supported, expected HTTP/1.1";
             default -> "request is not valid HTTP/1.1";
         };

@@ -76,7 +76,7 @@ public final class HttpFrontEnd implements AutoCloseable {
                 http.maxInputSize());
         this.trace = new TraceHandler(engine, services.tracer(), http.maxInputSize());
         this.logs = new LogHandler(services.logs(), http.maxInputSize());
-        this.connections = ClientConnections.start("http", this::handle);
+        this.connections = ClientConnections.start("http", engine.buffers().heap(), this::handle);
     }
 
     /**
@@ -106,7 +106,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     }
 
     private void handle(ServerRequest request, ServerResponse response) {
-        Exchange exchange = new Exchange(request, response);
+        Exchange exchange = new Exchange(request, response, engine.buffers().heap());
         try {
             route(exchange);
         } catch (InferenceException e) {
@@ -124,6 +124,8 @@ public final class HttpFrontEnd implements AutoCloseable {
                 throw new CloseConnectionException("the answer broke off", e);
             }
             exchange.sendInternalError();
+        } finally {
+            exchange.release();
         }
         exchange.finish();
     }

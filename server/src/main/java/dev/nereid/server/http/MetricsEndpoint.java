@@ -1,6 +1,7 @@
 package dev.nereid.server.http;
 
 import dev.nereid.server.ServerOptions.MetricsOptions;
+import dev.nereid.server.memory.HeapBudget;
 import dev.nereid.server.metrics.MetricsText;
 import org.jspecify.annotations.Nullable;
 import io.helidon.webserver.http.ServerRequest;
@@ -16,22 +17,26 @@ public final class MetricsEndpoint implements AutoCloseable {
     private static final Duration GRACE = Duration.ofMillis(200);
 
     private final MetricsText metrics;
-    private final ClientConnections connections = ClientConnections.start("metrics", this::handle);
+    private final HeapBudget heap;
+    private final ClientConnections connections;
     private @Nullable Listener listener;
 
-    private MetricsEndpoint(MetricsText metrics) {
+    private MetricsEndpoint(MetricsText metrics, HeapBudget heap) {
         this.metrics = metrics;
+        this.heap = heap;
+        this.connections = ClientConnections.start("metrics", heap, this::handle);
     }
 
     /**
      * Opens the port.
      *
      * @param maxConnections how many connections may be open at a time
+     * @param heap bounds what requests take from the heap
      * @throws IOException when it can't be opened
      */
-    public static MetricsEndpoint start(MetricsText metrics, MetricsOptions options, int maxConnections)
-            throws IOException {
-        MetricsEndpoint endpoint = new MetricsEndpoint(metrics);
+    public static MetricsEndpoint start(MetricsText metrics, MetricsOptions options, int maxConnections,
+            HeapBudget heap) throws IOException {
+        MetricsEndpoint endpoint = new MetricsEndpoint(metrics, heap);
         try {
             endpoint.listener = Listener.open("metrics", options.address(), options.port(), false, maxConnections,
                     endpoint.connections);
@@ -49,7 +54,7 @@ public final class MetricsEndpoint implements AutoCloseable {
     }
 
     private void handle(ServerRequest request, ServerResponse response) {
-        Exchange exchange = new Exchange(request, response);
+        Exchange exchange = new Exchange(request, response, heap);
         answer(exchange);
         exchange.finish();
     }

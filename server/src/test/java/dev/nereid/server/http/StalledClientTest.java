@@ -3,6 +3,7 @@ package dev.nereid.server.http;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.server.memory.HeapBudget;
 import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
@@ -37,7 +38,7 @@ class StalledClientTest {
                 throw e;
             }
         };
-        try (ClientConnections connections = ClientConnections.start("test", patience, handler);
+        try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(), patience, handler);
                 Listener listener = Listener.open("test", "127.0.0.1", 0, false, 10, connections);
                 RawClient client = RawClient.connect(listener.port())) {
             exchanged.with(client);
