@@ -1,10 +1,12 @@
 package dev.nereid.server;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.server.Watchdog.Trouble;
 import dev.nereid.server.gpu.GpuDriver;
 import dev.nereid.server.http.Deadline;
 import dev.nereid.server.http.HttpFrontEnd;
 import dev.nereid.server.http.MetricsEndpoint;
+import dev.nereid.server.http.PortHealth;
 import dev.nereid.server.lifecycle.Engine;
 import dev.nereid.server.metrics.CpuSampler;
 import dev.nereid.server.metrics.GpuSampler;
@@ -16,10 +18,13 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +34,9 @@ import org.jspecify.annotations.Nullable;
 public final class NereidServer implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(NereidServer.class.getName());
     private static final Duration TIME_FOR_MODELS = Duration.ofSeconds(2);
+    private static final Duration WATCH_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration STALL_LIMIT = Duration.ofSeconds(30);
+    private static final int BYTES_PER_CONNECTION = 64 * 1024;
 
     private final ServerOptions options;
     private final Engine engine;
@@ -40,6 +48,7 @@ public final class NereidServer implements AutoCloseable {
     private @Nullable MetricsEndpoint metrics;
     private @Nullable CpuSampler cpu;
     private @Nullable GpuSampler gpus;
+    private @Nullable Watchdog watchdog;
     private boolean isClosed;
 
     private NereidServer(ServerOptions options, Engine engine, LogControl logs) {
@@ -84,6 +93,7 @@ public final class NereidServer implements AutoCloseable {
             server.prepareHttp();
             server.checkModels(engine.start());
             server.open();
+            server.watch();
             return server;
         } catch (RuntimeException e) {
             server.close();
@@ -116,7 +126,7 @@ public final class NereidServer implements AutoCloseable {
         if (prepared != null) {
             checkFiles(files);
             HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(), () -> {
-                prepared.join().open(files.httpConnections());
+                prepared.join().open(Math.min(files.httpConnections(), connectionsOnHeap()));
                 return prepared.join();
             });
             http = frontEnd;
@@ -149,6 +159,55 @@ public final class NereidServer implements AutoCloseable {
                 driver.gpus().stream().filter(gpu -> used.contains(gpu.id())).toList(), options.metrics().interval());
         gpus = started;
         return Optional.of(started);
+    }
+
+    /** Starts to look whether the ports are served and the models progress. */
+    private void watch() {
+        HttpFrontEnd frontEnd = http;
+        MetricsEndpoint endpoint = metrics;
+        List<Supplier<Optional<Trouble>>> checks = new ArrayList<>();
+        if (frontEnd != null) {
+            checks.add(() -> trouble("HTTP", frontEnd.health()));
+        }
+        if (endpoint != null) {
+            checks.add(() -> trouble("metrics", endpoint.health()));
+        }
+        checks.add(() -> engine.stall(STALL_LIMIT).map(text -> new Trouble(text, false)));
+        Watchdog started = Watchdog.start(checks, WATCH_INTERVAL);
+        watchdog = started;
+        if (frontEnd != null) {
+            frontEnd.liveUnless(started::trouble);
+        }
+    }
+
+    private static Optional<Trouble> trouble(String name, PortHealth health) {
+        return switch (health) {
+            case ACCEPTS -> Optional.empty();
+            case SILENT -> Optional.of(new Trouble("the " + name + " port accepts no connections", false));
+            case GONE -> Optional.of(new Trouble("the " + name + " port is closed", true));
+        };
+    }
+
+    /**
+     * Says how the process is ended where the server can't serve any more.
+     *
+     * @param always whether that is done for every trouble, or only where a port is gone for good
+     * @param end gets the reason
+     */
+    public void endOnTrouble(boolean always, Consumer<String> end) {
+        Watchdog watching = watchdog;
+        if (watching != null) {
+            watching.whenFound(trouble -> {
+                if (always || trouble.isLasting()) {
+                    end.accept(trouble.text());
+                }
+            });
+        }
+    }
+
+    /** Returns how many connections the heap has room for: each may send long headers. */
+    private static int connectionsOnHeap() {
+        return (int) Math.min(Integer.MAX_VALUE, Runtime.getRuntime().maxMemory() / 4 / BYTES_PER_CONNECTION);
     }
 
     private static void checkFiles(FileDescriptors files) {
@@ -220,6 +279,9 @@ public final class NereidServer implements AutoCloseable {
         }
         isClosed = true;
         Deadline deadline = Deadline.in(options.exitTimeout());
+        if (watchdog != null) {
+            watchdog.close();
+        }
         engine.beginStop();
         if (preparedHttp != null) {
             Deadline forRequests = Deadline.in(deadline.remaining().minus(timeForModels()));

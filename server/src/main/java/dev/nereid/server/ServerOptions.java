@@ -20,10 +20,12 @@ import java.util.Optional;
  * @param metrics the metrics listener
  * @param logging what is logged, and how
  * @param trace which requests are traced, and how
+ * @param exitsOnStall whether a server that can't serve any more ends
  * @param allowsClientSharedMemory whether clients may register shared memory
  */
 public record ServerOptions(String id, Duration exitTimeout, EngineOptions engine, HttpOptions http,
-        MetricsOptions metrics, LogOptions logging, TraceOptions trace, boolean allowsClientSharedMemory) {
+        MetricsOptions metrics, LogOptions logging, TraceOptions trace, boolean exitsOnStall,
+        boolean allowsClientSharedMemory) {
 
     /** When models are loaded. */
     public enum ControlMode {

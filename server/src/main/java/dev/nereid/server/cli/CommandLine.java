@@ -78,7 +78,7 @@ public final class CommandLine {
     ServerOptions optionsForDoctor(Path defaultBackends) {
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
                 engine(defaultBackends), http(), metrics(), logging(), TraceFlags.options(values),
-                bool("allow-client-shm"));
+                bool("exit-on-stall"), bool("allow-client-shm"));
     }
 
     private EngineOptions engine(Path defaultBackends) {

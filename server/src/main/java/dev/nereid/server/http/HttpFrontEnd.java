@@ -26,6 +26,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Supplier;
 
 /**
  * The v2 HTTP listener: one handler for every path, which decides about access before anything else looks at the
@@ -61,6 +62,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     private final LogHandler logs;
     private final ClientConnections connections;
     private volatile @Nullable Listener listener;
+    private volatile Supplier<Optional<String>> trouble = Optional::empty;
 
     private HttpFrontEnd(Services services, ServerOptions options, String version) {
         this.engine = services.engine();
@@ -99,10 +101,25 @@ public final class HttpFrontEnd implements AutoCloseable {
         listener = Listener.open("http", http.address(), http.port(), http.reusesPort(), maxConnections, connections);
     }
 
+    /**
+     * Says why the server is not live.
+     *
+     * @param trouble empty where it is
+     */
+    public void liveUnless(Supplier<Optional<String>> trouble) {
+        this.trouble = trouble;
+    }
+
     /** Returns the port that is listened on; -1 where it is not open. */
     public int port() {
         Listener opened = listener;
         return opened == null ? -1 : opened.port();
+    }
+
+    /** Returns whether the port is served. */
+    public PortHealth health() {
+        Listener opened = listener;
+        return opened == null ? PortHealth.GONE : opened.health();
     }
 
     private void handle(ServerRequest request, ServerResponse response) {
@@ -160,7 +177,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     private void dispatch(Exchange exchange, Route route) {
         OptionalLong modelVersion = version(route.version());
         switch (route.endpoint()) {
-            case LIVE -> health(exchange, true);
+            case LIVE -> live(exchange);
             case READY -> health(exchange, engine.isReady());
             case SERVER_METADATA -> metadata(exchange);
             case MODEL_METADATA -> models.metadata(exchange, route.model(), modelVersion);
@@ -194,6 +211,14 @@ public final class HttpFrontEnd implements AutoCloseable {
                     + "' (details: stol), version should be an integral value > 0");
         }
         return OptionalLong.of(number.value());
+    }
+
+    private void live(Exchange exchange) {
+        Optional<String> reason = trouble.get();
+        if (reason.isPresent()) {
+            throw new InferenceException(StatusCode.UNAVAILABLE, reason.get());
+        }
+        health(exchange, true);
     }
 
     private void health(Exchange exchange, boolean isHealthy) {

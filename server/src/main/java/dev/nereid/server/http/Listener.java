@@ -27,6 +27,7 @@ final class Listener implements AutoCloseable {
     private static final int BACKLOG = 1024;
     /** So often the thread shows that it is there, however few connections come. */
     private static final Duration HEARTBEAT = Duration.ofSeconds(1);
+    private static final Duration SILENCE = Duration.ofSeconds(20);
     private static final Duration PAUSE = Duration.ofMillis(50);
     private static final Duration WARNING_INTERVAL = Duration.ofSeconds(10);
 
@@ -59,7 +60,11 @@ final class Listener implements AutoCloseable {
      */
     static Listener open(String name, String address, int port, boolean reusesPort, int maxConnections,
             ClientConnections connections) throws IOException {
-        ServerSocket socket = new ServerSocket();
+        return open(name, new ServerSocket(), address, port, reusesPort, maxConnections, connections);
+    }
+
+    static Listener open(String name, ServerSocket socket, String address, int port, boolean reusesPort,
+            int maxConnections, ClientConnections connections) throws IOException {
         try {
             if (reusesPort) {
                 socket.setOption(StandardSocketOptions.SO_REUSEPORT, true);
@@ -95,16 +100,25 @@ final class Listener implements AutoCloseable {
         return maxConnections;
     }
 
-    /** Returns for how long the thread has neither accepted a connection nor looked for one; nanoseconds. */
-    long silentNanos() {
-        return isClosed ? 0 : System.nanoTime() - lastHeartbeat;
+    /** Returns whether the port is served. */
+    PortHealth health() {
+        if (isClosed) {
+            return PortHealth.ACCEPTS;
+        }
+        if (socket.isClosed() || !acceptor.isAlive()) {
+            return PortHealth.GONE;
+        }
+        return System.nanoTime() - lastHeartbeat > SILENCE.toNanos() ? PortHealth.SILENT : PortHealth.ACCEPTS;
     }
 
     private void listen() {
         while (!isClosed) {
             try {
                 accept();
-            } catch (IOException | RuntimeException | VirtualMachineError e) {
+            } catch (IOException | RuntimeException | Error e) {
+                if (socket.isClosed()) {
+                    return;
+                }
                 if (!isClosed) {
                     warn(e);
                     LockSupport.parkNanos(PAUSE.toNanos());

@@ -53,6 +53,12 @@ public final class MetricsEndpoint implements AutoCloseable {
         return opened == null ? -1 : opened.port();
     }
 
+    /** Returns whether the port is served. */
+    public PortHealth health() {
+        Listener opened = listener;
+        return opened == null ? PortHealth.GONE : opened.health();
+    }
+
     private void handle(ServerRequest request, ServerResponse response) {
         Exchange exchange = new Exchange(request, response, heap);
         answer(exchange);
