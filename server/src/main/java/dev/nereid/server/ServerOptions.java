@@ -18,10 +18,11 @@ import java.util.Optional;
  * @param metrics the metrics listener
  * @param logging what is logged, and how
  * @param trace which requests are traced, and how
+ * @param exitsOnStall whether a server that can't serve any more ends
  * @param allowsClientSharedMemory whether clients may register shared memory
  */
 public record ServerOptions(String id, Duration exitTimeout, boolean exitOnError, EngineOptions engine,
-        HttpOptions http, MetricsOptions metrics, LogOptions logging, TraceOptions trace,
+        HttpOptions http, MetricsOptions metrics, LogOptions logging, TraceOptions trace, boolean exitsOnStall,
         boolean allowsClientSharedMemory) {
 
     /**

@@ -14,6 +14,8 @@ import dev.nereid.engine.stats.ModelStatistics;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -54,6 +56,8 @@ public final class Dispatcher {
     private final List<Dropped> dropped = new ArrayList<>();
     private final BiConsumer<EngineRequest, InferenceException> drop = this::drop;
     private volatile boolean isStopping;
+    /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
+    private long lastProgress;
     /** Requests that are done with queue and instance, but whose answer has not left yet. */
     private final AtomicInteger answering = new AtomicInteger();
 
@@ -148,6 +152,9 @@ public final class Dispatcher {
             }
             long now = clock.getAsLong();
             request.queuedAt(now);
+            if (queue.size() == 0) {
+                lastProgress = now;
+            }
             queue.offer(request, now);
             if (order != null) {
                 order.arrived(request);
@@ -175,6 +182,42 @@ public final class Dispatcher {
         dispatchLock.lock();
         try {
             return queue.size();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    /**
+     * Returns why waiting requests are not executed though nothing keeps them from it; empty where all is well. How long
+     * an execution takes is the backend's affair.
+     *
+     * @param limitNanos how long requests may wait while an instance is free and none is handed out
+     */
+    public Optional<String> stall(long limitNanos) {
+        try {
+            if (!dispatchLock.tryLock(limitNanos, TimeUnit.NANOSECONDS)) {
+                return Optional.of("its scheduler does not progress");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return Optional.empty();
+        }
+        try {
+            if (isStopping) {
+                return Optional.empty();
+            }
+            for (Instance instance : instances) {
+                if (!instance.thread().isAlive()) {
+                    return Optional.of("the thread of instance '" + instance.name() + "' has ended");
+                }
+            }
+            // With shared resources a free instance may have to wait for its turn.
+            long since = clock.getAsLong() - limitNanos;
+            long next = queue.nextEvent(true);
+            boolean waitsForLonger = next != RequestQueue.NEVER && next > since;
+            return limiter == null && queue.size() > 0 && free.hasIdle() && !waitsForLonger && lastProgress < since
+                    ? Optional.of("requests wait though an instance is free")
+                    : Optional.empty();
         } finally {
             dispatchLock.unlock();
         }
@@ -306,6 +349,7 @@ public final class Dispatcher {
             return null;
         }
         statistics.addPending(-requests.size());
+        lastProgress = now;
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
     }
 

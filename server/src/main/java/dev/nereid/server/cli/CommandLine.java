@@ -103,7 +103,7 @@ public final class CommandLine {
     ServerOptions optionsForDoctor(Path defaultBackends) {
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
                 bool("exit-on-error"), engine(defaultBackends), http(), metrics(), logging(),
-                TraceFlags.options(values),
+                TraceFlags.options(values), bool("exit-on-stall"),
                 bool("allow-client-shm"));
     }
 

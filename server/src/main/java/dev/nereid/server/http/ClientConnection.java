@@ -3,22 +3,26 @@ package dev.nereid.server.http;
 import io.helidon.common.buffers.BufferData;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.common.buffers.DataWriter;
+import io.helidon.common.concurrency.limits.FixedLimit;
 import io.helidon.common.concurrency.limits.Limit;
 import io.helidon.common.socket.HelidonSocket;
 import io.helidon.common.socket.PeerInfo;
+import io.helidon.common.socket.SocketWriter;
 import io.helidon.common.task.InterruptableTask;
+import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.ConnectionContext;
 import io.helidon.webserver.ListenerContext;
-import io.helidon.webserver.ProxyProtocolData;
 import io.helidon.webserver.Router;
 import io.helidon.webserver.http1.Http1ConnectionSelector;
 import io.helidon.webserver.spi.ServerConnection;
+import java.io.UncheckedIOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.net.SocketAddress;
 import java.security.Principal;
 import java.security.cert.Certificate;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
@@ -26,15 +30,19 @@ import org.jspecify.annotations.Nullable;
  * One client's connection: Helidon's own, which reads through {@link ClientInput} and writes through
  * {@link ClientOutput}. Handlers find it as the remote peer of their request.
  */
-final class ClientConnection implements ServerConnection, InterruptableTask<Void>, ConnectionContext, PeerInfo {
-    private final ConnectionContext context;
+final class ClientConnection implements ConnectionContext, PeerInfo {
+    private static final Logger LOGGER = System.getLogger(ClientConnection.class.getName());
+    private static final Limit UNLIMITED = FixedLimit.create();
+
+    private final HelidonSocket socket;
+    private final ListenerContext listener;
     private final PeerInfo peer;
     private final ClientInput input;
     private final DataReader reader;
     private final ClientOutput output;
     private final Router router;
     private final ServerConnection http;
-    private final Set<ClientConnection> open;
+    private final ClientConnections all;
     private volatile @Nullable Wait wait;
     /** Most clients send all their requests to one path. Used by the connection's thread. */
     private String lastPath = "";
@@ -55,26 +63,58 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
         }
     }
 
-    ClientConnection(ConnectionContext context, Http1ConnectionSelector selector, int maxHead, Router router,
-            Set<ClientConnection> open) {
-        this.context = context;
-        this.peer = context.remotePeer();
-        this.input = new ClientInput(context.serverSocket(), maxHead);
+    ClientConnection(HelidonSocket socket, ListenerContext listener, Http1ConnectionSelector selector, Router router,
+            ClientConnections all) {
+        this.socket = socket;
+        this.listener = listener;
+        this.peer = socket.remotePeer();
+        this.input = new ClientInput(socket, HelidonSettings.MAX_PATH, all.heap());
         this.reader = DataReader.create(input);
-        this.output = new ClientOutput(context.dataWriter());
+        this.output = new ClientOutput(SocketWriter.create(socket));
         this.router = router;
-        this.open = open;
+        this.all = all;
         this.http = selector.connection(this);
     }
 
-    @Override
-    public void handle(Limit limit) throws InterruptedException {
-        open.add(this);
+    /** Serves requests until the connection ends, and closes it. */
+    void serve() {
         try {
-            http.handle(limit);
+            http.handle(UNLIMITED);
+        } catch (InterruptedException | CloseConnectionException | UncheckedIOException e) {
+            // The client has gone, or the last answer is sent.
+            LOGGER.log(Level.TRACE, "connection ended", e);
+        } catch (RuntimeException | VirtualMachineError e) {
+            LOGGER.log(Level.WARNING, "connection failed", e);
         } finally {
-            open.remove(this);
+            input.consumed();
+            disconnect();
         }
+    }
+
+    private void disconnect() {
+        try {
+            socket.close();
+        } catch (RuntimeException e) {
+            LOGGER.log(Level.TRACE, "connection is already gone", e);
+        }
+    }
+
+    /** Drops the connection in the middle of whatever it does. */
+    void abort() {
+        http.close(true);
+        disconnect();
+    }
+
+    /** Closes the connection where nothing was asked on it for that long. */
+    void endAfter(Duration idle) {
+        if (canInterrupt() && idleTime().compareTo(idle) > 0) {
+            http.close(false);
+        }
+    }
+
+    /** Returns whether the answer to the current request is to be the connection's last. */
+    boolean endsWithAnswer() {
+        return all.endsWithAnswer();
     }
 
     /** Returns what a path addresses. */
@@ -126,22 +166,21 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
         long writing = output.writingSince();
         boolean isStuck = writing != 0 && nowNanos - writing > patienceNanos;
         if (isSilent || isStuck) {
-            context.serverSocket().close();
+            disconnect();
         }
     }
 
-    @Override
-    public boolean canInterrupt() {
+    /** Returns whether the connection waits for a request. */
+    boolean canInterrupt() {
         return http instanceof InterruptableTask<?> task && task.canInterrupt();
     }
 
-    @Override
-    public Duration idleTime() {
+    private Duration idleTime() {
         return wait == null ? http.idleTime() : Duration.ZERO;
     }
 
-    @Override
-    public void close(boolean interrupt) {
+    /** Ends the connection: after the current request, or in the middle of it. */
+    void close(boolean interrupt) {
         http.close(interrupt);
     }
 
@@ -157,12 +196,12 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
 
     @Override
     public ListenerContext listenerContext() {
-        return context.listenerContext();
+        return listener;
     }
 
     @Override
     public ExecutorService executor() {
-        return context.executor();
+        return listener.executor();
     }
 
     @Override
@@ -176,33 +215,28 @@ final class ClientConnection implements ServerConnection, InterruptableTask<Void
     }
 
     @Override
-    public Optional<ProxyProtocolData> proxyProtocolData() {
-        return context.proxyProtocolData();
-    }
-
-    @Override
     public HelidonSocket serverSocket() {
-        return context.serverSocket();
+        return socket;
     }
 
     @Override
     public PeerInfo localPeer() {
-        return context.localPeer();
+        return socket.localPeer();
     }
 
     @Override
     public boolean isSecure() {
-        return context.isSecure();
+        return socket.isSecure();
     }
 
     @Override
     public String socketId() {
-        return context.socketId();
+        return socket.socketId();
     }
 
     @Override
     public String childSocketId() {
-        return context.childSocketId();
+        return socket.childSocketId();
     }
 
     @Override

@@ -1,58 +1,125 @@
 package dev.nereid.server.http;
 
-import io.helidon.common.buffers.BufferData;
-import io.helidon.webserver.ConnectionContext;
+import dev.nereid.engine.memory.HeapBudget;
+import io.helidon.common.socket.PlainSocket;
 import io.helidon.webserver.Router;
-import io.helidon.webserver.http1.Http1Config;
+import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http1.Http1ConnectionSelector;
-import io.helidon.webserver.spi.ServerConnection;
-import io.helidon.webserver.spi.ServerConnectionSelector;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.net.Socket;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Takes every connection of a listener, and looks after all of them now and then on one thread: a client that goes while
- * it waits for an answer is noticed, a client that stops in the middle of a
- * request or of an answer is dropped. Short requests pay
- * nothing for that but noting when they began to wait.
+ * it waits for an answer is noticed, a client that stops in the middle of a request or of an answer is dropped, and so
+ * is a connection that nothing was asked on for long. Short requests pay nothing for that but noting when they began to
+ * wait.
  */
-final class ClientConnections implements ServerConnectionSelector, AutoCloseable {
+final class ClientConnections implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(ClientConnections.class.getName());
+    /** A client that sends nothing for so long in the middle of a request, or takes nothing of an answer, is gone. */
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Duration IDLE_TIMEOUT = Duration.ofMinutes(5);
     private static final Duration CHECK_INTERVAL = Duration.ofMillis(50);
+    private static final int CHECKS_PER_IDLE_CHECK = 40;
     private static final Duration LONG_WAIT = Duration.ofMillis(100);
+    /** So long a connection without a request is kept open at the end, for one that is on its way. */
+    private static final Duration QUIET = Duration.ofSeconds(1);
+    private static final Duration DRAIN_INTERVAL = Duration.ofMillis(5);
 
-    private final Http1ConnectionSelector selector;
-    private final int maxHead;
+    private final Http1ConnectionSelector selector = Http1ConnectionSelector.builder().config(HelidonSettings.http1())
+            .build();
+    private final HelidonSettings settings = new HelidonSettings();
+    private final HeapBudget heap;
     private final Duration patience;
     private final Router router;
     private final Set<ClientConnection> open = ConcurrentHashMap.newKeySet();
+    private final Thread.Builder.OfVirtual threads;
     private final Thread watch = Thread.ofPlatform().name("nereid-http-watch").daemon(true).unstarted(this::watch);
+    private volatile boolean isEnding;
+    private volatile long lastRequest;
 
-    private ClientConnections(Http1Config config, Duration patience, Router router) {
-        this.selector = Http1ConnectionSelector.builder().config(config).build();
-        this.maxHead = config.maxPrologueLength();
+    private ClientConnections(String name, HeapBudget heap, Duration patience, Handler handler) {
+        this.heap = heap;
         this.patience = patience;
-        this.router = router;
+        this.router = EveryRequest.router(handler);
+        this.threads = Thread.ofVirtual().name("nereid-" + name + "-", 0);
     }
 
     /**
      * Starts to look after connections.
      *
-     * @param config how Helidon reads requests
-     * @param patience how long a client may send nothing in the middle of a request, or take nothing of an answer
-     * @param router handles requests
+     * @param name names their threads
+     * @param heap bounds what requests take from the heap
+     * @param handler gets every request, whatever its path and method
      */
-    static ClientConnections start(Http1Config config, Duration patience, Router router) {
-        ClientConnections connections = new ClientConnections(config, patience, router);
+    static ClientConnections start(String name, HeapBudget heap, Handler handler) {
+        return start(name, heap, PATIENCE, handler);
+    }
+
+    /**
+     * Starts to look after connections.
+     *
+     * @param name names their threads
+     * @param heap bounds what requests take from the heap
+     * @param patience how long a client may send nothing in the middle of a request, or take nothing of an answer
+     * @param handler gets every request, whatever its path and method
+     */
+    static ClientConnections start(String name, HeapBudget heap, Duration patience, Handler handler) {
+        ClientConnections connections = new ClientConnections(name, heap, patience, handler);
         connections.watch.start();
         return connections;
     }
 
+    /**
+     * Serves a connection on a thread of its own, and closes it.
+     *
+     * @param ended called when it is closed
+     */
+    void serve(Socket socket, Runnable ended) {
+        ClientConnection connection = new ClientConnection(
+                PlainSocket.server(socket, Integer.toString(socket.getPort()), "nereid"), settings, selector, router,
+                this);
+        open.add(connection);
+        try {
+            threads.start(() -> {
+                try {
+                    connection.serve();
+                } finally {
+                    open.remove(connection);
+                    ended.run();
+                }
+            });
+        } catch (RuntimeException | Error e) {
+            open.remove(connection);
+            throw e;
+        }
+    }
+
+    /** Returns the bound on what requests take from the heap. */
+    HeapBudget heap() {
+        return heap;
+    }
+
+    /** Returns how many connections are open. */
+    int count() {
+        return open.size();
+    }
+
+    /** Returns whether each answer is to be the last of its connection. Told when a request is about to be answered. */
+    boolean endsWithAnswer() {
+        if (isEnding) {
+            lastRequest = System.nanoTime();
+        }
+        return isEnding;
+    }
+
     private void watch() {
-        while (true) {
+        for (int checks = 1;; checks++) {
             try {
                 Thread.sleep(CHECK_INTERVAL);
             } catch (InterruptedException e) {
@@ -62,6 +129,9 @@ final class ClientConnections implements ServerConnectionSelector, AutoCloseable
             for (ClientConnection connection : open) {
                 try {
                     connection.check(now, LONG_WAIT.toNanos(), patience.toNanos());
+                    if (checks % CHECKS_PER_IDLE_CHECK == 0) {
+                        connection.endAfter(IDLE_TIMEOUT);
+                    }
                 } catch (RuntimeException e) {
                     LOGGER.log(Level.DEBUG, "connection is already gone", e);
                 }
@@ -69,29 +139,32 @@ final class ClientConnections implements ServerConnectionSelector, AutoCloseable
         }
     }
 
-    @Override
-    public int bytesToIdentifyConnection() {
-        return 0;
+    /**
+     * Answers what still comes, each answer being the last of its connection, until no request has come for a moment and
+     * none is being handled, or until the deadline; then closes all connections.
+     */
+    void drain(Deadline deadline) {
+        lastRequest = System.nanoTime();
+        isEnding = true;
+        long quiet = Math.min(QUIET.toNanos(), deadline.remaining().toNanos() / 4);
+        while (!open.isEmpty() && !deadline.hasPassed() && (isBusy() || System.nanoTime() - lastRequest < quiet)) {
+            LockSupport.parkNanos(DRAIN_INTERVAL.toNanos());
+        }
+        open.forEach(connection -> connection.close(false));
+        while (isBusy() && !deadline.hasPassed()) {
+            LockSupport.parkNanos(DRAIN_INTERVAL.toNanos());
+        }
+        open.forEach(ClientConnection::abort);
     }
 
-    @Override
-    public Support supports(BufferData data) {
-        return Support.SUPPORTED;
+    private boolean isBusy() {
+        return open.stream().anyMatch(connection -> !connection.canInterrupt());
     }
 
-    @Override
-    public Set<String> supportedApplicationProtocols() {
-        return Set.of("http/1.1");
-    }
-
-    @Override
-    public ServerConnection connection(ConnectionContext context) {
-        return new ClientConnection(context, selector, maxHead, router, open);
-    }
-
-    /** Ends the thread. */
+    /** Ends the thread and drops the connections that are left. */
     @Override
     public void close() {
         watch.interrupt();
+        open.forEach(ClientConnection::abort);
     }
 }

@@ -1,5 +1,6 @@
 package dev.nereid.server.http;
 
+import dev.nereid.engine.memory.HeapBudget;
 import io.helidon.http.DirectHandler;
 import io.helidon.http.RequestException;
 import io.helidon.http.Status;
@@ -21,15 +22,22 @@ import org.jspecify.annotations.Nullable;
 final class ClientInput implements Supplier<byte[]> {
     /** So many bytes may be collected, such as for one chunk, before the request's handler gets any. */
     private static final long MAX_UNCONSUMED = 64L << 20;
+    /** As much as any head of a request. */
+    private static final long SMALL = 256 * 1024;
+    /** What is collected lies on the heap in pieces, and then as a whole. */
+    private static final long COPIES = 2;
 
     private final Supplier<byte @Nullable []> socket;
     private final int maxHead;
+    private final HeapBudget heap;
     private boolean isStarted;
     private long unconsumed;
+    private long reserved;
     private volatile long readingSince;
     private @Nullable CompletableFuture<byte @Nullable []> ahead;
 
-    ClientInput(Supplier<byte @Nullable []> socket, int maxHead) {
+    ClientInput(Supplier<byte @Nullable []> socket, int maxHead, HeapBudget heap) {
+        this.heap = heap;
         this.socket = socket;
         this.maxHead = maxHead;
     }
@@ -53,12 +61,25 @@ final class ClientInput implements Supplier<byte[]> {
                     .status(Status.REQUEST_ENTITY_TOO_LARGE_413).setKeepAlive(false).message("chunk too large")
                     .build();
         }
+        if (unconsumed > SMALL) {
+            reserve(COPIES * (long) bytes.length);
+        }
         return bytes;
+    }
+
+    private void reserve(long bytes) {
+        if (!heap.tryReserve(bytes)) {
+            throw RequestException.builder().type(DirectHandler.EventType.OTHER)
+                    .status(Status.SERVICE_UNAVAILABLE_503).setKeepAlive(false).message("the heap is full").build();
+        }
+        reserved += bytes;
     }
 
     /** Notes that what was read so far has reached the request's handler. */
     void consumed() {
         unconsumed = 0;
+        heap.release(reserved);
+        reserved = 0;
     }
 
     /** Returns since when the connection's thread waits for bytes, in nanoseconds; 0 when it does not. */

@@ -2,6 +2,7 @@ package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.engine.memory.HeapBudget;
 import dev.nereid.json.JsonWriter;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.http.Header;
@@ -17,6 +18,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
@@ -28,6 +30,10 @@ final class Exchange {
     static final String TEXT = "text/plain";
     private static final String BINARY = "application/octet-stream";
     private static final int READ_SIZE = 64 * 1024;
+    private static final int FIRST_SIZE = 1024;
+    private static final int COPIES_OF_JSON = 3;
+    /** Longer answers go out in pieces: Helidon copies those that it is given as a whole. */
+    private static final int MAX_WHOLE = 256 * 1024;
 
     private final ServerRequest request;
     private final ServerResponse response;
@@ -36,10 +42,29 @@ final class Exchange {
     private boolean endsConnection;
     private boolean hasLeft;
     private boolean isBodyLeft;
+    private final HeapBudget heap;
+    private long reserved;
 
-    Exchange(ServerRequest request, ServerResponse response) {
+    Exchange(ServerRequest request, ServerResponse response, HeapBudget heap) {
         this.request = request;
         this.response = response;
+        this.heap = heap;
+    }
+
+    /**
+     * Counts bytes on the heap as in use for as long as the exchange lasts.
+     *
+     * @throws InferenceException UNAVAILABLE when there would be too many
+     */
+    void reserve(long bytes) {
+        heap.reserve(bytes);
+        reserved += bytes;
+    }
+
+    /** Ends all that was {@link #reserve reserved}. */
+    void release() {
+        heap.release(reserved);
+        reserved = 0;
     }
 
     Optional<Route> route() {
@@ -139,13 +164,22 @@ final class Exchange {
         if (announced.isPresent() && announced.getAsLong() > maxBytes) {
             throw tooLarge(announced.getAsLong(), maxBytes);
         }
+        int first = (int) announced.orElse(FIRST_SIZE);
+        reserve(first + READ_SIZE);
         try (InputStream in = body()) {
-            ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) announced.orElse(1024));
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream(first);
+            // What was read, its copy for the parser, the texts in it, and what they are decoded to.
+            reserve((long) COPIES_OF_JSON * first);
+            long counted = first;
             byte[] part = new byte[(int) Math.min(READ_SIZE, announced.orElse(READ_SIZE) + 1)];
             ChunkCount chunks = new ChunkCount(this, part.length);
             for (int n = in.read(part); n >= 0; n = in.read(part)) {
                 if (announced.isEmpty()) {
                     chunks.read(n);
+                }
+                if (bytes.size() + n > counted) {
+                    reserve(COPIES_OF_JSON * counted);
+                    counted *= 2;
                 }
                 bytes.write(part, 0, n);
                 if (bytes.size() > maxBytes) {
@@ -169,13 +203,14 @@ final class Exchange {
         isBodyLeft |= !isBodyWanted && request.headers().contains(HeaderNames.EXPECT);
         endsConnection = isBodyLeft || (request.headers().contains(HeaderNames.CONNECTION)
                 && request.headers().containsToken(HeaderValues.CONNECTION_CLOSE));
+        endsConnection |= request.remotePeer() instanceof ClientConnection connection && connection.endsWithAnswer();
         if (endsConnection) {
             response.headers().set(HeaderValues.CONNECTION_CLOSE);
         }
     }
 
     /** Notes that a whole answer has left through the response's stream, which Helidon counts as sent only later. */
-    void streamed() {
+    private void streamed() {
         hasLeft = true;
     }
 
@@ -261,6 +296,24 @@ final class Exchange {
         };
     }
 
+    /** Writes a part of an answer. */
+    interface Writing {
+        void to(OutputStream out) throws IOException;
+    }
+
+    /** Sends a successful answer of a known length in pieces. */
+    void stream(String contentType, long length, Writing writing) {
+        beforeSend();
+        response.headers().set(contentTypeHeader(contentType));
+        response.headers().contentLength(length);
+        try (OutputStream out = response.outputStream()) {
+            writing.to(out);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        streamed();
+    }
+
     void send(int status, String contentType, byte[] bytes, int length) {
         if (isSent()) {
             return;
@@ -273,6 +326,16 @@ final class Exchange {
         if (request.prologue().method().equals(Method.HEAD)) {
             response.headers().contentLength(length);
             response.send();
+        } else if (length > MAX_WHOLE) {
+            response.headers().contentLength(length);
+            try (OutputStream out = response.outputStream()) {
+                for (int offset = 0; offset < length; offset += MAX_WHOLE) {
+                    out.write(bytes, offset, Math.min(MAX_WHOLE, length - offset));
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            streamed();
         } else {
             response.send(bytes, 0, length);
         }

@@ -15,15 +15,18 @@ import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.RequestException;
 import io.helidon.webserver.CloseConnectionException;
-import io.helidon.webserver.WebServer;
+import org.jspecify.annotations.Nullable;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Supplier;
 
 /**
  * The v2 HTTP listener: one handler for every path, which decides about access before anything else looks at the
@@ -58,7 +61,8 @@ public final class HttpFrontEnd implements AutoCloseable {
     private final TraceHandler trace;
     private final LogHandler logs;
     private final ClientConnections connections;
-    private final WebServer server;
+    private volatile @Nullable Listener listener;
+    private volatile Supplier<Optional<String>> trouble = Optional::empty;
 
     private HttpFrontEnd(Services services, ServerOptions options, String version) {
         this.engine = services.engine();
@@ -74,9 +78,7 @@ public final class HttpFrontEnd implements AutoCloseable {
                 http.maxInputSize());
         this.trace = new TraceHandler(engine, services.tracer(), http.maxInputSize());
         this.logs = new LogHandler(services.logs(), http.maxInputSize());
-        this.connections = Listener.connections(this::handle);
-        this.server = Listener.create(http.address(), http.port(), http.reusesPort(), options.exitTimeout(),
-                connections);
+        this.connections = ClientConnections.start("http", engine.buffers().heap(), this::handle);
     }
 
     /**
@@ -91,19 +93,37 @@ public final class HttpFrontEnd implements AutoCloseable {
     /**
      * Opens the port.
      *
-     * @throws IllegalStateException when it can't be opened
+     * @param maxConnections how many connections may be open at a time
+     * @throws IOException when it can't be opened
      */
-    public void open() {
-        Listener.open(server);
+    public void open(int maxConnections) throws IOException {
+        HttpOptions http = options.http();
+        listener = Listener.open("http", http.address(), http.port(), http.reusesPort(), maxConnections, connections);
     }
 
-    /** Returns the port that is listened on. */
+    /**
+     * Says why the server is not live.
+     *
+     * @param trouble empty where it is
+     */
+    public void liveUnless(Supplier<Optional<String>> trouble) {
+        this.trouble = trouble;
+    }
+
+    /** Returns the port that is listened on; -1 where it is not open. */
     public int port() {
-        return server.port();
+        Listener opened = listener;
+        return opened == null ? -1 : opened.port();
+    }
+
+    /** Returns whether the port is served. */
+    public PortHealth health() {
+        Listener opened = listener;
+        return opened == null ? PortHealth.GONE : opened.health();
     }
 
     private void handle(ServerRequest request, ServerResponse response) {
-        Exchange exchange = new Exchange(request, response);
+        Exchange exchange = new Exchange(request, response, engine.buffers().heap());
         try {
             route(exchange);
         } catch (InferenceException e) {
@@ -121,6 +141,8 @@ public final class HttpFrontEnd implements AutoCloseable {
                 throw new CloseConnectionException("the answer broke off", e);
             }
             exchange.sendInternalError();
+        } finally {
+            exchange.release();
         }
         exchange.finish();
     }
@@ -155,7 +177,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     private void dispatch(Exchange exchange, Route route) {
         OptionalLong modelVersion = version(route.version());
         switch (route.endpoint()) {
-            case LIVE -> health(exchange, true);
+            case LIVE -> live(exchange);
             case READY -> health(exchange, engine.isReady());
             case SERVER_METADATA -> metadata(exchange);
             case MODEL_METADATA -> models.metadata(exchange, route.model(), modelVersion);
@@ -191,6 +213,14 @@ public final class HttpFrontEnd implements AutoCloseable {
         return OptionalLong.of(number.value());
     }
 
+    private void live(Exchange exchange) {
+        Optional<String> reason = trouble.get();
+        if (reason.isPresent()) {
+            throw new InferenceException(StatusCode.UNAVAILABLE, reason.get());
+        }
+        health(exchange, true);
+    }
+
     private void health(Exchange exchange, boolean isHealthy) {
         if (engine.isStopping()) {
             throw new InferenceException(StatusCode.UNAVAILABLE, "Server exiting");
@@ -205,10 +235,22 @@ public final class HttpFrontEnd implements AutoCloseable {
         exchange.sendJson(json.endArray().endObject());
     }
 
-    /** Stops accepting connections and waits for running requests, up to the exit timeout. */
+    /**
+     * Closes the port. What still comes on open connections is answered, until no request has come for a moment or the
+     * deadline has passed.
+     */
+    public void close(Deadline deadline) {
+        Listener opened = listener;
+        if (opened != null) {
+            opened.close();
+        }
+        connections.drain(deadline);
+        connections.close();
+    }
+
+    /** Closes the port and all connections. */
     @Override
     public void close() {
-        server.stop();
-        connections.close();
+        close(Deadline.in(Duration.ZERO));
     }
 }

@@ -20,7 +20,6 @@ import dev.nereid.server.protocol.InferRequestDecoder;
 import dev.nereid.server.protocol.InferResponseEncoder;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -35,6 +34,8 @@ final class InferHandler {
     /** Up to this size head and tensors go out in one write. */
     private static final int ONE_WRITE = 256 * 1024;
     private static final int WRITE_SIZE = 256 * 1024;
+    private static final int SMALL_TEXT = 64 * 1024;
+    private static final int MAX_FREE = 256;
 
     private final Engine engine;
     private final Tracer tracer;
@@ -50,8 +51,9 @@ final class InferHandler {
         private final BufferScope scope;
         private final ClientSharedMemory.Lease lease;
         private DecodeContext context;
-        private final InferRequestDecoder decoder = new InferRequestDecoder();
-        private final JsonWriter writer = new JsonWriter();
+        private final InferRequestDecoder decoder;
+        private final JsonWriter writer;
+        private boolean isLarge;
         /** Takes a small body, and later the answer. */
         private final byte[] small = new byte[InferBodyReader.SMALL];
         private final SmallAnswer answer = new SmallAnswer(small);
@@ -59,8 +61,18 @@ final class InferHandler {
         Codec(BufferPool buffers, ClientSharedMemory regions, String model, long maxInputSize) {
             this.maxInputSize = maxInputSize;
             scope = new BufferScope(buffers);
+            decoder = new InferRequestDecoder(this::grow);
+            writer = new JsonWriter(this::grow);
             lease = regions.lease();
             context = new DecodeContext(model, maxInputSize, scope, lease::resolve);
+        }
+
+        /** Counts what texts take from the heap. Those of most requests are short and take what the last ones left. */
+        private void grow(long bytes) {
+            if (bytes > SMALL_TEXT) {
+                isLarge = true;
+                scope.reserve(bytes);
+            }
         }
 
         DecodeContext context(String model) {
@@ -71,7 +83,10 @@ final class InferHandler {
         }
     }
 
-    /** Those that no request uses: the last one used is the one whose memory is still in the caches. Threads: any. */
+    /**
+     * Those that no request uses, of which a few are kept, and none that a large request has left large: the last one used
+     * is the one whose memory is still in the caches. Threads: any.
+     */
     private static final class Codecs {
         private final ArrayDeque<Codec> free = new ArrayDeque<>();
 
@@ -80,7 +95,9 @@ final class InferHandler {
         }
 
         synchronized void push(Codec codec) {
-            free.addFirst(codec);
+            if (!codec.isLarge && free.size() < MAX_FREE) {
+                free.addFirst(codec);
+            }
         }
     }
 
@@ -162,7 +179,7 @@ final class InferHandler {
                         codec.context(model));
     }
 
-    private static void send(Exchange exchange, Codec codec, EncodedResponse encoded) {
+    private void send(Exchange exchange, Codec codec, EncodedResponse encoded) {
         JsonWriter writer = codec.writer;
         byte[] json = writer.buffer();
         long total = encoded.contentLength();
@@ -176,34 +193,30 @@ final class InferHandler {
                     HeaderValues.create(InferBodyReader.HEADER_LENGTH, Integer.toString(encoded.jsonLength())));
         }
         if (coding != ContentCoding.IDENTITY) {
-            sendCoded(exchange, json, encoded, coding);
+            sendCoded(exchange, codec, encoded, coding);
         } else if (!encoded.hasBinary()) {
             exchange.send(200, encoded.contentType(), json, encoded.jsonLength());
         } else if (total <= ONE_WRITE) {
             encoded.binary().forEach(writer::append);
             exchange.send(200, encoded.contentType(), writer.buffer(), writer.size());
         } else {
-            exchange.beforeSend();
-            exchange.response().headers().set(HeaderNames.CONTENT_TYPE, encoded.contentType());
-            exchange.response().headers().contentLength(total);
-            try (OutputStream out = exchange.response().outputStream()) {
-                write(out, json, encoded);
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-            exchange.streamed();
+            codec.scope.reserve(WRITE_SIZE);
+            exchange.stream(encoded.contentType(), total, out -> write(out, json, encoded));
         }
     }
 
-    private static void sendCoded(Exchange exchange, byte[] json, EncodedResponse encoded, ContentCoding coding) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (OutputStream out = coding.encode(bytes)) {
-            write(out, json, encoded);
+    /** Sends an answer compressed. Its length is told ahead, so it is collected, off-heap. */
+    private void sendCoded(Exchange exchange, Codec codec, EncodedResponse encoded, ContentCoding coding) {
+        codec.scope.reserve(2L * WRITE_SIZE);
+        try (GrowingBuffer bytes = new GrowingBuffer(engine.buffers())) {
+            try (OutputStream out = coding.encode(bytes.stream())) {
+                write(out, codec.writer.buffer(), encoded);
+            }
+            exchange.response().headers().set(HeaderNames.CONTENT_ENCODING, coding.headerValue());
+            exchange.stream(encoded.contentType(), bytes.size(), out -> bytes.writeTo(out, WRITE_SIZE));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        exchange.response().headers().set(HeaderNames.CONTENT_ENCODING, coding.headerValue());
-        exchange.send(200, encoded.contentType(), bytes.toByteArray(), bytes.size());
     }
 
     private static void write(OutputStream out, byte[] json, EncodedResponse encoded) throws IOException {

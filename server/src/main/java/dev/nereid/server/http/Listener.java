@@ -1,179 +1,193 @@
 package dev.nereid.server.http;
 
-import io.helidon.http.DirectHandler;
-import io.helidon.http.HeaderNames;
-import io.helidon.http.ServerResponseHeaders;
-import io.helidon.http.Status;
-import io.helidon.http.encoding.ContentDecoder;
-import io.helidon.http.encoding.ContentEncoder;
-import io.helidon.http.encoding.ContentEncodingContext;
-import io.helidon.http.encoding.ContentEncodingContextConfig;
-import io.helidon.webserver.WebServer;
-import io.helidon.webserver.WebServerConfig;
-import io.helidon.webserver.http.DirectHandlers;
-import io.helidon.webserver.http.Handler;
-import io.helidon.webserver.http1.Http1Config;
+import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.net.StandardSocketOptions;
 import java.net.UnknownHostException;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Map;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
-/** Sets up Helidon: limits, socket options, and JSON errors also for what is not even HTTP. */
-final class Listener {
-    private static final int MAX_PATH = 64 * 1024;
-    private static final int MAX_HEADERS = 64 * 1024;
-    private static final int MAX_CONNECTIONS = 10_000;
-    /** A client that sends nothing for so long in the middle of a request, or takes nothing of an answer, is gone. */
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
-    private static final Duration IDLE_TIMEOUT = Duration.ofMinutes(5);
+/**
+ * An open port. Its thread accepts connections and hands each to a virtual thread, which reads requests the way Helidon
+ * does. Not Helidon's own listener: that one ends for good when an accept fails, such as in a moment without free file
+ * descriptors, and the process lives on without a port.
+ *
+ * <p>Threads: one accepts, until the port is closed; whatever goes wrong in between is logged and tried again.
+ */
+final class Listener implements AutoCloseable {
+    private static final Logger LOGGER = System.getLogger(Listener.class.getName());
+    private static final int BACKLOG = 1024;
+    /** So often the thread shows that it is there, however few connections come. */
+    private static final Duration HEARTBEAT = Duration.ofSeconds(1);
+    private static final Duration SILENCE = Duration.ofSeconds(20);
+    private static final Duration PAUSE = Duration.ofMillis(50);
+    private static final Duration WARNING_INTERVAL = Duration.ofSeconds(10);
 
-    private Listener() {
+    private final ServerSocket socket;
+    private final ClientConnections connections;
+    private final int maxConnections;
+    private final Semaphore slots;
+    private final Thread acceptor;
+    private volatile boolean isClosed;
+    private volatile long lastHeartbeat = System.nanoTime();
+    private long lastWarning = System.nanoTime() - WARNING_INTERVAL.toNanos();
+
+    private Listener(String name, ServerSocket socket, ClientConnections connections, int maxConnections) {
+        this.socket = socket;
+        this.connections = connections;
+        this.maxConnections = maxConnections;
+        this.slots = new Semaphore(maxConnections);
+        this.acceptor = Thread.ofPlatform().name("nereid-" + name + "-listener").daemon(false).unstarted(this::listen);
     }
 
     /**
-     * Creates a listener that is not yet started.
+     * Opens a port.
      *
-     * @param gracePeriod how long requests may take to finish when it is stopped
+     * @param name names the thread
+     * @param port 0 for any
+     * @param reusesPort whether other processes may share the port
+     * @param maxConnections how many connections may be open at a time; more wait until one is closed
      * @param connections takes every connection
+     * @throws IOException when the port can't be opened
      */
-    static WebServer create(String address, int port, boolean reusesPort, Duration gracePeriod,
-            ClientConnections connections) {
-        WebServerConfig.Builder config = WebServer.builder()
-                .address(resolve(address))
-                .port(port)
-                .shutdownHook(false)
-                .shutdownGracePeriod(gracePeriod)
-                .maxTcpConnections(MAX_CONNECTIONS)
-                .maxPayloadSize(Integer.MAX_VALUE)
-                .idleConnectionTimeout(IDLE_TIMEOUT)
-                .connectionOptions(socket -> socket.tcpNoDelay(true))
-                .contentEncoding(new PassThrough())
-                .directHandlers(errors())
-                .protocolsDiscoverServices(false)
-                .useNio(false)
-                .addConnectionSelector(connections);
-        if (reusesPort) {
-            config.listenerSocketOptions(Map.of(StandardSocketOptions.SO_REUSEPORT, true));
-        }
-        return config.build();
+    static Listener open(String name, String address, int port, boolean reusesPort, int maxConnections,
+            ClientConnections connections) throws IOException {
+        return open(name, new ServerSocket(), address, port, reusesPort, maxConnections, connections);
     }
 
-    /** Starts to look after the connections of a listener. */
-    static ClientConnections connections(Handler handler) {
-        return connections(PATIENCE, handler);
-    }
-
-    /**
-     * Starts to look after connections. A request without a host is served, as by the reference.
-     *
-     * @param handler gets every request, whatever its path and method
-     */
-    @SuppressWarnings("removal") // of the switch, which the pinned version of Helidon has
-    static ClientConnections connections(Duration patience, Handler handler) {
-        return ClientConnections.start(Http1Config.builder()
-                .maxPrologueLength(MAX_PATH)
-                .maxHeadersSize(MAX_HEADERS)
-                .validatePath(false)
-                .validatePrologue(false)
-                .validateRequestHostHeader(false)
-                .validateResponseHeaders(false)
-                .sendKeepAliveHeader(false)
-                .build(), patience, EveryRequest.router(handler));
-    }
-
-    /**
-     * Starts a listener. Helidon only logs that a port can't be opened.
-     *
-     * @throws IllegalStateException when the port can't be opened
-     */
-    static void open(WebServer server) {
-        server.start();
-        if (!server.isRunning()) {
-            throw new IllegalStateException("the port can't be opened");
+    static Listener open(String name, ServerSocket socket, String address, int port, boolean reusesPort,
+            int maxConnections, ClientConnections connections) throws IOException {
+        try {
+            if (reusesPort) {
+                socket.setOption(StandardSocketOptions.SO_REUSEPORT, true);
+            }
+            socket.setSoTimeout((int) HEARTBEAT.toMillis());
+            socket.bind(new InetSocketAddress(resolve(address), port), BACKLOG);
+            Listener listener = new Listener(name, socket, connections, maxConnections);
+            listener.acceptor.start();
+            return listener;
+        } catch (IOException | RuntimeException | Error e) {
+            socket.close();
+            throw e;
         }
     }
 
-    private static InetAddress resolve(String address) {
+    private static InetAddress resolve(String address) throws UnknownHostException {
         try {
             return InetAddress.getByName(address);
         } catch (UnknownHostException e) {
-            throw new IllegalArgumentException("address '" + address + "' is not known", e);
+            UnknownHostException named = new UnknownHostException("address '" + address + "' is not known");
+            named.initCause(e);
+            throw named;
         }
     }
 
-    private static DirectHandlers errors() {
-        DirectHandlers.Builder builder = DirectHandlers.builder();
-        for (DirectHandler.EventType type : DirectHandler.EventType.values()) {
-            builder.addHandler(type, Listener::error);
+    /** Returns the port that is listened on. */
+    int port() {
+        return socket.getLocalPort();
+    }
+
+    /** Returns how many connections may be open at a time. */
+    int maxConnections() {
+        return maxConnections;
+    }
+
+    /** Returns whether the port is served. */
+    PortHealth health() {
+        if (isClosed) {
+            return PortHealth.ACCEPTS;
         }
-        return builder.build();
+        if (socket.isClosed() || !acceptor.isAlive()) {
+            return PortHealth.GONE;
+        }
+        return System.nanoTime() - lastHeartbeat > SILENCE.toNanos() ? PortHealth.SILENT : PortHealth.ACCEPTS;
     }
 
-    /** Answers what never reaches the handler: requests that are not HTTP, or too large. */
-    private static DirectHandler.TransportResponse error(DirectHandler.TransportRequest request,
-            DirectHandler.EventType type, Status status, ServerResponseHeaders headers, String message) {
-        String text = switch (status.code()) {
-            case 413 -> "request body or one of its chunks is too large";
-            case 414 -> "request path is longer than " + MAX_PATH + " bytes";
-            case 503 -> "too many concurrent requests";
-            case 505 -> "HTTP version is not supported, expected HTTP/1.1";
-            default -> "request is not valid HTTP/1.1";
-        };
-        // The handler answers for its own errors; what Helidon stumbles over here is what the client sent.
-        boolean isInternal = status.code() == Status.INTERNAL_SERVER_ERROR_500.code();
-        return DirectHandler.TransportResponse.builder()
-                .status(isInternal ? Status.BAD_REQUEST_400 : status)
-                .headers(headers)
-                .header(HeaderNames.CONTENT_TYPE, Exchange.JSON)
-                .keepAlive(false)
-                .entity(("{\"error\":\"" + text + "\"}").getBytes(StandardCharsets.UTF_8))
-                .build();
+    private void listen() {
+        while (!isClosed) {
+            try {
+                accept();
+            } catch (IOException | RuntimeException | Error e) {
+                if (socket.isClosed()) {
+                    return;
+                }
+                if (!isClosed) {
+                    warn(e);
+                    LockSupport.parkNanos(PAUSE.toNanos());
+                }
+            }
+        }
     }
 
-    /** Leaves content codings to the handlers: what is offered differs by endpoint. */
-    private static final class PassThrough implements ContentEncodingContext {
-        private final ContentEncodingContextConfig config = ContentEncodingContextConfig.create();
+    private void accept() throws IOException {
+        if (!acquireSlot()) {
+            lastHeartbeat = System.nanoTime();
+            return;
+        }
+        boolean isTaken = false;
+        try {
+            Socket client = socket.accept();
+            lastHeartbeat = System.nanoTime();
+            try {
+                client.setTcpNoDelay(true);
+                client.setKeepAlive(true);
+                connections.serve(client, slots::release);
+                isTaken = true;
+            } finally {
+                if (!isTaken) {
+                    client.close();
+                }
+            }
+        } catch (SocketTimeoutException e) {
+            // Nobody came.
+            lastHeartbeat = System.nanoTime();
+        } finally {
+            if (!isTaken) {
+                slots.release();
+            }
+        }
+    }
 
-        @Override
-        public boolean contentEncodingEnabled() {
+    private boolean acquireSlot() {
+        try {
+            return slots.tryAcquire() || slots.tryAcquire(HEARTBEAT.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            // Only the close of this listener ends the thread.
             return false;
         }
+    }
 
-        @Override
-        public boolean contentDecodingEnabled() {
-            return true;
+    /** Tells what keeps connections out; a lasting trouble now and then only. */
+    private void warn(Throwable e) {
+        long now = System.nanoTime();
+        if (now - lastWarning < WARNING_INTERVAL.toNanos()) {
+            return;
         }
-
-        @Override
-        public boolean contentEncodingSupported(String coding) {
-            return false;
+        lastWarning = now;
+        try {
+            LOGGER.log(Level.ERROR, "port " + port() + " can't accept a connection, and goes on trying: "
+                    + e.getMessage());
+        } catch (VirtualMachineError none) {
+            // There is no memory even for the text.
         }
+    }
 
-        @Override
-        public boolean contentDecodingSupported(String coding) {
-            return true;
-        }
-
-        @Override
-        public ContentEncoder encoder(String coding) {
-            return ContentEncoder.NO_OP;
-        }
-
-        @Override
-        public ContentDecoder decoder(String coding) {
-            return ContentDecoder.NO_OP;
-        }
-
-        @Override
-        public ContentEncoder encoder(io.helidon.http.Headers headers) {
-            return ContentEncoder.NO_OP;
-        }
-
-        @Override
-        public ContentEncodingContextConfig prototype() {
-            return config;
+    /** Closes the port; open connections stay. */
+    @Override
+    public void close() {
+        isClosed = true;
+        try {
+            socket.close();
+        } catch (IOException e) {
+            LOGGER.log(Level.DEBUG, "port " + port(), e);
         }
     }
 }

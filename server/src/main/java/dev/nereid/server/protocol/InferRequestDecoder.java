@@ -19,17 +19,29 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.LongConsumer;
 
 /**
  * Decodes the body of an inference request. Binary tensors become slices of the body; tensors in JSON are read into
  * memory of their own. Reusable, for one thread at a time; what it returned does not depend on it any longer.
  */
 public final class InferRequestDecoder {
-    private final JsonDocument document = new JsonDocument();
+    private final JsonDocument document;
     private final InputDecoder inputDecoder = new InputDecoder();
 
     /** Creates a decoder. */
     public InferRequestDecoder() {
+        this(_ -> {
+        });
+    }
+
+    /**
+     * Creates a decoder that asks before its memory grows.
+     *
+     * @param growth gets the number of bytes that are to be taken from the heap; may throw
+     */
+    public InferRequestDecoder(LongConsumer growth) {
+        document = new JsonDocument(growth);
     }
 
     /**

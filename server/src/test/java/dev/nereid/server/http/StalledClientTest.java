@@ -3,7 +3,7 @@ package dev.nereid.server.http;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.helidon.webserver.WebServer;
+import dev.nereid.engine.memory.HeapBudget;
 import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
@@ -38,14 +38,10 @@ class StalledClientTest {
                 throw e;
             }
         };
-        ClientConnections connections = Listener.connections(patience, handler);
-        WebServer server = Listener.create("127.0.0.1", 0, false, Duration.ofSeconds(1), connections);
-        Listener.open(server);
-        try (RawClient client = RawClient.connect(server.port())) {
+        try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(), patience, handler);
+                Listener listener = Listener.open("test", "127.0.0.1", 0, false, 10, connections);
+                RawClient client = RawClient.connect(listener.port())) {
             exchanged.with(client);
-        } finally {
-            server.stop();
-            connections.close();
         }
     }
 
