@@ -38,7 +38,7 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
     private final ListenerContext listener;
     private final PeerInfo peer;
     private final ClientInput input;
-    private final DataReader reader;
+    private final RequestReader reader;
     private final ClientOutput output;
     private final Router router;
     private final ServerConnection http;
@@ -68,8 +68,8 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
         this.socket = socket;
         this.listener = listener;
         this.peer = socket.remotePeer();
-        this.input = new ClientInput(socket, HelidonSettings.MAX_PATH, all.heap());
-        this.reader = DataReader.create(input);
+        this.input = new ClientInput(socket, all.heap());
+        this.reader = new RequestReader(input, this::canInterrupt);
         this.output = new ClientOutput(SocketWriter.create(socket));
         this.router = router;
         this.all = all;
@@ -110,6 +110,11 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
         if (canInterrupt() && idleTime().compareTo(idle) > 0) {
             http.close(false);
         }
+    }
+
+    /** Returns whether the current request is one of HTTP/1.0. */
+    boolean isHttp10() {
+        return reader.isHttp10();
     }
 
     /** Returns whether the answer to the current request is to be the connection's last. */

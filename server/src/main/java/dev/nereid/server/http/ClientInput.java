@@ -28,18 +28,15 @@ final class ClientInput implements Supplier<byte[]> {
     private static final long COPIES = 2;
 
     private final Supplier<byte @Nullable []> socket;
-    private final int maxHead;
     private final HeapBudget heap;
-    private boolean isStarted;
     private long unconsumed;
     private long reserved;
     private volatile long readingSince;
     private @Nullable CompletableFuture<byte @Nullable []> ahead;
 
-    ClientInput(Supplier<byte @Nullable []> socket, int maxHead, HeapBudget heap) {
+    ClientInput(Supplier<byte @Nullable []> socket, HeapBudget heap) {
         this.heap = heap;
         this.socket = socket;
-        this.maxHead = maxHead;
     }
 
     /**
@@ -49,8 +46,7 @@ final class ClientInput implements Supplier<byte[]> {
      */
     @Override
     public byte[] get() {
-        byte[] bytes = isStarted ? next() : Http10.adapt(this::next, maxHead);
-        isStarted = true;
+        byte[] bytes = next();
         if (bytes == null) {
             // Helidon takes the end of a connection in the middle of headers for an error of its own.
             throw new CloseConnectionException("the client sends no more");

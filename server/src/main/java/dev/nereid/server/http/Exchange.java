@@ -73,8 +73,18 @@ final class Exchange {
                 : Route.match(path());
     }
 
+    /** Returns the path as it was sent, without the server's name that a request to a proxy has. */
     String path() {
-        return request.prologue().uriPath().rawPath();
+        String path = request.prologue().uriPath().rawPath();
+        if (path.startsWith("/")) {
+            return path;
+        }
+        int scheme = path.indexOf("://");
+        if (scheme < 0) {
+            return path;
+        }
+        int start = path.indexOf('/', scheme + 3);
+        return start < 0 ? "/" : path.substring(start);
     }
 
     String method() {
@@ -203,10 +213,23 @@ final class Exchange {
         isBodyLeft |= !isBodyWanted && request.headers().contains(HeaderNames.EXPECT);
         endsConnection = isBodyLeft || (request.headers().contains(HeaderNames.CONNECTION)
                 && request.headers().containsToken(HeaderValues.CONNECTION_CLOSE));
-        endsConnection |= request.remotePeer() instanceof ClientConnection connection && connection.endsWithAnswer();
+        if (request.remotePeer() instanceof ClientConnection connection) {
+            endsConnection |= connection.endsWithAnswer() || (connection.isHttp10() && !asksToKeepConnection());
+        }
         if (endsConnection) {
             response.headers().set(HeaderValues.CONNECTION_CLOSE);
+        } else if (isHttp10()) {
+            response.headers().set(HeaderValues.CONNECTION_KEEP_ALIVE);
         }
+    }
+
+    private boolean isHttp10() {
+        return request.remotePeer() instanceof ClientConnection connection && connection.isHttp10();
+    }
+
+    private boolean asksToKeepConnection() {
+        return request.headers().contains(HeaderNames.CONNECTION)
+                && request.headers().containsToken(HeaderValues.CONNECTION_KEEP_ALIVE);
     }
 
     /** Notes that a whole answer has left through the response's stream, which Helidon counts as sent only later. */
@@ -228,7 +251,7 @@ final class Exchange {
             return false;
         }
         beforeSend();
-        return !endsConnection && !request.headers().contains(HeaderNames.EXPECT);
+        return !endsConnection && !isHttp10() && !request.headers().contains(HeaderNames.EXPECT);
     }
 
     /** Sends a successful answer that is whole, head included, where it {@link #maySendDirectly may} be. */
@@ -280,6 +303,11 @@ final class Exchange {
 
     void sendInternalError() {
         sendError(StatusCode.INTERNAL.httpStatus(), "internal error; the server's log has the details", errorType);
+    }
+
+    void sendWrongMethod(String allowed, String contentType) {
+        response.headers().set(HeaderNames.ALLOW, allowed);
+        sendError(405, "Method Not Allowed", contentType);
     }
 
     void sendError(int status, String message, String contentType) {

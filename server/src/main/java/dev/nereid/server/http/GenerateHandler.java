@@ -11,6 +11,7 @@ import dev.nereid.engine.trace.TracePoint;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.json.JsonDocument;
 import dev.nereid.json.JsonWriter;
+import dev.nereid.engine.model.Caller;
 import dev.nereid.server.protocol.DecodeContext;
 import dev.nereid.server.protocol.GenerateCodec;
 import dev.nereid.server.protocol.SharedMemoryRegions;
@@ -25,6 +26,32 @@ final class GenerateHandler {
     private final Engine engine;
     private final Tracer tracer;
     private final long maxInputSize;
+
+    /** Notes whether a request was good enough to be queued. */
+    private static final class Submission implements Caller {
+        private final Caller caller;
+        private boolean isMade;
+
+        Submission(Caller caller) {
+            this.caller = caller;
+        }
+
+        @Override
+        public void waits(Runnable cancel) {
+            isMade = true;
+            caller.waits(cancel);
+        }
+
+        @Override
+        public void answered() {
+            caller.answered();
+        }
+
+        @Override
+        public RequestTrace trace() {
+            return caller.trace();
+        }
+    }
 
     GenerateHandler(HttpFrontEnd.Services services, long maxInputSize) {
         this.engine = services.engine();
@@ -58,19 +85,19 @@ final class GenerateHandler {
         trace.mark(TracePoint.HTTP_RECV_END);
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             scope.reserve(body.length);
-            RequestData request = codec.decode(new JsonDocument(), body, 0, body.length,
+            RequestData request = codec.decode(new JsonDocument(scope::reserve), body, 0, body.length,
                     new DecodeContext(model, maxInputSize, scope, SharedMemoryRegions.NONE));
-            JsonWriter json = new JsonWriter();
+            JsonWriter json = new JsonWriter(scope::reserve);
             int status = 200;
+            Submission submission = new Submission(new WaitingClient(exchange.connection(), trace));
             try {
-                Engine.Served answer = engine.infer(model, version, request, scope,
-                        new WaitingClient(exchange.connection(), trace));
+                Engine.Served answer = engine.infer(model, version, request, scope, submission);
                 try (InferenceResult result = answer.result()) {
                     codec.encode(json, answer.version().name(), answer.version().versionText(), request.id(),
                             result.parameters(), result.outputs());
                 }
             } catch (InferenceException e) {
-                if (!isStream) {
+                if (!isStream || !submission.isMade) {
                     throw e;
                 }
                 // An error in place of the first response still is an event, with the status of the error.

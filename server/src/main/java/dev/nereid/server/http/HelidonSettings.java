@@ -86,12 +86,17 @@ final class HelidonSettings implements ListenerContext {
     /** Answers what never reaches the handler: requests that are not HTTP, or too large. */
     private static DirectHandler.TransportResponse error(DirectHandler.TransportRequest request,
             DirectHandler.EventType type, Status status, ServerResponseHeaders headers, String message) {
+        boolean isFramedTwice = request.headers().contains(HeaderNames.TRANSFER_ENCODING)
+                && request.headers().contains(HeaderNames.CONTENT_LENGTH);
         String text = switch (status.code()) {
             case 413 -> "request body or one of its chunks is too large";
             case 414 -> "request path is longer than " + MAX_PATH + " bytes";
+            case 431 -> "request headers are longer than " + MAX_HEADERS + " bytes";
             case 503 -> "too much of the Java heap is in use by other requests; try again later";
             case 505 -> "HTTP version is not supported, expected HTTP/1.1";
-            default -> "request is not valid HTTP/1.1";
+            default -> isFramedTwice
+                    ? "request has both Transfer-Encoding and Content-Length, so that its end is not clear; send one of them"
+                    : "request is not valid HTTP/1.1";
         };
         // The handler answers for its own errors; what Helidon stumbles over here is what the client sent.
         boolean isInternal = status.code() == Status.INTERNAL_SERVER_ERROR_500.code();

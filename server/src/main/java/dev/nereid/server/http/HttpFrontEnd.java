@@ -168,7 +168,7 @@ public final class HttpFrontEnd implements AutoCloseable {
             return;
         }
         if (!route.endpoint().allows(exchange.method())) {
-            exchange.sendError(405, "Method Not Allowed", route.endpoint().errorType());
+            exchange.sendWrongMethod(route.endpoint().methods(), route.endpoint().errorType());
             return;
         }
         dispatch(exchange, route);

@@ -67,8 +67,8 @@ public final class MetricsEndpoint implements AutoCloseable {
 
     private void answer(Exchange exchange) {
         String path = exchange.path();
-        if (!exchange.method().equals("GET")) {
-            exchange.sendError(405, "Method Not Allowed", Exchange.TEXT);
+        if (!exchange.method().equals("GET") && !exchange.method().equals("HEAD")) {
+            exchange.sendWrongMethod("GET, HEAD", Exchange.TEXT);
         } else if (path.equals("/metrics") || path.equals("/metrics/")) {
             byte[] text = metrics.write().getBytes(StandardCharsets.UTF_8);
             exchange.send(200, TYPE, text, text.length);

@@ -63,7 +63,7 @@ final class TestServer implements AutoCloseable {
         }
     }
 
-    private static void writeModel(Path models, String name, String extra, String type, String dims)
+    static void writeModel(Path models, String name, String extra, String type, String dims)
             throws IOException {
         Path model = models.resolve(name);
         Files.createDirectories(model.resolve("1"));
@@ -73,6 +73,10 @@ final class TestServer implements AutoCloseable {
                 input [{ name: "INPUT0" data_type: %s dims: [ %s ] }]
                 output [{ name: "OUTPUT0" data_type: %s dims: [ %s ] }]
                 """.formatted(extra, type, dims, type, dims));
+    }
+
+    NereidServer server() {
+        return server;
     }
 
     int port() {
