@@ -14,9 +14,11 @@ import dev.nereid.server.metrics.CpuSampler;
 import dev.nereid.server.metrics.GpuSampler;
 import dev.nereid.server.metrics.MetricsText;
 import dev.nereid.server.trace.TraceWriter;
+import dev.nereid.server.v2.LogControl;
+import dev.nereid.server.v2.V2Service;
 import java.io.IOException;
-import java.lang.System.Logger.Level;
 import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -42,7 +44,7 @@ public final class NereidServer implements AutoCloseable {
     private final ServerOptions options;
     private final Engine engine;
     private final Tracer tracer;
-    private final LogControl logs;
+    private final V2Service service;
     private final ClientSharedMemory sharedMemory;
     private @Nullable CompletableFuture<HttpFrontEnd> preparedHttp;
     private @Nullable HttpFrontEnd http;
@@ -55,9 +57,11 @@ public final class NereidServer implements AutoCloseable {
     private NereidServer(ServerOptions options, Engine engine, LogControl logs) {
         this.options = options;
         this.engine = engine;
-        this.logs = logs;
         this.sharedMemory = new ClientSharedMemory(ClientSharedMemory.DIRECTORY, engine.gpus().driver());
         this.tracer = Tracer.create(options.trace().settings(), options.trace().file().map(TraceWriter::start));
+        this.service = new V2Service(
+                new V2Service.Options(options.id(), Version.text(), options.allowsClientSharedMemory()), engine, tracer,
+                sharedMemory, logs);
     }
 
     /**
@@ -106,8 +110,7 @@ public final class NereidServer implements AutoCloseable {
     private void prepareHttp() {
         if (options.http().isEnabled()) {
             preparedHttp = CompletableFuture.supplyAsync(
-                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, sharedMemory, logs), options,
-                            Version.text()),
+                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, service), options.http()),
                     task -> Thread.ofPlatform().name("nereid-prepare-http").daemon(true).start(task));
         }
     }
@@ -176,9 +179,7 @@ public final class NereidServer implements AutoCloseable {
         checks.add(() -> engine.stall(STALL_LIMIT).map(text -> new Trouble(text, false)));
         Watchdog started = Watchdog.start(checks, WATCH_INTERVAL);
         watchdog = started;
-        if (frontEnd != null) {
-            frontEnd.liveUnless(started::trouble);
-        }
+        service.liveUnless(started::trouble);
     }
 
     private static Optional<Trouble> trouble(String name, PortHealth health) {

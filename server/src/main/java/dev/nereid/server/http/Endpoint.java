@@ -1,5 +1,7 @@
 package dev.nereid.server.http;
 
+import dev.nereid.server.v2.Category;
+
 /** The endpoints of the protocol. */
 enum Endpoint {
     /** Whether the process is up. */

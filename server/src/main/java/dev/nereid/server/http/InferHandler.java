@@ -1,6 +1,7 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
@@ -18,6 +19,7 @@ import dev.nereid.server.protocol.DecodedRequest;
 import dev.nereid.server.protocol.EncodedResponse;
 import dev.nereid.server.protocol.InferRequestDecoder;
 import dev.nereid.server.protocol.InferResponseEncoder;
+import dev.nereid.server.v2.HeaderForwarding;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
 import java.io.IOException;
@@ -26,6 +28,8 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -104,7 +108,7 @@ final class InferHandler {
     InferHandler(HttpFrontEnd.Services services, long maxInputSize, HeaderForwarding forwarding) {
         this.engine = services.engine();
         this.tracer = services.tracer();
-        this.regions = services.sharedMemory();
+        this.regions = services.v2().sharedMemory().regions();
         this.maxInputSize = maxInputSize;
         this.bodies = new InferBodyReader(engine.buffers(), maxInputSize);
         this.forwarding = forwarding;
@@ -140,7 +144,7 @@ final class InferHandler {
             DecodedRequest decoded = decode(codec, body, model);
             RequestData request = decoded.request();
             if (forwarding.isEnabled()) {
-                request = request.withParameters(forwarding.parameters(exchange.request().headers()));
+                request = request.withParameters(forwarded(exchange));
             }
             Engine.Served answer = engine.infer(model, version, request, scope,
                     new WaitingClient(exchange.connection(), trace));
@@ -159,6 +163,13 @@ final class InferHandler {
                 trace.mark(TracePoint.HTTP_SEND_END);
             }
         }
+    }
+
+    private Map<String, Parameter> forwarded(Exchange exchange) {
+        Map<String, Parameter> parameters = new LinkedHashMap<>();
+        exchange.request().headers()
+                .forEach(header -> forwarding.forward(header.name(), header.get(), parameters));
+        return parameters;
     }
 
     private InferBodyReader.Body read(Exchange exchange, BufferScope scope, byte[] smallBody) {

@@ -1,14 +1,14 @@
 package dev.nereid.server.http;
 
-import dev.nereid.server.ServerOptions.MetricsOptions;
 import dev.nereid.engine.memory.HeapBudget;
+import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.metrics.MetricsText;
-import org.jspecify.annotations.Nullable;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /** The metrics listener (v2-http, 10). */
 public final class MetricsEndpoint implements AutoCloseable {

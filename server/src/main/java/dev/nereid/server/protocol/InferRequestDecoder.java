@@ -10,6 +10,7 @@ import dev.nereid.engine.sharedmemory.SharedRange;
 import dev.nereid.json.JsonAccess;
 import dev.nereid.json.JsonDocument;
 import dev.nereid.json.JsonValue;
+import dev.nereid.server.v2.OutputChoice;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -202,11 +203,11 @@ public final class InferRequestDecoder {
                     : JsonAccess.prefixed("Unable to set 'classification'", wanted.get()::asUnsigned);
             Optional<SharedRange> sharedMemory = InputDecoder.sharedMemory(parameters, context.regions());
             if (sharedMemory.isPresent()) {
-                return new OutputPlan.SharedMemory(sharedMemory.get());
+                return new OutputPlan.Format(new OutputChoice.SharedMemory(sharedMemory.get()), false);
             }
             boolean isBinary = JsonAccess.optional(parameters, "binary_data", JsonValue::asBoolean, false);
             if (classes != 0) {
-                return new OutputPlan.Classification(classes, isBinary);
+                return new OutputPlan.Format(new OutputChoice.Classes(classes), isBinary);
             }
             return isBinary ? OutputPlan.BINARY : OutputPlan.JSON;
         }

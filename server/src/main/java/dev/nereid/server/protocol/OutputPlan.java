@@ -1,6 +1,6 @@
 package dev.nereid.server.protocol;
 
-import dev.nereid.engine.sharedmemory.SharedRange;
+import dev.nereid.server.v2.OutputChoice;
 import java.util.Map;
 
 /**
@@ -15,41 +15,21 @@ public record OutputPlan(Map<String, Format> formats, boolean isBinaryByDefault)
     /** The plan of a client that listed nothing: all as bytes. */
     public static final OutputPlan ALL_BINARY = new OutputPlan(Map.of(), true);
 
-    static final Format JSON = new Encoded(false);
-    static final Format BINARY = new Encoded(true);
+    static final Format JSON = new Format(OutputChoice.VALUES, false);
+    static final Format BINARY = new Format(OutputChoice.VALUES, true);
 
     /** Copies the map. */
     public OutputPlan {
         formats = Map.copyOf(formats);
     }
 
-    /** How one output is sent. */
-    public sealed interface Format {
-    }
-
     /**
-     * The values themselves.
+     * How one output is sent.
      *
+     * @param choice what is sent
      * @param isBinary whether as bytes behind the JSON
      */
-    public record Encoded(boolean isBinary) implements Format {
-    }
-
-    /**
-     * The largest values with their labels.
-     *
-     * @param classes how many, unsigned
-     * @param isBinary whether as bytes behind the JSON
-     */
-    public record Classification(long classes, boolean isBinary) implements Format {
-    }
-
-    /**
-     * Written to shared memory.
-     *
-     * @param target where to
-     */
-    public record SharedMemory(SharedRange target) implements Format {
+    public record Format(OutputChoice choice, boolean isBinary) {
     }
 
     /** Returns how that output is sent. */

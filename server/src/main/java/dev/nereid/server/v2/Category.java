@@ -1,9 +1,9 @@
-package dev.nereid.server.http;
+package dev.nereid.server.v2;
 
 import java.util.Arrays;
 import java.util.List;
 
-/** Kinds of endpoints, as {@code --http-restricted-api} names them. */
+/** Kinds of requests, to which access can be restricted: {@code --http-restricted-api} and its like name them. */
 public enum Category {
     /** Liveness and readiness. */
     HEALTH("health"),

@@ -1,4 +1,4 @@
-package dev.nereid.server.protocol;
+package dev.nereid.server.v2;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.sharedmemory.SharedRange;

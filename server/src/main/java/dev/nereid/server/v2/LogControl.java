@@ -1,7 +1,6 @@
-package dev.nereid.server;
+package dev.nereid.server.v2;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.server.ServerOptions.LogOptions;
 
 /** What is logged, and how; can be changed while the server runs. Threads: any. */
 public interface LogControl {

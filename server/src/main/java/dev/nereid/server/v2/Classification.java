@@ -1,4 +1,4 @@
-package dev.nereid.server.protocol;
+package dev.nereid.server.v2;
 
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static java.nio.charset.StandardCharsets.UTF_8;
