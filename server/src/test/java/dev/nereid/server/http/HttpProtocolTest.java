@@ -130,7 +130,8 @@ class HttpProtocolTest {
         try (RawClient client = server.connect()) {
             Answer first = client.write("GET /v2/health/live" + head + "\r\n").read();
             assertEquals("keep-alive", first.header("connection"));
-            Answer second = client.write("POST " + INFER + head + "Content-Length: " + BODY.length() + "\r\n\r\n" + BODY)
+            Answer second = client
+                    .write("POST " + INFER + head + "Content-Length: " + BODY.length() + "\r\n\r\n" + BODY)
                     .read();
             assertEquals(200, second.status());
             assertEquals("keep-alive", second.header("connection"));
@@ -187,7 +188,8 @@ class HttpProtocolTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"/", "/v2/", "/V2", "//v2", "/v2//health/live", "/v2/health/live/", "/v2/models", "/v2/models/", "/v2/models//infer", "/v2/models/batched/versions/x/infer",
+    @ValueSource(strings = {"/", "/v2/", "/V2", "//v2", "/v2//health/live", "/v2/health/live/", "/v2/models",
+        "/v2/models/", "/v2/models//infer", "/v2/models/batched/versions/x/infer",
         "/v2/models/batched/versions/-1", "/v2/models/batched/versions/1/trace/setting", "/v2/./health/live",
         "/v2/health/../health/live", "/v2/health/live;a=b", "/metrics", "/v2/systemsharedmemory/region/status",
         "/v2/trace", "/v2/logging/x", "*"})

@@ -38,7 +38,8 @@ class StalledClientTest {
                 throw e;
             }
         };
-        try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(), patience, handler);
+        try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(), patience,
+                handler);
                 Listener listener = Listener.open("test", "127.0.0.1", 0, false, 10, connections);
                 RawClient client = RawClient.connect(listener.port())) {
             exchanged.with(client);

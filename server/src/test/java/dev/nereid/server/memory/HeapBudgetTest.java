@@ -18,8 +18,10 @@ class HeapBudgetTest {
         InferenceException failure = assertThrows(InferenceException.class, () -> budget.reserve(41));
 
         assertEquals(StatusCode.UNAVAILABLE, failure.code());
-        assertEquals("41 bytes more would pass the bound on the Java heap: 60 of 100 bytes are in use. Try again later, "
-                + "send tensors as binary data, or raise -Xmx in NEREID_JAVA_OPTIONS.", failure.getMessage());
+        assertEquals(
+                "41 bytes more would pass the bound on the Java heap: 60 of 100 bytes are in use. Try again later, "
+                        + "send tensors as binary data, or raise -Xmx in NEREID_JAVA_OPTIONS.",
+                failure.getMessage());
         assertEquals(60, budget.inUseBytes());
     }
 
