@@ -37,7 +37,9 @@ final class RawInput {
         } else {
             int elementSize = dataType.map(DataType::byteSize).orElse(1);
             long[] shape = shape(request, raw, config, elementSize);
-            complete = new InputData(config.name(), dataType, shape, raw.data());
+            // Like the recorded reference, which completes only what has bytes.
+            String name = raw.data().byteSize() == 0 ? raw.name() : config.name();
+            complete = new InputData(name, dataType, shape, raw.data());
         }
         return new RequestData(request.id(), request.parameters(), request.correlationId(), request.isSequenceStart(),
                 request.isSequenceEnd(), request.priority(), request.timeoutMicros(), List.of(complete),

@@ -33,6 +33,7 @@ final class Ending {
     private final AtomicReference<@Nullable NereidServer> server = new AtomicReference<>();
     private final CountDownLatch ended = new CountDownLatch(1);
     /** Given back to the heap at the end, which then has room for what closing takes. */
+    @SuppressWarnings("UnusedVariable") // It is there to be given up.
     private volatile byte @Nullable [] reserve = new byte[RESERVE_BYTES];
     private volatile boolean isEnding;
     private volatile long endNanos;

@@ -23,6 +23,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /** One request and its response, for the handlers. Used by the request's thread. */
 final class Exchange {
@@ -31,6 +32,7 @@ final class Exchange {
     private static final String BINARY = "application/octet-stream";
     private static final int READ_SIZE = 64 * 1024;
     private static final int FIRST_SIZE = 1024;
+    private static final int PASSED_OVER = 8 * 1024;
     private static final int COPIES_OF_JSON = 3;
     /** Longer answers go out in pieces: Helidon copies those that it is given as a whole. */
     private static final int MAX_WHOLE = 256 * 1024;
@@ -42,6 +44,7 @@ final class Exchange {
     private boolean endsConnection;
     private boolean hasLeft;
     private boolean isBodyLeft;
+    private @Nullable InputStream opened;
     private final HeapBudget heap;
     private long reserved;
 
@@ -120,8 +123,20 @@ final class Exchange {
             return InputStream.nullInputStream();
         }
         isBodyWanted = true;
+        return opened();
+    }
+
+    private InputStream opened() {
+        InputStream before = opened;
+        if (before != null) {
+            return before;
+        }
         InputStream in = request.content().inputStream();
-        return request.remotePeer() instanceof ClientConnection connection ? new Body(in, this, connection) : in;
+        InputStream body = request.remotePeer() instanceof ClientConnection connection
+                ? new Body(in, this, connection)
+                : in;
+        opened = body;
+        return body;
     }
 
     /** Tells the connection how far a body was read. Closing does not read the rest, which may never come. */
@@ -262,17 +277,32 @@ final class Exchange {
 
     /** Ends the connection where the answer was its last. */
     void finish() {
-        if (!endsConnection || !isSent()) {
+        if (!isSent()) {
             return;
         }
         if (!isBodyLeft) {
-            try {
-                request.content().consume();
-            } catch (RuntimeException e) {
-                throw new CloseConnectionException("the rest of the body can't be read", e);
-            }
+            passOver();
+        }
+        if (!endsConnection) {
+            return;
         }
         throw new CloseConnectionException("the last answer is sent");
+    }
+
+    /** Reads what is left of the body: a client that is still sending would not see the answer. */
+    private void passOver() {
+        if (!request.content().hasEntity() || request.content().consumed()) {
+            return;
+        }
+        try {
+            InputStream rest = opened();
+            byte[] part = new byte[PASSED_OVER];
+            while (rest.read(part, 0, part.length) >= 0) {
+                // Nobody wants it.
+            }
+        } catch (IOException | RuntimeException e) {
+            throw new CloseConnectionException("the rest of the body can't be read", e);
+        }
     }
 
     static InferenceException tooLarge(long bytes, long maxBytes) {

@@ -138,7 +138,11 @@ class SharedMemoryTest {
             assertEquals(200, server.post(SYSTEM + "/region/r/unregister", "").status());
             try (RawClient other = server.connect()) {
                 // As in the reference, a request that comes meanwhile finds it as well.
-                other.write(RawClient.request("POST", INFER, infer(region(0, 16), "")));
+                other.write(RawClient.request("POST", "/v2/models/single/infer",
+                        "{\"parameters\":{\"hold\":true},"
+                                + infer(region(0, 16), "").replace("[1,4]", "[4]").substring(1)));
+                server.backend().awaitHeld();
+                server.backend().release();
                 server.backend().release();
                 assertEquals(200, client.read().status());
                 assertEquals(200, other.read().status());

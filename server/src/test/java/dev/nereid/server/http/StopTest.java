@@ -75,7 +75,7 @@ class StopTest {
     @Test
     void takesNoNewConnections() {
         try (TestServer server = TestServer.start(directory)) {
-            server.close();
+            assertTrue(server.server().closeInTime());
             assertThrows(UncheckedIOException.class, server::connect);
         }
     }
