@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.engine.memory.HeapBudget;
 import dev.nereid.json.JsonWriter;
+import dev.nereid.server.listener.Client;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderName;
@@ -37,6 +38,8 @@ final class Exchange {
     /** Longer answers go out in pieces: Helidon copies those that it is given as a whole. */
     private static final int MAX_WHOLE = 256 * 1024;
 
+    private final Client client;
+    private final Routes routes;
     private final ServerRequest request;
     private final ServerResponse response;
     private String errorType = JSON;
@@ -48,7 +51,9 @@ final class Exchange {
     private final HeapBudget heap;
     private long reserved;
 
-    Exchange(ServerRequest request, ServerResponse response, HeapBudget heap) {
+    Exchange(Client client, Routes routes, ServerRequest request, ServerResponse response, HeapBudget heap) {
+        this.client = client;
+        this.routes = routes;
         this.request = request;
         this.response = response;
         this.heap = heap;
@@ -71,9 +76,7 @@ final class Exchange {
     }
 
     Optional<Route> route() {
-        return request.remotePeer() instanceof ClientConnection connection
-                ? connection.route(path())
-                : Route.match(path());
+        return routes.route(path());
     }
 
     /** Returns the path as it was sent, without the server's name that a request to a proxy has. */
@@ -111,11 +114,9 @@ final class Exchange {
         errorType = contentType;
     }
 
-    /** Returns the client's connection. */
-    Optional<ClientConnection> connection() {
-        return request.remotePeer() instanceof ClientConnection connection
-                ? Optional.of(connection)
-                : Optional.empty();
+    /** Returns the client. */
+    Client client() {
+        return client;
     }
 
     InputStream body() {
@@ -132,9 +133,7 @@ final class Exchange {
             return before;
         }
         InputStream in = request.content().inputStream();
-        InputStream body = request.remotePeer() instanceof ClientConnection connection
-                ? new Body(in, this, connection)
-                : in;
+        InputStream body = new Body(in, this);
         opened = body;
         return body;
     }
@@ -142,12 +141,10 @@ final class Exchange {
     /** Tells the connection how far a body was read. Closing does not read the rest, which may never come. */
     private static final class Body extends FilterInputStream {
         private final Exchange exchange;
-        private final ClientConnection connection;
 
-        Body(InputStream in, Exchange exchange, ClientConnection connection) {
+        Body(InputStream in, Exchange exchange) {
             super(in);
             this.exchange = exchange;
-            this.connection = connection;
         }
 
         @Override
@@ -158,7 +155,7 @@ final class Exchange {
 
         @Override
         public int read(byte[] target, int offset, int length) throws IOException {
-            connection.consumed();
+            exchange.client.consumed();
             try {
                 return in.read(target, offset, length);
             } catch (NumberFormatException | DataReader.IncorrectNewLineException e) {
@@ -228,9 +225,7 @@ final class Exchange {
         isBodyLeft |= !isBodyWanted && request.headers().contains(HeaderNames.EXPECT);
         endsConnection = isBodyLeft || (request.headers().contains(HeaderNames.CONNECTION)
                 && request.headers().containsToken(HeaderValues.CONNECTION_CLOSE));
-        if (request.remotePeer() instanceof ClientConnection connection) {
-            endsConnection |= connection.endsWithAnswer() || (connection.isHttp10() && !asksToKeepConnection());
-        }
+        endsConnection |= client.endsWithAnswer() || (isHttp10() && !asksToKeepConnection());
         if (endsConnection) {
             response.headers().set(HeaderValues.CONNECTION_CLOSE);
         } else if (isHttp10()) {
@@ -239,7 +234,7 @@ final class Exchange {
     }
 
     private boolean isHttp10() {
-        return request.remotePeer() instanceof ClientConnection connection && connection.isHttp10();
+        return client.isHttp10();
     }
 
     private boolean asksToKeepConnection() {
@@ -262,7 +257,7 @@ final class Exchange {
      * it on.
      */
     boolean maySendDirectly() {
-        if (!(request.remotePeer() instanceof ClientConnection) || !request.prologue().method().equals(Method.POST)) {
+        if (!request.prologue().method().equals(Method.POST)) {
             return false;
         }
         beforeSend();
@@ -272,7 +267,7 @@ final class Exchange {
     /** Sends a successful answer that is whole, head included, where it {@link #maySendDirectly may} be. */
     void sendDirectly(byte[] bytes, int length) {
         hasLeft = true;
-        ((ClientConnection) request.remotePeer()).send(bytes, length);
+        client.send(bytes, length);
     }
 
     /** Ends the connection where the answer was its last. */

@@ -89,7 +89,7 @@ final class GenerateHandler {
                     new DecodeContext(model, maxInputSize, scope, SharedMemoryRegions.NONE));
             JsonWriter json = new JsonWriter(scope::reserve);
             int status = 200;
-            Submission submission = new Submission(new WaitingClient(exchange.connection(), trace));
+            Submission submission = new Submission(new WaitingClient(exchange.client(), trace));
             try {
                 Engine.Served answer = engine.infer(model, version, request, scope, submission);
                 try (InferenceResult result = answer.result()) {

@@ -4,6 +4,11 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.json.JsonWriter;
+import dev.nereid.server.listener.Client;
+import dev.nereid.server.listener.ClientConnections;
+import dev.nereid.server.listener.Deadline;
+import dev.nereid.server.listener.Listener;
+import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.v2.HeaderForwarding;
 import dev.nereid.server.v2.ModelVersions;
 import dev.nereid.server.v2.Restriction;
@@ -13,8 +18,7 @@ import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.RequestException;
 import io.helidon.webserver.CloseConnectionException;
-import io.helidon.webserver.http.ServerRequest;
-import io.helidon.webserver.http.ServerResponse;
+import io.helidon.webserver.http.Handler;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
@@ -67,7 +71,7 @@ public final class HttpFrontEnd implements AutoCloseable {
         this.sharedMemory = new SharedMemoryHandler(service.sharedMemory(), options.maxInputSize());
         this.trace = new TraceHandler(service.traces(), options.maxInputSize());
         this.logs = new LogHandler(service.logs(), options.maxInputSize());
-        this.connections = ClientConnections.start("http", engine.buffers().heap(), this::handle);
+        this.connections = ClientConnections.start("http", engine.buffers().heap(), this::open);
     }
 
     /** Creates a front end whose port is not yet open. It is to be closed, opened or not. */
@@ -98,8 +102,12 @@ public final class HttpFrontEnd implements AutoCloseable {
         return opened == null ? PortHealth.GONE : opened.health();
     }
 
-    private void handle(ServerRequest request, ServerResponse response) {
-        Exchange exchange = new Exchange(request, response, engine.buffers().heap());
+    private Handler open(Client client) {
+        Routes routes = new Routes();
+        return (request, response) -> handle(new Exchange(client, routes, request, response, engine.buffers().heap()));
+    }
+
+    private void handle(Exchange exchange) {
         try {
             route(exchange);
         } catch (InferenceException e) {

@@ -147,7 +147,7 @@ final class InferHandler {
                 request = request.withParameters(forwarded(exchange));
             }
             Engine.Served answer = engine.infer(model, version, request, scope,
-                    new WaitingClient(exchange.connection(), trace));
+                    new WaitingClient(exchange.client(), trace));
             try (InferenceResult result = answer.result()) {
                 // Outputs that can't be written are told as plain text, as by the reference.
                 exchange.errorsAs(Exchange.TEXT);

@@ -1,10 +1,14 @@
 package dev.nereid.server.http;
 
 import dev.nereid.engine.memory.HeapBudget;
+import dev.nereid.server.listener.Client;
+import dev.nereid.server.listener.ClientConnections;
+import dev.nereid.server.listener.Deadline;
+import dev.nereid.server.listener.Listener;
+import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.metrics.MetricsText;
-import io.helidon.webserver.http.ServerRequest;
-import io.helidon.webserver.http.ServerResponse;
+import io.helidon.webserver.http.Handler;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -24,7 +28,7 @@ public final class MetricsEndpoint implements AutoCloseable {
     private MetricsEndpoint(MetricsText metrics, HeapBudget heap) {
         this.metrics = metrics;
         this.heap = heap;
-        this.connections = ClientConnections.start("metrics", heap, this::handle);
+        this.connections = ClientConnections.start("metrics", heap, this::open);
     }
 
     /**
@@ -59,8 +63,12 @@ public final class MetricsEndpoint implements AutoCloseable {
         return opened == null ? PortHealth.GONE : opened.health();
     }
 
-    private void handle(ServerRequest request, ServerResponse response) {
-        Exchange exchange = new Exchange(request, response, heap);
+    private Handler open(Client client) {
+        Routes routes = new Routes();
+        return (request, response) -> handle(new Exchange(client, routes, request, response, heap));
+    }
+
+    private void handle(Exchange exchange) {
         answer(exchange);
         exchange.finish();
     }

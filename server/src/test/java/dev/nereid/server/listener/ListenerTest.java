@@ -1,10 +1,11 @@
-package dev.nereid.server.http;
+package dev.nereid.server.listener;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.engine.memory.HeapBudget;
+import dev.nereid.server.http.RawClient;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.ServerSocket;
@@ -21,7 +22,7 @@ import org.junit.jupiter.api.Test;
 class ListenerTest {
     @AutoClose
     private final ClientConnections connections = ClientConnections.start("test", new HeapBudget(1 << 20),
-            Duration.ofMinutes(1), (_, response) -> response.send("served"));
+            Duration.ofMinutes(1), _ -> (_, response) -> response.send("served"));
 
     private Listener open(ServerSocket socket, int maxConnections) throws IOException {
         return Listener.open("test", socket, "127.0.0.1", 0, false, maxConnections, connections);

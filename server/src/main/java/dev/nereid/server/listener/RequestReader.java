@@ -1,4 +1,4 @@
-package dev.nereid.server.http;
+package dev.nereid.server.listener;
 
 import io.helidon.common.buffers.DataReader;
 import io.helidon.http.DirectHandler;

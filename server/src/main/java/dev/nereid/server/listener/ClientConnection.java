@@ -1,4 +1,4 @@
-package dev.nereid.server.http;
+package dev.nereid.server.listener;
 
 import io.helidon.common.buffers.BufferData;
 import io.helidon.common.buffers.DataReader;
@@ -13,30 +13,28 @@ import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.ConnectionContext;
 import io.helidon.webserver.ListenerContext;
 import io.helidon.webserver.Router;
+import io.helidon.webserver.http.Handler;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
 import io.helidon.webserver.http1.Http1ConnectionSelector;
 import io.helidon.webserver.spi.ServerConnection;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.net.SocketAddress;
-import java.security.Principal;
-import java.security.cert.Certificate;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One client's connection: Helidon's own, which reads through {@link ClientInput} and writes through
- * {@link ClientOutput}. Handlers find it as the remote peer of their request.
+ * {@link ClientOutput}.
  */
-final class ClientConnection implements ConnectionContext, PeerInfo {
+final class ClientConnection implements ConnectionContext, Client {
     private static final Logger LOGGER = System.getLogger(ClientConnection.class.getName());
     private static final Limit UNLIMITED = FixedLimit.create();
 
     private final HelidonSocket socket;
     private final ListenerContext listener;
-    private final PeerInfo peer;
     private final ClientInput input;
     private final RequestReader reader;
     private final ClientOutput output;
@@ -44,9 +42,7 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
     private final ServerConnection http;
     private final ClientConnections all;
     private volatile @Nullable Wait wait;
-    /** Most clients send all their requests to one path. Used by the connection's thread. */
-    private String lastPath = "";
-    private Optional<Route> lastRoute = Optional.empty();
+    private final Handler handler;
 
     /** A wait of the connection's thread for the engine. */
     static final class Wait {
@@ -67,12 +63,12 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
             ClientConnections all) {
         this.socket = socket;
         this.listener = listener;
-        this.peer = socket.remotePeer();
         this.input = new ClientInput(socket, all.heap());
         this.reader = new RequestReader(input, this::canInterrupt);
         this.output = new ClientOutput(SocketWriter.create(socket));
         this.router = router;
         this.all = all;
+        this.handler = all.handler().open(this);
         this.http = selector.connection(this);
     }
 
@@ -99,6 +95,11 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
         }
     }
 
+    /** Hands a request to who handles those of this connection. */
+    void handle(ServerRequest request, ServerResponse response) throws Exception {
+        handler.handle(request, response);
+    }
+
     /** Drops the connection in the middle of whatever it does. */
     void abort() {
         http.close(true);
@@ -112,32 +113,23 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
         }
     }
 
-    /** Returns whether the current request is one of HTTP/1.0. */
-    boolean isHttp10() {
+    @Override
+    public boolean isHttp10() {
         return reader.isHttp10();
     }
 
-    /** Returns whether the answer to the current request is to be the connection's last. */
-    boolean endsWithAnswer() {
+    @Override
+    public boolean endsWithAnswer() {
         return all.endsWithAnswer();
     }
 
-    /** Returns what a path addresses. */
-    Optional<Route> route(String path) {
-        if (!path.equals(lastPath)) {
-            lastRoute = Route.match(path);
-            lastPath = path;
-        }
-        return lastRoute;
-    }
-
-    /** Says that the thread waits for the engine from now on and reads nothing. */
-    void waits(Runnable cancel) {
+    @Override
+    public void waits(Runnable cancel) {
         wait = new Wait(cancel);
     }
 
-    /** Says that the wait is over. */
-    void answered() {
+    @Override
+    public void answered() {
         wait = null;
     }
 
@@ -146,13 +138,13 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
         return wait;
     }
 
-    /** Sends bytes at once. */
-    void send(byte[] bytes, int length) {
+    @Override
+    public void send(byte[] bytes, int length) {
         output.writeNow(BufferData.create(bytes, 0, length));
     }
 
-    /** Notes that a part of the body has reached its handler. */
-    void consumed() {
+    @Override
+    public void consumed() {
         input.consumed();
     }
 
@@ -191,7 +183,7 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
 
     @Override
     public PeerInfo remotePeer() {
-        return this;
+        return socket.remotePeer();
     }
 
     @Override
@@ -242,30 +234,5 @@ final class ClientConnection implements ConnectionContext, PeerInfo {
     @Override
     public String childSocketId() {
         return socket.childSocketId();
-    }
-
-    @Override
-    public SocketAddress address() {
-        return peer.address();
-    }
-
-    @Override
-    public String host() {
-        return peer.host();
-    }
-
-    @Override
-    public int port() {
-        return peer.port();
-    }
-
-    @Override
-    public Optional<Principal> tlsPrincipal() {
-        return peer.tlsPrincipal();
-    }
-
-    @Override
-    public Optional<Certificate[]> tlsCertificates() {
-        return peer.tlsCertificates();
     }
 }

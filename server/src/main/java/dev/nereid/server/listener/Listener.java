@@ -1,4 +1,4 @@
-package dev.nereid.server.http;
+package dev.nereid.server.listener;
 
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -22,7 +22,7 @@ import java.util.concurrent.locks.LockSupport;
  *
  * <p>Threads: one accepts, until the port is closed; whatever goes wrong in between is logged and tried again.
  */
-final class Listener implements AutoCloseable {
+public final class Listener implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(Listener.class.getName());
     private static final int BACKLOG = 1024;
     /** So often the thread shows that it is there, however few connections come. */
@@ -58,7 +58,7 @@ final class Listener implements AutoCloseable {
      * @param connections takes every connection
      * @throws IOException when the port can't be opened
      */
-    static Listener open(String name, String address, int port, boolean reusesPort, int maxConnections,
+    public static Listener open(String name, String address, int port, boolean reusesPort, int maxConnections,
             ClientConnections connections) throws IOException {
         return open(name, new ServerSocket(), address, port, reusesPort, maxConnections, connections);
     }
@@ -91,7 +91,7 @@ final class Listener implements AutoCloseable {
     }
 
     /** Returns the port that is listened on. */
-    int port() {
+    public int port() {
         return socket.getLocalPort();
     }
 
@@ -101,7 +101,7 @@ final class Listener implements AutoCloseable {
     }
 
     /** Returns whether the port is served. */
-    PortHealth health() {
+    public PortHealth health() {
         if (isClosed) {
             return PortHealth.ACCEPTS;
         }

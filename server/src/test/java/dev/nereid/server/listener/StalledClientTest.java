@@ -1,9 +1,10 @@
-package dev.nereid.server.http;
+package dev.nereid.server.listener;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.engine.memory.HeapBudget;
+import dev.nereid.server.http.RawClient;
 import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
@@ -39,7 +40,7 @@ class StalledClientTest {
             }
         };
         try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(), patience,
-                handler);
+                _ -> handler);
                 Listener listener = Listener.open("test", "127.0.0.1", 0, false, 10, connections);
                 RawClient client = RawClient.connect(listener.port())) {
             exchanged.with(client);

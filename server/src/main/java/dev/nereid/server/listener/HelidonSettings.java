@@ -1,4 +1,4 @@
-package dev.nereid.server.http;
+package dev.nereid.server.listener;
 
 import io.helidon.common.context.Context;
 import io.helidon.http.DirectHandler;
@@ -103,7 +103,7 @@ final class HelidonSettings implements ListenerContext {
         return DirectHandler.TransportResponse.builder()
                 .status(isInternal ? Status.BAD_REQUEST_400 : status)
                 .headers(headers)
-                .header(HeaderNames.CONTENT_TYPE, Exchange.JSON)
+                .header(HeaderNames.CONTENT_TYPE, "application/json")
                 .keepAlive(false)
                 .entity(("{\"error\":\"" + text + "\"}").getBytes(StandardCharsets.UTF_8))
                 .build();

@@ -1,9 +1,8 @@
-package dev.nereid.server.http;
+package dev.nereid.server.listener;
 
 import dev.nereid.engine.memory.HeapBudget;
 import io.helidon.common.socket.PlainSocket;
 import io.helidon.webserver.Router;
-import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http1.Http1ConnectionSelector;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -19,7 +18,7 @@ import java.util.concurrent.locks.LockSupport;
  * is a connection that nothing was asked on for long. Short requests pay nothing for that but noting when they began to
  * wait.
  */
-final class ClientConnections implements AutoCloseable {
+public final class ClientConnections implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(ClientConnections.class.getName());
     /** A client that sends nothing for so long in the middle of a request, or takes nothing of an answer, is gone. */
     private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -36,17 +35,18 @@ final class ClientConnections implements AutoCloseable {
     private final HelidonSettings settings = new HelidonSettings();
     private final HeapBudget heap;
     private final Duration patience;
-    private final Router router;
+    private final Router router = CatchAllRouting.router();
+    private final ConnectionHandler handler;
     private final Set<ClientConnection> open = ConcurrentHashMap.newKeySet();
     private final Thread.Builder.OfVirtual threads;
     private final Thread watch = Thread.ofPlatform().name("nereid-http-watch").daemon(true).unstarted(this::watch);
     private volatile boolean isEnding;
     private volatile long lastRequest;
 
-    private ClientConnections(String name, HeapBudget heap, Duration patience, Handler handler) {
+    private ClientConnections(String name, HeapBudget heap, Duration patience, ConnectionHandler handler) {
         this.heap = heap;
         this.patience = patience;
-        this.router = EveryRequest.router(handler);
+        this.handler = handler;
         this.threads = Thread.ofVirtual().name("nereid-" + name + "-", 0);
     }
 
@@ -55,9 +55,9 @@ final class ClientConnections implements AutoCloseable {
      *
      * @param name names their threads
      * @param heap bounds what requests take from the heap
-     * @param handler gets every request, whatever its path and method
+     * @param handler gets the requests
      */
-    static ClientConnections start(String name, HeapBudget heap, Handler handler) {
+    public static ClientConnections start(String name, HeapBudget heap, ConnectionHandler handler) {
         return start(name, heap, PATIENCE, handler);
     }
 
@@ -67,9 +67,9 @@ final class ClientConnections implements AutoCloseable {
      * @param name names their threads
      * @param heap bounds what requests take from the heap
      * @param patience how long a client may send nothing in the middle of a request, or take nothing of an answer
-     * @param handler gets every request, whatever its path and method
+     * @param handler gets the requests
      */
-    static ClientConnections start(String name, HeapBudget heap, Duration patience, Handler handler) {
+    static ClientConnections start(String name, HeapBudget heap, Duration patience, ConnectionHandler handler) {
         ClientConnections connections = new ClientConnections(name, heap, patience, handler);
         connections.watch.start();
         return connections;
@@ -98,6 +98,11 @@ final class ClientConnections implements AutoCloseable {
             open.remove(connection);
             throw e;
         }
+    }
+
+    /** Returns what handles the requests. */
+    ConnectionHandler handler() {
+        return handler;
     }
 
     /** Returns the bound on what requests take from the heap. */
@@ -143,7 +148,7 @@ final class ClientConnections implements AutoCloseable {
      * Answers what still comes, each answer being the last of its connection, until no request has come for a moment and
      * none is being handled, or until the deadline; then closes all connections.
      */
-    void drain(Deadline deadline) {
+    public void drain(Deadline deadline) {
         lastRequest = System.nanoTime();
         isEnding = true;
         long quiet = Math.min(QUIET.toNanos(), deadline.remaining().toNanos() / 4);

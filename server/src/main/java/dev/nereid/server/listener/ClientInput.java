@@ -1,4 +1,4 @@
-package dev.nereid.server.http;
+package dev.nereid.server.listener;
 
 import dev.nereid.engine.memory.HeapBudget;
 import io.helidon.http.DirectHandler;
