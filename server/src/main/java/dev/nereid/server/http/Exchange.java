@@ -323,11 +323,11 @@ final class Exchange {
     }
 
     void sendError(InferenceException error) {
-        sendError(error.code().httpStatus(), error.getMessage(), errorType);
+        sendError(HttpStatus.of(error.code()), error.getMessage(), errorType);
     }
 
     void sendInternalError() {
-        sendError(StatusCode.INTERNAL.httpStatus(), "internal error; the server's log has the details", errorType);
+        sendError(HttpStatus.of(StatusCode.INTERNAL), "internal error; the server's log has the details", errorType);
     }
 
     void sendWrongMethod(String allowed, String contentType) {

@@ -101,7 +101,7 @@ final class GenerateHandler {
                     throw e;
                 }
                 // An error in place of the first response still is an event, with the status of the error.
-                status = e.code().httpStatus();
+                status = HttpStatus.of(e.code());
                 json.reset().error(e.getMessage());
             }
             trace.mark(TracePoint.HTTP_SEND_START);

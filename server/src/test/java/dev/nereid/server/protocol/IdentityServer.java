@@ -81,6 +81,7 @@ final class IdentityServer {
         }
     }
 
+    @SuppressWarnings("deprecation") // the status is known to http only, beside this
     private Answer failed(InferenceException failure) {
         byte[] body = writer.reset().error(failure.getMessage()).toByteArray();
         return new Answer(failure.code().httpStatus(), "application/json", Optional.empty(),
