@@ -7,7 +7,7 @@ package dev.nereid.json;
  * @param outcome whether there is a value
  * @param value the value; 0 where there is none
  */
-public record CNumber(Outcome outcome, long value) {
+public record StrtolNumber(Outcome outcome, long value) {
     /** What became of the text. */
     public enum Outcome {
         /** It starts with a number. */
@@ -19,12 +19,12 @@ public record CNumber(Outcome outcome, long value) {
     }
 
     /** Reads a signed 32-bit number. */
-    public static CNumber parseInt(String text) {
+    public static StrtolNumber parseInt(String text) {
         return parse(text, Integer.MIN_VALUE, Integer.MAX_VALUE);
     }
 
     /** Reads a signed 64-bit number. */
-    public static CNumber parseLong(String text) {
+    public static StrtolNumber parseLong(String text) {
         return parse(text, Long.MIN_VALUE, Long.MAX_VALUE);
     }
 
@@ -33,7 +33,7 @@ public record CNumber(Outcome outcome, long value) {
         return outcome == Outcome.NUMBER;
     }
 
-    private static CNumber parse(String text, long smallest, long largest) {
+    private static StrtolNumber parse(String text, long smallest, long largest) {
         int at = 0;
         while (at < text.length() && isBlank(text.charAt(at))) {
             at++;
@@ -56,12 +56,12 @@ public record CNumber(Outcome outcome, long value) {
             }
         }
         if (at == firstDigit) {
-            return new CNumber(Outcome.NOT_A_NUMBER, 0);
+            return new StrtolNumber(Outcome.NOT_A_NUMBER, 0);
         }
         if (isTooLarge || (isNegative ? negated < smallest : negated < -largest)) {
-            return new CNumber(Outcome.OUT_OF_RANGE, 0);
+            return new StrtolNumber(Outcome.OUT_OF_RANGE, 0);
         }
-        return new CNumber(Outcome.NUMBER, isNegative ? negated : -negated);
+        return new StrtolNumber(Outcome.NUMBER, isNegative ? negated : -negated);
     }
 
     private static boolean isBlank(char next) {

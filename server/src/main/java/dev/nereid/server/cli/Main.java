@@ -54,10 +54,10 @@ public final class Main {
 
     private static int serve(ServerOptions options, LogSetup logs, ReadyFile readyFile, PrintStream err) {
         Thread.setDefaultUncaughtExceptionHandler((thread, e) -> uncaught(thread, e, err));
-        Ending ending;
+        ShutdownHook shutdown;
         try {
             StartThreads.check();
-            ending = Ending.install(logs, readyFile, options.exitTimeout());
+            shutdown = ShutdownHook.install(logs, readyFile, options.exitTimeout());
         } catch (VirtualMachineError e) {
             err.println("error: " + StartThreads.text(e));
             Runtime.getRuntime().halt(1);
@@ -66,12 +66,12 @@ public final class Main {
         try {
             readyFile.clear();
             NereidServer server = NereidServer.start(options, logs);
-            ending.serve(server);
-            server.endOnTrouble(options.exitsOnStall(), ending::endFailed);
+            shutdown.serve(server);
+            server.endOnTrouble(options.exitsOnStall(), shutdown::endFailed);
             tellReady(readyFile, server);
         } catch (StartException | InferenceException e) {
             err.println("error: " + e.getMessage());
-            ending.failed();
+            shutdown.failed();
             return 1;
         } catch (VirtualMachineError e) {
             // Not by an exit, which takes threads and memory.
@@ -79,7 +79,7 @@ public final class Main {
             Runtime.getRuntime().halt(1);
         }
         Thread.setDefaultUncaughtExceptionHandler(Main::logUncaught);
-        ending.await();
+        shutdown.await();
         return -1;
     }
 

@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Threads: the hook closes the server. Another one, which is there from the start and needs no memory, ends the process
  * when the time is over, whatever the hook waits for.
  */
-final class Ending {
-    private static final Logger LOGGER = System.getLogger(Ending.class.getName());
+final class ShutdownHook {
+    private static final Logger LOGGER = System.getLogger(ShutdownHook.class.getName());
     /** What the last steps may take after the exit timeout. */
     private static final Duration MARGIN = Duration.ofMillis(500);
     private static final int RESERVE_BYTES = 2 << 20;
@@ -39,7 +39,7 @@ final class Ending {
     private volatile long endNanos;
     private volatile boolean hasFailed;
 
-    private Ending(LogSetup logs, ReadyFile readyFile, Duration exitTimeout) {
+    private ShutdownHook(LogSetup logs, ReadyFile readyFile, Duration exitTimeout) {
         this.logs = logs;
         this.readyFile = readyFile;
         this.nanosToEnd = exitTimeout.plus(MARGIN).toNanos();
@@ -51,11 +51,11 @@ final class Ending {
      * @param readyFile deleted at the end
      * @param exitTimeout how long closing the server may take
      */
-    static Ending install(LogSetup logs, ReadyFile readyFile, Duration exitTimeout) {
-        Ending ending = new Ending(logs, readyFile, exitTimeout);
-        ending.deadline.start();
-        Runtime.getRuntime().addShutdownHook(ending.hook);
-        return ending;
+    static ShutdownHook install(LogSetup logs, ReadyFile readyFile, Duration exitTimeout) {
+        ShutdownHook shutdown = new ShutdownHook(logs, readyFile, exitTimeout);
+        shutdown.deadline.start();
+        Runtime.getRuntime().addShutdownHook(shutdown.hook);
+        return shutdown;
     }
 
     /** Says what is to be closed. */

@@ -1,7 +1,7 @@
 package dev.nereid.server.v2;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.json.CNumber;
+import dev.nereid.json.StrtolNumber;
 import java.util.OptionalLong;
 
 /** Versions of models as requests name them. */
@@ -20,7 +20,7 @@ public final class ModelVersions {
         if (text.isEmpty()) {
             return OptionalLong.empty();
         }
-        CNumber number = CNumber.parseLong(text);
+        StrtolNumber number = StrtolNumber.parseLong(text);
         if (!number.isNumber()) {
             throw InferenceException.invalid("failed to get model version from specified version string '" + text
                     + "' (details: stol), " + EXPECTED);

@@ -6,7 +6,7 @@ import dev.nereid.engine.trace.TraceChange;
 import dev.nereid.engine.trace.TraceLevel;
 import dev.nereid.engine.trace.TraceSettings;
 import dev.nereid.engine.trace.Tracer;
-import dev.nereid.json.CNumber;
+import dev.nereid.json.StrtolNumber;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -156,7 +156,7 @@ public final class TraceService {
     }
 
     private static int parse(String name, String text, String range) {
-        CNumber number = CNumber.parseInt(text);
+        StrtolNumber number = StrtolNumber.parseInt(text);
         return switch (number.outcome()) {
             case NUMBER -> (int) number.value();
             case NOT_A_NUMBER ->
