@@ -56,7 +56,7 @@ public final class InferRequestDecoder {
                     + " bytes) that exceeds the maximum allowed value of " + maxInputSize
                     + " bytes. Use --http-max-input-size to increase the limit.");
         }
-        return new DecodedRequest(RequestData.raw(body), OutputPlan.ALL_BINARY);
+        return new DecodedRequest(RequestData.raw(body), OutputFormats.ALL_BINARY);
     }
 
     /**
@@ -164,14 +164,14 @@ public final class InferRequestDecoder {
 
     /** The outputs that a client listed. */
     private static final class OutputList {
-        private Map<String, OutputPlan.Format> formats = Map.of();
+        private Map<String, OutputFormats.Format> formats = Map.of();
 
         List<String> names() {
             return List.copyOf(formats.keySet());
         }
 
-        OutputPlan plan(boolean isBinaryByDefault) {
-            return new OutputPlan(formats, isBinaryByDefault);
+        OutputFormats plan(boolean isBinaryByDefault) {
+            return new OutputFormats(formats, isBinaryByDefault);
         }
 
         void add(JsonValue output, String id, DecodeContext context) {
@@ -182,7 +182,7 @@ public final class InferRequestDecoder {
                 throw InferenceException
                         .invalid(RequestIds.prefix(id) + "output '" + name + "' already exists in request");
             }
-            OutputPlan.Format format = format(parameters, context);
+            OutputFormats.Format format = format(parameters, context);
             if (formats.isEmpty()) {
                 formats = Map.of(name, format);
                 return;
@@ -193,9 +193,9 @@ public final class InferRequestDecoder {
             formats.put(name, format);
         }
 
-        private static OutputPlan.Format format(Optional<JsonValue> parameters, DecodeContext context) {
+        private static OutputFormats.Format format(Optional<JsonValue> parameters, DecodeContext context) {
             if (parameters.isEmpty()) {
-                return OutputPlan.JSON;
+                return OutputFormats.JSON;
             }
             Optional<JsonValue> wanted = parameters.get().find("classification");
             long classes = wanted.isEmpty()
@@ -203,13 +203,13 @@ public final class InferRequestDecoder {
                     : JsonAccess.prefixed("Unable to set 'classification'", wanted.get()::asUnsigned);
             Optional<SharedRange> sharedMemory = InputDecoder.sharedMemory(parameters, context.regions());
             if (sharedMemory.isPresent()) {
-                return new OutputPlan.Format(new OutputChoice.SharedMemory(sharedMemory.get()), false);
+                return new OutputFormats.Format(new OutputChoice.SharedMemory(sharedMemory.get()), false);
             }
             boolean isBinary = JsonAccess.optional(parameters, "binary_data", JsonValue::asBoolean, false);
             if (classes != 0) {
-                return new OutputPlan.Format(new OutputChoice.Classes(classes), isBinary);
+                return new OutputFormats.Format(new OutputChoice.Classes(classes), isBinary);
             }
-            return isBinary ? OutputPlan.BINARY : OutputPlan.JSON;
+            return isBinary ? OutputFormats.BINARY : OutputFormats.JSON;
         }
 
         private static void refuseContradictions(Optional<JsonValue> parameters) {

@@ -42,7 +42,7 @@ public final class InferResponseEncoder {
      * @param outputs the outputs in the order of the response, in the shapes that clients see
      */
     public EncodedResponse encode(JsonWriter writer, String id, Map<String, Parameter> parameters,
-            List<Tensor> outputs, OutputPlan plan) {
+            List<Tensor> outputs, OutputFormats plan) {
         int start = writer.size();
         writer.beginObject();
         if (!id.isEmpty()) {
@@ -80,7 +80,7 @@ public final class InferResponseEncoder {
     }
 
     /** Writes one output and returns the bytes that it adds behind the JSON. */
-    private MemorySegment encode(JsonWriter writer, Tensor output, OutputPlan.Format format) {
+    private MemorySegment encode(JsonWriter writer, Tensor output, OutputFormats.Format format) {
         return switch (format.choice()) {
             case OutputChoice.Values _ -> encode(writer, output, format.isBinary());
             case OutputChoice.Classes classes -> encode(writer,

@@ -9,17 +9,17 @@ import java.util.Map;
  * @param formats the outputs that the client listed
  * @param isBinaryByDefault whether outputs that the client did not list are sent as bytes rather than as JSON
  */
-public record OutputPlan(Map<String, Format> formats, boolean isBinaryByDefault) {
+public record OutputFormats(Map<String, Format> formats, boolean isBinaryByDefault) {
     /** The plan of a client that listed nothing: all as JSON. */
-    public static final OutputPlan ALL_JSON = new OutputPlan(Map.of(), false);
+    public static final OutputFormats ALL_JSON = new OutputFormats(Map.of(), false);
     /** The plan of a client that listed nothing: all as bytes. */
-    public static final OutputPlan ALL_BINARY = new OutputPlan(Map.of(), true);
+    public static final OutputFormats ALL_BINARY = new OutputFormats(Map.of(), true);
 
     static final Format JSON = new Format(OutputChoice.VALUES, false);
     static final Format BINARY = new Format(OutputChoice.VALUES, true);
 
     /** Copies the map. */
-    public OutputPlan {
+    public OutputFormats {
         formats = Map.copyOf(formats);
     }
 
