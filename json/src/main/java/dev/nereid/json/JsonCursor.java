@@ -1,31 +1,45 @@
-package dev.nereid.repository.config;
+package dev.nereid.json;
 
 import dev.nereid.backend.api.InferenceException;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 
-/** A cursor over JSON text. Reads exactly RFC 8259, nothing relaxed, and bounds the nesting. */
-final class JsonText {
+/**
+ * A cursor over JSON that people write, such as a configuration: whoever moves it says what is to come, and each error
+ * names its line and column. Reads exactly RFC 8259, nothing relaxed, and bounds the nesting. {@link JsonDocument} is for
+ * what clients' libraries write, in the reference's words. For one thread.
+ */
+public final class JsonCursor {
     private static final Pattern NUMBER = Pattern.compile("-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]{1,3})?");
     private static final int MAX_NUMBER_LENGTH = 400;
 
     private final String json;
     private final int maxDepth;
+    private final UnaryOperator<String> printable;
     private int position;
     private int tokenStart;
     private int depth;
 
-    JsonText(String json, int maxDepth) {
+    /**
+     * Creates a cursor at the start of a text.
+     *
+     * @param maxDepth how deep objects and arrays may be nested
+     * @param printable makes what was found fit for an error, such as control characters
+     */
+    public JsonCursor(String json, int maxDepth, UnaryOperator<String> printable) {
         this.json = json;
+        this.printable = printable;
         this.maxDepth = maxDepth;
     }
 
-    static boolean isNumber(String value) {
+    /** Returns whether a text is a number as JSON writes it, and not longer than any has to be. */
+    public static boolean isNumber(String value) {
         return value.length() <= MAX_NUMBER_LENGTH && NUMBER.matcher(value).matches();
     }
 
     /** Reads an object; for each key {@code members} returns what reads the value. */
-    void object(Function<String, Runnable> members) {
+    public void object(Function<String, Runnable> members) {
         open('{');
         boolean isFirst = true;
         while (peek() != '}') {
@@ -35,7 +49,7 @@ final class JsonText {
             isFirst = false;
             if (!isString()) {
                 tokenStart = position;
-                throw error("found '" + Printable.escape(String.valueOf(peek())) + "', expected a name in quotes");
+                throw error("found '" + printable.apply(String.valueOf(peek())) + "', expected a name in quotes");
             }
             Runnable value = members.apply(string());
             expect(':');
@@ -45,7 +59,7 @@ final class JsonText {
     }
 
     /** Reads an array. */
-    void array(Runnable element) {
+    public void array(Runnable element) {
         open('[');
         boolean isFirst = true;
         while (peek() != ']') {
@@ -59,7 +73,7 @@ final class JsonText {
     }
 
     /** Skips {@code null} and returns whether it was there. */
-    boolean isNull() {
+    public boolean isNull() {
         peek();
         if (json.startsWith("null", position)) {
             position += 4;
@@ -68,11 +82,13 @@ final class JsonText {
         return false;
     }
 
-    boolean isString() {
+    /** Returns whether a string comes next. */
+    public boolean isString() {
         return peek() == '"';
     }
 
-    boolean bool() {
+    /** Reads {@code true} or {@code false}. */
+    public boolean bool() {
         peek();
         tokenStart = position;
         if (json.startsWith("true", position)) {
@@ -83,11 +99,11 @@ final class JsonText {
             position += 5;
             return false;
         }
-        throw error("found '" + Printable.escape(String.valueOf(peek())) + "', expected true or false");
+        throw error("found '" + printable.apply(String.valueOf(peek())) + "', expected true or false");
     }
 
     /** Reads a number as its text, or a string. */
-    String numberOrString() {
+    public String numberOrString() {
         if (isString()) {
             return string();
         }
@@ -98,13 +114,13 @@ final class JsonText {
         String number = json.substring(tokenStart, position);
         if (!isNumber(number)) {
             String found = number.isEmpty() ? String.valueOf(peek()) : number;
-            throw error("found '" + Printable.escape(found) + "', expected a number");
+            throw error("found '" + printable.apply(found) + "', expected a number");
         }
         return number;
     }
 
     /** Reads a string and returns it without quotes and escapes. */
-    String string() {
+    public String string() {
         expect('"');
         tokenStart = position - 1;
         StringBuilder value = new StringBuilder();
@@ -122,7 +138,7 @@ final class JsonText {
     }
 
     /** Makes sure that only blanks follow. */
-    void end() {
+    public void end() {
         skipBlanks();
         tokenStart = position;
         if (position < json.length()) {
@@ -131,7 +147,7 @@ final class JsonText {
     }
 
     /** Returns an error that names the place of the last token. */
-    InferenceException error(String message) {
+    public InferenceException error(String message) {
         int line = 1;
         int column = 1;
         for (int i = 0; i < Math.min(tokenStart, json.length()); i++) {
@@ -187,7 +203,7 @@ final class JsonText {
     private void expect(char c) {
         if (peek() != c) {
             tokenStart = position;
-            throw error("found '" + Printable.escape(String.valueOf(peek())) + "', expected '" + c + "'");
+            throw error("found '" + printable.apply(String.valueOf(peek())) + "', expected '" + c + "'");
         }
         tokenStart = position;
         position++;
