@@ -99,6 +99,11 @@ public final class InstanceThread {
         return isShared;
     }
 
+    /** Returns whether the thread runs. */
+    public boolean isAlive() {
+        return thread.isAlive();
+    }
+
     boolean isCurrent() {
         return Thread.currentThread() == thread;
     }

@@ -358,6 +358,21 @@ public final class Engine implements AutoCloseable {
         return true;
     }
 
+    /**
+     * Returns why a model can't progress though nothing keeps it from doing so; empty where all models can.
+     *
+     * @param limit how long a request may wait while an instance is free
+     */
+    public Optional<String> stall(Duration limit) {
+        for (ServedVersion served : readyVersions()) {
+            Optional<String> reason = served.scheduler().stall(limit.toNanos());
+            if (reason.isPresent()) {
+                return Optional.of("model '" + served.name() + "' version " + served.version() + ": " + reason.get());
+            }
+        }
+        return Optional.empty();
+    }
+
     /** Returns what looks for changes in poll mode. */
     Optional<RepositoryPoller> poller() {
         return Optional.ofNullable(poller);

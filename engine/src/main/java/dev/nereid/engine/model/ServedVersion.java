@@ -166,7 +166,8 @@ public final class ServedVersion {
         return instances;
     }
 
-    dev.nereid.repository.config.proto.ModelConfig completeConfig() {
+    /** Returns the normalised configuration, complete, as the repository reads and writes it. */
+    public dev.nereid.repository.config.proto.ModelConfig completeConfig() {
         return completeConfig;
     }
 

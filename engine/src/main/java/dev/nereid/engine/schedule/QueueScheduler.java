@@ -17,8 +17,10 @@ import dev.nereid.engine.stats.ModelStatistics;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -66,6 +68,8 @@ public final class QueueScheduler implements InstanceScheduler {
     private final Set<ActiveRequest> late = ConcurrentHashMap.newKeySet();
     private final BatchExecution.LateAnswers lateAnswers = this::leaves;
     private final Consumer<ActiveRequest> cancellation = this::cancel;
+    /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
+    private long lastProgress;
     /** Requests that are done with queue and instance, but whose answer has not left yet. */
     private final AtomicInteger answering = new AtomicInteger();
 
@@ -153,6 +157,9 @@ public final class QueueScheduler implements InstanceScheduler {
             long now = clock.getAsLong();
             request.onCancel(cancellation);
             request.queuedAt(now);
+            if (queue.size() == 0) {
+                lastProgress = now;
+            }
             queue.offer(request, now);
             if (order != null) {
                 order.arrived(request);
@@ -191,6 +198,37 @@ public final class QueueScheduler implements InstanceScheduler {
         dispatchLock.lock();
         try {
             return queue.size() + executing + answering.get() + late.size();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public Optional<String> stall(long limitNanos) {
+        try {
+            if (!dispatchLock.tryLock(limitNanos, TimeUnit.NANOSECONDS)) {
+                return Optional.of("its scheduler does not progress");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return Optional.empty();
+        }
+        try {
+            if (isStopping) {
+                return Optional.empty();
+            }
+            for (Instance instance : instances) {
+                if (!instance.thread().isAlive()) {
+                    return Optional.of("the thread of instance '" + instance.name() + "' has ended");
+                }
+            }
+            // With shared resources a free instance may have to wait for its turn.
+            long since = clock.getAsLong() - limitNanos;
+            long next = queue.nextEvent(true);
+            boolean waitsForLonger = next != RequestQueue.NEVER && next > since;
+            return limiter == null && queue.size() > 0 && free.hasIdle() && !waitsForLonger && lastProgress < since
+                    ? Optional.of("requests wait though an instance is free")
+                    : Optional.empty();
         } finally {
             dispatchLock.unlock();
         }
@@ -328,6 +366,8 @@ public final class QueueScheduler implements InstanceScheduler {
         }
         statistics.addPending(-requests.size());
         executing += requests.size();
+        lastProgress = now;
+        lastProgress = now;
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
     }
 

@@ -2,6 +2,7 @@ package dev.nereid.engine.schedule;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.request.ActiveRequest;
+import java.util.Optional;
 
 /** Brings the requests of one model version to what answers them. Threads: any. */
 public interface Scheduler {
@@ -21,6 +22,14 @@ public interface Scheduler {
 
     /** Returns how many requests were taken and have not ended. */
     int inFlight();
+
+    /**
+     * Returns why waiting requests are not executed though nothing keeps them from it; empty where all is well. How long
+     * an execution takes is the backend's affair.
+     *
+     * @param limitNanos how long requests may wait while an instance is free and none is handed out
+     */
+    Optional<String> stall(long limitNanos);
 
     /** Refuses further requests and waits until all that were taken have ended. Further calls wait, too. */
     void stop();

@@ -3,22 +3,22 @@ package dev.nereid.server.http;
 import dev.nereid.engine.Ticket;
 import dev.nereid.engine.model.InferenceClient;
 import dev.nereid.engine.trace.RequestTrace;
-import java.util.Optional;
+import dev.nereid.server.listener.Client;
 
 /**
  * The client of one request: the wait for its answer ends where its connection does.
  *
- * @param connection the connection
+ * @param client waits for the answer
  * @param trace notes the request's way
  */
-record WaitingClient(Optional<ClientConnection> connection, RequestTrace trace) implements InferenceClient {
+record WaitingClient(Client client, RequestTrace trace) implements InferenceClient {
     @Override
     public void waits(Ticket ticket) {
-        connection.ifPresent(client -> client.waits(ticket::cancel));
+        client.waits(ticket::cancel);
     }
 
     @Override
     public void answered() {
-        connection.ifPresent(ClientConnection::answered);
+        client.answered();
     }
 }
