@@ -51,6 +51,24 @@ class ConfigReaderTest {
         assertEquals(StatusCode.INVALID_ARG, failure.code());
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+        "\uFEFFname: 'x' | line 1, column 1: found the invisible character U+FEFF (byte order mark); remove it",
+        "name:\u00a0'x' | line 1, column 6: found the invisible character U+00A0 (no-break space); remove it",
+        "na\u200bme: 'x' | line 1, column 3: found the invisible character U+200B (zero width space); remove it",
+        "name: \u201cx\u201d | line 1, column 7: found the typographic quote U+201C, expected a plain one: \" or '",
+        "name: 'x' # \u201c\u00a0\\n \u2019 | line 2, column 2: found the typographic quote U+2019, expected a plain one: \" or '"})
+    void namesCharactersThatNobodySees(String text, String expected) {
+        var failure = assertThrows(InferenceException.class,
+                () -> ConfigReader.parseText(text.replace("\\n", "\n")));
+        assertEquals(expected, failure.getMessage());
+    }
+
+    @Test
+    void keepsWhateverStandsInStrings() {
+        assertEquals("a\u200b\u201cb", ConfigReader.parseText("name: 'a\u200b\u201cb' # \u00a0").getName());
+    }
+
     @Test
     void countsLines() {
         var failure = assertThrows(InferenceException.class,
