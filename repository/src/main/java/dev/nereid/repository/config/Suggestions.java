@@ -5,12 +5,12 @@ import java.util.Locale;
 import java.util.Optional;
 
 /** Finds what somebody may have meant with a misspelt name. */
-final class Suggestions {
+public final class Suggestions {
     private Suggestions() {
     }
 
     /** Returns {@code "; did you mean 'x'?"} for the nearest candidate, or nothing where none is near. */
-    static String didYouMean(String misspelt, Collection<String> candidates) {
+    public static String didYouMean(String misspelt, Collection<String> candidates) {
         return nearest(misspelt, candidates).map(name -> "; did you mean '" + name + "'?").orElse("");
     }
 
