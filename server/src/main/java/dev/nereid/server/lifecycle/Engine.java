@@ -66,6 +66,7 @@ public final class Engine implements AutoCloseable {
     private final ModelLifecycle lifecycle;
     private final Path scratchDirectory;
     private final Gpus gpus;
+    private final boolean hasAllRepositories;
     private volatile @Nullable RepositoryPoller poller;
     private volatile boolean isStarted;
     private volatile boolean isStopping;
@@ -82,8 +83,9 @@ public final class Engine implements AutoCloseable {
     }
 
     private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus,
-            Duration backendStartLimit) {
+            Duration backendStartLimit, boolean hasAllRepositories) {
         this.options = options;
+        this.hasAllRepositories = hasAllRepositories;
         this.repository = repository;
         this.scratchDirectory = scratchDirectory;
         this.gpus = gpus;
@@ -133,12 +135,22 @@ public final class Engine implements AutoCloseable {
     }
 
     private static Engine create(EngineOptions options, Gpus gpus, Duration backendStartLimit) {
-        ModelRepository repository = ModelRepository.open(options.repositories(),
+        boolean hasAllRepositories = true;
+        if (!options.exitOnError()) {
+            for (Path location : options.repositories()) {
+                if (!Files.isDirectory(location)) {
+                    hasAllRepositories = false;
+                    LOGGER.log(Level.ERROR, () -> "'" + location + "': repository path is not a valid directory; no "
+                            + "model is served until the server is started with one");
+                }
+            }
+        }
+        ModelRepository repository = ModelRepository.open(hasAllRepositories ? options.repositories() : List.of(),
                 new ConfigLoader(options.autoComplete(), options.configName()));
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         try {
             return new Engine(options, repository, Files.createTempDirectory("nereid-"), gpus,
-                    backendStartLimit);
+                    backendStartLimit, hasAllRepositories);
         } catch (IOException e) {
             throw new UncheckedIOException("no directory for temporary files can be made", e);
         }
@@ -146,8 +158,12 @@ public final class Engine implements AutoCloseable {
 
     /**
      * Loads the models that the options ask for, several at a time. Returns the models that failed, with the reason.
+     * Where a repository is missing and that doesn't end the server, nothing is loaded and the server is never ready.
      */
     public Map<String, InferenceException> start() {
+        if (!hasAllRepositories) {
+            return Map.of();
+        }
         List<String> names = options.loadsAll() ? new ArrayList<>(repository.list().keySet()) : options.startupModels();
         Map<String, Future<?>> loads = new TreeMap<>();
         Map<String, InferenceException> failures = new TreeMap<>();
@@ -159,7 +175,7 @@ public final class Engine implements AutoCloseable {
         }
         isStarted = true;
         if (options.controlMode() == ControlMode.POLL) {
-            poller = RepositoryPoller.start(repository, lifecycle, catalog, options.pollInterval());
+            poller = RepositoryPoller.start(repository, lifecycle, options.pollInterval());
         }
         return failures;
     }
@@ -329,9 +345,6 @@ public final class Engine implements AutoCloseable {
         requireExplicit();
         PathGuard.checkModelName(model);
         lifecycle.load(model, override);
-        if (readyVersions(model).isEmpty()) {
-            throw InferenceException.internal("failed to load '" + model + "', no version is available");
-        }
     }
 
     /**

@@ -49,6 +49,7 @@ public final class EngineFixture implements AutoCloseable {
     private int loadThreads = 4;
     private int loadRetries;
     private boolean allowsModelBackends;
+    private boolean exitOnError = true;
     private Duration backendStartLimit = Backends.START_LIMIT;
     private SchedulingOptions scheduling = SchedulingOptions.DEFAULT;
     private GpuDriver driver = GpuDriver.none("this is a test");
@@ -104,6 +105,11 @@ public final class EngineFixture implements AutoCloseable {
 
     EngineFixture allowingModelBackends() {
         allowsModelBackends = true;
+        return this;
+    }
+
+    EngineFixture stayingUp() {
+        exitOnError = false;
         return this;
     }
 
@@ -170,7 +176,7 @@ public final class EngineFixture implements AutoCloseable {
         List<Path> repositories = new ArrayList<>(List.of(repository));
         repositories.addAll(moreRepositories);
         Engine engine = Engine.create(new EngineOptions(repositories, mode, startupModels,
-                mode != ControlMode.EXPLICIT, Duration.ofDays(1), true, true, strictReadiness, "", loadThreads,
+                mode != ControlMode.EXPLICIT, Duration.ofDays(1), exitOnError, true, strictReadiness, "", loadThreads,
                 loadRetries, List.of(backends), Map.of(), allowsModelBackends, 1L << 30, 1000, scheduling,
                 gpuOptions), driver, backendStartLimit);
         engines.add(engine);
