@@ -7,8 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.server.ServerOptions.LogOptions;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -17,6 +20,7 @@ import java.util.logging.Level;
 import java.util.logging.LogManager;
 import java.util.logging.Logger;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -125,7 +129,32 @@ class LogSetupTest {
                         0, false, Optional.of(directory.resolve("missing/x.log")))));
 
         String message = Objects.requireNonNull(failure.getMessage());
-        assertTrue(message.contains("missing/x.log can't be written"), message);
+        assertTrue(message.endsWith("missing/x.log can't be written: No such file or directory"), message);
+    }
+
+    @Test
+    void aFileThatAnotherServerWritesIsTold() throws Exception {
+        try (FileChannel other = FileChannel.open(file(), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                FileLock lock = other.lock()) {
+            UsageException failure = assertThrows(UsageException.class, () -> apply(true, true, true, 0, false));
+            assertEquals("--log-file=" + file()
+                    + " is already written by another server; give each server a log file of its own",
+                    failure.getMessage());
+            assertTrue(lock.isValid());
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            assertEquals(List.of(file()), files.toList());
+        }
+    }
+
+    @Test
+    void aFileIsAppendedTo() throws IOException {
+        Files.writeString(file(), "before\n");
+        apply(true, true, true, 0, false);
+        logger.info("after");
+
+        assertEquals(List.of("before", "after"),
+                lines().stream().map(line -> line.substring(line.lastIndexOf(' ') + 1)).toList());
     }
 
     private Path file() {
