@@ -15,7 +15,6 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,21 +46,23 @@ public final class ModelRepository {
      * texts are shown as they are given here.
      */
     public static ModelRepository open(List<Path> locations, ConfigLoader configLoader) {
-        Map<Path, Path> distinct = new LinkedHashMap<>();
+        List<Path> distinct = new ArrayList<>();
         for (Path location : locations) {
             if (!Files.isDirectory(location)) {
                 throw InferenceException.invalid("repository path is not a valid directory");
             }
-            distinct.putIfAbsent(real(location), location);
+            if (distinct.stream().noneMatch(known -> isSame(known, location))) {
+                distinct.add(location);
+            }
         }
-        return new ModelRepository(List.copyOf(distinct.values()), configLoader);
+        return new ModelRepository(distinct, configLoader);
     }
 
-    private static Path real(Path location) {
+    private static boolean isSame(Path one, Path other) {
         try {
-            return location.toRealPath();
+            return Files.isSameFile(one, other);
         } catch (IOException e) {
-            return location.toAbsolutePath().normalize();
+            return false;
         }
     }
 

@@ -7,6 +7,7 @@ import dev.nereid.repository.config.proto.ModelOutput;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -100,7 +101,8 @@ public final class ModelFiles {
 
     private static void checkLink(String what, Path path, String file) {
         try {
-            Path ignored = path.toRealPath();
+            // As a read will find it; the real path of a file in another process's root is that of another file.
+            BasicFileAttributes ignored = Files.readAttributes(path, BasicFileAttributes.class);
         } catch (IOException e) {
             throw new InferenceException(StatusCode.INVALID_ARG, what + " '" + Printable.escape(file)
                     + "' is a link that can't be followed: " + FileFailures.reason(path, e), e);

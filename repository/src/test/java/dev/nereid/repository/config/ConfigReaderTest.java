@@ -27,6 +27,8 @@ class ConfigReaderTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
         "max_batchsize: 5 | line 1, column 1: unknown field 'max_batchsize' in ModelConfig; did you mean 'max_batch_size'?",
+        "max_batch: 5 | line 1, column 1: unknown field 'max_batch' in ModelConfig; did you mean 'max_batch_size'?",
+        "model_: 5 | line 1, column 1: unknown field 'model_' in ModelConfig",
         "nonsense_field: 5 | line 1, column 1: unknown field 'nonsense_field' in ModelConfig",
         "input { name: 'a' data_typ: TYPE_FP32 } | line 1, column 19: unknown field 'data_typ' in ModelInput; did you mean 'data_type'?",
         "optimization { cuda { graf_spec { } } } | line 1, column 23: unknown field 'graf_spec' in Cuda; did you mean 'graph_spec'?",

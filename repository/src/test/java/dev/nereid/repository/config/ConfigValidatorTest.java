@@ -71,8 +71,10 @@ class ConfigValidatorTest {
 
     @Test
     void refusesNamespacesOfModels() {
-        assertRefused("ensemble 'm' names namespace '/models' of model 'a', but model namespaces are not offered; remove "
-                + "'model_namespace'", () -> ConfigValidator.checkGeneral(ConfigReader.parseText("""
+        assertRefused(
+                "ensemble 'm' names namespace '/models' of model 'a', but model namespaces are not offered; remove "
+                        + "'model_namespace'",
+                () -> ConfigValidator.checkGeneral(ConfigReader.parseText("""
                         name: 'm' platform: 'ensemble' version_policy { latest { num_versions: 1 } }
                         input { name: 'I' data_type: TYPE_FP32 dims: 1 }
                         output { name: 'O' data_type: TYPE_FP32 dims: 1 }

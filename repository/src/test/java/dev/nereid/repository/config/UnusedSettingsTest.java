@@ -31,8 +31,10 @@ class UnusedSettingsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "optimization { input_pinned_memory { enable: true } output_pinned_memory { enable: true } }",
-        "optimization { priority: PRIORITY_DEFAULT }", "response_cache { enable: false }", "input { format: FORMAT_NONE }",
+    @ValueSource(strings = {"",
+        "optimization { input_pinned_memory { enable: true } output_pinned_memory { enable: true } }",
+        "optimization { priority: PRIORITY_DEFAULT }", "response_cache { enable: false }",
+        "input { format: FORMAT_NONE }",
         "model_metrics { metric_control { metric_identifier { family: 'nv_inference_first_response_histogram_ms' } } }"})
     void isContentWithTheRest(String text) {
         assertEquals(List.of(), warnings("pytorch", text));
