@@ -342,6 +342,24 @@ class ModelLoadTest extends EngineTesting {
     }
 
     @Test
+    void aFileWithAnotherSumThanTheConfigurationSaysKeepsTheModelFromLoading() {
+        EngineFixture fixture = fixture().model("m", EngineFixture.GROUP_OF_ONE + """
+                model_repository_agents { agents { name: "checksum" parameters {
+                    key: "MD5:1/model.bin" value: "6654c734ccab8f440ff0825eb443dc7f" } } }
+                """, 1);
+        Engine engine = fixture.start();
+        engine.load("m", LoadOverride.NONE);
+        fixture.write("m/1/model.bin", "v2");
+
+        assertEquals(
+                "failed to load 'm', failed to poll from model repository: model 'm' has a file '1/model.bin' whose MD5 "
+                        + "sum is 1b267619c4812cc46ee281747884ca50, expected 6654c734ccab8f440ff0825eb443dc7f; the file is damaged or not the one that the "
+                        + "configuration was made for",
+                loadFailure(engine, "m").getMessage());
+        assertEquals(1, EngineFixture.infer(engine, "m"), "the version before serves on");
+    }
+
+    @Test
     void twoLoadsOfOneModelLoadItOnce() throws Exception {
         Engine engine = fixture().model("m", 1).start();
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {

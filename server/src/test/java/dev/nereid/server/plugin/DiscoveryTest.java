@@ -90,8 +90,10 @@ class DiscoveryTest extends BackendsTest {
             logger.removeHandler(handler);
         }
 
-        assertEquals(List.of("--backend-config=b,allow-tf23: backend 'b' did not ask for a setting of that name when it "
-                + "started; did you mean 'allow-tf32'?"), warnings);
+        assertEquals(
+                List.of("--backend-config=b,allow-tf23: backend 'b' did not ask for a setting of that name when it "
+                        + "started; did you mean 'allow-tf32'?"),
+                warnings);
     }
 
     @Test
