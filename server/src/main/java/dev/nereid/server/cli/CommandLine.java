@@ -153,7 +153,8 @@ public final class CommandLine {
                 !bool("disable-auto-complete-config") && !bool("strict-model-config"), bool("strict-readiness"),
                 configName, (int) number("model-load-thread-count", 1, 1024),
                 (int) number("model-load-retry-count", 0, Integer.MAX_VALUE),
-                List.of(backends), backendSettings, allowsModelBackends, inFlight == 0 ? physicalMemory() / 2 : inFlight,
+                List.of(backends), backendSettings, allowsModelBackends,
+                inFlight == 0 ? physicalMemory() / 2 : inFlight,
                 (int) number("max-queue-size", 1, Integer.MAX_VALUE), SchedulingFlags.options(values, environment),
                 GpuFlags.options(values, environment));
     }

@@ -1,14 +1,17 @@
 package dev.nereid.server.cli;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.server.ServerOptions.LogOptions;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -23,6 +26,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
@@ -145,6 +149,26 @@ class LogSetupTest {
         try (Stream<Path> files = Files.list(directory)) {
             assertEquals(List.of(file()), files.toList());
         }
+    }
+
+    @Test
+    @Timeout(60)
+    void aFileThatAnotherProcessWritesIsTold() throws Exception {
+        Process other = new ProcessBuilder(ProcessHandle.current().info().command().orElseThrow(), "-cp",
+                System.getProperty("java.class.path"), LogFileHolder.class.getName(), file().toString()).start();
+        try (BufferedReader out = other.inputReader(StandardCharsets.UTF_8)) {
+            assertEquals("open", out.readLine());
+
+            UsageException failure = assertThrows(UsageException.class, () -> apply(true, true, true, 0, false));
+            assertEquals("--log-file=" + file()
+                    + " is already written by another server; give each server a log file of its own",
+                    failure.getMessage());
+            other.getOutputStream().close();
+            other.waitFor();
+        } finally {
+            other.destroyForcibly();
+        }
+        assertDoesNotThrow(() -> apply(true, true, true, 0, false));
     }
 
     @Test
