@@ -149,7 +149,8 @@ final class CheckCommandTest {
 
     @Test
     void letsAgentsLookAtTheFiles() throws IOException {
-        model("a", GOOD + " model_repository_agents { agents { name: \"checksum\" parameters { key: \"MD5:1/model\" value: "
+        model("a", GOOD
+                + " model_repository_agents { agents { name: \"checksum\" parameters { key: \"MD5:1/model\" value: "
                 + "\"900150983cd24fb0d6963f7d28e17f72\" } } }");
         Files.writeString(repository.resolve("a/1/model"), "abd");
 
@@ -166,8 +167,10 @@ final class CheckCommandTest {
     void refusesARuntimeThatIsNotHere() throws IOException {
         model("a", GOOD + " runtime: \"model.py\"");
 
-        assertEquals("a: error: 'runtime' of model 'a' is 'model.py', but models written in Python can't be run by backend "
-                + "'identity'; export the model, and remove 'runtime'", check(1).getFirst());
+        assertEquals(
+                "a: error: 'runtime' of model 'a' is 'model.py', but models written in Python can't be run by backend "
+                        + "'identity'; export the model, and remove 'runtime'",
+                check(1).getFirst());
     }
 
     @Test
