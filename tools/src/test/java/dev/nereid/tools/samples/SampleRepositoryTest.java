@@ -153,7 +153,7 @@ final class SampleRepositoryTest {
 
     @Test
     void refusesUnknownArguments() {
-        assertEquals(2, run("--help"));
+        assertEquals(2, run("--verbose"));
         assertEquals(2, run());
     }
 }
