@@ -60,10 +60,12 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * @param directories directories with models
      * @param autoComplete whether backends complete configurations
      * @param configName the name of a custom configuration; empty for none
+     * @param allowsMissing whether an engine of which a directory is missing starts all the same, never to be ready
      */
-    public record RepositoryOptions(List<Path> directories, boolean autoComplete, String configName) {
+    public record RepositoryOptions(List<Path> directories, boolean autoComplete, String configName,
+            boolean allowsMissing) {
         /** No directory, completed configurations, none with a name of its own. */
-        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "");
+        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "", false);
 
         /** Keeps a copy of the list. */
         public RepositoryOptions {
@@ -72,17 +74,22 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
 
         /** Returns these options with those directories. */
         public RepositoryOptions withDirectories(List<Path> value) {
-            return new RepositoryOptions(value, autoComplete, configName);
+            return new RepositoryOptions(value, autoComplete, configName, allowsMissing);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withAutoComplete(boolean value) {
-            return new RepositoryOptions(directories, value, configName);
+            return new RepositoryOptions(directories, value, configName, allowsMissing);
         }
 
         /** Returns these options with that name. */
         public RepositoryOptions withConfigName(String value) {
-            return new RepositoryOptions(directories, autoComplete, value);
+            return new RepositoryOptions(directories, autoComplete, value, allowsMissing);
+        }
+
+        /** Returns these options with that choice. */
+        public RepositoryOptions withMissingAllowed(boolean value) {
+            return new RepositoryOptions(directories, autoComplete, configName, value);
         }
     }
 

@@ -3,7 +3,10 @@ package dev.nereid.engine.plugin;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StagingMemory;
 import dev.nereid.engine.stats.BackendMetrics;
+import dev.nereid.repository.config.Suggestions;
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  * is started for that model and closed after it.
  */
 public final class Backends implements AutoCloseable {
+    private static final Logger LOGGER = System.getLogger(Backends.class.getName());
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_.-]*");
 
     /** How long a backend may take to start. Natives that are unpacked for the first time take tens of seconds. */
@@ -147,8 +151,20 @@ public final class Backends implements AutoCloseable {
     private LoadedBackend start(String name, PluginFiles files) {
         Path parent = files.path().getParent();
         Path directory = Files.isDirectory(files.path()) || parent == null ? files.path() : parent;
-        return starter.start(files, plugins, new BackendStarter.Start(name, directory, settingsOf(name),
+        ReadSettings read = new ReadSettings(settingsOf(name));
+        LoadedBackend started = starter.start(files, plugins, new BackendStarter.Start(name, directory, read,
                 Map.of("backend", name), Optional.empty()));
+        warnOfUnread(name, read);
+        return started;
+    }
+
+    /** What is meant for all backends need not mean something to each. */
+    private void warnOfUnread(String name, ReadSettings read) {
+        for (String key : read.unread(settings.getOrDefault(name, Map.of()).keySet())) {
+            LOGGER.log(Level.WARNING, () -> "--backend-config=" + name + "," + key + ": backend '" + name
+                    + "' did not ask for a setting of that name when it started"
+                    + Suggestions.didYouMean(key, read.asked()));
+        }
     }
 
     /**
@@ -181,8 +197,11 @@ public final class Backends implements AutoCloseable {
             throw e;
         }
         Path parent = jar.toAbsolutePath().getParent();
-        return starter.start(files, own.plugins(), new BackendStarter.Start(name, parent == null ? jar : parent,
-                settingsOf(name), all, Optional.of(release)));
+        ReadSettings read = new ReadSettings(settingsOf(name));
+        LoadedBackend started = starter.start(files, own.plugins(), new BackendStarter.Start(name,
+                parent == null ? jar : parent, read, all, Optional.of(release)));
+        warnOfUnread(name, read);
+        return started;
     }
 
     private Map<String, String> settingsOf(String name) {
