@@ -387,6 +387,14 @@ class CommandLineTest {
     }
 
     @Test
+    void boundsAndWhatAStallDoesAreTaken() {
+        assertEquals(64L << 20, options().engine().limits().maxResponseBytes());
+        assertEquals(9, options("--max-response-bytes=9").engine().limits().maxResponseBytes());
+        assertFalse(options().exitsOnStall());
+        assertTrue(options("--exit-on-stall=true").exitsOnStall());
+    }
+
+    @Test
     void restrictionsNameCategoriesHeaderAndValue() {
         ServerOptions options = options("--http-restricted-api=model-repository,health:x-key=a=b",
                 "--http-restricted-api=inference:other=");
