@@ -84,7 +84,8 @@ public final class Engine implements AutoCloseable {
         this.scratchDirectory = scratchDirectory;
         this.gpus = gpus;
         this.buffers = new BufferPool(options.limits().maxInFlightBytes(), MAX_FREE_BYTES);
-        this.backends = new Backends(options.backends().directories(), options.backends().settings(),
+        this.backends = new Backends(options.backends().directories(), options.backends().factories(),
+                options.backends().settings(),
                 gpus.pinnedMemory(),
                 backendStartLimit);
         this.wakeups = new TimerWakeups(System::nanoTime);

@@ -1,5 +1,6 @@
 package dev.nereid.engine.plugin;
 
+import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StagingMemory;
 import dev.nereid.engine.stats.BackendMetrics;
@@ -38,6 +39,7 @@ public final class Backends implements AutoCloseable {
 
     private final List<Path> directories;
     private final Map<String, Map<String, String>> settings;
+    private final Map<String, BackendFactory> inProcess = new HashMap<>();
     private final BackendPluginManager plugins = new BackendPluginManager();
     private final Map<String, Slot> slots = new HashMap<>();
     private final List<LoadedBackend> startOrder = new ArrayList<>();
@@ -52,21 +54,23 @@ public final class Backends implements AutoCloseable {
      * @param settings by backend name; the empty name holds what is meant for all
      */
     public Backends(List<Path> directories, Map<String, Map<String, String>> settings) {
-        this(directories, settings, StagingMemory.PLAIN, START_LIMIT);
+        this(directories, List.of(), settings, StagingMemory.PLAIN, START_LIMIT);
     }
 
     /**
      * Creates the catalog; nothing is loaded yet.
      *
      * @param directories where to look, first match wins
+     * @param factories backends on the class path of the program itself, which go before those in directories
      * @param settings by backend name; the empty name holds what is meant for all
      * @param stagingMemory what backends copy to GPUs through
      * @param startLimit how long one of them may take to start
      */
-    public Backends(List<Path> directories, Map<String, Map<String, String>> settings, StagingMemory stagingMemory,
-            Duration startLimit) {
+    public Backends(List<Path> directories, List<BackendFactory> factories, Map<String, Map<String, String>> settings,
+            StagingMemory stagingMemory, Duration startLimit) {
         this.starter = new BackendStarter(metrics, stagingMemory, startLimit);
         this.directories = List.copyOf(directories);
+        factories.forEach(factory -> inProcess.put(factory.name(), factory));
         this.settings = Map.copyOf(settings);
     }
 
@@ -84,6 +88,15 @@ public final class Backends implements AutoCloseable {
             LoadedBackend running = slot.backend;
             if (running != null) {
                 return running;
+            }
+            BackendFactory factory = inProcess.get(name);
+            if (factory != null) {
+                LoadedBackend started = start(name, factory);
+                slot.backend = started;
+                synchronized (startOrder) {
+                    startOrder.add(started);
+                }
+                return started;
             }
             Path path = find(name).orElseThrow(() -> notFound(name));
             PluginFiles files = files(path);
@@ -146,6 +159,14 @@ public final class Backends implements AutoCloseable {
         PluginFiles files = PluginFiles.of(path);
         files.check();
         return files;
+    }
+
+    private LoadedBackend start(String name, BackendFactory factory) {
+        ReadSettings read = new ReadSettings(settingsOf(name));
+        LoadedBackend started = starter.start(factory, new BackendStarter.Start(name, Path.of("").toAbsolutePath(),
+                read, Map.of("backend", name), Optional.empty()));
+        warnOfUnread(name, read);
+        return started;
     }
 
     private LoadedBackend start(String name, PluginFiles files) {
@@ -238,6 +259,8 @@ public final class Backends implements AutoCloseable {
     /** Returns everything in the backend directories and its state, by name. */
     public List<BackendStatus> statuses() {
         Map<String, BackendStatus> found = new TreeMap<>();
+        inProcess.keySet().forEach(name -> found.put(name,
+                new BackendStatus(name, "class path", settingsOf(name), isLoaded(name) ? "loaded" : "available")));
         for (Path directory : directories) {
             for (Path path : entries(directory)) {
                 String fileName = path.getFileName().toString();
@@ -257,14 +280,22 @@ public final class Backends implements AutoCloseable {
         return List.copyOf(all);
     }
 
-    private String state(String name, Path path) {
-        Slot slot;
+    private @Nullable Slot slot(String name) {
         synchronized (slots) {
-            slot = slots.get(name);
+            return slots.get(name);
         }
-        if (slot != null && slot.backend != null) {
+    }
+
+    private boolean isLoaded(String name) {
+        Slot slot = slot(name);
+        return slot != null && slot.backend != null;
+    }
+
+    private String state(String name, Path path) {
+        if (isLoaded(name)) {
             return "loaded";
         }
+        Slot slot = slot(name);
         InferenceException failure = slot == null ? null : slot.failure;
         if (failure != null) {
             return failure.getMessage();

@@ -3,6 +3,7 @@ package dev.nereid.engine.model;
 import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.testkit.FakeBackend;
+import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
@@ -183,7 +184,7 @@ public final class EngineFixture implements AutoCloseable {
         EngineOptions options = EngineOptions.DEFAULT
                 .with(RepositoryOptions.DEFAULT.withDirectories(repositories).withMissingAllowed(!exitOnError))
                 .with(loading)
-                .with(new BackendOptions(List.of(backends), Map.of(), allowsModelBackends))
+                .with(new BackendOptions(List.of(BackendSource.directory(backends)), Map.of(), allowsModelBackends))
                 .with(scheduling)
                 .with(gpuOptions);
         Engine engine = Engine.create(options, driver, backendStartLimit);

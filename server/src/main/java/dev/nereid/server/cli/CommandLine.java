@@ -1,5 +1,6 @@
 package dev.nereid.server.cli;
 
+import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
@@ -181,7 +182,7 @@ public final class CommandLine {
                         Duration.ofSeconds(number("repository-poll-secs", 1, Integer.MAX_VALUE)),
                         bool("strict-readiness"), (int) number("model-load-thread-count", 1, 1024),
                         (int) number("model-load-retry-count", 0, Integer.MAX_VALUE)),
-                new BackendOptions(List.of(backends), backendSettings, allowsModelBackends),
+                new BackendOptions(List.of(BackendSource.directory(backends)), backendSettings, allowsModelBackends),
                 new LimitOptions(inFlight == 0 ? physicalMemory() / 2 : inFlight,
                         (int) number("max-queue-size", 1, Integer.MAX_VALUE),
                         number("max-response-bytes", 1, Long.MAX_VALUE)),
