@@ -1,7 +1,7 @@
 package dev.nereid.distribution;
 
-import dev.nereid.server.protocol.JsonDocument;
-import dev.nereid.server.protocol.JsonValue;
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonValue;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;

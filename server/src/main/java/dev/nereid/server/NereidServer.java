@@ -1,15 +1,16 @@
 package dev.nereid.server;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.server.gpu.GpuDriver;
+import dev.nereid.engine.gpu.GpuDriver;
+import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.sharedmemory.ClientSharedMemory;
+import dev.nereid.engine.trace.Tracer;
 import dev.nereid.server.http.HttpFrontEnd;
 import dev.nereid.server.http.MetricsEndpoint;
-import dev.nereid.server.lifecycle.Engine;
 import dev.nereid.server.metrics.CpuSampler;
 import dev.nereid.server.metrics.GpuSampler;
 import dev.nereid.server.metrics.MetricsText;
-import dev.nereid.server.sharedmemory.ClientSharedMemory;
-import dev.nereid.server.trace.Tracer;
+import dev.nereid.server.trace.TraceWriter;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -43,7 +44,7 @@ public final class NereidServer implements AutoCloseable {
         this.engine = engine;
         this.logs = logs;
         this.sharedMemory = new ClientSharedMemory(ClientSharedMemory.DIRECTORY, engine.gpus().driver());
-        this.tracer = Tracer.create(options.trace().settings(), options.trace().file());
+        this.tracer = Tracer.create(options.trace().settings(), options.trace().file().map(TraceWriter::start));
     }
 
     /**
@@ -100,7 +101,7 @@ public final class NereidServer implements AutoCloseable {
     private void checkModels(Map<String, InferenceException> startFailures) {
         String tables = StartupTables.render(engine);
         LOGGER.log(Level.INFO, tables);
-        if (!startFailures.isEmpty() && options.engine().exitOnError()) {
+        if (!startFailures.isEmpty() && options.exitOnError()) {
             throw new StartException("failed to load all models: " + String.join(", ", startFailures.keySet())
                     + "; the reasons are above. Use --exit-on-error=false to serve the others.");
         }

@@ -1,8 +1,8 @@
 package dev.nereid.server;
 
-import dev.nereid.server.lifecycle.Engine;
-import dev.nereid.server.lifecycle.IndexEntry;
-import dev.nereid.server.plugin.BackendStatus;
+import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.IndexEntry;
+import dev.nereid.engine.plugin.BackendStatus;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

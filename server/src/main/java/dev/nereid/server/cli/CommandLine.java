@@ -1,8 +1,12 @@
 package dev.nereid.server.cli;
 
+import dev.nereid.engine.ControlMode;
+import dev.nereid.engine.EngineOptions;
+import dev.nereid.engine.EngineOptions.BackendOptions;
+import dev.nereid.engine.EngineOptions.LimitOptions;
+import dev.nereid.engine.EngineOptions.LoadOptions;
+import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.server.ServerOptions;
-import dev.nereid.server.ServerOptions.ControlMode;
-import dev.nereid.server.ServerOptions.EngineOptions;
 import dev.nereid.server.ServerOptions.HttpOptions;
 import dev.nereid.server.ServerOptions.LogOptions;
 import dev.nereid.server.ServerOptions.MetricsOptions;
@@ -77,7 +81,8 @@ public final class CommandLine {
     /** Returns the options, with or without a repository. */
     ServerOptions optionsForDoctor(Path defaultBackends) {
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
-                engine(defaultBackends), http(), metrics(), logging(), TraceFlags.options(values),
+                bool("exit-on-error"), engine(defaultBackends), http(), metrics(), logging(),
+                TraceFlags.options(values),
                 bool("allow-client-shm"));
     }
 
@@ -107,16 +112,19 @@ public final class CommandLine {
         }
         long inFlight = number("max-inflight-bytes", 0, Long.MAX_VALUE);
         String backendDirectory = text("backend-directory");
-        return new EngineOptions(repositories, mode, startup.contains("*") ? List.of() : startup,
-                mode != ControlMode.EXPLICIT || startup.contains("*"),
-                Duration.ofSeconds(number("repository-poll-secs", 1, Integer.MAX_VALUE)), bool("exit-on-error"),
-                !bool("disable-auto-complete-config") && !bool("strict-model-config"), bool("strict-readiness"),
-                configName, (int) number("model-load-thread-count", 1, 1024),
-                (int) number("model-load-retry-count", 0, Integer.MAX_VALUE),
-                List.of(backendDirectory.isEmpty() ? defaultBackends : path("backend-directory", backendDirectory)),
-                backendSettings(), bool("allow-model-backends"), inFlight == 0 ? physicalMemory() / 2 : inFlight,
-                (int) number("max-queue-size", 1, Integer.MAX_VALUE), SchedulingFlags.options(values, environment),
-                GpuFlags.options(values, environment));
+        boolean loadsAll = mode != ControlMode.EXPLICIT || startup.contains("*");
+        Path backends = backendDirectory.isEmpty() ? defaultBackends : path("backend-directory", backendDirectory);
+        return new EngineOptions(
+                new RepositoryOptions(repositories,
+                        !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName),
+                new LoadOptions(mode, startup.contains("*") ? List.of() : startup, loadsAll,
+                        Duration.ofSeconds(number("repository-poll-secs", 1, Integer.MAX_VALUE)),
+                        bool("strict-readiness"), (int) number("model-load-thread-count", 1, 1024),
+                        (int) number("model-load-retry-count", 0, Integer.MAX_VALUE)),
+                new BackendOptions(List.of(backends), backendSettings(), bool("allow-model-backends")),
+                new LimitOptions(inFlight == 0 ? physicalMemory() / 2 : inFlight,
+                        (int) number("max-queue-size", 1, Integer.MAX_VALUE)),
+                SchedulingFlags.options(values, environment), GpuFlags.options(values, environment));
     }
 
     private ControlMode controlMode() {

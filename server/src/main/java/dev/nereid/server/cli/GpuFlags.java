@@ -1,7 +1,7 @@
 package dev.nereid.server.cli;
 
+import dev.nereid.engine.EngineOptions.GpuOptions;
 import dev.nereid.repository.config.Devices.ComputeCapability;
-import dev.nereid.server.ServerOptions.GpuOptions;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -1,8 +1,9 @@
 package dev.nereid.server.cli;
 
-import dev.nereid.server.ServerOptions.SchedulingOptions;
-import dev.nereid.server.host.HostPolicy;
-import dev.nereid.server.scheduler.RateLimiter;
+import dev.nereid.engine.EngineOptions.RateResource;
+import dev.nereid.engine.EngineOptions.SchedulingOptions;
+import dev.nereid.engine.HostPolicy;
+import dev.nereid.engine.host.HostBinding;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -22,7 +23,7 @@ final class SchedulingFlags {
                 parallelLoading(environment));
     }
 
-    private static Optional<List<RateLimiter.Resource>> rateLimit(Map<String, List<String>> values) {
+    private static Optional<List<RateResource>> rateLimit(Map<String, List<String>> values) {
         List<String> resources = values.getOrDefault("rate-limit-resource", List.of());
         String mode = values.getOrDefault("rate-limit", List.of("off")).getFirst();
         boolean isOn = switch (mode.toLowerCase(Locale.ROOT)) {
@@ -37,7 +38,7 @@ final class SchedulingFlags {
         return isOn ? Optional.of(resources.stream().map(SchedulingFlags::resource).toList()) : Optional.empty();
     }
 
-    private static RateLimiter.Resource resource(String value) {
+    private static RateResource resource(String value) {
         String[] parts = value.split(":", -1);
         if (parts.length < 2 || parts.length > 3 || parts[0].isEmpty()) {
             throw new UsageException("--rate-limit-resource option format is '<resource_name>:<count>:<device>' or "
@@ -46,7 +47,7 @@ final class SchedulingFlags {
         OptionalInt device = parts.length == 3
                 ? OptionalInt.of(number(value, "device", parts[2]))
                 : OptionalInt.empty();
-        return new RateLimiter.Resource(parts[0], number(value, "count", parts[1]), device);
+        return new RateResource(parts[0], number(value, "count", parts[1]), device);
     }
 
     private static int number(String value, String what, String text) {
@@ -81,7 +82,7 @@ final class SchedulingFlags {
                         + "', expected setting numa-node or cpu-cores");
             });
         }
-        if (!policies.isEmpty() && !HostPolicy.isSupported()) {
+        if (!policies.isEmpty() && !HostBinding.isSupported()) {
             throw new UsageException("--host-policy can't be used: threads can be bound to cores on Linux only");
         }
         return policies;

@@ -3,13 +3,13 @@ package dev.nereid.server.doctor;
 import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.backend.api.Diagnosis.Verdict;
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.engine.EngineOptions;
+import dev.nereid.engine.gpu.GpuDriver;
+import dev.nereid.engine.plugin.Backends;
+import dev.nereid.engine.plugin.Examination;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.server.ServerOptions;
-import dev.nereid.server.ServerOptions.EngineOptions;
-import dev.nereid.server.gpu.GpuDriver;
-import dev.nereid.server.plugin.Backends;
-import dev.nereid.server.plugin.Examination;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
@@ -39,7 +39,8 @@ public final class Doctor {
     static Findings examine(ServerOptions options, Duration backendLimit, GpuDriver driver) {
         EngineOptions engine = options.engine();
         Findings findings = new Findings();
-        new SystemCheck(Path.of("/proc"), Runtime.getRuntime().availableProcessors(), engine.maxInFlightBytes())
+        new SystemCheck(Path.of("/proc"), Runtime.getRuntime().availableProcessors(),
+                engine.limits().maxInFlightBytes())
                 .run(findings);
         GpuCheck.run(driver, engine.gpu(), findings);
         places(options, findings);
@@ -62,7 +63,7 @@ public final class Doctor {
             findings.add(group, PlaceCheck.port("metrics", options.metrics().address(), options.metrics().port(),
                     "metrics-port"));
         }
-        for (Path directory : options.engine().backendDirectories()) {
+        for (Path directory : options.engine().backends().directories()) {
             findings.add(group, PlaceCheck.readable("backends", directory,
                     "name the directory with backends with --backend-directory"));
         }
@@ -74,11 +75,11 @@ public final class Doctor {
     /** Returns the backends that models ask for. */
     private static Set<String> repositories(EngineOptions options, Findings findings) {
         Set<String> needed = new HashSet<>();
-        if (options.repositories().isEmpty()) {
+        if (options.repository().directories().isEmpty()) {
             return needed;
         }
-        ModelRepository repository = ModelRepository.open(options.repositories(),
-                new ConfigLoader(options.autoComplete(), options.configName()));
+        ModelRepository repository = ModelRepository.open(options.repository().directories(),
+                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
         Set<String> models = repository.list().keySet();
         for (String model : models) {
             try {
@@ -90,14 +91,15 @@ public final class Doctor {
             }
         }
         findings.add("Models", Diagnosis.ok("repository",
-                models.size() + (models.size() == 1 ? " model in " : " models in ") + options.repositories()));
+                models.size() + (models.size() == 1 ? " model in " : " models in ")
+                        + options.repository().directories()));
         repository.hints().forEach(hint -> findings.add("Models", Diagnosis.warning("repository", hint, "")));
         return needed;
     }
 
     private static void backends(EngineOptions options, Set<String> needed, Duration limit, Findings findings) {
         List<Examination> all;
-        try (Backends backends = new Backends(options.backendDirectories(), options.backendSettings())) {
+        try (Backends backends = new Backends(options.backends().directories(), options.backends().settings())) {
             all = backends.examine(limit);
         }
         boolean anyWorks = all.stream().anyMatch(Examination::works);
@@ -109,9 +111,9 @@ public final class Doctor {
         }
         needed.stream().filter(name -> !name.isEmpty() && all.stream().noneMatch(each -> each.name().equals(name)))
                 .sorted().forEach(name -> findings.add("Backend " + name, Diagnosis.problem("directory", "not there",
-                        "models ask for it: put it into " + options.backendDirectories())));
+                        "models ask for it: put it into " + options.backends().directories())));
         if (all.isEmpty()) {
-            findings.add("Backends", Diagnosis.problem("backends", "none in " + options.backendDirectories(),
+            findings.add("Backends", Diagnosis.problem("backends", "none in " + options.backends().directories(),
                     "without a backend no model can be served"));
         }
     }

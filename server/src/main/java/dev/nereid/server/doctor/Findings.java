@@ -2,7 +2,7 @@ package dev.nereid.server.doctor;
 
 import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.backend.api.Diagnosis.Verdict;
-import dev.nereid.server.protocol.JsonWriter;
+import dev.nereid.json.JsonWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;

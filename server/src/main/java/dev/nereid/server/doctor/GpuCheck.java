@@ -1,9 +1,9 @@
 package dev.nereid.server.doctor;
 
 import dev.nereid.backend.api.Diagnosis;
-import dev.nereid.server.ServerOptions.GpuOptions;
-import dev.nereid.server.gpu.Gpu;
-import dev.nereid.server.gpu.GpuDriver;
+import dev.nereid.engine.EngineOptions.GpuOptions;
+import dev.nereid.engine.gpu.Gpu;
+import dev.nereid.engine.gpu.GpuDriver;
 import java.util.List;
 
 /** The GPU driver and the GPUs. Having none is fine. */

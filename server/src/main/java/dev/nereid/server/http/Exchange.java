@@ -2,7 +2,7 @@ package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.server.protocol.JsonWriter;
+import dev.nereid.json.JsonWriter;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderName;

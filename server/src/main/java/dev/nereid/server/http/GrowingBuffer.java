@@ -1,7 +1,7 @@
 package dev.nereid.server.http;
 
-import dev.nereid.server.memory.BufferPool;
-import dev.nereid.server.memory.BufferScope;
+import dev.nereid.engine.memory.BufferPool;
+import dev.nereid.engine.memory.BufferScope;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;

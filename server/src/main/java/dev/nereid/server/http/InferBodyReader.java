@@ -1,8 +1,8 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.server.memory.BufferPool;
-import dev.nereid.server.memory.BufferScope;
+import dev.nereid.engine.memory.BufferPool;
+import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.server.protocol.InferBody;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;

@@ -1,11 +1,11 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonValue;
+import dev.nereid.json.JsonWriter;
 import dev.nereid.server.LogControl;
 import dev.nereid.server.ServerOptions.LogOptions;
-import dev.nereid.server.protocol.JsonDocument;
-import dev.nereid.server.protocol.JsonValue;
-import dev.nereid.server.protocol.JsonWriter;
 import java.util.Optional;
 
 /** Log settings (v2-http, 9). Where the log goes can't be changed by a client. */

@@ -2,12 +2,12 @@ package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.server.lifecycle.Engine;
-import dev.nereid.server.lifecycle.IndexEntry;
-import dev.nereid.server.lifecycle.LoadOverride;
-import dev.nereid.server.protocol.JsonDocument;
-import dev.nereid.server.protocol.JsonValue;
-import dev.nereid.server.protocol.JsonWriter;
+import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.IndexEntry;
+import dev.nereid.engine.model.LoadOverride;
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonValue;
+import dev.nereid.json.JsonWriter;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,12 +1,12 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.server.protocol.JsonDocument;
-import dev.nereid.server.protocol.JsonValue;
-import dev.nereid.server.protocol.JsonWriter;
-import dev.nereid.server.sharedmemory.CudaRegionStatus;
-import dev.nereid.server.sharedmemory.RegionStatus;
-import dev.nereid.server.sharedmemory.ClientSharedMemory;
+import dev.nereid.engine.sharedmemory.ClientSharedMemory;
+import dev.nereid.engine.sharedmemory.CudaRegionStatus;
+import dev.nereid.engine.sharedmemory.RegionStatus;
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonValue;
+import dev.nereid.json.JsonWriter;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;

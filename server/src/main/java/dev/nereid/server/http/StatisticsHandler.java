@@ -1,12 +1,12 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.server.lifecycle.Engine;
-import dev.nereid.server.lifecycle.ServedVersion;
-import dev.nereid.server.protocol.JsonWriter;
-import dev.nereid.server.stats.DurationCounter;
-import dev.nereid.server.stats.FailureReason;
-import dev.nereid.server.stats.ModelStatistics;
+import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.ServedVersion;
+import dev.nereid.engine.stats.DurationCounter;
+import dev.nereid.engine.stats.FailureReason;
+import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.json.JsonWriter;
 import java.util.List;
 import java.util.OptionalLong;
 

@@ -1,15 +1,15 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.server.lifecycle.Engine;
-import dev.nereid.server.protocol.CNumber;
-import dev.nereid.server.protocol.JsonDocument;
-import dev.nereid.server.protocol.JsonValue;
-import dev.nereid.server.protocol.JsonWriter;
-import dev.nereid.server.trace.TraceChange;
-import dev.nereid.server.trace.TraceLevel;
-import dev.nereid.server.trace.TraceSettings;
-import dev.nereid.server.trace.Tracer;
+import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.trace.TraceChange;
+import dev.nereid.engine.trace.TraceLevel;
+import dev.nereid.engine.trace.TraceSettings;
+import dev.nereid.engine.trace.Tracer;
+import dev.nereid.json.CNumber;
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonValue;
+import dev.nereid.json.JsonWriter;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -52,7 +52,7 @@ final class TraceHandler {
         json.name("trace_rate").string(Integer.toString(settings.rate()));
         json.name("trace_count").string(Integer.toString(settings.count()));
         json.name("log_frequency").string(Integer.toString(settings.logFrequency()));
-        json.name("trace_file").string(tracer.file());
+        json.name("trace_file").string(tracer.destination());
         json.name("trace_mode").string("triton");
         exchange.sendJson(json.endObject());
     }

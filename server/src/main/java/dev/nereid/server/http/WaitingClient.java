@@ -1,7 +1,7 @@
 package dev.nereid.server.http;
 
-import dev.nereid.server.lifecycle.Caller;
-import dev.nereid.server.trace.RequestTrace;
+import dev.nereid.engine.model.Caller;
+import dev.nereid.engine.trace.RequestTrace;
 import java.util.Optional;
 
 /**

@@ -1,8 +1,8 @@
 package dev.nereid.server.metrics;
 
-import dev.nereid.server.gpu.Gpu;
-import dev.nereid.server.gpu.GpuDriver;
-import dev.nereid.server.gpu.GpuUse;
+import dev.nereid.engine.gpu.Gpu;
+import dev.nereid.engine.gpu.GpuDriver;
+import dev.nereid.engine.gpu.GpuUse;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -1,16 +1,16 @@
 package dev.nereid.server.metrics;
 
 import dev.nereid.backend.api.config.InstanceGroup;
-import dev.nereid.server.gpu.GpuUse;
-import dev.nereid.server.gpu.PinnedMemoryPool;
-import dev.nereid.server.lifecycle.Engine;
-import dev.nereid.server.lifecycle.ServedVersion;
-import dev.nereid.server.stats.DurationCounter;
-import dev.nereid.server.stats.FailureReason;
-import dev.nereid.server.stats.Histogram;
-import dev.nereid.server.stats.LatencyHistogram;
-import dev.nereid.server.stats.MetricFamily;
-import dev.nereid.server.stats.ModelStatistics;
+import dev.nereid.engine.gpu.GpuUse;
+import dev.nereid.engine.gpu.PinnedMemoryPool;
+import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.ServedVersion;
+import dev.nereid.engine.stats.DurationCounter;
+import dev.nereid.engine.stats.FailureReason;
+import dev.nereid.engine.stats.Histogram;
+import dev.nereid.engine.stats.LatencyHistogram;
+import dev.nereid.engine.stats.MetricFamily;
+import dev.nereid.engine.stats.ModelStatistics;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;

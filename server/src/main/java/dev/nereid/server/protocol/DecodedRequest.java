@@ -1,6 +1,6 @@
 package dev.nereid.server.protocol;
 
-import dev.nereid.server.request.RequestData;
+import dev.nereid.engine.request.RequestData;
 
 /**
  * A request off the wire.

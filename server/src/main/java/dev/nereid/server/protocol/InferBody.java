@@ -1,6 +1,7 @@
 package dev.nereid.server.protocol;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.json.CNumber;
 import java.util.Optional;
 
 /**

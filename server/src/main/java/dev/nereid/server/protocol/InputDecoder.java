@@ -2,8 +2,10 @@ package dev.nereid.server.protocol;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.tensor.DataType;
-import dev.nereid.server.request.InputData;
-import dev.nereid.server.sharedmemory.SharedRange;
+import dev.nereid.engine.request.InputData;
+import dev.nereid.engine.sharedmemory.SharedRange;
+import dev.nereid.json.JsonAccess;
+import dev.nereid.json.JsonValue;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.function.Consumer;

@@ -1,6 +1,6 @@
 package dev.nereid.server.protocol;
 
-import dev.nereid.server.sharedmemory.SharedRange;
+import dev.nereid.engine.sharedmemory.SharedRange;
 import java.util.Map;
 
 /**

@@ -1,7 +1,7 @@
 package dev.nereid.server.protocol;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.server.sharedmemory.SharedRange;
+import dev.nereid.engine.sharedmemory.SharedRange;
 
 /** Finds registered shared memory for one request. What was found stays usable until the request is answered. */
 @FunctionalInterface

@@ -1,6 +1,8 @@
 package dev.nereid.server.trace;
 
-import dev.nereid.server.protocol.JsonWriter;
+import dev.nereid.engine.trace.RequestTrace;
+import dev.nereid.engine.trace.TraceEvent;
+import dev.nereid.json.JsonWriter;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -32,7 +34,11 @@ final class TraceFile implements AutoCloseable {
 
     void write(RequestTrace trace) throws IOException {
         json.reset();
-        trace.write(json);
+        for (TraceEvent event : trace.events()) {
+            json.beginObject().name("id").integer(trace.id());
+            write(event);
+            json.endObject();
+        }
         if (json.size() == 0) {
             return;
         }
@@ -46,6 +52,23 @@ final class TraceFile implements AutoCloseable {
             nextPart++;
         }
         part.append(json);
+    }
+
+    private void write(TraceEvent event) {
+        switch (event) {
+            case TraceEvent.Model model -> {
+                json.name("model_name").string(model.name()).name("model_version").integer(model.version());
+                if (!model.requestId().isEmpty()) {
+                    json.name("request_id").string(model.requestId());
+                }
+            }
+            case TraceEvent.Mark mark -> json.name("timestamps").beginArray().beginObject().name("name")
+                    .string(mark.point().name()).name("ns").integer(mark.nanos()).endObject().endArray();
+            case TraceEvent.Content content -> json.name("activity").string(content.activity()).name("tensor")
+                    .beginObject().name("name").string(content.name()).name("data").string(content.data())
+                    .name("shape").string(content.shape()).name("dtype").string(content.dataType().name())
+                    .endObject();
+        }
     }
 
     @Override

@@ -1,5 +1,7 @@
 package dev.nereid.server.trace;
 
+import dev.nereid.engine.trace.RequestTrace;
+import dev.nereid.engine.trace.TraceExporter;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -12,11 +14,12 @@ import java.util.concurrent.atomic.AtomicLong;
  * Brings traces to the file on a thread of its own. Requests never wait for the disk: where it is slower than they are,
  * traces are dropped, and the log says how many.
  */
-final class TraceWriter implements AutoCloseable {
+public final class TraceWriter implements TraceExporter {
     private static final Logger LOGGER = System.getLogger(TraceWriter.class.getName());
     private static final int MAX_WAITING = 4096;
     private static final long MAX_WAITING_BYTES = 64L << 20;
 
+    private final Path path;
     private final TraceFile file;
     private final BlockingQueue<RequestTrace> waiting = new ArrayBlockingQueue<>(MAX_WAITING);
     private final AtomicLong waitingBytes = new AtomicLong();
@@ -25,18 +28,26 @@ final class TraceWriter implements AutoCloseable {
     private boolean isBroken;
 
     private TraceWriter(Path path) {
+        this.path = path;
         this.file = new TraceFile(path);
         this.thread = Thread.ofPlatform().name("nereid-trace").daemon(true).unstarted(this::run);
     }
 
-    static TraceWriter start(Path path) {
+    /** Starts to write to that file, which is made with the first trace. */
+    public static TraceWriter start(Path path) {
         TraceWriter writer = new TraceWriter(path);
         writer.thread.start();
         return writer;
     }
 
+    @Override
+    public String destination() {
+        return path.toString();
+    }
+
     /** Takes a finished trace; drops it where too many wait. */
-    void offer(RequestTrace trace) {
+    @Override
+    public void export(RequestTrace trace) {
         long bytes = trace.tensorBytes();
         if (waitingBytes.addAndGet(bytes) > MAX_WAITING_BYTES || !waiting.offer(trace)) {
             waitingBytes.addAndGet(-bytes);

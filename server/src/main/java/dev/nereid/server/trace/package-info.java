@@ -1,4 +1,4 @@
-/** Traces of single requests: which are traced, what is noted of them, and the file that they are written to. */
+/** The files that traces of requests are written to. */
 @NullMarked
 package dev.nereid.server.trace;
 

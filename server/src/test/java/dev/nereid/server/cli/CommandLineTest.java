@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.engine.ControlMode;
 import dev.nereid.server.ServerOptions;
-import dev.nereid.server.ServerOptions.ControlMode;
 import dev.nereid.server.ServerOptions.MetricsOptions;
 import dev.nereid.server.ServerOptions.Restriction;
 import java.nio.file.Path;
@@ -36,17 +36,17 @@ class CommandLineTest {
 
         assertEquals("triton", options.id());
         assertEquals(Duration.ofSeconds(30), options.exitTimeout());
-        assertEquals(List.of(repository), options.engine().repositories());
-        assertEquals(ControlMode.NONE, options.engine().controlMode());
-        assertTrue(options.engine().loadsAll());
-        assertTrue(options.engine().exitOnError());
-        assertTrue(options.engine().autoComplete());
-        assertTrue(options.engine().strictReadiness());
-        assertEquals(Duration.ofSeconds(15), options.engine().pollInterval());
-        assertEquals(4, options.engine().loadThreads());
-        assertEquals(0, options.engine().loadRetries());
-        assertEquals(List.of(BACKENDS), options.engine().backendDirectories());
-        assertTrue(options.engine().maxInFlightBytes() > 0);
+        assertEquals(List.of(repository), options.engine().repository().directories());
+        assertEquals(ControlMode.NONE, options.engine().loading().mode());
+        assertTrue(options.engine().loading().loadsAll());
+        assertTrue(options.exitOnError());
+        assertTrue(options.engine().repository().autoComplete());
+        assertTrue(options.engine().loading().strictReadiness());
+        assertEquals(Duration.ofSeconds(15), options.engine().loading().pollInterval());
+        assertEquals(4, options.engine().loading().threads());
+        assertEquals(0, options.engine().loading().retries());
+        assertEquals(List.of(BACKENDS), options.engine().backends().directories());
+        assertTrue(options.engine().limits().maxInFlightBytes() > 0);
         assertEquals("0.0.0.0", options.http().address());
         assertEquals(8000, options.http().port());
         assertTrue(options.http().isEnabled());
@@ -73,7 +73,7 @@ class CommandLineTest {
                 .parse(List.of("--model-store", repository.toString(), "--model-repository=" + repository))
                 .options(BACKENDS);
 
-        assertEquals(List.of(repository, repository), options.engine().repositories());
+        assertEquals(List.of(repository, repository), options.engine().repository().directories());
     }
 
     @Test
@@ -97,17 +97,17 @@ class CommandLineTest {
         assertTrue(options.logging().error());
         assertTrue(options.logging().isIso8601());
         assertEquals(Optional.of(Path.of("x.log")), options.logging().file());
-        assertFalse(options.engine().exitOnError());
-        assertFalse(options.engine().autoComplete());
-        assertFalse(options.engine().strictReadiness());
-        assertEquals(ControlMode.POLL, options.engine().controlMode());
-        assertEquals(Duration.ofSeconds(7), options.engine().pollInterval());
-        assertEquals("big", options.engine().configName());
-        assertEquals(9, options.engine().loadThreads());
-        assertEquals(3, options.engine().loadRetries());
-        assertEquals(List.of(Path.of("elsewhere")), options.engine().backendDirectories());
-        assertEquals(4096, options.engine().maxInFlightBytes());
-        assertEquals(6, options.engine().maxQueueSize());
+        assertFalse(options.exitOnError());
+        assertFalse(options.engine().repository().autoComplete());
+        assertFalse(options.engine().loading().strictReadiness());
+        assertEquals(ControlMode.POLL, options.engine().loading().mode());
+        assertEquals(Duration.ofSeconds(7), options.engine().loading().pollInterval());
+        assertEquals("big", options.engine().repository().configName());
+        assertEquals(9, options.engine().loading().threads());
+        assertEquals(3, options.engine().loading().retries());
+        assertEquals(List.of(Path.of("elsewhere")), options.engine().backends().directories());
+        assertEquals(4096, options.engine().limits().maxInFlightBytes());
+        assertEquals(6, options.engine().limits().maxQueueSize());
         assertFalse(options.http().isEnabled());
         assertEquals("::1", options.http().address());
         assertEquals(0, options.http().port());
@@ -140,8 +140,8 @@ class CommandLineTest {
 
     @Test
     void theDeprecatedStrictConfigurationTurnsCompletionOff() {
-        assertFalse(options("--strict-model-config=true").engine().autoComplete());
-        assertTrue(options("--strict-model-config=false").engine().autoComplete());
+        assertFalse(options("--strict-model-config=true").engine().repository().autoComplete());
+        assertTrue(options("--strict-model-config=false").engine().repository().autoComplete());
     }
 
     @Test
@@ -240,16 +240,16 @@ class CommandLineTest {
     void modelsToLoadAreNamed() {
         ServerOptions options = options("--model-control-mode=explicit", "--load-model=a", "--load-model", "b");
 
-        assertEquals(List.of("a", "b"), options.engine().startupModels());
-        assertFalse(options.engine().loadsAll());
+        assertEquals(List.of("a", "b"), options.engine().loading().startupModels());
+        assertFalse(options.engine().loading().loadsAll());
     }
 
     @Test
     void anAsteriskLoadsAll() {
         ServerOptions options = options("--model-control-mode=explicit", "--load-model=*");
 
-        assertEquals(List.of(), options.engine().startupModels());
-        assertTrue(options.engine().loadsAll());
+        assertEquals(List.of(), options.engine().loading().startupModels());
+        assertTrue(options.engine().loading().loadsAll());
     }
 
     @Test
@@ -267,7 +267,7 @@ class CommandLineTest {
                 "--backend-config=pytorch,empty=");
 
         assertEquals(Map.of("pytorch", Map.of("threads", "4", "list", "a,b=c", "empty", ""), "",
-                Map.of("log", "x", "default-max-batch-size", "8")), options.engine().backendSettings());
+                Map.of("log", "x", "default-max-batch-size", "8")), options.engine().backends().settings());
     }
 
     @Test

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.nereid.engine.EngineOptions.GpuOptions;
 import dev.nereid.repository.config.Devices.ComputeCapability;
-import dev.nereid.server.ServerOptions.GpuOptions;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;

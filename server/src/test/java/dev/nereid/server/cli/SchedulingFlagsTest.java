@@ -1,11 +1,8 @@
 package dev.nereid.server.cli;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-
-import dev.nereid.server.ServerOptions.SchedulingOptions;
-import dev.nereid.server.host.HostPolicy;
-import dev.nereid.server.scheduler.RateLimiter;
+import dev.nereid.engine.EngineOptions.RateResource;
+import dev.nereid.engine.EngineOptions.SchedulingOptions;
+import dev.nereid.engine.HostPolicy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,6 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 class SchedulingFlagsTest {
     @TempDir
@@ -34,8 +33,8 @@ class SchedulingFlagsTest {
     @Test
     void resourcesAreForAllDevicesOrForOne() {
         assertEquals(
-                Optional.of(List.of(new RateLimiter.Resource("R", 3, OptionalInt.empty()),
-                        new RateLimiter.Resource("r", 4, OptionalInt.of(1)))),
+                Optional.of(List.of(new RateResource("R", 3, OptionalInt.empty()),
+                        new RateResource("r", 4, OptionalInt.of(1)))),
                 options(Map.of(), "--rate-limit=execution_count", "--rate-limit-resource=R:3",
                         "--rate-limit-resource", "r:4:1").rateLimit());
     }

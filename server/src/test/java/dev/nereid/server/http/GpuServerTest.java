@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.nereid.server.gpu.FakeGpuDriver;
+import dev.nereid.engine.gpu.FakeGpuDriver;
 import dev.nereid.server.http.RawClient.Answer;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

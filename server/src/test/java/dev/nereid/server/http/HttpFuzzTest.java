@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.nereid.server.protocol.JsonDocument;
-import dev.nereid.server.protocol.JsonValue;
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonValue;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -42,7 +42,8 @@ class HttpFuzzTest {
 
     private static List<String> recorded() {
         List<String> requests = new ArrayList<>();
-        try (InputStream in = JsonDocument.class.getResourceAsStream("explicit_all.jsonl")) {
+        try (InputStream in = HttpFuzzTest.class
+                .getResourceAsStream("/dev/nereid/server/protocol/explicit_all.jsonl")) {
             if (in == null) {
                 throw new IOException("no recordings");
             }

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.server.http.RawClient.Answer;
-import dev.nereid.server.sharedmemory.ClientSharedMemory;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;

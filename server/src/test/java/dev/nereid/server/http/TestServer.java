@@ -1,13 +1,13 @@
 package dev.nereid.server.http;
 
+import dev.nereid.engine.gpu.GpuDriver;
+import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.plugin.PluginJar;
 import dev.nereid.server.LogControl;
 import dev.nereid.server.NereidServer;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.ServerOptions.LogOptions;
 import dev.nereid.server.cli.CommandLine;
-import dev.nereid.server.gpu.GpuDriver;
-import dev.nereid.server.lifecycle.Engine;
-import dev.nereid.server.plugin.PluginJar;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

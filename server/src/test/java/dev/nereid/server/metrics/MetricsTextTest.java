@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.testkit.FakeBackend;
-import dev.nereid.server.lifecycle.Engine;
-import dev.nereid.server.lifecycle.EngineFixture;
-import dev.nereid.server.lifecycle.LoadOverride;
+import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.EngineFixture;
+import dev.nereid.engine.model.LoadOverride;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

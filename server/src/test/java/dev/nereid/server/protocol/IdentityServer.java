@@ -1,13 +1,13 @@
 package dev.nereid.server.protocol;
 
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
-
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.tensor.Tensor;
-import dev.nereid.server.request.CheckedRequest;
-import dev.nereid.server.request.RequestData;
-import dev.nereid.server.request.RequestValidator;
+import dev.nereid.engine.request.CheckedRequest;
+import dev.nereid.engine.request.RequestData;
+import dev.nereid.engine.request.RequestValidator;
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonWriter;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -15,6 +15,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 /** Answers requests for the recorded models without a network: outputs are the inputs. */
 final class IdentityServer {

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.server.sharedmemory.SharedRange;
 import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.engine.sharedmemory.SharedRange;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

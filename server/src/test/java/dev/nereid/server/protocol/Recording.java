@@ -1,8 +1,7 @@
 package dev.nereid.server.protocol;
 
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
-import static java.nio.charset.StandardCharsets.UTF_8;
-
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonValue;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -10,6 +9,8 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
 
 /** One recorded exchange with the reference; each character of a body is one byte. */
 record Recording(String name, String method, String path, List<Header> headers, String body, int status,

@@ -10,10 +10,16 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
-import dev.nereid.server.trace.TraceChange.Changed;
-import dev.nereid.server.trace.TraceChange.Cleared;
-import dev.nereid.server.trace.TraceChange.Kept;
-import dev.nereid.server.trace.TraceChange.Value;
+import dev.nereid.engine.trace.RequestTrace;
+import dev.nereid.engine.trace.TraceChange;
+import dev.nereid.engine.trace.TraceChange.Changed;
+import dev.nereid.engine.trace.TraceChange.Cleared;
+import dev.nereid.engine.trace.TraceChange.Kept;
+import dev.nereid.engine.trace.TraceChange.Value;
+import dev.nereid.engine.trace.TraceLevel;
+import dev.nereid.engine.trace.TracePoint;
+import dev.nereid.engine.trace.TraceSettings;
+import dev.nereid.engine.trace.Tracer;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -32,7 +38,7 @@ class TracerTest {
 
     private Tracer tracer(Set<TraceLevel> levels, int rate, int count, int logFrequency) {
         return Tracer.create(new TraceSettings(levels, rate, count, logFrequency),
-                Optional.of(directory.resolve("trace.json")));
+                Optional.of(TraceWriter.start(directory.resolve("trace.json"))));
     }
 
     private String file(String name) throws IOException {
@@ -54,7 +60,7 @@ class TracerTest {
         try (Tracer tracer = Tracer.create(TraceSettings.DEFAULT, Optional.empty())) {
             assertFalse(tracer.isOn());
             assertSame(RequestTrace.OFF, tracer.begin("m"));
-            assertEquals("", tracer.file());
+            assertEquals("", tracer.destination());
         }
         assertFalse(Files.exists(directory.resolve("trace.json")));
     }
@@ -183,7 +189,7 @@ class TracerTest {
     @Test
     void goesOnWhereTheFileCannotBeWritten() {
         try (Tracer tracer = Tracer.create(new TraceSettings(TIMESTAMPS, 1, -1, 0),
-                Optional.of(directory.resolve("missing").resolve("trace.json")))) {
+                Optional.of(TraceWriter.start(directory.resolve("missing").resolve("trace.json"))))) {
             trace(tracer, "m");
             trace(tracer, "m");
             assertTrue(tracer.isOn());

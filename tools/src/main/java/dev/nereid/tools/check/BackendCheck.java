@@ -1,7 +1,7 @@
 package dev.nereid.tools.check;
 
-import dev.nereid.server.plugin.BackendStatus;
-import dev.nereid.server.plugin.Backends;
+import dev.nereid.engine.plugin.BackendStatus;
+import dev.nereid.engine.plugin.Backends;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;

@@ -1,7 +1,7 @@
 package dev.nereid.tools.perf;
 
 import dev.nereid.backend.api.tensor.DataType;
-import dev.nereid.server.protocol.JsonValue;
+import dev.nereid.json.JsonValue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -1,7 +1,7 @@
 package dev.nereid.tools.perf;
 
 import dev.nereid.backend.api.tensor.DataType;
-import dev.nereid.server.protocol.JsonWriter;
+import dev.nereid.json.JsonWriter;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -1,8 +1,8 @@
 package dev.nereid.tools.perf;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.server.protocol.JsonDocument;
-import dev.nereid.server.protocol.JsonValue;
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonValue;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;

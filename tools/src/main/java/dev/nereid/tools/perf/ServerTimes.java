@@ -1,6 +1,6 @@
 package dev.nereid.tools.perf;
 
-import dev.nereid.server.protocol.JsonValue;
+import dev.nereid.json.JsonValue;
 
 /**
  * What the server counted, from its start or between two points in time. Times are sums, in nanoseconds.

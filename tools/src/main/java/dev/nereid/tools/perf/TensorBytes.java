@@ -2,7 +2,7 @@ package dev.nereid.tools.perf;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.tensor.DataType;
-import dev.nereid.server.protocol.JsonValue;
+import dev.nereid.json.JsonValue;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 

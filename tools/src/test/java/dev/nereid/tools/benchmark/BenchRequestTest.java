@@ -3,8 +3,8 @@ package dev.nereid.tools.benchmark;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.nereid.server.protocol.JsonDocument;
-import dev.nereid.server.protocol.JsonValue;
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonValue;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.Test;

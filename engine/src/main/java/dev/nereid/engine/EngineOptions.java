@@ -1,0 +1,241 @@
+package dev.nereid.engine;
+
+import dev.nereid.repository.config.Devices.ComputeCapability;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * How an engine is to run: one record for each concern, each with the values that hold where nothing is said.
+ *
+ * @param repository where models are, and how their configurations are read
+ * @param loading when models are loaded
+ * @param backends where backends are, and what they are told
+ * @param limits bounds
+ * @param scheduling how instances are created and share the machine
+ * @param gpu how GPUs are used
+ */
+public record EngineOptions(RepositoryOptions repository, LoadOptions loading, BackendOptions backends,
+        LimitOptions limits, SchedulingOptions scheduling, GpuOptions gpu) {
+    /** No models, no backends, everything else as without any flag. */
+    public static final EngineOptions DEFAULT = new EngineOptions(RepositoryOptions.DEFAULT, LoadOptions.DEFAULT,
+            BackendOptions.DEFAULT, LimitOptions.DEFAULT, SchedulingOptions.DEFAULT, GpuOptions.DEFAULT);
+
+    /** Returns these options with others of that concern. */
+    public EngineOptions with(RepositoryOptions value) {
+        return new EngineOptions(value, loading, backends, limits, scheduling, gpu);
+    }
+
+    /** Returns these options with others of that concern. */
+    public EngineOptions with(LoadOptions value) {
+        return new EngineOptions(repository, value, backends, limits, scheduling, gpu);
+    }
+
+    /** Returns these options with others of that concern. */
+    public EngineOptions with(BackendOptions value) {
+        return new EngineOptions(repository, loading, value, limits, scheduling, gpu);
+    }
+
+    /** Returns these options with others of that concern. */
+    public EngineOptions with(LimitOptions value) {
+        return new EngineOptions(repository, loading, backends, value, scheduling, gpu);
+    }
+
+    /** Returns these options with others of that concern. */
+    public EngineOptions with(SchedulingOptions value) {
+        return new EngineOptions(repository, loading, backends, limits, value, gpu);
+    }
+
+    /** Returns these options with others of that concern. */
+    public EngineOptions with(GpuOptions value) {
+        return new EngineOptions(repository, loading, backends, limits, scheduling, value);
+    }
+
+    /**
+     * Where models are, and how their configurations are read.
+     *
+     * @param directories directories with models
+     * @param autoComplete whether backends complete configurations
+     * @param configName the name of a custom configuration; empty for none
+     */
+    public record RepositoryOptions(List<Path> directories, boolean autoComplete, String configName) {
+        /** No directory, completed configurations, none with a name of its own. */
+        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "");
+
+        /** Keeps a copy of the list. */
+        public RepositoryOptions {
+            directories = List.copyOf(directories);
+        }
+
+        /** Returns these options with those directories. */
+        public RepositoryOptions withDirectories(List<Path> value) {
+            return new RepositoryOptions(value, autoComplete, configName);
+        }
+
+        /** Returns these options with that choice. */
+        public RepositoryOptions withAutoComplete(boolean value) {
+            return new RepositoryOptions(directories, value, configName);
+        }
+
+        /** Returns these options with that name. */
+        public RepositoryOptions withConfigName(String value) {
+            return new RepositoryOptions(directories, autoComplete, value);
+        }
+    }
+
+    /**
+     * When models are loaded.
+     *
+     * @param mode when models are loaded
+     * @param startupModels models to load at the start in explicit mode
+     * @param loadsAll whether the start loads every model in explicit mode
+     * @param pollInterval how often poll mode looks for changes
+     * @param strictReadiness whether a failed model makes the engine not ready
+     * @param threads how many models load at the same time
+     * @param retries how often a failed load is tried again
+     */
+    public record LoadOptions(ControlMode mode, List<String> startupModels, boolean loadsAll, Duration pollInterval,
+            boolean strictReadiness, int threads, int retries) {
+        /** All models at the start, four at a time, and never again. */
+        public static final LoadOptions DEFAULT = new LoadOptions(ControlMode.NONE, List.of(), true,
+                Duration.ofSeconds(15), true, 4, 0);
+
+        /** Keeps a copy of the list. */
+        public LoadOptions {
+            startupModels = List.copyOf(startupModels);
+        }
+
+        /** Returns these options with that mode; in explicit mode, no model is loaded at the start. */
+        public LoadOptions withMode(ControlMode value) {
+            return new LoadOptions(value, startupModels, value != ControlMode.EXPLICIT, pollInterval, strictReadiness,
+                    threads, retries);
+        }
+
+        /** Returns these options with those models at the start. */
+        public LoadOptions withStartupModels(List<String> value) {
+            return new LoadOptions(mode, value, false, pollInterval, strictReadiness, threads, retries);
+        }
+
+        /** Returns these options with all models at the start, also in explicit mode. */
+        public LoadOptions withAllModels() {
+            return new LoadOptions(mode, List.of(), true, pollInterval, strictReadiness, threads, retries);
+        }
+
+        /** Returns these options with that interval. */
+        public LoadOptions withPollInterval(Duration value) {
+            return new LoadOptions(mode, startupModels, loadsAll, value, strictReadiness, threads, retries);
+        }
+
+        /** Returns these options with that choice. */
+        public LoadOptions withStrictReadiness(boolean value) {
+            return new LoadOptions(mode, startupModels, loadsAll, pollInterval, value, threads, retries);
+        }
+
+        /** Returns these options with that many threads. */
+        public LoadOptions withThreads(int value) {
+            return new LoadOptions(mode, startupModels, loadsAll, pollInterval, strictReadiness, value, retries);
+        }
+
+        /** Returns these options with that many retries. */
+        public LoadOptions withRetries(int value) {
+            return new LoadOptions(mode, startupModels, loadsAll, pollInterval, strictReadiness, threads, value);
+        }
+    }
+
+    /**
+     * Where backends are, and what they are told.
+     *
+     * @param directories directories with the jars of backends
+     * @param settings settings by backend; the empty name is for all
+     * @param allowsModelBackends whether a model may bring its backend along in its directory
+     */
+    public record BackendOptions(List<Path> directories, Map<String, Map<String, String>> settings,
+            boolean allowsModelBackends) {
+        /** No backends, no settings; models don't bring any along. */
+        public static final BackendOptions DEFAULT = new BackendOptions(List.of(), Map.of(), false);
+
+        /** Keeps a copy of the list. */
+        public BackendOptions {
+            directories = List.copyOf(directories);
+        }
+
+        /** Returns these options with those directories. */
+        public BackendOptions withDirectories(List<Path> value) {
+            return new BackendOptions(value, settings, allowsModelBackends);
+        }
+
+        /** Returns these options with those settings. */
+        public BackendOptions withSettings(Map<String, Map<String, String>> value) {
+            return new BackendOptions(directories, value, allowsModelBackends);
+        }
+
+        /** Returns these options with that choice. */
+        public BackendOptions withModelBackends(boolean value) {
+            return new BackendOptions(directories, settings, value);
+        }
+    }
+
+    /**
+     * Bounds.
+     *
+     * @param maxInFlightBytes bound on the memory of requests and responses
+     * @param maxQueueSize bound on waiting requests for each model version
+     */
+    public record LimitOptions(long maxInFlightBytes, int maxQueueSize) {
+        /** A gigabyte, and as many waiting requests as the server's flag allows where it is not given. */
+        public static final LimitOptions DEFAULT = new LimitOptions(1L << 30, 10_000);
+
+        /** Returns these options with that bound. */
+        public LimitOptions withMaxInFlightBytes(long value) {
+            return new LimitOptions(value, maxQueueSize);
+        }
+
+        /** Returns these options with that bound. */
+        public LimitOptions withMaxQueueSize(int value) {
+            return new LimitOptions(maxInFlightBytes, value);
+        }
+    }
+
+    /**
+     * How instances are created and share the machine.
+     *
+     * @param rateLimit the resources where executions share them between models; empty where each free instance executes
+     * @param hostPolicies where the threads of instances run, by the name of the policy
+     * @param parallelInstanceLoading whether instances of one model are created at the same time; empty for what the
+     *     backend says
+     */
+    public record SchedulingOptions(Optional<List<RateResource>> rateLimit, Map<String, HostPolicy> hostPolicies,
+            Optional<Boolean> parallelInstanceLoading) {
+        /** No rate limiter, no policies, instances as the backend says. */
+        public static final SchedulingOptions DEFAULT = new SchedulingOptions(Optional.empty(), Map.of(),
+                Optional.empty());
+    }
+
+    /**
+     * How much there is of a resource that executions share.
+     *
+     * @param name the resource
+     * @param count how much
+     * @param device the device that has it; empty for as much on each device, and for resources that all devices share
+     */
+    public record RateResource(String name, long count, OptionalInt device) {
+    }
+
+    /**
+     * How GPUs are used.
+     *
+     * @param isAllowed whether they are used at all
+     * @param minimumCapability GPUs below it are not used
+     * @param pinnedPoolBytes size of the pool of page-locked memory; 0 for none
+     * @param loadLimits share of a GPU's memory, by its id, beyond whose use no model is loaded there
+     */
+    public record GpuOptions(boolean isAllowed, ComputeCapability minimumCapability, long pinnedPoolBytes,
+            Map<Integer, Double> loadLimits) {
+        /** As without any flag. */
+        public static final GpuOptions DEFAULT = new GpuOptions(true, new ComputeCapability(7, 5), 256L << 20,
+                Map.of());
+    }
+}

@@ -1,0 +1,82 @@
+package dev.nereid.engine.instance;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.stats.BatchTimes;
+import dev.nereid.engine.stats.FailureReason;
+import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.engine.trace.RequestTrace;
+import dev.nereid.engine.trace.TracePoint;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.time.InstantSource;
+import java.util.List;
+
+/** Executes batches of one model version, whatever its backend does, and counts what came of them. Threads: any. */
+public final class BatchExecution {
+    private static final Logger LOGGER = System.getLogger(BatchExecution.class.getName());
+
+    private final String modelName;
+    private final ModelStatistics statistics;
+    private final InstantSource wallClock;
+
+    public BatchExecution(String modelName, ModelStatistics statistics, InstantSource wallClock) {
+        this.modelName = modelName;
+        this.statistics = statistics;
+        this.wallClock = wallClock;
+    }
+
+    /** Executes a batch on the current thread. Each of its requests has an answer afterwards, not yet delivered. */
+    public void run(ExecutionBatch batch, Instance instance) {
+        InferenceException failure = null;
+        batch.start();
+        try {
+            instance.execute(batch);
+        } catch (InferenceException e) {
+            failure = e;
+        } catch (Throwable e) {
+            // The one place that catches everything: around a call into a plugin.
+            LOGGER.log(Level.ERROR, "model '" + modelName + "', instance '" + instance.name() + "': execution failed",
+                    e);
+            failure = new InferenceException(StatusCode.INTERNAL,
+                    "model '" + modelName + "' failed to execute the request; the server's log has the details", e);
+        }
+        BatchTimes times = batch.end();
+        instance.noteDuration(times.computeEnd() - times.computeStart());
+        boolean succeeded = false;
+        List<EngineRequest> requests = batch.engineRequests();
+        for (int i = 0; i < requests.size(); i++) {
+            EngineRequest request = requests.get(i);
+            if (!request.isAnswered()) {
+                // Made only here: an exception with its stack costs as much as a small execution.
+                InferenceException cause = failure != null ? failure : unanswered();
+                request.failUnanswered(cause, FailureReason.ofExecution(cause.code()));
+            }
+            note(times, request.trace());
+            FailureReason reason = request.failure();
+            long nanos = times.computeEnd() - request.startNanos();
+            if (reason == null) {
+                succeeded = true;
+                statistics.recordSuccess(request.batchSize(), nanos, times.computeStart() - request.queuedNanos(),
+                        times);
+            } else {
+                statistics.recordFailure(reason, nanos);
+            }
+        }
+        if (succeeded) {
+            statistics.recordBatch(Math.max(1, batch.rows()), times, wallClock.millis());
+        }
+    }
+
+    private InferenceException unanswered() {
+        return InferenceException.internal("model '" + modelName + "' did not answer the request");
+    }
+
+    private static void note(BatchTimes times, RequestTrace trace) {
+        trace.mark(TracePoint.COMPUTE_START, times.computeStart());
+        trace.mark(TracePoint.COMPUTE_INPUT_END, times.inputEnd());
+        trace.mark(TracePoint.COMPUTE_OUTPUT_START, times.outputStart());
+        trace.mark(TracePoint.COMPUTE_END, times.computeEnd());
+    }
+}

@@ -1,0 +1,68 @@
+package dev.nereid.engine.instance;
+
+import dev.nereid.backend.api.Batch;
+import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.stats.BatchTimes;
+import java.util.Collections;
+import java.util.List;
+import java.util.function.LongSupplier;
+
+/** Requests that go to an instance together. Used by one thread. */
+public final class ExecutionBatch implements Batch {
+    private final List<EngineRequest> requests;
+    private final LongSupplier clock;
+    private final int rows;
+    private long computeStart;
+    private long inputEnd;
+    private long outputStart;
+
+    public ExecutionBatch(List<EngineRequest> requests, LongSupplier clock) {
+        this.requests = requests;
+        this.clock = clock;
+        int sum = 0;
+        for (EngineRequest request : requests) {
+            sum += request.batchSize();
+        }
+        this.rows = sum;
+    }
+
+    public List<EngineRequest> engineRequests() {
+        return requests;
+    }
+
+    @Override
+    public List<InferenceRequest> requests() {
+        return Collections.<InferenceRequest>unmodifiableList(requests);
+    }
+
+    @Override
+    public int rows() {
+        return rows;
+    }
+
+    void start() {
+        computeStart = clock.getAsLong();
+    }
+
+    @Override
+    public void markComputeStart() {
+        if (inputEnd == 0) {
+            inputEnd = clock.getAsLong();
+        }
+    }
+
+    @Override
+    public void markComputeEnd() {
+        if (outputStart == 0) {
+            outputStart = clock.getAsLong();
+        }
+    }
+
+    BatchTimes end() {
+        long now = clock.getAsLong();
+        long output = outputStart == 0 ? now : outputStart;
+        long input = inputEnd == 0 ? output : Math.min(inputEnd, output);
+        return new BatchTimes(computeStart, input, output, now);
+    }
+}

@@ -1,0 +1,219 @@
+package dev.nereid.engine.memory;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Off-heap buffers for request bodies and response outputs.
+ *
+ * <p>Opening and closing a shared arena costs some 90 µs, so buffers are kept and used again: for each power of two one
+ * stack of free buffers, each with an arena of its own, so that any of them can really be freed when more are free than
+ * the pool may keep. The sum of bytes that are in use is bounded; a request that would pass the bound is turned away
+ * rather than let the process die.
+ *
+ * <p>Threads: any. One short lock for each size class.
+ */
+public final class BufferPool implements AutoCloseable {
+    private static final int SMALLEST_BITS = 10;
+    private static final int LARGEST_BITS = 25;
+    private static final int CLASSES = LARGEST_BITS - SMALLEST_BITS + 1;
+    /** The class of buffers too large to keep: they have just the size that is needed, and are freed at once. */
+    private static final int UNPOOLED = -1;
+    private static final long ALIGNMENT = 64;
+
+    private final long maxInUseBytes;
+    private final long maxFreeBytes;
+    private final AtomicLong inUseBytes = new AtomicLong();
+    private final AtomicLong freeBytes = new AtomicLong();
+    private final FreeList[] freeLists = new FreeList[CLASSES];
+    private volatile boolean isClosed;
+
+    /**
+     * Creates an empty pool.
+     *
+     * @param maxInUseBytes bound on the bytes in use at any time
+     * @param maxFreeBytes bound on the bytes that are kept for later use
+     */
+    public BufferPool(long maxInUseBytes, long maxFreeBytes) {
+        this.maxInUseBytes = maxInUseBytes;
+        this.maxFreeBytes = maxFreeBytes;
+        for (int i = 0; i < CLASSES; i++) {
+            freeLists[i] = new FreeList();
+        }
+    }
+
+    /**
+     * Returns a buffer of {@code bytes} bytes, whose content is undefined.
+     *
+     * @throws InferenceException UNAVAILABLE when the bound on bytes in use is reached
+     */
+    public Buffer acquire(long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a buffer can't have " + bytes + " bytes");
+        }
+        int sizeClass = sizeClass(bytes);
+        long capacity = sizeClass == UNPOOLED ? bytes : 1L << (sizeClass + SMALLEST_BITS);
+        reserve(capacity);
+        Buffer buffer = sizeClass == UNPOOLED ? null : freeLists[sizeClass].pop();
+        try {
+            if (buffer == null) {
+                buffer = Buffer.allocate(this, sizeClass, capacity, ALIGNMENT);
+            } else {
+                freeBytes.addAndGet(-capacity);
+            }
+        } catch (OutOfMemoryError e) {
+            inUseBytes.addAndGet(-capacity);
+            throw new InferenceException(StatusCode.UNAVAILABLE,
+                    "no memory left for a buffer of " + bytes + " bytes", e);
+        }
+        buffer.use(bytes);
+        return buffer;
+    }
+
+    /**
+     * Counts bytes that lie elsewhere, such as on the heap, as in use.
+     *
+     * @throws InferenceException UNAVAILABLE when the bound on bytes in use is reached
+     */
+    public void reserve(long bytes) {
+        long sum = inUseBytes.addAndGet(bytes);
+        // A sum below zero is one that passed the largest number.
+        if (sum > maxInUseBytes || sum < 0) {
+            long inUse = inUseBytes.addAndGet(-bytes);
+            throw new InferenceException(StatusCode.UNAVAILABLE, "a buffer of " + bytes
+                    + " bytes would pass the bound on bytes in flight: " + inUse + " of " + maxInUseBytes
+                    + " bytes are in use. Try again later, or raise --max-inflight-bytes.");
+        }
+    }
+
+    /** Ends what {@link #reserve} began. */
+    public void unreserve(long bytes) {
+        inUseBytes.addAndGet(-bytes);
+    }
+
+    /** Returns the bytes in use now, rounded up to whole buffers. */
+    public long inUseBytes() {
+        return inUseBytes.get();
+    }
+
+    /** Returns the bytes that are kept for later use. */
+    public long freeBytes() {
+        return freeBytes.get();
+    }
+
+    void release(Buffer buffer) {
+        inUseBytes.addAndGet(-buffer.capacity());
+        if (buffer.sizeClass() == UNPOOLED) {
+            buffer.free();
+            return;
+        }
+        if (freeBytes.addAndGet(buffer.capacity()) > maxFreeBytes) {
+            freeBytes.addAndGet(-buffer.capacity());
+            buffer.free();
+            return;
+        }
+        freeLists[buffer.sizeClass()].push(buffer);
+        if (isClosed) {
+            freeAll();
+        }
+    }
+
+    /** Frees what is not in use; buffers in use are freed when they are closed. */
+    @Override
+    public void close() {
+        isClosed = true;
+        freeAll();
+    }
+
+    private void freeAll() {
+        for (FreeList freeList : freeLists) {
+            for (Buffer buffer = freeList.pop(); buffer != null; buffer = freeList.pop()) {
+                freeBytes.addAndGet(-buffer.capacity());
+                buffer.free();
+            }
+        }
+    }
+
+    private static int sizeClass(long bytes) {
+        int bits = bytes <= 1 ? 0 : 64 - Long.numberOfLeadingZeros(bytes - 1);
+        return bits > LARGEST_BITS ? UNPOOLED : Math.max(0, bits - SMALLEST_BITS);
+    }
+
+    /** One stack of free buffers: the last one used is the one whose memory is still in the caches. */
+    private static final class FreeList {
+        private final ArrayDeque<Buffer> buffers = new ArrayDeque<>();
+
+        synchronized @Nullable Buffer pop() {
+            return buffers.pollFirst();
+        }
+
+        synchronized void push(Buffer buffer) {
+            buffers.addFirst(buffer);
+        }
+    }
+
+    /** A buffer from the pool. Used by one thread at a time; closing gives it back and invalidates nothing by itself. */
+    public static final class Buffer implements AutoCloseable {
+        private final BufferPool pool;
+        private final Arena arena;
+        private final MemorySegment memory;
+        private final int sizeClass;
+        private MemorySegment segment = MemorySegment.NULL;
+        private boolean isInUse;
+
+        private Buffer(BufferPool pool, Arena arena, MemorySegment memory, int sizeClass) {
+            this.pool = pool;
+            this.arena = arena;
+            this.memory = memory;
+            this.sizeClass = sizeClass;
+        }
+
+        @SuppressWarnings("MustBeClosedChecker") // free() closes it
+        private static Buffer allocate(BufferPool pool, int sizeClass, long capacity, long alignment) {
+            Arena arena = Arena.ofShared();
+            try {
+                return new Buffer(pool, arena, arena.allocate(capacity, alignment), sizeClass);
+            } catch (OutOfMemoryError e) {
+                arena.close();
+                throw e;
+            }
+        }
+
+        private void use(long bytes) {
+            segment = bytes == memory.byteSize() ? memory : memory.asSlice(0, bytes);
+            isInUse = true;
+        }
+
+        /** Returns the memory, of exactly the size that was asked for. */
+        public MemorySegment segment() {
+            return segment;
+        }
+
+        private int sizeClass() {
+            return sizeClass;
+        }
+
+        private long capacity() {
+            return memory.byteSize();
+        }
+
+        private void free() {
+            arena.close();
+        }
+
+        /** Gives the buffer back. Further calls do nothing. */
+        @Override
+        public void close() {
+            if (isInUse) {
+                isInUse = false;
+                segment = MemorySegment.NULL;
+                pool.release(this);
+            }
+        }
+    }
+}

@@ -1,0 +1,471 @@
+package dev.nereid.engine.model;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.engine.ControlMode;
+import dev.nereid.engine.EngineOptions;
+import dev.nereid.engine.gpu.GpuDriver;
+import dev.nereid.engine.gpu.Gpus;
+import dev.nereid.engine.instance.RateLimiter;
+import dev.nereid.engine.memory.BufferPool;
+import dev.nereid.engine.memory.BufferScope;
+import dev.nereid.engine.model.ModelCatalog.Snapshot;
+import dev.nereid.engine.plugin.BackendStatus;
+import dev.nereid.engine.plugin.Backends;
+import dev.nereid.engine.request.CheckedRequest;
+import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.InferenceResult;
+import dev.nereid.engine.request.RequestData;
+import dev.nereid.engine.schedule.Schedulers;
+import dev.nereid.engine.schedule.TimerWakeups;
+import dev.nereid.engine.stats.MetricFamily;
+import dev.nereid.engine.trace.RequestTrace;
+import dev.nereid.engine.trace.TracePoint;
+import dev.nereid.repository.ModelRepository;
+import dev.nereid.repository.config.ConfigLoader;
+import dev.nereid.repository.config.PathGuard;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The inference engine: models, backends and their requests, without any front end. It can be used inside another JVM
+ * program. Threads: any.
+ */
+public final class Engine implements AutoCloseable {
+    private static final Logger LOGGER = System.getLogger(Engine.class.getName());
+    private static final long MAX_FREE_BYTES = 256L << 20;
+    private static final String NOT_EXPLICIT = "explicit model load / unload is not allowed if polling is enabled";
+
+    private final EngineOptions options;
+    private final ModelRepository repository;
+    private final BufferPool buffers;
+    private final Backends backends;
+    private final TimerWakeups wakeups;
+    private final ModelCatalog catalog = new ModelCatalog();
+    private final ModelLifecycle lifecycle;
+    private final Path scratchDirectory;
+    private final Gpus gpus;
+    private volatile @Nullable RepositoryPoller poller;
+    private volatile boolean isStarted;
+    private volatile boolean isStopping;
+    private boolean isStopped;
+    private boolean endedInTime;
+
+    /**
+     * A version and its answer to a request.
+     *
+     * @param version the version that executed the request
+     * @param result its response; to be closed
+     */
+    public record Served(ServedVersion version, InferenceResult result) {
+    }
+
+    private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus,
+            Duration backendStartLimit) {
+        this.options = options;
+        this.repository = repository;
+        this.scratchDirectory = scratchDirectory;
+        this.gpus = gpus;
+        this.buffers = new BufferPool(options.limits().maxInFlightBytes(), MAX_FREE_BYTES);
+        this.backends = new Backends(options.backends().directories(), options.backends().settings(),
+                gpus.pinnedMemory(),
+                backendStartLimit);
+        this.wakeups = new TimerWakeups(System::nanoTime);
+        Schedulers schedulers = new Schedulers(System::nanoTime, InstantSource.system(), wakeups,
+                options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new));
+        VersionLoader loader = new VersionLoader(
+                new ModelBackends(backends, options.repository().directories(),
+                        options.backends().allowsModelBackends()),
+                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
+                schedulers,
+                new WarmUp(buffers, System::nanoTime), new CallDesk(this::inferForModel, buffers, catalog),
+                options.scheduling());
+        this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading().threads(),
+                options.loading().retries());
+    }
+
+    /**
+     * Creates an engine; no model is loaded yet.
+     *
+     * @throws InferenceException when a repository is not a directory
+     */
+    public static Engine create(EngineOptions options) {
+        return create(options, options.gpu().isAllowed()
+                ? GpuDriver.open()
+                : GpuDriver.none("TRITON_SERVER_CPU_ONLY is set"));
+    }
+
+    /**
+     * Creates an engine that uses the GPUs of that driver, which it closes; no model is loaded yet.
+     *
+     * @throws InferenceException when a repository is not a directory
+     */
+    public static Engine create(EngineOptions options, GpuDriver driver) {
+        return create(options, driver, Backends.START_LIMIT);
+    }
+
+    static Engine create(EngineOptions options, GpuDriver driver, Duration backendStartLimit) {
+        Gpus gpus = Gpus.create(driver, options.gpu());
+        try {
+            return create(options, gpus, backendStartLimit);
+        } catch (RuntimeException e) {
+            gpus.close();
+            throw e;
+        }
+    }
+
+    private static Engine create(EngineOptions options, Gpus gpus, Duration backendStartLimit) {
+        ModelRepository repository = ModelRepository.open(options.repository().directories(),
+                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
+        repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
+        try {
+            return new Engine(options, repository, Files.createTempDirectory("nereid-"), gpus,
+                    backendStartLimit);
+        } catch (IOException e) {
+            throw new UncheckedIOException("no directory for temporary files can be made", e);
+        }
+    }
+
+    /**
+     * Loads the models that the options ask for, several at a time. Returns the models that failed, with the reason.
+     */
+    public Map<String, InferenceException> start() {
+        List<String> names = options.loading().loadsAll()
+                ? new ArrayList<>(repository.list().keySet())
+                : options.loading().startupModels();
+        Map<String, Future<?>> loads = new TreeMap<>();
+        Map<String, InferenceException> failures = new TreeMap<>();
+        try (ExecutorService starters = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (String name : names) {
+                loads.put(name, starters.submit(() -> loadAtStart(name)));
+            }
+            loads.forEach((name, load) -> await(load).ifPresent(failure -> failures.put(name, failure)));
+        }
+        isStarted = true;
+        if (options.loading().mode() == ControlMode.POLL) {
+            poller = RepositoryPoller.start(repository, lifecycle, catalog, options.loading().pollInterval());
+        }
+        return failures;
+    }
+
+    private void loadAtStart(String name) {
+        PathGuard.checkModelName(name);
+        lifecycle.load(name, LoadOverride.NONE);
+    }
+
+    private static Optional<InferenceException> await(Future<?> load) {
+        try {
+            load.get();
+            return Optional.empty();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return Optional.of(InferenceException.unavailable("interrupted"));
+        } catch (ExecutionException e) {
+            return Optional.of(e.getCause() instanceof InferenceException failure
+                    ? failure
+                    : new InferenceException(StatusCode.INTERNAL, String.valueOf(e.getCause()), e));
+        }
+    }
+
+    /** Returns the pool that requests take their memory from. */
+    public BufferPool buffers() {
+        return buffers;
+    }
+
+    /** Returns the GPUs that models may be placed on. */
+    public Gpus gpus() {
+        return gpus;
+    }
+
+    /** Returns the state of each backend that was found. */
+    public List<BackendStatus> backendStatuses() {
+        return backends.statuses();
+    }
+
+    /** Returns the metrics that backends have registered, as they are now. */
+    public List<MetricFamily> backendMetrics() {
+        return backends.metrics().families();
+    }
+
+    /**
+     * Returns the version that serves requests to that model now.
+     *
+     * @param version empty for the highest that is ready
+     * @throws InferenceException NOT_FOUND or UNAVAILABLE
+     */
+    public ServedVersion lookup(String model, OptionalLong version) {
+        return catalog.lookup(model, version);
+    }
+
+    /** Returns the versions of a model that are ready, ascending; empty for an unknown model. */
+    public List<ServedVersion> readyVersions(String model) {
+        return catalog.find(model).orElse(Snapshot.EMPTY).ready();
+    }
+
+    /** Returns all versions that are ready, by model name and version. */
+    public List<ServedVersion> readyVersions() {
+        List<ServedVersion> all = new ArrayList<>();
+        catalog.all().values().forEach(snapshot -> all.addAll(snapshot.ready()));
+        return all;
+    }
+
+    /**
+     * Executes a request and waits for its one response.
+     *
+     * @param scope gives memory for the checked request and must stay open until this returns
+     * @throws InferenceException what is wrong with the request, or why it failed
+     */
+    public Served infer(String model, OptionalLong version, RequestData data, BufferScope scope) {
+        return infer(model, version, data, scope, Caller.PATIENT);
+    }
+
+    /**
+     * Executes a request and waits for its one response.
+     *
+     * @param scope gives memory for the checked request and must stay open until this returns
+     * @param caller can give up while it waits
+     * @throws InferenceException what is wrong with the request, or why it failed
+     */
+    public Served infer(String model, OptionalLong version, RequestData data, BufferScope scope, Caller caller) {
+        return infer(model, version, data, scope, caller, () -> false);
+    }
+
+    /** Executes a request of a model, for as long as somebody waits for that model's own answer. */
+    private Served inferForModel(String model, OptionalLong version, RequestData data, BufferScope scope,
+            BooleanSupplier isCancelled) {
+        return infer(model, version, data, scope, Caller.PATIENT, isCancelled);
+    }
+
+    private Served infer(String model, OptionalLong version, RequestData data, BufferScope scope, Caller caller,
+            BooleanSupplier isCancelled) {
+        ServedVersion served = catalog.lookup(model, version);
+        while (true) {
+            try {
+                return new Served(served, execute(served, data, scope, caller, isCancelled));
+            } catch (InferenceException e) {
+                // A re-load may have replaced the version between look-up and queue; its successor is there already.
+                ServedVersion current = e.code() == StatusCode.UNAVAILABLE ? catalog.lookup(model, version) : served;
+                if (current == served) {
+                    throw e;
+                }
+                served = current;
+            }
+        }
+    }
+
+    private InferenceResult execute(ServedVersion served, RequestData data, BufferScope scope, Caller caller,
+            BooleanSupplier isCancelled) {
+        if (served.isPassive()) {
+            throw InferenceException.unavailable("model '" + served.name()
+                    + "' has passive instances only, which are loaded but execute no requests");
+        }
+        long start = System.nanoTime();
+        RequestTrace trace = caller.trace();
+        trace.model(served.name(), served.version(), data.id());
+        trace.mark(TracePoint.REQUEST_START, start);
+        CheckedRequest checked = served.validator().validate(data, scope);
+        Set<String> outputs = checked.requestedOutputs().size() == served.allOutputs().size()
+                ? served.allOutputs()
+                : new HashSet<>(checked.requestedOutputs());
+        EngineRequest.Content content = new EngineRequest.Content(data, readOnly(checked.inputs()),
+                checked.batchSize(), outputs);
+        Answer answer = new Answer();
+        EngineRequest request = new EngineRequest(content, served.io(), buffers, answer, start);
+        request.cancelWhen(isCancelled);
+        request.lendThread();
+        request.tracedBy(trace);
+        trace.queuedInputs(checked.inputs());
+        caller.waits(() -> served.dispatcher().cancel(request));
+        try {
+            served.dispatcher().submit(request);
+            request.await();
+        } finally {
+            caller.answered();
+        }
+        return answer.get();
+    }
+
+    /** Returns the inputs as a backend gets them: it may not write into memory that the client still owns. */
+    static List<Tensor> readOnly(List<Tensor> inputs) {
+        boolean isGuarded = true;
+        for (Tensor input : inputs) {
+            isGuarded &= input.data().isReadOnly();
+        }
+        if (isGuarded) {
+            return inputs;
+        }
+        List<Tensor> guarded = new ArrayList<>(inputs.size());
+        for (Tensor input : inputs) {
+            guarded.add(input.data().isReadOnly()
+                    ? input
+                    : new Tensor(input.name(), input.dataType(), input.shape(), input.data().asReadOnly(),
+                            input.placement()));
+        }
+        return guarded;
+    }
+
+    /**
+     * Loads a model by request.
+     *
+     * @throws InferenceException UNAVAILABLE outside explicit mode; else why it can't be loaded
+     */
+    public void load(String model, LoadOverride override) {
+        requireExplicit();
+        PathGuard.checkModelName(model);
+        lifecycle.load(model, override);
+        if (readyVersions(model).isEmpty()) {
+            throw InferenceException.internal("failed to load '" + model + "', no version is available");
+        }
+    }
+
+    /**
+     * Unloads a model by request. An unknown one is fine.
+     *
+     * @param withDependents whether models go too that were only loaded because this one needs them
+     * @throws InferenceException UNAVAILABLE outside explicit mode
+     */
+    public void unload(String model, boolean withDependents) {
+        requireExplicit();
+        lifecycle.unload(model);
+    }
+
+    private void requireExplicit() {
+        if (options.loading().mode() != ControlMode.EXPLICIT) {
+            throw InferenceException.unavailable(NOT_EXPLICIT);
+        }
+        requireRunning();
+    }
+
+    private void requireRunning() {
+        if (!isStarted || isStopping) {
+            throw InferenceException.unavailable("Server not ready");
+        }
+    }
+
+    /** Returns the repository index: what lies in the repositories now, and the state of each version. */
+    public List<IndexEntry> index(boolean readyOnly) {
+        requireRunning();
+        List<IndexEntry> entries = new ArrayList<>();
+        repository.list().forEach((name, directories) -> {
+            if (directories.size() > 1) {
+                entries.add(new IndexEntry(name, OptionalLong.empty(), Optional.of(VersionState.UNAVAILABLE),
+                        ModelRepository.DUPLICATE_REASON));
+                return;
+            }
+            Optional<Snapshot> snapshot = catalog.find(name);
+            if (snapshot.isEmpty() && !readyOnly) {
+                entries.add(new IndexEntry(name, OptionalLong.empty(), Optional.empty(), ""));
+            }
+            snapshot.ifPresent(found -> found.versions().stream()
+                    .filter(version -> !readyOnly || version.state() == VersionState.READY)
+                    .forEach(version -> entries.add(new IndexEntry(name, OptionalLong.of(version.number()),
+                            Optional.of(version.state()), version.reason()))));
+        });
+        return entries;
+    }
+
+    /** Returns the state of every version that was ever loaded, for the start-up table. */
+    public List<IndexEntry> versions() {
+        List<IndexEntry> entries = new ArrayList<>();
+        catalog.all().forEach((name, snapshot) -> snapshot.versions().forEach(version -> entries.add(new IndexEntry(
+                name, OptionalLong.of(version.number()), Optional.of(version.state()), version.reason()))));
+        return entries;
+    }
+
+    /**
+     * Returns whether the server is ready. Strict: every model that was asked for has a version, and each version is
+     * ready or was unloaded on purpose. Otherwise: as soon as the start is over.
+     */
+    public boolean isReady() {
+        if (!isStarted || isStopping) {
+            return false;
+        }
+        if (!options.loading().strictReadiness()) {
+            return true;
+        }
+        for (Snapshot snapshot : catalog.all().values()) {
+            if (snapshot.versions().isEmpty()) {
+                return false;
+            }
+            for (ModelCatalog.Version version : snapshot.versions()) {
+                ServedVersion served = version.served();
+                boolean isFine = served == null
+                        ? version.state() == VersionState.UNAVAILABLE && !version.hasFailed()
+                        : served.isReady();
+                if (!isFine) {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    /** Returns what looks for changes in poll mode. */
+    Optional<RepositoryPoller> poller() {
+        return Optional.ofNullable(poller);
+    }
+
+    /** Returns whether the engine is shutting down. */
+    public boolean isStopping() {
+        return isStopping;
+    }
+
+    /** Says that the end is near: the server is no longer ready, running requests go on. */
+    public void beginStop() {
+        isStopping = true;
+        RepositoryPoller running = poller;
+        if (running != null) {
+            running.close();
+        }
+    }
+
+    /** Finishes running requests, up to a limit, and closes models and backends. Returns whether all ended in time. */
+    public synchronized boolean stopWithin(Duration limit) {
+        if (isStopped) {
+            return endedInTime;
+        }
+        isStopped = true;
+        beginStop();
+        boolean allClosed = lifecycle.closeWithin(limit);
+        lifecycle.close();
+        wakeups.close();
+        if (allClosed) {
+            backends.close();
+            buffers.close();
+            gpus.close();
+        }
+        try {
+            Files.deleteIfExists(scratchDirectory);
+        } catch (IOException e) {
+            LOGGER.log(Level.DEBUG, () -> "the directory for temporary files can't be deleted: " + e.getMessage());
+        }
+        endedInTime = allClosed;
+        return allClosed;
+    }
+
+    @Override
+    public void close() {
+        boolean ignored = stopWithin(Duration.ofSeconds(30));
+    }
+}

@@ -1,0 +1,81 @@
+package dev.nereid.engine.model;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.engine.plugin.Backends;
+import dev.nereid.engine.plugin.LoadedBackend;
+import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.config.PathGuard;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Finds the backend of a model: in the version's directory, in the model's, then in those for all, as the reference does.
+ * A backend in a model's directory is code that came with a model, so that it is used only where the operator allows it,
+ * and never when it came with a load request.
+ *
+ * @param backends the backends for all
+ * @param repositories the directories with models
+ * @param isAllowed whether a model may bring its backend along
+ */
+record ModelBackends(Backends backends, List<Path> repositories, boolean isAllowed) {
+    private static final Logger LOGGER = System.getLogger(ModelBackends.class.getName());
+    private static final String FLAG = "--allow-model-backends=true";
+
+    ModelBackends {
+        repositories = List.copyOf(repositories);
+    }
+
+    /** Returns what tells the metrics of a version from those of others. */
+    static Map<String, String> labels(PolledModel model, long version) {
+        return Map.of("model", model.name(), "version", Long.toString(version));
+    }
+
+    /**
+     * Returns the backend of a version, started.
+     *
+     * @throws InferenceException with what is wrong, when it can't be found or started
+     */
+    LoadedBackend of(PolledModel model, long version) {
+        String name = model.config().getBackend();
+        Optional<Path> jar = jar(model, version, name);
+        if (jar.isEmpty()) {
+            return backends.get(name);
+        }
+        if (isAllowed && isInRepository(model)) {
+            return backends.startOwn(name, jar.get(), model.name(), labels(model, version));
+        }
+        String unused = "'" + name + ".jar' of model '" + model.name() + "' is not used: " + (isAllowed
+                ? "it came with a load request, and backends are only taken from a repository"
+                : "backends in model directories need " + FLAG);
+        LOGGER.log(Level.WARNING, unused);
+        try {
+            return backends.get(name);
+        } catch (InferenceException e) {
+            throw new InferenceException(e.code(), e.getMessage() + " (" + unused + ")", e);
+        }
+    }
+
+    private boolean isInRepository(PolledModel model) {
+        return repositories.stream().anyMatch(each -> each.resolve(model.name()).equals(model.directory()));
+    }
+
+    private static Optional<Path> jar(PolledModel model, long version, String name) {
+        if (!Backends.isName(name)) {
+            return Optional.empty();
+        }
+        String file = name + ".jar";
+        for (String place : List.of(version + "/" + file, file)) {
+            if (Files.isRegularFile(model.directory().resolve(place))) {
+                return Optional.of(PathGuard.inside(model.directory(), place).orElseThrow(() -> InferenceException
+                        .invalid("'" + file + "' of model '" + model.name()
+                                + "' is a link that leaves the model's directory")));
+            }
+        }
+        return Optional.empty();
+    }
+}

@@ -1,0 +1,136 @@
+package dev.nereid.engine.model;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which versions of which models there are, and their states. Readers see immutable snapshots and take no lock; each
+ * change replaces the snapshot of one model.
+ */
+final class ModelCatalog {
+    static final String UNLOADED = "unloaded";
+
+    private final ConcurrentMap<String, Snapshot> models = new ConcurrentHashMap<>();
+
+    /** One version in a snapshot. */
+    record Version(long number, VersionState state, String reason, @Nullable ServedVersion served) {
+        static Version ready(ServedVersion served) {
+            return new Version(served.version(), VersionState.READY, "", served);
+        }
+
+        static Version of(long number, VersionState state, String reason) {
+            return new Version(number, state, reason, null);
+        }
+
+        static Version unloaded(long number) {
+            return of(number, VersionState.UNAVAILABLE, UNLOADED);
+        }
+
+        /** Returns whether it is unavailable without having been unloaded on purpose. */
+        boolean hasFailed() {
+            return state == VersionState.UNAVAILABLE && !reason.equals(UNLOADED);
+        }
+    }
+
+    /** All versions of a model, ascending. */
+    record Snapshot(List<Version> versions) {
+        static final Snapshot EMPTY = new Snapshot(List.of());
+
+        Optional<Version> find(long number) {
+            return versions.stream().filter(version -> version.number() == number).findFirst();
+        }
+
+        /** Returns this snapshot with other entries for some versions. */
+        Snapshot with(List<Version> changed) {
+            Map<Long, Version> merged = new TreeMap<>();
+            versions.forEach(version -> merged.put(version.number(), version));
+            changed.forEach(version -> merged.put(version.number(), version));
+            return new Snapshot(List.copyOf(merged.values()));
+        }
+
+        /** Returns this snapshot without failed versions that nobody asks for any more. */
+        Snapshot withoutFailuresBut(List<Long> selected) {
+            return new Snapshot(versions.stream()
+                    .filter(version -> !version.hasFailed() || selected.contains(version.number())).toList());
+        }
+
+        List<ServedVersion> ready() {
+            List<ServedVersion> ready = new ArrayList<>();
+            for (Version version : versions) {
+                ServedVersion served = version.served();
+                if (version.state() == VersionState.READY && served != null) {
+                    ready.add(served);
+                }
+            }
+            return ready;
+        }
+    }
+
+    /** Changes one model's snapshot. */
+    Snapshot update(String name, UnaryOperator<Snapshot> change) {
+        Snapshot updated = models.compute(name, (ignored, old) -> change.apply(old == null ? Snapshot.EMPTY : old));
+        return updated == null ? Snapshot.EMPTY : updated;
+    }
+
+    /** Changes one model's snapshot, unless the model was forgotten meanwhile. */
+    void updateKnown(String name, UnaryOperator<Snapshot> change) {
+        models.computeIfPresent(name, (ignored, old) -> change.apply(old));
+    }
+
+    /** Forgets a model. */
+    void remove(String name) {
+        models.remove(name);
+    }
+
+    Optional<Snapshot> find(String name) {
+        return Optional.ofNullable(models.get(name));
+    }
+
+    /** Returns all models by name. */
+    Map<String, Snapshot> all() {
+        return new TreeMap<>(models);
+    }
+
+    /**
+     * Returns the version that serves a request.
+     *
+     * @param version empty for the highest that is ready
+     * @throws InferenceException as v2-http, 1.5 says
+     */
+    ServedVersion lookup(String name, OptionalLong version) {
+        Snapshot snapshot = models.get(name);
+        if (snapshot == null) {
+            throw InferenceException.notFound("Request for unknown model: '" + name + "' is not found");
+        }
+        if (version.isPresent()) {
+            long number = version.getAsLong();
+            Version found = snapshot.find(number).orElseThrow(() -> InferenceException
+                    .notFound("Request for unknown model: '" + name + "' version " + number + " is not found"));
+            ServedVersion served = found.served();
+            if (found.state() != VersionState.READY || served == null) {
+                throw new InferenceException(StatusCode.UNAVAILABLE,
+                        "Request for unknown model: '" + name + "' version " + number + " is not at ready state");
+            }
+            return served;
+        }
+        List<Version> versions = snapshot.versions();
+        for (int i = versions.size() - 1; i >= 0; i--) {
+            ServedVersion served = versions.get(i).served();
+            if (versions.get(i).state() == VersionState.READY && served != null) {
+                return served;
+            }
+        }
+        throw InferenceException
+                .notFound("Request for unknown model: '" + name + "' has no available versions");
+    }
+}

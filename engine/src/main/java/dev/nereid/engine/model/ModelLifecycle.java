@@ -1,0 +1,490 @@
+package dev.nereid.engine.model;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.engine.memory.NativeHeap;
+import dev.nereid.engine.model.ModelCatalog.Snapshot;
+import dev.nereid.engine.model.ModelCatalog.Version;
+import dev.nereid.repository.ModelRepository;
+import dev.nereid.repository.OverrideDirectory;
+import dev.nereid.repository.PolledModel;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Loads, re-loads and unloads models.
+ *
+ * <p>Loads of one model run one after the other, under the load lock of its slot, which is taken before a load thread is,
+ * so that many loads of one model don't keep others from loading; different models load side by side on a few platform
+ * threads. A re-load creates the new versions while the old ones serve, switches over, and then drains the old ones; when
+ * it fails, the old ones stay. Where only instance groups or the version policy changed, versions stay and only their
+ * instances change. An unload does not wait for a running load: it marks the slot, and the load throws away what it made.
+ *
+ * <p>Plugins are never called under a slot's monitor.
+ */
+final class ModelLifecycle implements AutoCloseable {
+    private static final Logger LOGGER = System.getLogger(ModelLifecycle.class.getName());
+    /** How long an unload waits for an idle model to be gone, so that a client which asks next sees it gone. */
+    private static final Duration UNLOAD_GRACE = Duration.ofSeconds(1);
+    private static final String STOPPING = "Server is stopping";
+
+    private final ModelRepository repository;
+    private final ModelCatalog catalog;
+    private final VersionLoader loader;
+    private final Path scratchDirectory;
+    private final int retries;
+    private final ExecutorService loadThreads;
+    private final ExecutorService unloadThreads;
+    private final ConcurrentMap<String, Slot> slots = new ConcurrentHashMap<>();
+    private volatile boolean isClosing;
+
+    /** What is known of one model beside its versions. */
+    private static final class Slot {
+        /** Held while the model is loaded. */
+        private final ReentrantLock loadLock = new ReentrantLock(true);
+        /** Guarded by the slot itself: grows with each unload. */
+        private long unloads;
+        /** Guarded by the slot itself: what the serving versions were loaded from. */
+        private @Nullable PolledModel source;
+        /** Guarded by the slot itself: what was last tried, so that polling does not try it again and again. */
+        private @Nullable PolledModel attempted;
+        /** Guarded by the slot itself: the files of a load request, as long as they are in use. */
+        private @Nullable OverrideDirectory overrideDirectory;
+    }
+
+    /**
+     * Creates it without models.
+     *
+     * @param scratchDirectory where the files of load requests go
+     * @param loadThreads how many models load at the same time
+     * @param retries how often a failed load is tried again
+     */
+    ModelLifecycle(ModelRepository repository, ModelCatalog catalog, VersionLoader loader, Path scratchDirectory,
+            int loadThreads, int retries) {
+        this.repository = repository;
+        this.catalog = catalog;
+        this.loader = loader;
+        this.scratchDirectory = scratchDirectory;
+        this.retries = retries;
+        this.loadThreads = Executors.newFixedThreadPool(loadThreads,
+                Thread.ofPlatform().name("nereid-load-", 0).daemon(true).factory());
+        this.unloadThreads = Executors.newCachedThreadPool(
+                Thread.ofPlatform().name("nereid-unload-", 0).daemon(true).factory());
+    }
+
+    /**
+     * Loads a model, or re-loads it where something changed; returns when its versions are ready.
+     *
+     * @throws InferenceException with the protocol's text
+     */
+    void load(String name, LoadOverride override) {
+        while (true) {
+            Slot slot = slots.computeIfAbsent(name, ignored -> new Slot());
+            slot.loadLock.lock();
+            try {
+                // The slot may have been forgotten while another load held it.
+                if (slots.get(name) == slot) {
+                    await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
+                    return;
+                }
+            } catch (RejectedExecutionException e) {
+                throw stopping(e);
+            } finally {
+                forgetUnused(name, slot);
+                slot.loadLock.unlock();
+            }
+        }
+    }
+
+    private static InferenceException stopping(RejectedExecutionException cause) {
+        return new InferenceException(StatusCode.UNAVAILABLE, STOPPING, cause);
+    }
+
+    /** Nothing is kept of names that no repository has: clients may ask for any. */
+    private void forgetUnused(String name, Slot slot) {
+        synchronized (slot) {
+            if (slot.attempted == null) {
+                slots.remove(name, slot);
+            }
+        }
+    }
+
+    private static void await(String name, Future<?> result) {
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    result.get();
+                    return;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (ExecutionException e) {
+                    if (e.getCause() instanceof InferenceException failure) {
+                        throw failure;
+                    }
+                    LOGGER.log(Level.ERROR, "loading model '" + name + "' failed", e.getCause());
+                    throw new InferenceException(StatusCode.INTERNAL,
+                            "failed to load '" + name + "'; the server's log has the details", e);
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private void loadWithRetries(String name, Slot slot, LoadOverride override) {
+        for (int attempt = 0;; attempt++) {
+            try {
+                loadOnce(name, slot, override);
+                return;
+            } catch (InferenceException e) {
+                LOGGER.log(Level.ERROR, e::getMessage);
+                if (attempt >= retries) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private void loadOnce(String name, Slot slot, LoadOverride override) {
+        if (isClosing) {
+            throw InferenceException.unavailable(STOPPING);
+        }
+        long unloadsBefore;
+        PolledModel before;
+        synchronized (slot) {
+            unloadsBefore = slot.unloads;
+            before = slot.source;
+        }
+        OverrideDirectory directory = null;
+        boolean keepsDirectory = false;
+        try {
+            if (!override.files().isEmpty()) {
+                directory = overrideDirectory(name, override);
+            }
+            PolledModel polled = poll(name, override, directory);
+            synchronized (slot) {
+                slot.attempted = polled;
+            }
+            polled.warnings().forEach(warning -> LOGGER.log(Level.WARNING, warning));
+            if (before != null && polled.isUnmodifiedSince(before) && isServing(name, polled)) {
+                catalog.updateKnown(name, old -> old.withoutFailuresBut(polled.versions()));
+                return;
+            }
+            keepsDirectory = loadVersions(name, polled, before, slot, unloadsBefore, directory);
+        } finally {
+            if (directory != null && !keepsDirectory) {
+                directory.close();
+            }
+        }
+    }
+
+    private OverrideDirectory overrideDirectory(String name, LoadOverride override) {
+        try {
+            if (override.config().isEmpty()) {
+                throw InferenceException
+                        .invalid("Load parameter 'config' must be specified for model file override");
+            }
+            return OverrideDirectory.create(scratchDirectory, override.files());
+        } catch (InferenceException e) {
+            throw pollFailure(name, e);
+        }
+    }
+
+    private PolledModel poll(String name, LoadOverride override, @Nullable OverrideDirectory directory) {
+        try {
+            if (override.config().isEmpty()) {
+                return repository.poll(name);
+            }
+            return directory == null
+                    ? repository.poll(name, override.config().get())
+                    : repository.poll(name, override.config().get(), directory);
+        } catch (InferenceException e) {
+            throw pollFailure(name, e);
+        }
+    }
+
+    /** The reference tells clients no more than the first half. Where the repositories lie is not theirs to know. */
+    private InferenceException pollFailure(String name, InferenceException cause) {
+        String detail = cause.getMessage();
+        for (Path location : repository.locations()) {
+            detail = detail.replace(location + "/", "");
+        }
+        return new InferenceException(StatusCode.INTERNAL,
+                "failed to load '" + name + "', failed to poll from model repository: " + detail, cause);
+    }
+
+    private boolean isServing(String name, PolledModel polled) {
+        Snapshot snapshot = catalog.find(name).orElse(Snapshot.EMPTY);
+        List<Long> ready = snapshot.ready().stream().map(ServedVersion::version).toList();
+        return ready.equals(polled.versions());
+    }
+
+    /** Loads the selected versions and switches over. Returns whether the model now uses {@code directory}. */
+    private boolean loadVersions(String name, PolledModel polled, @Nullable PolledModel before, Slot slot,
+            long unloadsBefore, @Nullable OverrideDirectory directory) {
+        if (polled.versions().isEmpty()) {
+            catalog.update(name, old -> old);
+            polled.hint().ifPresent(hint -> LOGGER.log(Level.ERROR, hint));
+            throw loadFailure(name, InferenceException.invalid(
+                    "at least one version must be available under the version policy of model '" + name + "'"));
+        }
+        catalog.update(name, old -> old.with(polled.versions().stream()
+                .filter(version -> old.find(version).map(found -> found.state() != VersionState.READY).orElse(true))
+                .map(version -> Version.of(version, VersionState.LOADING, "")).toList()));
+        Made made = new Made(new ArrayList<>(), new ArrayList<>());
+        Map<Long, InferenceException> failures = new TreeMap<>();
+        for (long version : polled.versions()) {
+            try {
+                Optional<ServedVersion> kept = before == null ? Optional.empty() : kept(name, version, polled, before);
+                if (kept.isPresent()) {
+                    LOGGER.log(Level.INFO, () -> "updating instances: " + name + ":" + version);
+                    made.updates().add(loader.update(kept.get(), polled));
+                } else {
+                    LOGGER.log(Level.INFO, () -> "loading: " + name + ":" + version);
+                    made.loaded().add(loader.load(polled, version));
+                }
+            } catch (InferenceException e) {
+                failures.put(version, e);
+            } catch (RuntimeException | Error e) {
+                // A mistake of ours, or memory is exhausted: the model must not seem to be loading for ever.
+                LOGGER.log(Level.ERROR, "loading model '" + name + "' version " + version + " failed", e);
+                failures.put(version, InferenceException
+                        .internal("model '" + name + "' failed to load; the server's log has the details"));
+            }
+        }
+        if (!failures.isEmpty()) {
+            abandon(name, polled, made, failures);
+            throw loadFailure(name, failures);
+        }
+        OverrideDirectory oldDirectory = null;
+        List<ServedVersion> replaced = List.of();
+        boolean isOutdated;
+        synchronized (slot) {
+            isOutdated = isClosing || slot.unloads != unloadsBefore;
+            if (!isOutdated) {
+                List<Long> kept = made.updates().stream().map(update -> update.updated().version()).toList();
+                replaced = catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
+                        .filter(version -> !kept.contains(version.version())).toList();
+                publish(polled, made, replaced);
+                slot.source = polled;
+                oldDirectory = slot.overrideDirectory;
+                slot.overrideDirectory = directory;
+            }
+        }
+        if (isOutdated) {
+            abandon(name, polled, made, Map.of());
+            throw loadFailure(name, InferenceException.invalid("Newer operation has been applied to the model "
+                    + "lifecycle, current load operation is out-dated."));
+        }
+        made.loaded().forEach(version -> LOGGER.log(Level.INFO, () -> "successfully loaded '" + name + "' version "
+                + version.version() + " in " + version.loadTime().toMillis() + " ms"));
+        if (!made.updates().isEmpty()) {
+            inBackground(() -> made.updates().forEach(VersionUpdate::finish));
+        }
+        retire(name, replaced, oldDirectory);
+        return directory != null;
+    }
+
+    /** What a load has made and not yet put into service. */
+    private record Made(List<ServedVersion> loaded, List<VersionUpdate> updates) {
+    }
+
+    /**
+     * Returns the version as it serves now, where it may go on with other instances. A load that changes neither
+     * instances nor version policy was meant to load again.
+     */
+    private Optional<ServedVersion> kept(String name, long version, PolledModel polled, PolledModel before) {
+        if (!polled.keepsVersionOf(before, version)) {
+            return Optional.empty();
+        }
+        boolean hasOtherPolicy = !polled.config().getVersionPolicy().equals(before.config().getVersionPolicy());
+        return catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
+                .filter(served -> served.version() == version)
+                .filter(served -> hasOtherPolicy || loader.hasOtherInstances(served, polled)).findFirst();
+    }
+
+    private void publish(PolledModel polled, Made made, List<ServedVersion> replaced) {
+        made.updates().forEach(VersionUpdate::apply);
+        catalog.update(polled.name(), old -> {
+            List<Version> changed = new ArrayList<>();
+            replaced.forEach(version -> changed.add(
+                    Version.of(version.version(), VersionState.UNLOADING, "")));
+            made.updates().forEach(update -> changed.add(Version.ready(update.updated())));
+            Snapshot without = old.with(changed);
+            return without.with(made.loaded().stream().map(Version::ready).toList())
+                    .withoutFailuresBut(polled.versions());
+        });
+    }
+
+    /** Closes what a failed load made and notes why. Versions that serve stay as they are. */
+    private void abandon(String name, PolledModel polled, Made made, Map<Long, InferenceException> failures) {
+        made.loaded().forEach(ServedVersion::close);
+        made.updates().forEach(VersionUpdate::discard);
+        catalog.updateKnown(name, old -> old.with(polled.versions().stream()
+                .filter(version -> old.find(version).map(found -> found.state() == VersionState.LOADING).orElse(true))
+                .map(version -> {
+                    InferenceException failure = failures.get(version);
+                    return Version.of(version, VersionState.UNAVAILABLE,
+                            failure == null ? ModelCatalog.UNLOADED : failure.reason());
+                }).toList()));
+        NativeHeap.trim();
+    }
+
+    private static InferenceException loadFailure(String name, Map<Long, InferenceException> failures) {
+        StringBuilder text = new StringBuilder();
+        failures.forEach((version, failure) -> text.append("version ").append(version)
+                .append(" is at UNAVAILABLE state: ").append(failure.reason()).append(';'));
+        return loadFailure(name, InferenceException.invalid(text.toString()));
+    }
+
+    private static InferenceException loadFailure(String name, InferenceException cause) {
+        return new InferenceException(StatusCode.INVALID_ARG,
+                "load failed for model '" + name + "': " + cause.getMessage() + "\n", cause);
+    }
+
+    /** Unloads a model: requests are refused at once, running ones finish. Does nothing for an unknown model. */
+    void unload(String name) {
+        Slot slot = slots.get(name);
+        if (slot == null) {
+            return;
+        }
+        List<ServedVersion> retired;
+        OverrideDirectory directory;
+        synchronized (slot) {
+            slot.unloads++;
+            slot.source = null;
+            directory = slot.overrideDirectory;
+            slot.overrideDirectory = null;
+            retired = catalog.find(name).orElse(Snapshot.EMPTY).ready();
+            List<ServedVersion> unloading = retired;
+            catalog.update(name, old -> old.with(unloading.stream()
+                    .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
+        }
+        CountDownLatch closed = retire(name, retired, directory);
+        try {
+            boolean ignored = closed.await(UNLOAD_GRACE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Drains and closes versions in the background. */
+    private CountDownLatch retire(String name, List<ServedVersion> versions,
+            @Nullable OverrideDirectory directory) {
+        CountDownLatch closed = new CountDownLatch(1);
+        inBackground(() -> {
+            try {
+                for (ServedVersion version : versions) {
+                    version.close();
+                    catalog.updateKnown(name, old -> old.with(old.find(version.version())
+                            .filter(found -> found.state() == VersionState.UNLOADING)
+                            .map(found -> List.of(Version.unloaded(found.number())))
+                            .orElse(List.of())));
+                    LOGGER.log(Level.INFO,
+                            () -> "successfully unloaded '" + name + "' version " + version.version());
+                }
+                if (directory != null) {
+                    directory.close();
+                }
+                if (!versions.isEmpty()) {
+                    NativeHeap.trim();
+                }
+            } finally {
+                closed.countDown();
+            }
+        });
+        return closed;
+    }
+
+    private void inBackground(Runnable task) {
+        try {
+            unloadThreads.execute(task);
+        } catch (RejectedExecutionException e) {
+            // The last unload of a server that ends.
+            task.run();
+        }
+    }
+
+    /** Forgets a model whose directory is gone, once it is unloaded. */
+    void forget(String name) {
+        unload(name);
+        catalog.remove(name);
+        slots.remove(name);
+    }
+
+    /** Returns for each model what was last tried to load, whether it worked or not. */
+    Map<String, PolledModel> attempted() {
+        Map<String, PolledModel> attempted = new TreeMap<>();
+        slots.forEach((name, slot) -> {
+            synchronized (slot) {
+                if (slot.attempted != null) {
+                    attempted.put(name, slot.attempted);
+                }
+            }
+        });
+        return attempted;
+    }
+
+    /** Unloads everything and waits for it, up to a limit. Returns whether all models were closed in time. */
+    boolean closeWithin(Duration limit) {
+        long deadline = System.nanoTime() + limit.toNanos();
+        isClosing = true;
+        List<CountDownLatch> latches = new ArrayList<>();
+        slots.forEach((name, slot) -> {
+            List<ServedVersion> versions;
+            synchronized (slot) {
+                slot.unloads++;
+                slot.source = null;
+                versions = catalog.find(name).orElse(Snapshot.EMPTY).ready();
+                catalog.update(name, old -> old.with(versions.stream()
+                        .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
+                latches.add(retire(name, versions, slot.overrideDirectory));
+                slot.overrideDirectory = null;
+            }
+        });
+        loadThreads.shutdown();
+        boolean allClosed = true;
+        try {
+            // A load that is under way throws away what it made; backends must not be closed before.
+            allClosed = loadThreads.awaitTermination(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
+            for (CountDownLatch latch : latches) {
+                allClosed &= latch.await(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
+            }
+            // Versions that a re-load has just replaced, and instances that are no longer needed, are closed there, too.
+            unloadThreads.shutdown();
+            allClosed &= unloadThreads.awaitTermination(Math.max(0, deadline - System.nanoTime()),
+                    TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            allClosed = false;
+        }
+        return allClosed;
+    }
+
+    @Override
+    public void close() {
+        loadThreads.shutdown();
+        unloadThreads.shutdown();
+    }
+}

@@ -1,0 +1,189 @@
+package dev.nereid.engine.model;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.MemoryUsage;
+import dev.nereid.backend.api.config.InstanceGroup;
+import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.ModelOutput;
+import dev.nereid.backend.api.tensor.Placement;
+import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.engine.instance.Instance;
+import dev.nereid.engine.plugin.PluginCalls;
+import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.RequestValidator;
+import dev.nereid.engine.schedule.Dispatcher;
+import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.repository.config.ConfigJson;
+import dev.nereid.repository.config.ModelConfigs;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/** A loaded model version and everything that a request to it needs. Threads: any. */
+public final class ServedVersion {
+    private final long version;
+    private final String versionText;
+    private final ModelConfig config;
+    private final String configJson;
+    private final dev.nereid.repository.config.proto.ModelConfig completeConfig;
+    private final InstanceSet instances;
+    private final ModelStatistics statistics;
+    private final RequestValidator validator;
+    private final Map<String, List<String>> labels;
+    private final EngineRequest.ModelIo io;
+    private final Set<String> allOutputs;
+    private final boolean isPassive;
+    private final Duration loadTime;
+
+    ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig, InstanceSet instances,
+            ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime) {
+        this.version = version;
+        this.versionText = Long.toString(version);
+        this.completeConfig = completeConfig;
+        this.config = ModelConfigs.toRecord(completeConfig);
+        this.configJson = ConfigJson.write(completeConfig);
+        this.instances = instances;
+        this.statistics = statistics;
+        this.validator = new RequestValidator(config);
+        this.labels = Map.copyOf(labels);
+        this.allOutputs = config.outputs().stream().map(ModelOutput::name).collect(Collectors.toUnmodifiableSet());
+        this.isPassive = config.instanceGroups().stream().allMatch(InstanceGroup::isPassive);
+        boolean reshapes = config.outputs().stream().anyMatch(output -> output.reshape().isPresent());
+        this.io = new EngineRequest.ModelIo(config.isDecoupled(),
+                reshapes ? this::inClientShape : outputs -> outputs);
+        this.loadTime = loadTime;
+    }
+
+    /** Returns the same version with another configuration: model, instances and statistics are shared. */
+    ServedVersion with(dev.nereid.repository.config.proto.ModelConfig newConfig) {
+        return new ServedVersion(version, newConfig, instances, statistics, labels, loadTime);
+    }
+
+    private List<Tensor> inClientShape(List<Tensor> outputs) {
+        List<Tensor> shown = new ArrayList<>(outputs.size());
+        for (Tensor output : outputs) {
+            shown.add(new Tensor(output.name(), output.dataType(),
+                    validator.clientShape(output.name(), output.shape()), output.data(), output.placement()));
+        }
+        return shown;
+    }
+
+    /** Returns the model's name. */
+    public String name() {
+        return config.name();
+    }
+
+    /** Returns the version. */
+    public long version() {
+        return version;
+    }
+
+    /** Returns the version as the protocol writes it. */
+    public String versionText() {
+        return versionText;
+    }
+
+    /** Returns the normalised configuration. */
+    public ModelConfig config() {
+        return config;
+    }
+
+    /** Returns the normalised configuration as the protocol shows it. */
+    public String configJson() {
+        return configJson;
+    }
+
+    /** Returns what the version has done. */
+    public ModelStatistics statistics() {
+        return statistics;
+    }
+
+    /** Returns the labels of an output; empty where it has none. */
+    public List<String> labels(String output) {
+        return labels.getOrDefault(output, List.of());
+    }
+
+    /** Returns whether there are only instances that execute no requests. */
+    boolean isPassive() {
+        return isPassive;
+    }
+
+    /** Returns how long it took to load. */
+    public Duration loadTime() {
+        return loadTime;
+    }
+
+    /** Returns whether all instances say that they can serve; one that can't even say so can't. */
+    public boolean isReady() {
+        ClassLoader loader = instances.backend().classLoader();
+        for (Instance instance : dispatcher().instances()) {
+            try {
+                if (!PluginCalls.call("instance '" + instance.name() + "'", "say whether it is ready", loader,
+                        instance::isReady)) {
+                    return false;
+                }
+            } catch (InferenceException e) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Returns the memory that the model says it occupies, an entry for each place, CPU before GPUs; empty where it says
+     * nothing, or fails to.
+     */
+    public List<MemoryUsage> memoryUsage() {
+        Map<Placement, Long> sums = new TreeMap<>(
+                Comparator.comparing(Placement::kind).thenComparingInt(Placement::deviceId));
+        try {
+            PluginCalls.call("model '" + name() + "'", "say how much memory it uses",
+                    instances.backend().classLoader(), instances.model().model()::memoryUsage)
+                    .forEach(each -> sums.merge(each.placement(), each.byteSize(), Long::sum));
+        } catch (InferenceException e) {
+            return List.of();
+        }
+        return sums.entrySet().stream().map(each -> new MemoryUsage(each.getKey(), each.getValue())).toList();
+    }
+
+    /** Returns how many requests wait. */
+    public int queueSize() {
+        return dispatcher().queueSize();
+    }
+
+    Dispatcher dispatcher() {
+        return instances.dispatcher();
+    }
+
+    InstanceSet instances() {
+        return instances;
+    }
+
+    dev.nereid.repository.config.proto.ModelConfig completeConfig() {
+        return completeConfig;
+    }
+
+    RequestValidator validator() {
+        return validator;
+    }
+
+    EngineRequest.ModelIo io() {
+        return io;
+    }
+
+    Set<String> allOutputs() {
+        return allOutputs;
+    }
+
+    /** Finishes the running requests, then closes instances and model. Blocks until that is done. */
+    void close() {
+        instances.close();
+        instances.model().close();
+        instances.backend().modelIsGone();
+    }
+}

@@ -1,0 +1,32 @@
+package dev.nereid.engine.plugin;
+
+import dev.nereid.backend.api.Backend;
+import dev.nereid.backend.api.BackendAttributes;
+import dev.nereid.engine.stats.BackendMetrics;
+import java.util.Optional;
+
+/**
+ * A started backend. It stays until the server stops, unless it came with a model.
+ *
+ * @param name its name
+ * @param backend the backend
+ * @param attributes what it declares
+ * @param classLoader the class loader of its code
+ * @param metrics its own metrics
+ * @param release what follows the close of a backend that came with a model
+ */
+public record LoadedBackend(String name, Backend backend, BackendAttributes attributes, ClassLoader classLoader,
+        BackendMetrics.Owned metrics, Optional<Runnable> release) {
+    /** Says that a model is closed, or was never created. A backend that came with it is closed, too. */
+    public void modelIsGone() {
+        if (release.isPresent()) {
+            close();
+        }
+    }
+
+    void close() {
+        PluginCalls.close("backend '" + name + "'", classLoader, backend);
+        metrics.close();
+        release.ifPresent(Runnable::run);
+    }
+}

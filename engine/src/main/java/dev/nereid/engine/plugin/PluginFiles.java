@@ -1,0 +1,106 @@
+package dev.nereid.engine.plugin;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.jar.JarFile;
+import java.util.jar.Manifest;
+import java.util.stream.Stream;
+
+/**
+ * The jars of a plugin and what is wrong with them.
+ *
+ * @param name the backend's name, after the directory or the jar
+ * @param path the directory or the jar
+ * @param jars the plugin's own jar and those it needs
+ */
+record PluginFiles(String name, Path path, List<Jar> jars) {
+    private static final String EXTENSION_INDEX = "META-INF/extensions.idx";
+    private static final String CONTRACT_CLASS = "dev/nereid/backend/api/BackendFactory.class";
+    private static final String JAR_SUFFIX = ".jar";
+
+    /**
+     * One jar.
+     *
+     * @param path the file
+     * @param manifest its manifest; empty where it has none
+     * @param hasExtensionIndex whether it names an extension
+     * @param hasContract whether it holds the contract's own classes
+     */
+    record Jar(Path path, Manifest manifest, boolean hasExtensionIndex, boolean hasContract) {
+    }
+
+    static PluginFiles of(Path path) {
+        String fileName = path.getFileName().toString();
+        boolean isJar = Files.isRegularFile(path);
+        String name = isJar ? fileName.substring(0, fileName.length() - JAR_SUFFIX.length()) : fileName;
+        List<Path> paths = isJar ? List.of(path) : jarsIn(name, path);
+        return new PluginFiles(name, path, paths.stream().map(jar -> read(name, jar)).toList());
+    }
+
+    /** Returns the jar that names the extension. Only after {@link #check()}. */
+    Jar mainJar() {
+        return jars.stream().filter(Jar::hasExtensionIndex).findFirst().orElseThrow();
+    }
+
+    /** Checks what can be checked before any class is loaded. */
+    void check() {
+        if (jars.isEmpty()) {
+            throw InferenceException
+                    .invalid("backend '" + name + "': its directory holds no jar; put the backend's jar "
+                            + "and the jars that it needs into it");
+        }
+        for (Jar jar : jars) {
+            if (jar.hasContract()) {
+                throw InferenceException.invalid("backend '" + name + "': " + jar.path().getFileName()
+                        + " bundles the backend API, which must come from the server; build it with the API in scope "
+                        + "'provided'");
+            }
+        }
+        if (jars.stream().noneMatch(Jar::hasExtensionIndex)) {
+            throw InferenceException.invalid("backend '" + name + "': no jar has a " + EXTENSION_INDEX
+                    + "; annotate the BackendFactory with @Extension and compile with pf4j as annotation processor");
+        }
+        if (jars.stream().filter(Jar::hasExtensionIndex).count() > 1) {
+            throw InferenceException.invalid("backend '" + name + "': more than one jar has a " + EXTENSION_INDEX
+                    + ": "
+                    + jars.stream().filter(Jar::hasExtensionIndex).map(jar -> jar.path().getFileName().toString())
+                            .toList());
+        }
+    }
+
+    /** Returns what changes when the files change. */
+    List<String> fingerprint() {
+        return jars.stream().map(jar -> {
+            try {
+                return jar.path() + "|" + Files.size(jar.path()) + "|" + Files.getLastModifiedTime(jar.path());
+            } catch (IOException e) {
+                return jar.path() + "|gone";
+            }
+        }).toList();
+    }
+
+    private static List<Path> jarsIn(String name, Path directory) {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.filter(file -> file.getFileName().toString().endsWith(JAR_SUFFIX)).sorted().toList();
+        } catch (IOException | UncheckedIOException e) {
+            throw new InferenceException(StatusCode.INVALID_ARG,
+                    "backend '" + name + "': its directory can't be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static Jar read(String name, Path path) {
+        try (JarFile jar = new JarFile(path.toFile())) {
+            Manifest manifest = jar.getManifest();
+            return new Jar(path, manifest == null ? new Manifest() : manifest, jar.getEntry(EXTENSION_INDEX) != null,
+                    jar.getEntry(CONTRACT_CLASS) != null);
+        } catch (IOException e) {
+            throw InferenceException.invalid(
+                    "backend '" + name + "': " + path.getFileName() + " is not a readable jar: " + e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,183 @@
+package dev.nereid.engine.stats;
+
+import dev.nereid.backend.api.config.HistogramBuckets;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.LongAdder;
+
+/**
+ * What one model version has done since it was loaded. Threads: any; recording takes no lock.
+ *
+ * <p>Names and rules are those of the statistics extension of the protocol.
+ */
+public final class ModelStatistics {
+    private final DurationCounter success = new DurationCounter();
+    private final DurationCounter queue = new DurationCounter();
+    private final DurationCounter computeInput = new DurationCounter();
+    private final DurationCounter computeInfer = new DurationCounter();
+    private final DurationCounter computeOutput = new DurationCounter();
+    private final DurationCounter cacheHit = new DurationCounter();
+    private final DurationCounter cacheMiss = new DurationCounter();
+    private final Map<FailureReason, DurationCounter> failures;
+    private final LongAdder inferences = new LongAdder();
+    private final LongAdder executions = new LongAdder();
+    private final LongAdder pending = new LongAdder();
+    private final ConcurrentHashMap<Integer, BatchCounter> batches = new ConcurrentHashMap<>();
+    private final Map<LatencyHistogram, Histogram> histograms = new EnumMap<>(LatencyHistogram.class);
+    private volatile long lastInferenceMillis;
+
+    /** Creates counters that are all zero, and histograms with their default bounds. */
+    public ModelStatistics() {
+        this(List.of());
+    }
+
+    /** Creates counters that are all zero, and histograms with the bounds that a model's configuration sets. */
+    public ModelStatistics(List<HistogramBuckets> bounds) {
+        for (LatencyHistogram kind : LatencyHistogram.values()) {
+            List<Double> own = bounds.stream().filter(each -> each.family().equals(kind.family())).findFirst()
+                    .map(HistogramBuckets::buckets).orElse(kind.defaultBounds());
+            histograms.put(kind, new Histogram(own, kind.nanosPerUnit()));
+        }
+        Map<FailureReason, DurationCounter> counters = new EnumMap<>(FailureReason.class);
+        for (FailureReason reason : FailureReason.values()) {
+            counters.put(reason, new DurationCounter());
+        }
+        failures = Collections.unmodifiableMap(counters);
+    }
+
+    /** Records one successful request. */
+    public void recordSuccess(int batchSize, long requestNanos, long queueNanos, BatchTimes times) {
+        success.add(requestNanos);
+        queue.add(queueNanos);
+        computeInput.add(times.inputNanos());
+        computeInfer.add(times.inferNanos());
+        computeOutput.add(times.outputNanos());
+        inferences.add(Math.max(1, batchSize));
+        histogram(LatencyHistogram.FIRST_RESPONSE).add(requestNanos);
+        histogram(LatencyHistogram.REQUEST).add(requestNanos);
+        histogram(LatencyHistogram.QUEUE).add(queueNanos);
+        histogram(LatencyHistogram.COMPUTE_INPUT).add(times.inputNanos());
+        histogram(LatencyHistogram.COMPUTE_INFER).add(times.inferNanos());
+        histogram(LatencyHistogram.COMPUTE_OUTPUT).add(times.outputNanos());
+    }
+
+    /** Records one failed request. */
+    public void recordFailure(FailureReason reason, long requestNanos) {
+        failures(reason).add(requestNanos);
+    }
+
+    /** Records one execution of that many rows. */
+    public void recordBatch(int rows, BatchTimes times, long wallMillis) {
+        executions.increment();
+        lastInferenceMillis = wallMillis;
+        BatchCounter counter = batches.get(rows);
+        if (counter == null) {
+            counter = batches.computeIfAbsent(rows, ignored -> new BatchCounter());
+        }
+        counter.input.add(times.inputNanos());
+        counter.infer.add(times.inferNanos());
+        counter.output.add(times.outputNanos());
+    }
+
+    /** Counts a request that starts waiting (1) or no longer waits (-1). */
+    public void addPending(int change) {
+        pending.add(change);
+    }
+
+    /** Returns a histogram of the successful requests. */
+    public Histogram histogram(LatencyHistogram kind) {
+        return Objects.requireNonNull(histograms.get(kind));
+    }
+
+    /** Returns successful requests. */
+    public DurationCounter success() {
+        return success;
+    }
+
+    /** Returns failed requests of that reason. */
+    public DurationCounter failures(FailureReason reason) {
+        return Objects.requireNonNull(failures.get(reason));
+    }
+
+    /** Returns the time that successful requests waited. */
+    public DurationCounter queue() {
+        return queue;
+    }
+
+    /** Returns the time that inputs took to gather. */
+    public DurationCounter computeInput() {
+        return computeInput;
+    }
+
+    /** Returns the time that the computation took. */
+    public DurationCounter computeInfer() {
+        return computeInfer;
+    }
+
+    /** Returns the time that outputs took to write. */
+    public DurationCounter computeOutput() {
+        return computeOutput;
+    }
+
+    /** Returns requests answered from the response cache. */
+    public DurationCounter cacheHit() {
+        return cacheHit;
+    }
+
+    /** Returns requests that the response cache did not hold. */
+    public DurationCounter cacheMiss() {
+        return cacheMiss;
+    }
+
+    /** Returns the number of rows of successful requests. */
+    public long inferenceCount() {
+        return inferences.sum();
+    }
+
+    /** Returns the number of executions. */
+    public long executionCount() {
+        return executions.sum();
+    }
+
+    /** Returns the number of requests that wait for an instance now. */
+    public long pendingCount() {
+        return pending.sum();
+    }
+
+    /** Returns the time of the last execution in milliseconds since the epoch; 0 when there was none. */
+    public long lastInferenceMillis() {
+        return lastInferenceMillis;
+    }
+
+    /** Returns the executions by number of rows, ascending. */
+    public Map<Integer, BatchCounter> batches() {
+        return new TreeMap<>(batches);
+    }
+
+    /** Executions of one batch size. */
+    public static final class BatchCounter {
+        private final DurationCounter input = new DurationCounter();
+        private final DurationCounter infer = new DurationCounter();
+        private final DurationCounter output = new DurationCounter();
+
+        /** Returns the time that inputs took to gather. */
+        public DurationCounter input() {
+            return input;
+        }
+
+        /** Returns the time that the computation took. */
+        public DurationCounter infer() {
+            return infer;
+        }
+
+        /** Returns the time that outputs took to write. */
+        public DurationCounter output() {
+            return output;
+        }
+    }
+}

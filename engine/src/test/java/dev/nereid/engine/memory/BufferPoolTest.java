@@ -1,0 +1,210 @@
+package dev.nereid.engine.memory;
+
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.engine.memory.BufferPool.Buffer;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Test;
+
+class BufferPoolTest {
+    private static final long KIB = 1024;
+    private static final long MIB = 1 << 20;
+
+    @AutoClose
+    private final BufferPool pool = new BufferPool(64 * MIB, 4 * MIB);
+
+    @Test
+    void givesMemoryOfExactlyTheSizeThatWasAskedFor() {
+        for (long bytes : new long[]{0, 1, 1023, 1024, 1025, 5000, MIB, 33 * MIB}) {
+            try (Buffer buffer = pool.acquire(bytes)) {
+                assertEquals(bytes, buffer.segment().byteSize());
+                assertEquals(0, buffer.segment().address() % 64, "aligned to a cache line");
+            }
+        }
+    }
+
+    @Test
+    void usesABufferAgainForTheNextRequestOfItsSizeClass() {
+        long address;
+        try (Buffer buffer = pool.acquire(3000)) {
+            address = buffer.segment().address();
+        }
+
+        try (Buffer again = pool.acquire(4096)) {
+            assertEquals(address, again.segment().address());
+        }
+        try (Buffer other = pool.acquire(4097)) {
+            assertNotEquals(address, other.segment().address());
+        }
+    }
+
+    @Test
+    void countsWholeBuffersAsInUseUntilTheyAreClosed() {
+        Buffer buffer = pool.acquire(1500);
+        assertEquals(2 * KIB, pool.inUseBytes());
+        assertEquals(0, pool.freeBytes());
+
+        buffer.close();
+        assertEquals(0, pool.inUseBytes());
+        assertEquals(2 * KIB, pool.freeBytes());
+    }
+
+    @Test
+    void closingABufferTwiceGivesItBackOnce() {
+        Buffer buffer = pool.acquire(1000);
+        buffer.close();
+        buffer.close();
+
+        assertEquals(0, pool.inUseBytes());
+        assertEquals(KIB, pool.freeBytes());
+    }
+
+    @Test
+    void freesLargeBuffersAtOnce() {
+        long large = 32 * MIB + 1;
+        Buffer buffer = pool.acquire(large);
+        MemorySegment segment = buffer.segment();
+        assertEquals(large, pool.inUseBytes(), "no rounding beyond the largest class");
+
+        buffer.close();
+        assertEquals(0, pool.freeBytes());
+        assertFalse(segment.scope().isAlive());
+    }
+
+    @Test
+    void freesWhatIsMoreThanItMayKeep() {
+        List<Buffer> buffers = new ArrayList<>();
+        List<MemorySegment> segments = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            Buffer buffer = pool.acquire(MIB);
+            buffers.add(buffer);
+            segments.add(buffer.segment());
+        }
+
+        buffers.forEach(Buffer::close);
+
+        assertEquals(4 * MIB, pool.freeBytes());
+        assertEquals(4, segments.stream().filter(segment -> segment.scope().isAlive()).count());
+    }
+
+    @Test
+    void refusesWhatWouldPassTheBoundAndKeepsItsCount() {
+        Buffer held = pool.acquire(32 * MIB);
+
+        InferenceException failure = assertThrows(InferenceException.class, () -> pool.acquire(32 * MIB + 1));
+
+        assertEquals(StatusCode.UNAVAILABLE, failure.code());
+        assertTrue(failure.getMessage().contains("--max-inflight-bytes"), failure.getMessage());
+        assertEquals(32 * MIB, pool.inUseBytes());
+        held.close();
+    }
+
+    @Test
+    void servesAgainOnceMemoryWasGivenBack() {
+        Buffer buffer = pool.acquire(32 * MIB);
+        pool.reserve(32 * MIB);
+        assertThrows(InferenceException.class, () -> pool.acquire(1));
+
+        pool.unreserve(32 * MIB);
+        assertDoesNotThrow(() -> pool.acquire(1).close());
+        buffer.close();
+        assertEquals(0, pool.inUseBytes());
+    }
+
+    @Test
+    void refusesSizesSoLargeThatTheirSumOverflows() {
+        try (BufferPool unbounded = new BufferPool(Long.MAX_VALUE, 0)) {
+            unbounded.reserve(KIB);
+            InferenceException failure = assertThrows(InferenceException.class,
+                    () -> unbounded.reserve(Long.MAX_VALUE));
+
+            assertEquals(StatusCode.UNAVAILABLE, failure.code());
+            assertEquals(KIB, unbounded.inUseBytes());
+        }
+    }
+
+    @Test
+    void reportsThatTheMachineHasNoMemoryLeftAndKeepsItsCount() {
+        try (BufferPool unbounded = new BufferPool(Long.MAX_VALUE, 0)) {
+            InferenceException failure = assertThrows(InferenceException.class,
+                    () -> unbounded.acquire(Long.MAX_VALUE - 1024));
+
+            assertEquals(StatusCode.UNAVAILABLE, failure.code());
+            assertEquals(0, unbounded.inUseBytes());
+        }
+    }
+
+    @Test
+    void aNegativeSizeIsRefusedWithoutLosingABuffer() {
+        assertThrows(IllegalArgumentException.class, () -> pool.acquire(-1));
+
+        assertEquals(0, pool.inUseBytes());
+    }
+
+    @Test
+    void closingThePoolFreesWhatIsNotInUseAndTheRestWhenItIsGivenBack() {
+        Buffer idle = pool.acquire(KIB);
+        Buffer busy = pool.acquire(KIB);
+        MemorySegment idleMemory = idle.segment();
+        MemorySegment busyMemory = busy.segment();
+        idle.close();
+
+        pool.close();
+        assertFalse(idleMemory.scope().isAlive());
+        assertTrue(busyMemory.scope().isAlive());
+
+        busy.close();
+        assertFalse(busyMemory.scope().isAlive());
+        assertEquals(0, pool.freeBytes());
+        assertEquals(0, pool.inUseBytes());
+    }
+
+    @Test
+    void threadsNeverShareABuffer() throws InterruptedException, ExecutionException {
+        try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
+            List<Future<?>> all = new ArrayList<>();
+            for (int t = 0; t < 8; t++) {
+                long seed = t;
+                all.add(threads.submit(() -> useAtRandom(new Random(seed), seed)));
+            }
+            for (Future<?> each : all) {
+                each.get();
+            }
+        }
+
+        assertEquals(0, pool.inUseBytes());
+        assertTrue(pool.freeBytes() <= 4 * MIB, () -> "keeps " + pool.freeBytes());
+    }
+
+    private void useAtRandom(Random random, long mark) {
+        List<Buffer> mine = new ArrayList<>();
+        for (int i = 0; i < 2000; i++) {
+            if (mine.size() < 4 && random.nextInt(3) > 0) {
+                Buffer buffer = pool.acquire(8 + random.nextInt(64 * 1024));
+                buffer.segment().set(ValueLayout.JAVA_LONG, 0, mark);
+                mine.add(buffer);
+            } else if (!mine.isEmpty()) {
+                Buffer buffer = mine.remove(random.nextInt(mine.size()));
+                assertEquals(mark, buffer.segment().get(ValueLayout.JAVA_LONG, 0));
+                buffer.close();
+            }
+        }
+        mine.forEach(Buffer::close);
+    }
+}

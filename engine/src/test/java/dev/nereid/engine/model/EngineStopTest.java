@@ -1,0 +1,117 @@
+package dev.nereid.engine.model;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nereid.backend.api.testkit.FakeBackend;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** How an engine ends. */
+@Timeout(120)
+class EngineStopTest extends EngineTesting {
+    @Test
+    void stoppingFinishesRunningRequests() throws Exception {
+        CountDownLatch isRunning = new CountDownLatch(1);
+        CountDownLatch mayEnd = new CountDownLatch(1);
+        backend.onExecute(batch -> {
+            isRunning.countDown();
+            EngineFixture.await(mayEnd);
+            FakeBackend.echo(batch);
+        });
+        Engine engine = fixture().model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));
+            EngineFixture.await(isRunning);
+            Future<Boolean> stop = clients.submit(() -> engine.stopWithin(Duration.ofSeconds(30)));
+            EngineFixture.until("it stops", engine::isStopping);
+            mayEnd.countDown();
+
+            assertTrue(stop.get());
+            assertEquals(1, running.get());
+        }
+        assertEquals(List.of("closeInstance m_0_0", "closeModel m 1", "close fake"), lifeCycle().subList(3, 6));
+        assertTrue(engine.stopWithin(Duration.ZERO), "a second stop does nothing");
+    }
+
+    @Test
+    void stoppingGivesUpOnRequestsThatTakeTooLong() throws Exception {
+        CountDownLatch isRunning = new CountDownLatch(1);
+        CountDownLatch mayEnd = new CountDownLatch(1);
+        backend.onExecute(batch -> {
+            isRunning.countDown();
+            EngineFixture.await(mayEnd);
+            FakeBackend.echo(batch);
+        });
+        Engine engine = fixture().model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));
+            EngineFixture.await(isRunning);
+
+            assertFalse(engine.stopWithin(Duration.ZERO));
+            assertFalse(backend.events().contains("close fake"), "the backend may still be in use");
+            mayEnd.countDown();
+            assertEquals(1, running.get());
+        }
+    }
+
+    @Test
+    void stoppingWaitsForALoadThatIsUnderWayBeforeItClosesBackends() throws Exception {
+        CountDownLatch isLoading = new CountDownLatch(1);
+        CountDownLatch mayLoad = new CountDownLatch(1);
+        backend.onCreateModel(context -> {
+            isLoading.countDown();
+            EngineFixture.await(mayLoad);
+        });
+        Engine engine = fixture().model("m", 1).start();
+        try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<?> load = clients.submit(() -> engine.load("m", LoadOverride.NONE));
+            EngineFixture.await(isLoading);
+            Future<Boolean> stop = clients.submit(() -> engine.stopWithin(Duration.ofSeconds(30)));
+            EngineFixture.until("it stops", engine::isStopping);
+            mayLoad.countDown();
+
+            assertTrue(stop.get());
+            assertThrows(ExecutionException.class, load::get);
+        }
+        assertEquals(List.of("closeModel m 1", "close fake"), lifeCycle().subList(lifeCycle().size() - 2,
+                lifeCycle().size()));
+    }
+
+    @Test
+    void stoppingWaitsForVersionsThatAReLoadHasReplaced() throws Exception {
+        CountDownLatch isClosing = new CountDownLatch(1);
+        CountDownLatch mayClose = new CountDownLatch(1);
+        AtomicBoolean isFirst = new AtomicBoolean(true);
+        backend.onCloseInstance(() -> {
+            if (isFirst.getAndSet(false)) {
+                isClosing.countDown();
+                EngineFixture.await(mayClose);
+            }
+        });
+        EngineFixture fixture = fixture().model("m", 1);
+        Engine engine = fixture.start();
+        engine.load("m", LoadOverride.NONE);
+        fixture.write("m/1/model.bin", "changed");
+        engine.load("m", LoadOverride.NONE);
+        EngineFixture.await(isClosing);
+
+        assertFalse(engine.stopWithin(Duration.ofMillis(200)), "the old version is still being closed");
+        assertFalse(lifeCycle().contains("close fake"));
+        mayClose.countDown();
+        EngineFixture.until("both are closed",
+                () -> lifeCycle().stream().filter("closeModel m 1"::equals).count() == 2);
+    }
+}

@@ -1,0 +1,235 @@
+package dev.nereid.engine.schedule;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.InferenceResponse;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.QueuePolicy;
+import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.engine.schedule.Rig.Open;
+import dev.nereid.engine.stats.FailureReason;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Whatever a backend does with its requests, each is answered once, and no memory is lost. */
+@Timeout(60)
+class BackendMistakesTest {
+    @Test
+    void aThrowAnswersAllUnansweredRequestsAndLeavesTheInstanceInUse() {
+        AtomicReference<Throwable> toThrow = new AtomicReference<>(new IllegalStateException("secret detail"));
+        try (Rig rig = Rig.batching(2, 1_000_000, QueuePolicy.DEFAULT)) {
+            rig.add("m_0", new Open(batch -> {
+                Rig.answer(batch.requests().getFirst());
+                sneak(Objects.requireNonNull(toThrow.get()));
+            }));
+
+            for (Throwable each : List.of(new IllegalStateException("secret detail"), new UnsatisfiedLinkError("lib"),
+                    new StackOverflowError())) {
+                toThrow.set(each);
+                RecordingSink a = rig.submit("a");
+                RecordingSink b = rig.submit("b");
+
+                assertEquals(List.of("response"), a.await().events());
+                InferenceException failure = b.await().error();
+                assertEquals(StatusCode.INTERNAL, failure.code());
+                assertEquals("model 'm' failed to execute the request; the server's log has the details",
+                        failure.getMessage());
+            }
+            assertEquals(3, rig.statistics.failures(FailureReason.BACKEND).count());
+            assertEquals(3, rig.statistics.success().count());
+        }
+    }
+
+    @Test
+    void theErrorThatABackendThrowsReachesTheClient() {
+        try (Rig rig = Rig.direct()) {
+            rig.add("m_0", new Open(batch -> {
+                throw InferenceException.invalid("token 7 is out of range");
+            }));
+
+            InferenceException failure = rig.submit("a").await().error();
+
+            assertEquals(StatusCode.INVALID_ARG, failure.code());
+            assertEquals("token 7 is out of range", failure.getMessage());
+        }
+    }
+
+    @Test
+    void anErrorOfOneRequestLeavesTheOthersOfItsBatchAlone() {
+        try (Rig rig = Rig.batching(2, 1_000_000, QueuePolicy.DEFAULT)) {
+            rig.add("m_0", new Open(batch -> {
+                batch.requests().getFirst().fail(InferenceException.invalid("no"));
+                Rig.answer(batch.requests().getLast());
+            }));
+            RecordingSink a = rig.submit("a");
+            RecordingSink b = rig.submit("b");
+
+            assertEquals("no", a.await().error().getMessage());
+            assertEquals(List.of("response"), b.await().events());
+        }
+    }
+
+    @Test
+    void aRequestThatTheBackendForgetsIsAnsweredWithAnError() {
+        try (Rig rig = Rig.direct()) {
+            rig.add("m_0", new Open(batch -> {
+            }));
+
+            assertEquals("model 'm' did not answer the request", rig.submit("a").await().error().getMessage());
+        }
+    }
+
+    @Test
+    void aSecondAnswerIsRefusedAndTheFirstOneCounts() {
+        AtomicInteger refusals = new AtomicInteger();
+        try (Rig rig = Rig.direct()) {
+            rig.add("m_0", new Open(batch -> {
+                InferenceRequest request = batch.requests().getFirst();
+                Rig.answer(request);
+                assertTrue(request.isAnswered());
+                for (Runnable second : List.<Runnable>of(() -> Rig.answer(request), request::complete,
+                        () -> request.fail(InferenceException.invalid("late")))) {
+                    assertThrows(IllegalStateException.class, second::run);
+                    refusals.incrementAndGet();
+                }
+            }));
+
+            assertEquals(List.of("response"), rig.submit("a").await().events());
+            assertEquals(3, refusals.get());
+            assertEquals(1, rig.statistics.success().count());
+        }
+    }
+
+    @Test
+    void memoryOfResponsesThatAreNeverSentIsReleased() {
+        AtomicInteger released = new AtomicInteger();
+        try (Rig rig = Rig.direct()) {
+            rig.add("m_0", new Open(batch -> {
+                InferenceResponse unsent = batch.requests().getFirst().newResponse();
+                MemorySegment ignored = unsent.addOutput("OUTPUT0", DataType.UINT8, Shape.of(4), 4);
+                unsent.addOutput("OUTPUT1", DataType.UINT8, Shape.of(1), MemorySegment.ofArray(new byte[1]),
+                        released::incrementAndGet);
+                Rig.answer(batch.requests().getFirst());
+            }));
+
+            rig.submit("a").await();
+
+            Waiting.until("everything is given back", () -> rig.pool.inUseBytes() == 0);
+            assertEquals(1, released.get());
+        }
+    }
+
+    @Test
+    void ofSeveralOpenResponsesAllAreReleasedOnceWhicheverIsSent() {
+        for (int sent = 0; sent < 3; sent++) {
+            int chosen = sent;
+            AtomicIntegerArray released = new AtomicIntegerArray(3);
+            try (Rig rig = Rig.direct()) {
+                rig.add("m_0", new Open(batch -> {
+                    List<InferenceResponse> open = new ArrayList<>();
+                    for (int i = 0; i < 3; i++) {
+                        int number = i;
+                        InferenceResponse response = batch.requests().getFirst().newResponse();
+                        for (int output = 0; output < 3; output++) {
+                            MemorySegment ignored = response.addOutput("OWN" + output, DataType.UINT8, Shape.of(4), 4);
+                            response.addOutput("OUTPUT" + output, DataType.UINT8, Shape.of(1),
+                                    MemorySegment.ofArray(new byte[1]), () -> released.incrementAndGet(number));
+                        }
+                        open.add(response);
+                    }
+                    open.get(chosen).send();
+                }));
+
+                assertEquals(List.of("response"), rig.submit("a").await().events());
+
+                Waiting.until("everything is given back", () -> rig.pool.inUseBytes() == 0);
+                assertEquals("[3, 3, 3]", released.toString());
+            }
+        }
+    }
+
+    @Test
+    void memoryOfAResponseThatDoesNotFitTheConfigurationIsReleased() {
+        try (Rig rig = Rig.direct()) {
+            rig.requests.presenting(outputs -> {
+                throw InferenceException.invalid("can't be reshaped");
+            });
+            rig.add("m_0", new Open());
+
+            assertEquals("can't be reshaped", rig.submit("a").await().error().getMessage());
+            Waiting.until("everything is given back", () -> rig.pool.inUseBytes() == 0);
+        }
+    }
+
+    @Test
+    void aBackendThatFailsToReleaseMemoryStaysInService() {
+        try (Rig rig = Rig.direct()) {
+            rig.add("m_0", new Open(batch -> {
+                InferenceResponse unsent = batch.requests().getFirst().newResponse();
+                unsent.addOutput("A", DataType.UINT8, Shape.of(1), MemorySegment.ofArray(new byte[1]), () -> {
+                    throw new IllegalStateException("double free");
+                });
+                MemorySegment ignored = unsent.addOutput("B", DataType.UINT8, Shape.of(4), 4);
+                Rig.answer(batch.requests().getFirst());
+            }));
+
+            assertEquals(List.of("response"), rig.submit("a").await().events());
+            assertEquals(List.of("response"), rig.submit("b").await().events());
+            Waiting.until("everything is given back", () -> rig.pool.inUseBytes() == 0);
+        }
+    }
+
+    @Test
+    void partialResponsesLeaveAtOnce() {
+        try (Rig rig = Rig.direct()) {
+            rig.requests.decoupled();
+            CountDownLatch seen = new CountDownLatch(1);
+            rig.add("m_0", new Open(batch -> {
+                batch.requests().getFirst().newResponse().sendPartial();
+                Waiting.on(seen);
+                batch.requests().getFirst().newResponse().sendPartial();
+                batch.requests().getFirst().complete();
+            }));
+            RecordingSink sink = rig.submit("a");
+
+            Waiting.until("the first response", () -> sink.events().size() == 1);
+            seen.countDown();
+            assertEquals(List.of("partial", "partial", "end"), sink.await().events());
+        }
+    }
+
+    @Test
+    void onlyDecoupledModelsSendOtherThanOneResponse() {
+        List<StatusCode> codes = Collections.synchronizedList(new ArrayList<>());
+        try (Rig rig = Rig.direct()) {
+            rig.add("m_0", new Open(batch -> {
+                InferenceRequest request = batch.requests().getFirst();
+                codes.add(assertThrows(InferenceException.class, () -> request.newResponse().sendPartial()).code());
+                codes.add(assertThrows(InferenceException.class, request::complete).code());
+                Rig.answer(request);
+            }));
+
+            assertEquals(List.of("response"), rig.submit("a").await().events());
+            assertEquals(List.of(StatusCode.UNSUPPORTED, StatusCode.UNSUPPORTED), codes);
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <E extends Throwable> void sneak(Throwable error) throws E {
+        throw (E) error;
+    }
+}

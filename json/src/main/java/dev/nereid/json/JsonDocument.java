@@ -1,0 +1,361 @@
+package dev.nereid.json;
+
+import dev.nereid.backend.api.InferenceException;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A parsed JSON text. Parsing checks the whole text and notes where values lie; strings and numbers are decoded when
+ * they are asked for, straight from the text, which must therefore stay unchanged while the document is in use.
+ *
+ * <p>Each value outside an array of scalars is one long on a tape: tag, offset in the text, and either the length of a
+ * string, the number of elements, or the place on the tape behind the value. An array that holds no array and no object
+ * is one entry however long it is, so a tensor of a million numbers takes eight bytes here.
+ *
+ * <p>Reusable: {@link #parse} forgets the text before. For one thread.
+ */
+public final class JsonDocument {
+    static final int NULL = 0;
+    static final int FALSE = 1;
+    static final int TRUE = 2;
+    static final int NUMBER = 3;
+    public static final int STRING = 4;
+    public static final int ESCAPED_STRING = 5;
+    public static final int OBJECT = 6;
+    /** An array with an array or an object in it: its elements follow on the tape. */
+    public static final int NESTED_ARRAY = 7;
+    /** An array of scalars: its elements are in the text only. */
+    public static final int FLAT_ARRAY = 8;
+
+    private static final int MAX_LENGTH = 1 << 29;
+    private static final int MAX_DEPTH = 10_000;
+    private static final int RETAINED_ENTRIES = 1 << 16;
+    private static final int RECENT_VALUES = 64;
+
+    private final JsonScanner scanner = new JsonScanner();
+    private final RecentStrings strings = new RecentStrings();
+    /** The last views of values that lay so far in front on the tape: most texts have the structure of the one before. */
+    private final @Nullable JsonValue[] recent = new JsonValue[RECENT_VALUES];
+    private byte[] text = new byte[0];
+    private int limit;
+    private long[] tape = new long[256];
+    private int size;
+    private int[] open = new int[16];
+    private int depth;
+    private byte[] scratch = new byte[64];
+
+    /** Creates a document; its first use is {@link #parse}. */
+    public JsonDocument() {
+    }
+
+    /**
+     * Parses that part of a buffer and returns the root.
+     *
+     * @throws InferenceException INVALID_ARG when it is not one JSON value
+     */
+    public JsonValue parse(byte[] buffer, int offset, int length) {
+        if (length >= MAX_LENGTH) {
+            throw InferenceException.invalid("request JSON of " + length + " bytes is too long");
+        }
+        text = buffer;
+        limit = offset + length;
+        size = 0;
+        depth = 0;
+        if (tape.length > RETAINED_ENTRIES) {
+            tape = new long[RETAINED_ENTRIES];
+        }
+        scanner.reset(buffer, offset, length);
+        if (scanner.peekBehindSpace() == 0) {
+            throw scanner.failure("The document is empty.", scanner.position());
+        }
+        parseAll();
+        if (scanner.peekBehindSpace() != 0) {
+            throw scanner.failure("The document root must not be followed by other values.", scanner.position());
+        }
+        return valueAt(0);
+    }
+
+    /** Parses a buffer and returns the root. */
+    public JsonValue parse(byte[] buffer) {
+        return parse(buffer, 0, buffer.length);
+    }
+
+    private void parseAll() {
+        do {
+            byte first = scanner.peek();
+            boolean isComplete = switch (first) {
+                case '{' -> !openObject();
+                case '[' -> flatArray() || !openArray();
+                default -> {
+                    append(scalar(first));
+                    yield true;
+                }
+            };
+            if (isComplete) {
+                closeAll();
+            }
+        } while (depth > 0);
+    }
+
+    /** Closes what ends here; afterwards the position is on the next value, or nothing is open. */
+    private void closeAll() {
+        while (depth > 0) {
+            int container = open[depth - 1];
+            boolean isObject = tag(tape[container]) == OBJECT;
+            byte next = scanner.peekBehindSpace();
+            if (next == ',') {
+                scanner.step();
+                scanner.peekBehindSpace();
+                if (isObject) {
+                    name();
+                }
+                return;
+            }
+            if (next != (isObject ? '}' : ']')) {
+                throw scanner.failure(
+                        isObject ? JsonScanner.MISSING_COMMA_IN_OBJECT : JsonScanner.MISSING_COMMA_IN_ARRAY,
+                        scanner.position());
+            }
+            scanner.step();
+            close();
+        }
+    }
+
+    /** Returns whether the object has members; the position is then on the first value. */
+    private boolean openObject() {
+        push(OBJECT);
+        if (scanner.peekBehindSpace() == '}') {
+            scanner.step();
+            close();
+            return false;
+        }
+        name();
+        return true;
+    }
+
+    private boolean openArray() {
+        push(NESTED_ARRAY);
+        scanner.peekBehindSpace();
+        return true;
+    }
+
+    private void push(int tag) {
+        if (depth == MAX_DEPTH) {
+            throw InferenceException
+                    .invalid("JSON nesting depth exceeds maximum allowed limit (" + MAX_DEPTH + ")");
+        }
+        if (depth == open.length) {
+            open = Arrays.copyOf(open, 2 * depth);
+        }
+        open[depth++] = size;
+        append(entry(tag, scanner.position(), 0));
+        scanner.step();
+    }
+
+    private void close() {
+        int container = open[--depth];
+        tape[container] |= size;
+    }
+
+    private void name() {
+        if (scanner.peek() != '"') {
+            throw scanner.failure(JsonScanner.MISSING_NAME, scanner.position());
+        }
+        append(string());
+        if (scanner.peekBehindSpace() != ':') {
+            throw scanner.failure(JsonScanner.MISSING_COLON, scanner.position());
+        }
+        scanner.step();
+        scanner.peekBehindSpace();
+    }
+
+    private long scalar(byte first) {
+        if (first == '"') {
+            return string();
+        }
+        int start = scanner.position();
+        scanner.scalar(first);
+        return entry(tagOfScalar(first), start, 0);
+    }
+
+    private long string() {
+        int start = scanner.position();
+        scanner.string();
+        return entry(scanner.isEscaped() ? ESCAPED_STRING : STRING, start, scanner.position() - start - 2);
+    }
+
+    /**
+     * Moves over an array of scalars and notes it; where it meets an array or an object it goes back to the start. What
+     * is then read twice are scalars directly in this array, so no byte is read more than twice.
+     */
+    private boolean flatArray() {
+        int start = scanner.position();
+        scanner.step();
+        int count = 0;
+        byte next = scanner.peekBehindSpace();
+        if (next != ']') {
+            while (true) {
+                if (next == '[' || next == '{') {
+                    scanner.moveTo(start);
+                    return false;
+                }
+                if (next == '"') {
+                    scanner.string();
+                } else {
+                    scanner.scalar(next);
+                }
+                count++;
+                next = scanner.peekBehindSpace();
+                if (next == ']') {
+                    break;
+                }
+                if (next != ',') {
+                    throw scanner.failure(JsonScanner.MISSING_COMMA_IN_ARRAY, scanner.position());
+                }
+                scanner.step();
+                next = scanner.peekBehindSpace();
+            }
+        }
+        scanner.step();
+        append(entry(FLAT_ARRAY, start, count));
+        return true;
+    }
+
+    private void append(long entry) {
+        if (size == tape.length) {
+            tape = Arrays.copyOf(tape, 2 * size);
+        }
+        tape[size++] = entry;
+    }
+
+    private static long entry(int tag, int start, int extra) {
+        return ((long) tag << 60) | ((long) start << 29) | extra;
+    }
+
+    private static int tagOfScalar(byte first) {
+        return switch (first) {
+            case 't' -> TRUE;
+            case 'f' -> FALSE;
+            case 'n' -> NULL;
+            default -> NUMBER;
+        };
+    }
+
+    // Reading, for the other classes of this package.
+
+    public static int tag(long entry) {
+        return (int) (entry >>> 60);
+    }
+
+    public static int start(long entry) {
+        return (int) (entry >>> 29) & Integer.MAX_VALUE;
+    }
+
+    /** The length of a string's text, the number of elements of a flat array, or the index behind a container. */
+    public static int extra(long entry) {
+        return (int) entry & (MAX_LENGTH - 1);
+    }
+
+    public byte[] text() {
+        return text;
+    }
+
+    RecentStrings strings() {
+        return strings;
+    }
+
+    public int limit() {
+        return limit;
+    }
+
+    public long entryAt(int index) {
+        return tape[index];
+    }
+
+    /** Returns the value at that index. A view is all that its entry says, so one of an earlier text is as good. */
+    JsonValue valueAt(int index) {
+        long entry = tape[index];
+        if (index >= RECENT_VALUES) {
+            return new JsonValue(this, entry, index);
+        }
+        JsonValue value = recent[index];
+        if (value == null || value.entry() != entry) {
+            value = new JsonValue(this, entry, index);
+            recent[index] = value;
+        }
+        return value;
+    }
+
+    /** Returns the index behind the value at that index. */
+    public int next(int index) {
+        long entry = tape[index];
+        int tag = tag(entry);
+        return tag == OBJECT || tag == NESTED_ARRAY ? extra(entry) : index + 1;
+    }
+
+    /** Returns the entry for the scalar at that offset, of an array of scalars. */
+    public long scalarAt(int offset) {
+        byte first = text[offset];
+        if (first != '"') {
+            return entry(tagOfScalar(first), offset, 0);
+        }
+        boolean hasEscape = false;
+        int at = offset + 1;
+        for (; text[at] != '"'; at++) {
+            if (text[at] == '\\') {
+                hasEscape = true;
+                at++;
+            }
+        }
+        return entry(hasEscape ? ESCAPED_STRING : STRING, offset, at - offset - 1);
+    }
+
+    /** Returns the offset of the first byte that is not white space. */
+    public int skipSpace(int offset) {
+        int at = offset;
+        while (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t') {
+            at++;
+        }
+        return at;
+    }
+
+    /** Returns the offset behind the scalar of an array of scalars: on white space, a comma or a bracket. */
+    public int endOfScalar(long scalar) {
+        int tag = tag(scalar);
+        if (tag == STRING || tag == ESCAPED_STRING) {
+            return start(scalar) + extra(scalar) + 2;
+        }
+        int at = start(scalar);
+        while (text[at] != ',' && text[at] != ']' && text[at] > ' ') {
+            at++;
+        }
+        return at;
+    }
+
+    /** Returns whether the string is that text. */
+    boolean isString(long string, String expected) {
+        if (tag(string) != STRING) {
+            return JsonStrings.text(this, string).equals(expected);
+        }
+        int length = extra(string);
+        int first = start(string) + 1;
+        for (int i = 0; i < expected.length(); i++) {
+            char next = expected.charAt(i);
+            if (next >= 0x80) {
+                return JsonStrings.text(this, string).equals(expected);
+            }
+            if (i >= length || text[first + i] != next) {
+                return false;
+            }
+        }
+        return length == expected.length();
+    }
+
+    /** Returns memory for decoding a string of that length. */
+    public byte[] scratch(int length) {
+        if (scratch.length < length) {
+            scratch = new byte[Math.max(length, 2 * scratch.length)];
+        }
+        return scratch;
+    }
+}

@@ -1,5 +1,0 @@
-/** Binds threads to cores and memory nodes of the host, on Linux. */
-@NullMarked
-package dev.nereid.server.host;
-
-import org.jspecify.annotations.NullMarked;

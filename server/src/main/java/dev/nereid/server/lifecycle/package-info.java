@@ -1,5 +1,0 @@
-/** Models and their versions: loading, serving, unloading, and what the repository index says about them. */
-@NullMarked
-package dev.nereid.server.lifecycle;
-
-import org.jspecify.annotations.NullMarked;

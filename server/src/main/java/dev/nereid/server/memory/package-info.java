@@ -1,5 +1,0 @@
-/** Pooled off-heap buffers and the bound on bytes in flight. */
-@NullMarked
-package dev.nereid.server.memory;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,5 +1,0 @@
-/** Discovery of backends and the class loaders that keep them apart. */
-@NullMarked
-package dev.nereid.server.plugin;
-
-import org.jspecify.annotations.NullMarked;

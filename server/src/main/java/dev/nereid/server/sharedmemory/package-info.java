@@ -1,5 +1,0 @@
-/** Memory that clients share with the server: named regions of POSIX shared memory objects and of GPU memory. */
-@NullMarked
-package dev.nereid.server.sharedmemory;
-
-import org.jspecify.annotations.NullMarked;

@@ -1,5 +1,0 @@
-/** Counters of requests and executions for each model version. Recording takes no lock. */
-@NullMarked
-package dev.nereid.server.stats;
-
-import org.jspecify.annotations.NullMarked;

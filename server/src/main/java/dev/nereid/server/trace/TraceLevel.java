@@ -1,9 +1,0 @@
-package dev.nereid.server.trace;
-
-/** What is noted of a traced request. */
-public enum TraceLevel {
-    /** When it passed the points on its way. */
-    TIMESTAMPS,
-    /** The content of its tensors. */
-    TENSORS
-}

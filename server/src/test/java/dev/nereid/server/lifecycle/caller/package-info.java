@@ -1,5 +1,0 @@
-/** A backend that calls other models; the tests put its classes into a plugin jar. */
-@NullMarked
-package dev.nereid.server.lifecycle.caller;
-
-import org.jspecify.annotations.NullMarked;
