@@ -1,7 +1,7 @@
 package dev.nereid.server.grpc.wire;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.server.memory.BufferScope;
+import dev.nereid.engine.memory.BufferScope;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;

@@ -1,7 +1,7 @@
 package dev.nereid.server.grpc.wire;
 
 import dev.nereid.backend.api.Parameter;
-import dev.nereid.server.memory.BufferScope;
+import dev.nereid.engine.memory.BufferScope;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;

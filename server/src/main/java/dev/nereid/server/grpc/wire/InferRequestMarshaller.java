@@ -2,8 +2,8 @@ package dev.nereid.server.grpc.wire;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.server.memory.BufferPool;
-import dev.nereid.server.memory.BufferScope;
+import dev.nereid.engine.memory.BufferPool;
+import dev.nereid.engine.memory.BufferScope;
 import io.grpc.MethodDescriptor;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;

@@ -4,7 +4,7 @@ import io.grpc.HasByteBuffer;
 import io.grpc.KnownLength;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.server.memory.BufferScope;
+import dev.nereid.engine.memory.BufferScope;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
@@ -123,14 +123,14 @@ final class MessageParts {
     /** Reads an integer. */
     long varint() {
         long value = 0;
-        for (int shift = 0; shift < Long.SIZE; shift += 7) {
+        for (int shift = 0; shift < WireReader.LAST_SHIFT; shift += 7) {
             byte next = next();
             value |= (long) (next & 0x7F) << shift;
             if (next >= 0) {
                 return value;
             }
         }
-        throw new MalformedMessageException("an integer has more than 10 bytes");
+        return value | WireReader.lastBit(next());
     }
 
     private byte next() {

@@ -22,7 +22,8 @@ final class WireReader {
     static final int LENGTH_DELIMITED = 2;
     static final int FIXED32 = 5;
 
-    private static final int MAX_VARINT_BYTES = 10;
+    /** Nine bytes of an integer have 7 bits each, the tenth has the last one. */
+    static final int LAST_SHIFT = 63;
     private static final int TYPE_BITS = 3;
 
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -196,14 +197,22 @@ final class WireReader {
     /** Reads an integer that stands without a tag, as in a packed list. */
     long varint() {
         long value = 0;
-        for (int i = 0; i < MAX_VARINT_BYTES; i++) {
+        for (int shift = 0; shift < LAST_SHIFT; shift += 7) {
             byte next = memory.get(ValueLayout.JAVA_BYTE, advance(1));
-            value |= (long) (next & 0x7F) << (7 * i);
+            value |= (long) (next & 0x7F) << shift;
             if (next >= 0) {
                 return value;
             }
         }
-        throw new MalformedMessageException("an integer has more than " + MAX_VARINT_BYTES + " bytes");
+        return value | lastBit(memory.get(ValueLayout.JAVA_BYTE, advance(1)));
+    }
+
+    /** Returns what the tenth byte of an integer adds: the 64th bit. It is written for nothing else. */
+    static long lastBit(byte tenth) {
+        if (tenth != 1) {
+            throw new MalformedMessageException("an integer has more than 64 bits");
+        }
+        return Long.MIN_VALUE;
     }
 
     /** Passes over bytes of this message and returns where they start. */

