@@ -1,0 +1,103 @@
+package dev.nereid.server.grpc;
+
+import dev.nereid.backend.api.InferenceException;
+import io.grpc.Context;
+import io.grpc.Metadata;
+import io.grpc.ServerStreamTracer;
+import io.grpc.Status;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Counts the bytes of one call that the transport holds, from the first one on the wire until its message is taken over,
+ * its answer is sent or the call has ended. A message that passes a bound is refused while it comes in, which ends the
+ * call.
+ *
+ * <p>Threads: any; the transport counts on its event loop, answers are counted where they are sent.
+ */
+final class CallBytes extends ServerStreamTracer {
+    private static final Context.Key<CallBytes> KEY = Context.key("nereid-call-bytes");
+
+    private final TransportMemory memory;
+    private final long maxMessageBytes;
+    private final AtomicLong reserved = new AtomicLong();
+    private volatile boolean isClosed;
+    /** Of the message that is being read. */
+    private long messageBytes;
+
+    private CallBytes(TransportMemory memory, long maxMessageBytes) {
+        this.memory = memory;
+        this.maxMessageBytes = maxMessageBytes;
+    }
+
+    /** Counts the bytes of all calls of a server. */
+    static final class Factory extends ServerStreamTracer.Factory {
+        private final TransportMemory memory;
+
+        Factory(TransportMemory memory) {
+            this.memory = memory;
+        }
+
+        @Override
+        public ServerStreamTracer newServerStreamTracer(String fullMethodName, Metadata headers) {
+            return new CallBytes(memory, Methods.maxMessageBytes(fullMethodName));
+        }
+    }
+
+    /** Returns those of the call that the current thread works for. */
+    static CallBytes current() {
+        CallBytes current = KEY.get();
+        if (current == null) {
+            throw new IllegalStateException("no call");
+        }
+        return current;
+    }
+
+    @Override
+    public Context filterContext(Context context) {
+        return context.withValue(KEY, this);
+    }
+
+    @Override
+    public void inboundWireSize(long bytes) {
+        messageBytes += bytes;
+        try {
+            if (messageBytes > maxMessageBytes) {
+                throw InferenceException.invalid(
+                        "a message of more than " + maxMessageBytes + " bytes is not accepted for this method");
+            }
+            reserve(bytes);
+        } catch (InferenceException e) {
+            // The transport ends the call with it.
+            throw Statuses.of(e).asRuntimeException();
+        }
+    }
+
+    @Override
+    public void inboundMessageRead(int seqNo, long optionalWireSize, long optionalUncompressedSize) {
+        messageBytes = 0;
+    }
+
+    /**
+     * Counts bytes that this call makes the transport hold.
+     *
+     * @throws InferenceException UNAVAILABLE when a bound is reached
+     */
+    void reserve(long bytes) {
+        memory.reserve(bytes);
+        reserved.addAndGet(bytes);
+        if (isClosed) {
+            releaseAll();
+        }
+    }
+
+    /** Says that the transport holds nothing more for this call: messages were taken over, answers sent. */
+    void releaseAll() {
+        memory.release(reserved.getAndSet(0));
+    }
+
+    @Override
+    public void streamClosed(Status status) {
+        isClosed = true;
+        releaseAll();
+    }
+}
