@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
@@ -114,6 +115,35 @@ class LauncherIT {
     }
 
     @Test
+    void theReadyFileIsThereWhileTheServerServes() throws Exception {
+        Path ready = repository.resolve("ready");
+        Path models = Files.createDirectories(repository.resolve("models"));
+        try (RunningServer server = RunningServer.start(models, "--ready-file=" + ready)) {
+            assertEquals("pid=" + server.process().pid() + "\nhttp=" + server.httpPort() + "\nmetrics="
+                    + server.metricsPort() + "\n", Files.readString(ready));
+
+            assertTrue(server.process().toHandle().destroy());
+            assertTrue(server.process().waitFor(60, TimeUnit.SECONDS));
+        }
+        assertFalse(Files.exists(ready));
+    }
+
+    @Test
+    void aServerThatCannotStartLeavesNoReadyFile() throws Exception {
+        Path ready = repository.resolve("ready");
+        Path models = Files.createDirectories(repository.resolve("models"));
+        Files.createDirectories(models.resolve("bad").resolve("1"));
+        Files.writeString(models.resolve("bad").resolve("config.pbtxt"), "backend: \"nosuch\"");
+        Files.writeString(ready, "http=1\n");
+
+        Result result = run("serve", "--model-repository=" + models, "--http-port=0", "--metrics-port=0",
+                "--ready-file=" + ready);
+
+        assertEquals(1, result.status());
+        assertFalse(Files.exists(ready));
+    }
+
+    @Test
     void finishesRunningRequestsWhenItIsAskedToEnd() throws Exception {
         Files.createDirectories(repository.resolve("slow").resolve("1"));
         Files.writeString(repository.resolve("slow").resolve("config.pbtxt"), """
@@ -133,10 +163,8 @@ class LauncherIT {
                         BodyHandlers.ofString()));
             }
             // One instance: where one request waits, the other is being executed.
-            while (!server.metrics().body()
-                    .contains("nv_inference_pending_request_count{model=\"slow\",version=\"1\"} 1\n")) {
-                Thread.onSpinWait();
-            }
+            Eventually.until("one request waits", () -> server.metrics().body()
+                    .contains("nv_inference_pending_request_count{model=\"slow\",version=\"1\"} 1\n"));
 
             // Not the process's own method, which also closes the stream that the log is read from.
             assertTrue(server.process().toHandle().destroy());

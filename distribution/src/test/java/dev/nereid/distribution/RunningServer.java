@@ -2,6 +2,7 @@ package dev.nereid.distribution;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -14,15 +15,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CountDownLatch;
+import java.util.Properties;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /** A server process, started by the launcher of the built layout on ports of its own choice. */
 final class RunningServer implements AutoCloseable {
     static final Path LAYOUT = Path.of("target", "nereid").toAbsolutePath();
-    private static final Pattern PORT = Pattern.compile("Started (HTTPService|Metrics Service) at \\S+:(\\d+)");
+    /** Of the ready file, where a test gives none. */
+    private static final String DIRECTORY = "nereid-it-";
+    private static final String READY_FILE = "--ready-file=";
     private static final long START_SECONDS = 120;
     /** Keeps a process away from GPUs, so that tests see the same on every machine. */
     static final String CPU_ONLY = "TRITON_SERVER_CPU_ONLY";
@@ -30,13 +31,14 @@ final class RunningServer implements AutoCloseable {
     private final Process process;
     private final HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     private final List<String> log = new ArrayList<>();
-    private final CountDownLatch started = new CountDownLatch(2);
     private final Thread logReader;
-    private volatile int httpPort;
-    private volatile int metricsPort;
+    private final Path readyFile;
+    private int httpPort;
+    private int metricsPort;
 
-    private RunningServer(Process process) {
+    private RunningServer(Process process, Path readyFile) {
         this.process = process;
+        this.readyFile = readyFile;
         logReader = Thread.ofPlatform().name("server-log").daemon(true).start(this::readLog);
     }
 
@@ -61,20 +63,40 @@ final class RunningServer implements AutoCloseable {
         return start(builder);
     }
 
-    private static ProcessBuilder builder(Path layout, Path repository, String... flags) {
+    private static ProcessBuilder builder(Path layout, Path repository, String... flags) throws IOException {
         List<String> command = new ArrayList<>(List.of(layout.resolve("nereid").toString(), "serve",
                 "--model-repository=" + repository, "--http-address=127.0.0.1", "--http-port=0", "--metrics-port=0"));
         command.addAll(List.of(flags));
+        if (command.stream().noneMatch(each -> each.startsWith(READY_FILE))) {
+            command.add(READY_FILE + Files.createTempDirectory(DIRECTORY).resolve("ready"));
+        }
         return new ProcessBuilder(command).redirectErrorStream(true);
     }
 
     private static RunningServer start(ProcessBuilder builder) throws IOException, InterruptedException {
-        RunningServer server = new RunningServer(builder.start());
-        if (!server.started.await(START_SECONDS, TimeUnit.SECONDS) || server.httpPort == 0) {
-            server.close();
-            throw new IllegalStateException("the server did not start:\n" + server.log());
+        Path readyFile = builder.command().stream().filter(each -> each.startsWith(READY_FILE))
+                .map(each -> Path.of(each.substring(READY_FILE.length()))).findFirst().orElseThrow();
+        // It may be there from before; the server would delete it, but perhaps later than it is looked for.
+        Files.deleteIfExists(readyFile);
+        RunningServer server = new RunningServer(builder.start(), readyFile);
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
+        while (!Files.exists(readyFile)) {
+            if (server.process.waitFor(20, TimeUnit.MILLISECONDS) || System.nanoTime() > deadline) {
+                server.close();
+                throw new IllegalStateException("the server did not start:\n" + server.wholeLog());
+            }
         }
+        server.readPorts();
         return server;
+    }
+
+    private void readPorts() throws IOException {
+        Properties ports = new Properties();
+        try (BufferedReader lines = Files.newBufferedReader(readyFile)) {
+            ports.load(lines);
+        }
+        httpPort = Integer.parseInt(ports.getProperty("http"));
+        metricsPort = Integer.parseInt(ports.getProperty("metrics"));
     }
 
     private void readLog() {
@@ -83,24 +105,12 @@ final class RunningServer implements AutoCloseable {
                 synchronized (log) {
                     log.add(line);
                 }
-                Matcher matcher = PORT.matcher(line);
-                if (matcher.find()) {
-                    int port = Integer.parseInt(matcher.group(2));
-                    if (matcher.group(1).equals("HTTPService")) {
-                        httpPort = port;
-                    } else {
-                        metricsPort = port;
-                    }
-                    started.countDown();
-                }
             }
         } catch (IOException e) {
             synchronized (log) {
                 log.add("the log can't be read: " + e.getMessage());
             }
         }
-        started.countDown();
-        started.countDown();
     }
 
     String log() {
@@ -180,6 +190,15 @@ final class RunningServer implements AutoCloseable {
         } catch (InterruptedException e) {
             process.destroyForcibly();
             Thread.currentThread().interrupt();
+        }
+        Path directory = readyFile.toAbsolutePath().getParent();
+        if (directory != null && directory.getFileName().toString().startsWith(DIRECTORY)) {
+            try {
+                Files.deleteIfExists(readyFile);
+                Files.delete(directory);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
     }
 }

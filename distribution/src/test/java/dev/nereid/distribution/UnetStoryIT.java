@@ -39,7 +39,6 @@ class UnetStoryIT {
 
     @Test
     void loadsInfersUnloadsAndLoadsAgain() throws Exception {
-        // given
         SampleRepository.write(repository, EnumSet.of(SampleRepository.Model.UNET));
         float[] image = new float[ELEMENTS];
         Random random = new Random(7);

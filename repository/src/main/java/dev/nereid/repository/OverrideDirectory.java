@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * #close()}. Since it starts empty and nothing else writes into it, no link can lead out of it.
  */
 public final class OverrideDirectory implements AutoCloseable {
-    private static final System.Logger LOG = System.getLogger(OverrideDirectory.class.getName());
+    private static final System.Logger LOGGER = System.getLogger(OverrideDirectory.class.getName());
     private static final String PREFIX = "file:";
 
     private final Path path;
@@ -118,7 +118,7 @@ public final class OverrideDirectory implements AutoCloseable {
                 }
             });
         } catch (IOException | UncheckedIOException e) {
-            LOG.log(System.Logger.Level.WARNING, () -> "failed to delete '" + path + "': " + e.getMessage());
+            LOGGER.log(System.Logger.Level.WARNING, () -> "failed to delete '" + path + "': " + e.getMessage());
         }
     }
 }

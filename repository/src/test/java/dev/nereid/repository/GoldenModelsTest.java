@@ -29,24 +29,20 @@ class GoldenModelsTest {
     @ParameterizedTest
     @MethodSource("configs")
     void showsTheRecordedConfiguration(String session, String model, String json) {
-        // when
         ModelConfig config = load(session, model);
         if (config.hasEnsembleScheduling()) {
             // The server sets this once it has seen the composing models.
             config = ModelConfigs.withDecoupled(config, false);
         }
 
-        // then
         assertEquals(json, ConfigJson.write(config));
     }
 
     @ParameterizedTest
     @MethodSource("errors")
     void failsWithTheRecordedText(String session, String model, String stage, String text) {
-        // when
         var failure = assertThrows(InferenceException.class, () -> load(session, model));
 
-        // then
         String recorded = text.replace("models/", root(session) + "/");
         if (recorded.startsWith("failed to read text proto from ")) {
             assertTrue(failure.getMessage().startsWith(recorded + ": line "), failure.getMessage());

@@ -40,17 +40,14 @@ class ModelRepositoryTest {
 
     @Test
     void listsDirectoriesOfAllLocationsByName() throws IOException {
-        // given
         Path other = Files.createDirectories(temporary.resolve("other"));
         Files.createDirectories(root.resolve("b"));
         Files.createDirectories(root.resolve("a"));
         Files.createDirectories(other.resolve("a"));
         Files.writeString(root.resolve("README"), "");
 
-        // when
         Map<String, List<Path>> models = open(root, other).list();
 
-        // then
         assertEquals(List.of("a", "b"), List.copyOf(models.keySet()));
         assertEquals(List.of(root.resolve("a"), other.resolve("a")), models.get("a"));
     }
@@ -69,12 +66,10 @@ class ModelRepositoryTest {
 
     @Test
     void refusesUnknownAndDuplicateModels() throws IOException {
-        // given
         Path other = Files.createDirectories(temporary.resolve("other"));
         Files.createDirectories(root.resolve("a"));
         Files.createDirectories(other.resolve("a"));
 
-        // when, then
         var unknown = assertThrows(InferenceException.class, () -> open(root).poll("nope"));
         assertEquals("failed to poll model 'nope': model not found in any model repository.", unknown.getMessage());
         assertEquals(StatusCode.NOT_FOUND, unknown.code());
@@ -89,7 +84,6 @@ class ModelRepositoryTest {
         "latest { num_versions: 4294967295 } | 0 9 10", "latest { num_versions: 0 } | ''", "all { } | 0 9 10",
         "specific { versions: [10, 0, 7] } | 0 10", "specific { versions: 7 } | ''", "'' | 0 9 10"})
     void selectsVersions(String policy, String expected) throws IOException {
-        // given
         model("m", CONFIG + "version_policy { " + policy + " }");
         for (String name : List.of("0", "9", "10", "01", "v2", "warmup", "initial_state", "configs", "-1", "+3", ".git",
                 "9223372036854775808")) {
@@ -97,10 +91,8 @@ class ModelRepositoryTest {
         }
         Files.writeString(root.resolve("m/11"), "no directory");
 
-        // when
         PolledModel model = open(root).poll("m");
 
-        // then
         assertEquals(expected, String.join(" ", model.versions().stream().map(String::valueOf).toList()));
         assertTrue(model.warnings().contains(
                 "ignore version directory '01' which contains leading zeros in its directory name"));
@@ -139,7 +131,6 @@ class ModelRepositoryTest {
 
     @Test
     void findsWhatChanged() throws IOException {
-        // given
         model("same", CONFIG, "1");
         model("edited", CONFIG, "1");
         model("gone", CONFIG, "1");
@@ -149,7 +140,6 @@ class ModelRepositoryTest {
         assertEquals(Set.of("same", "edited", "gone"), first.added().keySet());
         assertEquals(Set.of("broken"), first.failed().keySet());
 
-        // when
         model("edited", CONFIG + "max_batch_size: 2", "1");
         Files.delete(root.resolve("gone/1"));
         Files.delete(root.resolve("gone/config.pbtxt"));
@@ -157,7 +147,6 @@ class ModelRepositoryTest {
         model("new", CONFIG, "1");
         PollResult second = repository.pollAll(first.added());
 
-        // then
         assertEquals(Set.of("new"), second.added().keySet());
         assertEquals(Set.of("edited"), second.modified().keySet());
         assertEquals(Set.of("same"), second.unmodified().keySet());
@@ -167,30 +156,24 @@ class ModelRepositoryTest {
 
     @Test
     void noticesAFileOfTheSameSize() throws IOException {
-        // given
         model("m", CONFIG, "1");
         Path file = Files.writeString(root.resolve("m/1/model.pt"), "a");
         PolledModel before = open(root).poll("m");
         assertTrue(open(root).poll("m").isUnmodifiedSince(before));
 
-        // when
         Files.setLastModifiedTime(file, FileTime.fromMillis(Files.getLastModifiedTime(file).toMillis() + 1));
 
-        // then
         assertFalse(open(root).poll("m").isUnmodifiedSince(before));
     }
 
     @Test
     void keepsVersionsWhenOnlyInstancesChange() throws IOException {
-        // given
         model("m", CONFIG, "1", "2");
         PolledModel before = open(root).poll("m");
 
-        // when
         model("m", CONFIG + "instance_group { count: 2 } version_policy { all { } }");
         PolledModel after = open(root).poll("m");
 
-        // then
         assertFalse(after.isUnmodifiedSince(before));
         assertTrue(after.keepsVersionOf(before, 2));
         assertFalse(after.keepsVersionOf(before, 3));
@@ -207,13 +190,10 @@ class ModelRepositoryTest {
 
     @Test
     void takesAConfigurationFromARequest() throws IOException {
-        // given
         model("m", "nonsense", "1");
 
-        // when
         PolledModel model = open(root).poll("m", "{\"backend\":\"b\",\"max_batch_size\":3}");
 
-        // then
         assertEquals(3, model.config().getMaxBatchSize());
         assertTrue(model.isOverride());
         assertFalse(model.isUnmodifiedSince(model));
@@ -222,11 +202,9 @@ class ModelRepositoryTest {
 
     @Test
     void needsAConfigurationWithoutAutoComplete() throws IOException {
-        // given
         Files.createDirectories(root.resolve("m.b/1"));
         ModelRepository strict = ModelRepository.open(List.of(root), new ConfigLoader(false, ""));
 
-        // when, then
         assertEquals("b", open(root).poll("m.b").config().getBackend());
         var failure = assertThrows(InferenceException.class, () -> strict.poll("m.b"));
         assertEquals("failed to open text file for read " + root + "/m.b/config.pbtxt: No such file or directory",
@@ -251,7 +229,6 @@ class ModelRepositoryTest {
 
     @Test
     void answersOrFailsClearlyWhileSomebodyEdits() throws IOException, InterruptedException {
-        // given
         Random random = new Random(42);
         AtomicBoolean isDone = new AtomicBoolean();
         Thread editor = Thread.ofPlatform().start(() -> {
@@ -264,7 +241,7 @@ class ModelRepositoryTest {
             }
         });
 
-        // when, then: nothing but the one coded error comes out
+        // Nothing but the one coded error comes out.
         try {
             Map<String, PolledModel> known = Map.of();
             for (int i = 0; i < 300; i++) {
@@ -293,16 +270,13 @@ class ModelRepositoryTest {
 
     @Test
     void buildsADirectoryFromARequest() throws IOException {
-        // given
         Map<String, byte[]> files = Map.of("file:1/model.pt", bytes("abc"), "file:labels.txt", bytes("l"));
         Path path;
 
-        // when
         try (OverrideDirectory directory = OverrideDirectory.create(temporary, files)) {
             path = directory.path();
             PolledModel model = open(root).poll("m", "{\"backend\":\"pytorch\"}", directory);
 
-            // then
             assertEquals("abc", Files.readString(model.versionDirectory(1).resolve("model.pt")));
             assertEquals(List.of(1L), model.versions());
             assertEquals("m", model.config().getName());

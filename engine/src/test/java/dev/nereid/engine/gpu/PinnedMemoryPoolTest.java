@@ -61,11 +61,9 @@ class PinnedMemoryPoolTest {
 
     @Test
     void joinsWhatIsGivenBackAndOverlapsNothing() {
-        // given
         Random random = new Random(7);
         List<Buffer> held = new ArrayList<>();
 
-        // when
         for (int i = 0; i < 5000; i++) {
             if (held.size() > 6 || (!held.isEmpty() && random.nextBoolean())) {
                 held.remove(random.nextInt(held.size())).close();
@@ -82,7 +80,6 @@ class PinnedMemoryPoolTest {
         }
         held.forEach(Buffer::close);
 
-        // then
         assertEquals(0, pool.usedBytes());
         try (Buffer whole = pool.allocate(4096)) {
             assertTrue(whole.isPinned());

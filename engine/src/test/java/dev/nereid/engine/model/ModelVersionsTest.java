@@ -61,7 +61,6 @@ class ModelVersionsTest extends EngineTesting {
     @ParameterizedTest
     @ValueSource(strings = {"delete", "policy", "edit"})
     void aFailedVersionThatNobodyAsksForAnyMoreDoesNoHarm(String way) {
-        // given
         EngineFixture fixture = fixture().model("m", 1);
         Engine engine = fixture.start();
         engine.load("m", LoadOverride.NONE);
@@ -75,7 +74,6 @@ class ModelVersionsTest extends EngineTesting {
         assertEquals(List.of("m 1 READY", "m 2 UNAVAILABLE (Internal: broken file)"), EngineFixture.index(engine));
         assertFalse(engine.isReady());
 
-        // when
         switch (way) {
             case "delete" -> fixture.delete("m/2");
             case "policy" -> fixture.model("m", "version_policy { specific { versions: 1 } }");
@@ -83,7 +81,6 @@ class ModelVersionsTest extends EngineTesting {
         }
         engine.load("m", LoadOverride.NONE);
 
-        // then
         assertEquals(List.of("m 1 READY"), EngineFixture.index(engine));
         assertTrue(engine.isReady());
     }

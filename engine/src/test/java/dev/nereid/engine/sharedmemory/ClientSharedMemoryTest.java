@@ -136,17 +136,14 @@ class ClientSharedMemoryTest {
 
     @Test
     void keepsARegionThatIsInUseMapped() {
-        // given
         memory.register("r", "/object", 0, 64);
         SharedRange part;
         try (ClientSharedMemory.Lease lease = memory.lease(); ClientSharedMemory.Lease other = memory.lease()) {
             part = lease.resolve("r", 16, 1);
 
-            // when
             memory.unregister("r");
             memory.unregister("r");
 
-            // then
             assertEquals(7, firstByte(part));
             assertEquals(1, memory.status().size());
             assertEquals("Unable to find shared memory region: 'r'",

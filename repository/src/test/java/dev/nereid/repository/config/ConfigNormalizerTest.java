@@ -51,7 +51,6 @@ class ConfigNormalizerTest {
         "unknown,``,``,model.pt,unknown,``,``", "ensemble,``,``,model.pt,ensemble,``,``"})
     void fillsInTheBackend(String platform, String backend, String file, String found, String expectedPlatform,
             String expectedBackend, String expectedFile) throws IOException {
-        // given
         Path version = Files.createDirectories(directory.resolve("1"));
         if (!found.isEmpty()) {
             Files.writeString(version.resolve(found), "");
@@ -59,22 +58,18 @@ class ConfigNormalizerTest {
         ModelConfig given = ModelConfig.newBuilder().setPlatform(platform).setBackend(backend)
                 .setDefaultModelFilename(file).build();
 
-        // when
         ModelConfig filled = ConfigNormalizer.fillBackend(given, directory, "m");
 
-        // then
         assertEquals(List.of(expectedPlatform, expectedBackend, expectedFile),
                 List.of(filled.getPlatform(), filled.getBackend(), filled.getDefaultModelFilename()));
     }
 
     @Test
     void looksIntoTheFirstDirectoryOnly() throws IOException {
-        // given
         Files.createDirectories(directory.resolve("10"));
         Path second = Files.createDirectories(directory.resolve("2"));
         Files.writeString(second.resolve("model.pt"), "");
 
-        // when, then
         assertThrows(InferenceException.class, () -> ConfigNormalizer.fillBackend(ModelConfig.getDefaultInstance(),
                 directory, "m"));
     }

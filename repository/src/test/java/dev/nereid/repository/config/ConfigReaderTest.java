@@ -108,12 +108,10 @@ class ConfigReaderTest {
 
     @Test
     void boundsTheSize() throws IOException {
-        // given
         Path file = directory.resolve("config.pbtxt");
         byte[] comment = new byte[ConfigReader.MAX_BYTES];
         Arrays.fill(comment, (byte) ' ');
 
-        // when, then
         Files.write(file, comment);
         assertEquals(ModelConfig.getDefaultInstance(), ConfigReader.readFile(file));
         Files.write(file, Arrays.copyOf(comment, comment.length + 1));
@@ -140,10 +138,8 @@ class ConfigReaderTest {
 
     @Test
     void prefersTheCustomConfigurationWhereThereIsOne() throws IOException {
-        // given
         Path custom = Files.createDirectories(directory.resolve("configs")).resolve("h100.pbtxt");
 
-        // when, then
         assertEquals(directory.resolve("config.pbtxt"), ConfigReader.configFile(directory, ""));
         assertEquals(directory.resolve("config.pbtxt"), ConfigReader.configFile(directory, "h100"));
         Files.writeString(custom, "");

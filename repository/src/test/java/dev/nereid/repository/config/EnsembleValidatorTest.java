@@ -29,11 +29,9 @@ class EnsembleValidatorTest {
         "`` ^ a I x O y ^ e I y O z ^ `` ^ circular dependency between ensembles: e -> e",
         "`` ^ a I x O y ^ b I y O z ^ input { name: 'J' } ^ in ensemble e, input J in model a is not mapped to any ensemble tensors"})
     void checksTheModels(String ensemble, String first, String second, String extraOfA, String expected) {
-        // given
         model("a", IO + extraOfA);
         model("b", IO);
 
-        // when, then
         assertRefused(expected, ensemble(ensemble, first, second));
     }
 

@@ -95,7 +95,6 @@ class ModelConfigsTest {
 
     @Test
     void takesOverWhatABackendCompleted() {
-        // given
         ModelConfig config = ConfigReader.parseText("name: 'm' backend: 'b' metric_tags { key: 'k' value: 'v' }");
         var completed = ModelConfigs.toRecord(config).toBuilder().maxBatchSize(4)
                 .inputs(List.of(new ModelInput("I", DataType.FP32, Dims.of(-1, 3))))
@@ -103,10 +102,8 @@ class ModelConfigsTest {
                 .scheduling(new Scheduling.DynamicBatching(List.of(), 0, false, 0, 0, QueuePolicy.DEFAULT, Map.of()))
                 .isDecoupled(true).platform("ignored").build();
 
-        // when
         ModelConfig merged = new ConfigLoader().complete(config, Optional.of(completed));
 
-        // then
         assertEquals(ConfigNormalizer.fillDefaults(ConfigReader.parseText("""
                 name: "m" backend: "b" metric_tags { key: "k" value: "v" } max_batch_size: 4
                 input { name: "I" data_type: TYPE_FP32 dims: [-1, 3] } output { name: "O" data_type: TYPE_BF16 dims: 1 }
@@ -123,16 +120,13 @@ class ModelConfigsTest {
 
     @Test
     void refusesABackendThatChangesTheScheduling() {
-        // given
         ModelConfig config = ConfigReader.parseText("name: 'm' sequence_batching { }");
         var completed = ModelConfigs.toRecord(config).toBuilder()
                 .scheduling(new Scheduling.DynamicBatching(List.of(), 0, false, 0, 0, QueuePolicy.DEFAULT, Map.of()))
                 .build();
 
-        // when
         var failure = assertThrows(InferenceException.class, () -> ModelConfigs.merge(config, completed));
 
-        // then
         assertEquals("Cannot update scheduling choice from 13 to 11 when auto-completing.", failure.getMessage());
         assertEquals(StatusCode.INTERNAL, failure.code());
     }

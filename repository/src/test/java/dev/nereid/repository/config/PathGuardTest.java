@@ -40,11 +40,9 @@ class PathGuardTest {
 
     @Test
     void comparesElementsNotCharacters() throws IOException {
-        // given
         Path model = Files.createDirectories(root.resolve("a"));
         Files.createDirectories(root.resolve("a_secret"));
 
-        // when, then
         assertEquals(Optional.empty(), PathGuard.inside(model, "../a_secret/x"));
         Files.createSymbolicLink(model.resolve("link"), root.resolve("a_secret"));
         assertEquals(Optional.empty(), PathGuard.inside(model, "link/x"));
@@ -52,7 +50,6 @@ class PathGuardTest {
 
     @Test
     void refusesLinksThatLeadOut() throws IOException {
-        // given
         Path model = Files.createDirectories(root.resolve("m"));
         Path secret = Files.writeString(root.resolve("secret"), "s");
         Files.createSymbolicLink(model.resolve("file"), secret);
@@ -60,7 +57,6 @@ class PathGuardTest {
         Files.createSymbolicLink(model.resolve("dangling"), root.resolve("not-there"));
         Files.createSymbolicLink(model.resolve("loop"), model.resolve("loop"));
 
-        // when, then
         for (String path : List.of("file", "directory/secret", "directory/new", "dangling", "dangling/x", "loop")) {
             assertEquals(Optional.empty(), PathGuard.inside(model, path), path);
         }
@@ -68,23 +64,19 @@ class PathGuardTest {
 
     @Test
     void followsLinksThatStayInside() throws IOException {
-        // given
         Path data = Files.createDirectories(root.resolve("..data"));
         Files.writeString(data.resolve("labels.txt"), "a");
         Files.createSymbolicLink(root.resolve("labels.txt"), Path.of("..data/labels.txt"));
 
-        // when, then
         assertEquals(root.resolve("labels.txt"), PathGuard.inside(root, "labels.txt").orElseThrow());
     }
 
     @Test
     void worksThroughALinkedRoot() throws IOException {
-        // given
         Path real = Files.createDirectories(root.resolve("real"));
         Path link = Files.createSymbolicLink(root.resolve("link"), real);
         Files.writeString(real.resolve("x"), "");
 
-        // when, then
         assertTrue(PathGuard.inside(link, "x").isPresent());
     }
 
@@ -112,10 +104,8 @@ class PathGuardTest {
 
     @Test
     void readsLabelsOneToALine() throws IOException {
-        // given
         Files.writeString(root.resolve("l.txt"), "cat\r\ndog\n\nbird");
 
-        // when, then
         assertEquals(Map.of("O", List.of("cat", "dog", "", "bird")), ModelFiles.labels(withLabels("l.txt"), root));
     }
 

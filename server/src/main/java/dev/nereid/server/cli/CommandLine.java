@@ -66,6 +66,27 @@ public final class CommandLine {
     }
 
     /**
+     * Returns the file that is to tell that the server is ready.
+     *
+     * @throws UsageException when there can't be such a file
+     */
+    Optional<Path> readyFile() {
+        if (!values.containsKey("ready-file")) {
+            return Optional.empty();
+        }
+        String value = text("ready-file");
+        Path file = path("ready-file", value).toAbsolutePath();
+        Path directory = file.getParent();
+        if (value.isBlank() || directory == null || Files.isDirectory(file)) {
+            throw new UsageException("--ready-file has value '" + value + "', expected the path of a file");
+        }
+        if (!Files.isDirectory(directory)) {
+            throw new UsageException("--ready-file has value '" + value + "', but there is no directory " + directory);
+        }
+        return Optional.of(file);
+    }
+
+    /**
      * Returns the options.
      *
      * @param defaultBackends the backend directory that came with the server

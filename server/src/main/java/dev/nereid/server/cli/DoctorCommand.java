@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.logging.LogManager;
 
 /** {@code nereid doctor}. */
@@ -54,6 +55,7 @@ public final class DoctorCommand {
             CommandLine commandLine = CommandLine.parse(flags);
             ServerOptions options = commandLine
                     .optionsForDoctor(Path.of(System.getProperty(Main.HOME, ".")).resolve("backends"));
+            Optional<Path> _ = commandLine.readyFile();
             // What is found is printed below; libraries would tell the same in their own words.
             if (options.logging().verboseLevel() == 0) {
                 LogManager.getLogManager().reset();

@@ -17,17 +17,19 @@ final class Ending {
     private static final Logger LOGGER = System.getLogger(Ending.class.getName());
 
     private final LogSetup logs;
+    private final ReadyFile readyFile;
     private final Thread hook = Thread.ofPlatform().name("nereid-shutdown").unstarted(this::end);
     private final AtomicReference<@Nullable NereidServer> server = new AtomicReference<>();
     private final CountDownLatch ended = new CountDownLatch(1);
 
-    private Ending(LogSetup logs) {
+    private Ending(LogSetup logs, ReadyFile readyFile) {
         this.logs = logs;
+        this.readyFile = readyFile;
     }
 
     /** Looks out for signals from now on. */
-    static Ending install(LogSetup logs) {
-        Ending ending = new Ending(logs);
+    static Ending install(LogSetup logs, ReadyFile readyFile) {
+        Ending ending = new Ending(logs, readyFile);
         Runtime.getRuntime().addShutdownHook(ending.hook);
         return ending;
     }
@@ -62,6 +64,7 @@ final class Ending {
     }
 
     private void end() {
+        readyFile.remove();
         NereidServer running = server.get();
         if (running == null) {
             // Models are being loaded; native code can't be interrupted, and no request waits for anything.

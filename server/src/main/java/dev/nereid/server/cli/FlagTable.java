@@ -36,6 +36,8 @@ final class FlagTable {
         add("help", Kind.SWITCH, "", SERVER, "Print this text.");
         add("id", Kind.TEXT, "triton", SERVER, "Name of this server in its metadata.");
         add("exit-timeout-secs", Kind.NUMBER, "30", SERVER, "How long to wait for running requests at shutdown.");
+        add("ready-file", Kind.TEXT, "", SERVER,
+                "File that tells the ports, written when the server is ready and deleted when it ends.");
         add("log-verbose", Kind.NUMBER, "0", LOGGING, "Verbose log level; 0 is off.");
         add("log-info", Kind.BOOL, "true", LOGGING, "Whether to log information.");
         add("log-warning", Kind.BOOL, "true", LOGGING, "Whether to log warnings.");

@@ -29,6 +29,7 @@ public final class Main {
     private static int run(String[] arguments, PrintStream out, PrintStream err) {
         ServerOptions options;
         LogSetup logs;
+        ReadyFile readyFile;
         try {
             CommandLine commandLine = CommandLine.parse(Arrays.asList(arguments));
             if (commandLine.asksForHelp()) {
@@ -39,6 +40,7 @@ public final class Main {
             commandLine.carrierThreads().ifPresent(
                     count -> System.setProperty("jdk.virtualThreadScheduler.parallelism", Integer.toString(count)));
             options = commandLine.options(Path.of(System.getProperty(HOME, ".")).resolve("backends"));
+            readyFile = new ReadyFile(commandLine.readyFile());
             logs = LogSetup.apply(options.logging());
         } catch (UsageException e) {
             err.println("error: " + e.getMessage());
@@ -46,13 +48,16 @@ public final class Main {
             err.println("Run 'nereid serve --help' for all flags.");
             return 1;
         }
-        return serve(options, logs, err);
+        return serve(options, logs, readyFile, err);
     }
 
-    private static int serve(ServerOptions options, LogSetup logs, PrintStream err) {
-        Ending ending = Ending.install(logs);
+    private static int serve(ServerOptions options, LogSetup logs, ReadyFile readyFile, PrintStream err) {
+        Ending ending = Ending.install(logs, readyFile);
         try {
-            ending.serve(NereidServer.start(options, logs));
+            readyFile.clear();
+            NereidServer server = NereidServer.start(options, logs);
+            ending.serve(server);
+            tellReady(readyFile, server);
         } catch (StartException | InferenceException e) {
             err.println("error: " + e.getMessage());
             ending.failed();
@@ -60,5 +65,14 @@ public final class Main {
         }
         ending.await();
         return -1;
+    }
+
+    private static void tellReady(ReadyFile readyFile, NereidServer server) {
+        try {
+            readyFile.write(server);
+        } catch (StartException e) {
+            server.close();
+            throw e;
+        }
     }
 }

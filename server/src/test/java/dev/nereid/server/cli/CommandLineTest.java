@@ -123,6 +123,20 @@ class CommandLineTest {
     }
 
     @Test
+    void theReadyFileLiesInADirectoryThatIsThere() {
+        Path file = repository.resolve("ready");
+
+        assertEquals(Optional.empty(), CommandLine.parse(List.of()).readyFile());
+        assertEquals(Optional.of(file), CommandLine.parse(List.of("--ready-file=" + file)).readyFile());
+        for (String wrong : List.of("", repository.toString(), repository.resolve("no").resolve("ready").toString())) {
+            CommandLine commandLine = CommandLine.parse(List.of("--ready-file=" + wrong));
+            String text = String
+                    .valueOf(assertThrows(UsageException.class, commandLine::readyFile).getMessage());
+            assertTrue(text.startsWith("--ready-file has value '" + wrong + "'"), text);
+        }
+    }
+
+    @Test
     void summariesAreRefusedUnlessTheyAreOff() {
         MetricsOptions metrics = options("--metrics-config=summary_latencies=false",
                 "--metrics-config=summary_quantiles=0.5:0.05", "--metrics-config=histogram_latencies=true").metrics();

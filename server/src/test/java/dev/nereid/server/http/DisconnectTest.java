@@ -45,32 +45,26 @@ class DisconnectTest {
 
     @Test
     void tellsTheBackend() throws InterruptedException {
-        // given
         try (RawClient client = server.connect()) {
             client.write(request("\"hold\":true"));
             server.backend().awaitHeld();
 
-            // when
             client.reset();
         }
 
-        // then
         assertEquals(200, server.post(SINGLE, BODY.formatted("")).status(), "the only instance is free again");
     }
 
     @Test
     void dropsWhatWaits() throws InterruptedException {
-        // given
         try (RawClient busy = server.connect(); RawClient waiting = server.connect()) {
             busy.write(request("\"hold\":true"));
             server.backend().awaitHeld();
             waiting.write(request("\"hold\":true"));
             await("the second request waits", () -> pending() == 1);
 
-            // when
             waiting.leave();
 
-            // then
             await("the second request is dropped", () -> pending() == 0);
             server.backend().release();
             assertEquals(200, busy.read().status());

@@ -101,18 +101,15 @@ class GpuServerTest {
 
     @Test
     void readsAndWritesGpuMemoryOfClients() {
-        // given
         MemorySegment memory = driver.share((byte) 1, 64);
         for (int i = 0; i < 4; i++) {
             memory.setAtIndex(ValueLayout.JAVA_FLOAT, i, 10 * (i + 1));
         }
         assertEquals(200, register("c", (byte) 1, 1, 64).status());
 
-        // when
         Answer read = server.post(INFER, infer(region("c", 0, 16), ""));
         Answer written = server.post(INFER, infer(region("c", 0, 16), "," + region("c", 32, 16)));
 
-        // then
         assertTrue(read.body().contains("\"data\":[10.0,20.0,30.0,40.0]"), read.body());
         assertTrue(written.body().endsWith(
                 "\"outputs\":[{\"name\":\"OUTPUT0\",\"datatype\":\"FP32\",\"shape\":[1,4]}]}"), written.body());

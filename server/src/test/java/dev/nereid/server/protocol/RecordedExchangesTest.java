@@ -59,7 +59,6 @@ class RecordedExchangesTest {
     }
 
     private void replay(Recording recording, long maxInputSize) {
-        // given
         MemorySegment region = arena.allocate(64, 8);
         for (int i = 0; i < 4; i++) {
             region.setAtIndex(ValueLayout.JAVA_FLOAT, i, 10f * (i + 1));
@@ -68,13 +67,11 @@ class RecordedExchangesTest {
                 maxInputSize);
         ModelConfig config = GoldenModels.get(recording.model());
 
-        // when
         IdentityServer.Answer answer = recording.path().endsWith("/generate")
                 ? server.generate(config, recording.bodyBytes())
                 : server.infer(config, recording.bodyBytes(), recording.header("Inference-Header-Content-Length"),
                         recording.header("Content-Length"));
 
-        // then
         Recorded expected = Recorded.of(recording);
         assertEquals(expected.body, answer.body());
         boolean isClientsMistake = recording.status() == 500 && !recording.name().startsWith("shm_");

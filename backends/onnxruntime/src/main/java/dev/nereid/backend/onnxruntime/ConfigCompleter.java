@@ -21,7 +21,7 @@ import java.util.stream.Stream;
  * Where inputs and outputs are both given, nothing is filled in.
  */
 final class ConfigCompleter {
-    private static final Logger LOG = System.getLogger(ConfigCompleter.class.getName());
+    private static final Logger LOGGER = System.getLogger(ConfigCompleter.class.getName());
 
     private final ModelConfig config;
     private final OrtSession session;
@@ -39,7 +39,7 @@ final class ConfigCompleter {
     static ModelConfig complete(ModelConfig config, OrtSession session, int defaultMaxBatchSize) {
         boolean hasInputs = !config.inputs().isEmpty() || !config.batchInputs().isEmpty();
         if (hasInputs && !config.outputs().isEmpty()) {
-            LOG.log(Level.DEBUG, () -> "skipping model configuration auto-complete for '" + config.name()
+            LOGGER.log(Level.DEBUG, () -> "skipping model configuration auto-complete for '" + config.name()
                     + "': inputs and outputs already specified");
             return config;
         }
@@ -73,7 +73,7 @@ final class ConfigCompleter {
             return 0;
         }
         if (config.maxBatchSize() == 0) {
-            LOG.log(Level.WARNING, () -> "autofilled max_batch_size to " + otherwise + " for model '" + config.name()
+            LOGGER.log(Level.WARNING, () -> "autofilled max_batch_size to " + otherwise + " for model '" + config.name()
                     + "' since batching is supported but no max_batch_size is specified in model configuration. Must"
                     + " specify max_batch_size to utilize autofill with a larger max batch size");
             return otherwise;

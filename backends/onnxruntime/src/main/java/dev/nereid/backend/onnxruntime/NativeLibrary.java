@@ -17,7 +17,7 @@ import java.util.Locale;
  * ends.
  */
 final class NativeLibrary {
-    private static final Logger LOG = System.getLogger(NativeLibrary.class.getName());
+    private static final Logger LOGGER = System.getLogger(NativeLibrary.class.getName());
     private static final String MAIN = "onnxruntime";
 
     /** What the jar for GPUs holds beside the library, which opens them by itself from where it lies. */
@@ -83,7 +83,7 @@ final class NativeLibrary {
             Files.copy(content, file);
             return file;
         } catch (IOException e) {
-            LOG.log(Level.ERROR, "ONNX Runtime's native library can't be unpacked to " + file, e);
+            LOGGER.log(Level.ERROR, "ONNX Runtime's native library can't be unpacked to " + file, e);
             throw InferenceException.unavailable(
                     "ONNX Runtime's native library can't be unpacked into the temporary directory; is it full?");
         }
@@ -94,7 +94,7 @@ final class NativeLibrary {
         try {
             return SymbolLookup.libraryLookup(library, Arena.global());
         } catch (IllegalArgumentException e) {
-            LOG.log(Level.ERROR, "ONNX Runtime's native library can't be loaded", e);
+            LOGGER.log(Level.ERROR, "ONNX Runtime's native library can't be loaded", e);
             throw InferenceException.unavailable("ONNX Runtime's native library can't be loaded on this machine: a"
                     + " library that it needs is missing (it wants glibc 2.28 or newer on Linux), or the temporary"
                     + " directory doesn't allow executables (-Djava.io.tmpdir names another)");

@@ -26,7 +26,7 @@ import java.util.Objects;
  * One executor of a model's session. It has no thread of its own: any thread may call it, one at a time.
  */
 final class OnnxInstance implements ModelInstance {
-    private static final Logger LOG = System.getLogger(OnnxInstance.class.getName());
+    private static final Logger LOGGER = System.getLogger(OnnxInstance.class.getName());
     private static final int RELEASE_RUN_OPTIONS = 97;
 
     private final ModelConfig config;
@@ -161,7 +161,7 @@ final class OnnxInstance implements ModelInstance {
     private InferenceException failure(OrtException error) {
         String brief = OrtErrors.brief(error);
         // A failure that repeats with every request is told once.
-        LOG.log(brief.equals(lastFailure) ? Level.DEBUG : Level.WARNING,
+        LOGGER.log(brief.equals(lastFailure) ? Level.DEBUG : Level.WARNING,
                 () -> "model '" + config.name() + "' failed: " + error.full());
         lastFailure = brief;
         return new InferenceException(StatusCode.INTERNAL, "onnx runtime error " + error.code() + ": " + brief, error);

@@ -27,7 +27,7 @@ import java.util.Optional;
  * created and closed on any thread, so the sessions are guarded by this object's monitor.
  */
 final class OnnxModel implements Model {
-    private static final Logger LOG = System.getLogger(OnnxModel.class.getName());
+    private static final Logger LOGGER = System.getLogger(OnnxModel.class.getName());
 
     private final Loader loader;
     private final Optional<ModelConfig> completed;
@@ -93,7 +93,7 @@ final class OnnxModel implements Model {
                 operators.forEach(options::addOperators);
                 device.apply(config, environment, options);
                 OrtSession session = OrtSession.load(environment, file, options);
-                LOG.log(Level.INFO, () -> "model '" + config.name() + "' is loaded "
+                LOGGER.log(Level.INFO, () -> "model '" + config.name() + "' is loaded "
                         + (device.isCpu() ? "on the CPU" : "on GPU " + device.gpu()) + ", "
                         + (environment.hasGlobalThreads()
                                 ? "with the threads of all models"
@@ -103,7 +103,7 @@ final class OnnxModel implements Model {
                         + ", outputs " + session.outputs());
                 return session;
             } catch (OrtException e) {
-                LOG.log(Level.DEBUG, () -> "model '" + config.name() + "' can't be loaded: " + e.full());
+                LOGGER.log(Level.DEBUG, () -> "model '" + config.name() + "' can't be loaded: " + e.full());
                 throw new InferenceException(StatusCode.INTERNAL, "failed to load model '" + config.name()
                         + "': onnx runtime error " + e.code() + ": " + OrtErrors.brief(e, modelDirectory), e);
             }

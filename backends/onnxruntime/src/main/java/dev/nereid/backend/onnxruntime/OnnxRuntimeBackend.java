@@ -13,7 +13,7 @@ import java.util.List;
 
 /** ONNX Runtime, loaded into this process. */
 final class OnnxRuntimeBackend implements Backend {
-    private static final Logger LOG = System.getLogger(OnnxRuntimeBackend.class.getName());
+    private static final Logger LOGGER = System.getLogger(OnnxRuntimeBackend.class.getName());
 
     /** A session belongs to no thread: whoever executes it computes, and has the session's own threads help. */
     private static final BackendAttributes ATTRIBUTES = BackendAttributes.DEFAULT
@@ -30,7 +30,7 @@ final class OnnxRuntimeBackend implements Backend {
     static OnnxRuntimeBackend create(BackendContext context) {
         OnnxRuntimeSettings settings = OnnxRuntimeSettings.parse(context.settings());
         OrtEnvironment environment = OrtEnvironment.create(settings);
-        LOG.log(Level.INFO, () -> "ONNX Runtime " + environment.api().libraryVersion() + " with "
+        LOGGER.log(Level.INFO, () -> "ONNX Runtime " + environment.api().libraryVersion() + " with "
                 + environment.providers() + "; " + settings.cores() + " cores for the instances of each model"
                 + (settings.hasGlobalThreads()
                         ? "; all models share " + settings.globalIntraOpThreads() + " threads within operators and "

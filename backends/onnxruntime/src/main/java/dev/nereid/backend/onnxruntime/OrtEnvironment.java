@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 /** What all sessions share: the library, its log, and its threads where all models share them. */
 @SuppressWarnings("restricted") // calling native code is what this package is for
 final class OrtEnvironment implements AutoCloseable {
-    private static final Logger LOG = System.getLogger("dev.nereid.backend.onnxruntime");
+    private static final Logger LOGGER = System.getLogger("dev.nereid.backend.onnxruntime");
     private static final int INFO = 1;
     private static final int WARNING = 2;
     private static final int RELEASE_ENVIRONMENT = 92;
@@ -113,7 +113,7 @@ final class OrtEnvironment implements AutoCloseable {
     }
 
     private static int severity() {
-        return LOG.isLoggable(Level.DEBUG) ? INFO : WARNING;
+        return LOGGER.isLoggable(Level.DEBUG) ? INFO : WARNING;
     }
 
     private static MemorySegment logger() {
@@ -139,7 +139,7 @@ final class OrtEnvironment implements AutoCloseable {
             boolean isRepeated = text.equals(lastMessage);
             lastMessage = text;
             Level level = severity <= INFO || isRepeated ? Level.DEBUG : Level.WARNING;
-            LOG.log(level, () -> "ONNX Runtime: " + text);
+            LOGGER.log(level, () -> "ONNX Runtime: " + text);
         } catch (Throwable e) {
             lastMessage = "";
         }

@@ -21,7 +21,7 @@ import org.bytedeco.pytorch.Type;
 
 /** A package that AOTInductor has compiled for one kind of device. Several threads may run it, one after the other. */
 final class AotiModule implements LoadedModule {
-    private static final Logger LOG = System.getLogger(AotiModule.class.getName());
+    private static final Logger LOGGER = System.getLogger(AotiModule.class.getName());
 
     /** The name that models have in their packages. */
     static final String NAME_IN_PACKAGE = "model";
@@ -53,7 +53,7 @@ final class AotiModule implements LoadedModule {
         } catch (InferenceException e) {
             throw e;
         } catch (RuntimeException e) {
-            LOG.log(Level.WARNING, () -> "model '" + model + "' can't be loaded: " + TorchErrors.full(e));
+            LOGGER.log(Level.WARNING, () -> "model '" + model + "' can't be loaded: " + TorchErrors.full(e));
             throw new InferenceException(StatusCode.INTERNAL,
                     "failed to load model '" + model + "': " + TorchErrors.brief(e), e);
         }

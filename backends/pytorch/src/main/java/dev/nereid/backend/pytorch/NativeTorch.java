@@ -22,7 +22,7 @@ import org.bytedeco.pytorch.global.torch;
 
 /** The native libraries, and the few functions that the bindings lack. */
 final class NativeTorch implements ThreadBudget.NativeThreads {
-    private static final Logger LOG = System.getLogger(NativeTorch.class.getName());
+    private static final Logger LOGGER = System.getLogger(NativeTorch.class.getName());
     private static final String SET_FUSER = "_ZN5torch3jit25setTensorExprFuserEnabledEb";
     /** Of OpenMP 5.0: in GNU's library, ends the threads that it keeps for the calling one. */
     private static final String PAUSE = "omp_pause_resource_all";
@@ -56,7 +56,7 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
         } catch (InferenceException e) {
             throw e;
         } catch (LinkageError | IOException | RuntimeException e) {
-            LOG.log(Level.ERROR, "libtorch can't be loaded", e);
+            LOGGER.log(Level.ERROR, "libtorch can't be loaded", e);
             throw new InferenceException(StatusCode.UNAVAILABLE,
                     "the native libraries of PyTorch can't be loaded on this machine: " + TorchErrors.brief(e), e);
         }
@@ -65,7 +65,7 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
             torch.globalContext().setAllowTF32CuBLAS(settings.tf32());
             torch.globalContext().setAllowTF32CuDNN(settings.tf32());
         }
-        LOG.log(Level.INFO, () -> "PyTorch: libtorch " + LibtorchVersion.wanted() + ", "
+        LOGGER.log(Level.INFO, () -> "PyTorch: libtorch " + LibtorchVersion.wanted() + ", "
                 + own.map(installation -> "that of " + installation.libraries()).orElse("the packaged one") + ", "
                 + settings.blas().text() + " for matrix products; TF32 on GPUs " + (settings.tf32() ? "on" : "off"));
         Path cpu = libraries.resolve(System.mapLibraryName("torch_cpu"));
@@ -80,12 +80,12 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
         try {
             System.load(Path.of(library).toAbsolutePath().toString());
         } catch (UnsatisfiedLinkError e) {
-            LOG.log(Level.ERROR, () -> "backend setting " + TorchSettings.OP_LIBRARIES + ": " + e.getMessage());
+            LOGGER.log(Level.ERROR, () -> "backend setting " + TorchSettings.OP_LIBRARIES + ": " + e.getMessage());
             throw new InferenceException(StatusCode.UNAVAILABLE, "the library '" + Path.of(library).getFileName()
                     + "' of the backend setting '" + TorchSettings.OP_LIBRARIES + "' can't be loaded: "
                     + TorchErrors.brief(e), e);
         }
-        LOG.log(Level.INFO, () -> "PyTorch: operators of " + library);
+        LOGGER.log(Level.INFO, () -> "PyTorch: operators of " + library);
     }
 
     /** JavaCPP puts MKL in the place of OpenBLAS where it is told to; its jars must be in the plugin's directory. */
@@ -165,7 +165,7 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
             torch.set_num_interop_threads(count);
             return true;
         } catch (RuntimeException e) {
-            LOG.log(Level.DEBUG, () -> TorchErrors.full(e));
+            LOGGER.log(Level.DEBUG, () -> TorchErrors.full(e));
             return false;
         }
     }
@@ -189,7 +189,7 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
 
     private void setTensorFuser(boolean on) {
         if (setFuser.isEmpty()) {
-            LOG.log(Level.WARNING, "ENABLE_TENSOR_FUSER has no effect: this libtorch lacks the switch");
+            LOGGER.log(Level.WARNING, "ENABLE_TENSOR_FUSER has no effect: this libtorch lacks the switch");
             return;
         }
         try {

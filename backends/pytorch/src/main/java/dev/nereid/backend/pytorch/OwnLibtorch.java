@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param libraries the directory that holds {@code libtorch_cpu.so}
  */
 record OwnLibtorch(Path libraries) {
-    private static final Logger LOG = System.getLogger(OwnLibtorch.class.getName());
+    private static final Logger LOGGER = System.getLogger(OwnLibtorch.class.getName());
 
     private static final String MAIN_LIBRARY = System.mapLibraryName("torch_cpu");
     private static final List<String> LIBRARIES = List.of(MAIN_LIBRARY, System.mapLibraryName("c10"),
@@ -64,7 +64,7 @@ record OwnLibtorch(Path libraries) {
     }
 
     private static InferenceException unusable(Path directory, String what) {
-        LOG.log(Level.ERROR, () -> "backend setting " + TorchSettings.LIBRARY_PATH + ": " + directory + " " + what);
+        LOGGER.log(Level.ERROR, () -> "backend setting " + TorchSettings.LIBRARY_PATH + ": " + directory + " " + what);
         return InferenceException.unavailable("the libtorch that the backend setting '" + TorchSettings.LIBRARY_PATH
                 + "' names can't be used: the directory " + what + ", expected libtorch " + LibtorchVersion.wanted());
     }

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Runs one module. Created, executed and closed on one thread. */
 final class PyTorchInstance implements ModelInstance {
-    private static final Logger LOG = System.getLogger(PyTorchInstance.class.getName());
+    private static final Logger LOGGER = System.getLogger(PyTorchInstance.class.getName());
 
     /** libtorch profiles the first runs, then compiles; the next one is the first at full speed. */
     private static final int WARMUP_ROUNDS = 3;
@@ -88,14 +88,14 @@ final class PyTorchInstance implements ModelInstance {
                 runZeros(name);
             }
         } catch (RuntimeException e) {
-            LOG.log(Level.WARNING, () -> "model '" + config.name() + "' instance '" + name
+            LOGGER.log(Level.WARNING, () -> "model '" + config.name() + "' instance '" + name
                     + "' can't execute zeros, so its first requests will be slow (ENABLE_AUTO_WARMUP false turns this"
                     + " off): " + TorchErrors.brief(e));
             return;
         } finally {
             leaveThread();
         }
-        LOG.log(Level.DEBUG, () -> "model '" + config.name() + "' instance '" + name + "' warmed up in "
+        LOGGER.log(Level.DEBUG, () -> "model '" + config.name() + "' instance '" + name + "' warmed up in "
                 + (System.nanoTime() - begin) / 1_000_000 + " ms");
     }
 
@@ -139,7 +139,7 @@ final class PyTorchInstance implements ModelInstance {
         }
         int fastest = chosen;
         if (fastest < share) {
-            LOG.log(Level.INFO, () -> "PyTorch threads: " + share + " for each execution of model '" + config.name()
+            LOGGER.log(Level.INFO, () -> "PyTorch threads: " + share + " for each execution of model '" + config.name()
                     + "' instance '" + name + "' were slower than " + fastest + ", which it uses"
                     + " (INTRA_OP_THREAD_COUNT sets another number)");
         }
@@ -237,7 +237,7 @@ final class PyTorchInstance implements ModelInstance {
     private InferenceException failure(RuntimeException error) {
         String brief = TorchErrors.brief(error);
         // A failure that repeats with every request is told once.
-        LOG.log(brief.equals(lastFailure) ? Level.DEBUG : Level.WARNING,
+        LOGGER.log(brief.equals(lastFailure) ? Level.DEBUG : Level.WARNING,
                 () -> "model '" + config.name() + "' failed: " + TorchErrors.full(error));
         lastFailure = brief;
         return new InferenceException(StatusCode.INTERNAL, "PyTorch execute failure: " + brief, error);

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * happens outside of it.
  */
 final class PyTorchModel implements Model {
-    private static final Logger LOG = System.getLogger(PyTorchModel.class.getName());
+    private static final Logger LOGGER = System.getLogger(PyTorchModel.class.getName());
 
     private final TorchEnvironment environment;
     private final ModelFormat format;
@@ -97,7 +97,7 @@ final class PyTorchModel implements Model {
     private static void logNames(ModelContext context, ForwardSignature signature, InputPlan inputs,
             OutputPlan outputs) {
         boolean isGuess = inputs.names().rule() == TensorNames.Rule.CONFIG_ORDER;
-        LOG.log(isGuess ? Level.WARNING : Level.INFO, () -> "model '" + context.name() + "' version "
+        LOGGER.log(isGuess ? Level.WARNING : Level.INFO, () -> "model '" + context.name() + "' version "
                 + context.version() + " has forward" + signature + "; inputs by " + inputs.names().rule() + " "
                 + inputs.names().positions() + ", outputs by " + outputs.names().rule() + " "
                 + outputs.names().positions()

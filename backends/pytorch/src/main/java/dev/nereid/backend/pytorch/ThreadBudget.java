@@ -13,7 +13,7 @@ import java.util.OptionalInt;
  * come and go on any thread, under this object's monitor; executions only read a volatile field.
  */
 final class ThreadBudget {
-    private static final Logger LOG = System.getLogger(ThreadBudget.class.getName());
+    private static final Logger LOGGER = System.getLogger(ThreadBudget.class.getName());
 
     private final int cores;
     private final NativeThreads threads;
@@ -63,7 +63,7 @@ final class ThreadBudget {
         if (threads.interOp() > cores && threads.setInterOp(cores)) {
             interOp = cores;
         }
-        LOG.log(Level.INFO, () -> "PyTorch threads: " + cores
+        LOGGER.log(Level.INFO, () -> "PyTorch threads: " + cores
                 + " cores usable, divided by the CPU instances of all models; OpenBLAS " + blasThreads
                 + ", since its threads compete with OpenMP's; asynchronous tasks " + threads.interOp());
     }
@@ -75,10 +75,10 @@ final class ThreadBudget {
         }
         if (interOp == 0 && threads.setInterOp(count)) {
             interOp = count;
-            LOG.log(Level.INFO, () -> "PyTorch threads: model '" + model + "' sets asynchronous tasks to " + count);
+            LOGGER.log(Level.INFO, () -> "PyTorch threads: model '" + model + "' sets asynchronous tasks to " + count);
             return;
         }
-        LOG.log(Level.WARNING, () -> "model '" + model + "' asks for INTER_OP_THREAD_COUNT " + count
+        LOGGER.log(Level.WARNING, () -> "model '" + model + "' asks for INTER_OP_THREAD_COUNT " + count
                 + ", which is fixed at " + threads.interOp() + " in this process");
     }
 
@@ -109,7 +109,7 @@ final class ThreadBudget {
         if (next != share) {
             share = next;
             int instances = sharing;
-            LOG.log(Level.INFO, () -> "PyTorch threads: " + left + " cores, " + instances + " CPU instances: " + next
+            LOGGER.log(Level.INFO, () -> "PyTorch threads: " + left + " cores, " + instances + " CPU instances: " + next
                     + " for each execution");
         }
     }

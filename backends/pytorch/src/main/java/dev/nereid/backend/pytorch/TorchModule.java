@@ -42,7 +42,7 @@ import org.bytedeco.pytorch.parameter_list;
 
 /** A TorchScript module on one device. Several threads may run it at once; it is closed once, on any thread. */
 final class TorchModule implements LoadedModule {
-    private static final Logger LOG = System.getLogger(TorchModule.class.getName());
+    private static final Logger LOGGER = System.getLogger(TorchModule.class.getName());
 
     private final JitModule module;
     private final Method forward;
@@ -92,7 +92,7 @@ final class TorchModule implements LoadedModule {
             if (e instanceof InferenceException) {
                 throw e;
             }
-            LOG.log(Level.WARNING, () -> "model '" + model + "' can't be loaded: " + TorchErrors.full(e));
+            LOGGER.log(Level.WARNING, () -> "model '" + model + "' can't be loaded: " + TorchErrors.full(e));
             throw new InferenceException(StatusCode.INTERNAL,
                     "failed to load model '" + model + "': " + TorchErrors.brief(e), e);
         }

@@ -6,6 +6,7 @@ import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.backend.api.testkit.Eventually;
 import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
 import java.io.IOException;
@@ -119,11 +120,8 @@ final class NativeThreadsTest extends TorchTest {
     }
 
     /** The others end a moment after they were told to. */
-    private static void awaitOne(String name) throws IOException {
-        long end = System.nanoTime() + 10_000_000_000L;
-        while (threadsNamed(name) > 1 && System.nanoTime() < end) {
-            Thread.onSpinWait();
-        }
+    private static void awaitOne(String name) throws Exception {
+        Eventually.until("one thread is left", () -> threadsNamed(name) <= 1);
         assertEquals(1, threadsNamed(name));
     }
 }

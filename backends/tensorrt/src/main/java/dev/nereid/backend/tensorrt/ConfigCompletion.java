@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
 
 /** Fills in what a configuration leaves open and the engine tells: inputs, outputs, largest batch, batching. */
 final class ConfigCompletion {
-    private static final Logger LOG = System.getLogger(ConfigCompletion.class.getName());
+    private static final Logger LOGGER = System.getLogger(ConfigCompletion.class.getName());
 
     private final ModelConfig config;
     private final EngineLayout engine;
@@ -59,7 +59,7 @@ final class ConfigCompletion {
                     + " configuration hints for dynamic batching but the underlying engine doesn't support batching.");
         }
         if (hint.isPresent() && !hint.get()) {
-            LOG.log(Level.WARNING, () -> "The specified dimensions in model config for " + config.name()
+            LOGGER.log(Level.WARNING, () -> "The specified dimensions in model config for " + config.name()
                     + " hints that batching is unavailable");
             supported = 0;
         }

@@ -6,7 +6,7 @@ import org.bytedeco.tensorrt.nvinfer.ILogger;
 
 /** Takes what TensorRT says into the log, and keeps its last complaint for the error that follows. */
 final class NativeLogger extends ILogger {
-    private static final Logger LOG = System.getLogger("dev.nereid.tensorrt");
+    private static final Logger LOGGER = System.getLogger("dev.nereid.tensorrt");
 
     private volatile String complaint = "";
 
@@ -18,7 +18,7 @@ final class NativeLogger extends ILogger {
             if (level == Level.ERROR) {
                 complaint = message;
             }
-            LOG.log(level, () -> message);
+            LOGGER.log(level, () -> message);
         } catch (RuntimeException e) {
             complaint = message;
         }

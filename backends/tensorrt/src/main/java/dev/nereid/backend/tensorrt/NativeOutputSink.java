@@ -13,7 +13,7 @@ import java.util.List;
 /** The {@code IOutputAllocator} of one output: asks for memory once its size is known, and tells its shape. */
 @SuppressWarnings("restricted")
 final class NativeOutputSink implements AutoCloseable {
-    private static final Logger LOG = System.getLogger(NativeOutputSink.class.getName());
+    private static final Logger LOGGER = System.getLogger(NativeOutputSink.class.getName());
     private static final ValueLayout.OfLong WORD = ValueLayout.JAVA_LONG;
     /** A number of dimensions in 4 bytes, padding, then 8 dimensions of 8 bytes each. */
     private static final long DIMS_SIZE = 72;
@@ -47,7 +47,7 @@ final class NativeOutputSink implements AutoCloseable {
             return sink.reserve(byteSize);
         } catch (RuntimeException e) {
             // An exception must not reach native code.
-            LOG.log(Level.WARNING, "an output gets no memory", e);
+            LOGGER.log(Level.WARNING, "an output gets no memory", e);
             return 0;
         }
     }
@@ -66,7 +66,7 @@ final class NativeOutputSink implements AutoCloseable {
             }
             sink.tell(Shape.of(values));
         } catch (RuntimeException e) {
-            LOG.log(Level.WARNING, "an output has no usable shape", e);
+            LOGGER.log(Level.WARNING, "an output has no usable shape", e);
         }
     }
 

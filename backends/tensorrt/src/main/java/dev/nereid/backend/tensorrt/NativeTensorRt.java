@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /** TensorRT and CUDA, by JavaCPP. */
 final class NativeTensorRt implements TensorRt {
-    private static final Logger LOG = System.getLogger(NativeTensorRt.class.getName());
+    private static final Logger LOGGER = System.getLogger(NativeTensorRt.class.getName());
 
     private static final long SMALLEST_ADDRESS = 64 * 1024;
 
@@ -40,7 +40,7 @@ final class NativeTensorRt implements TensorRt {
         NativeLogger logger = newLogger();
         try {
             if (libraries.hasPlugins() && !nvinfer_plugin.initLibNvInferPlugins(logger, "")) {
-                LOG.log(Level.ERROR, "Failed to register TensorRT Plugins");
+                LOGGER.log(Level.ERROR, "Failed to register TensorRT Plugins");
             }
             settings.plugins().forEach(NativeTensorRt::loadPlugin);
             return new NativeTensorRt(logger, libraries.version().orElse(TrtVersion.BINDINGS),
@@ -64,7 +64,7 @@ final class NativeTensorRt implements TensorRt {
     }
 
     private static InferenceException unusable(LinkageError error) {
-        LOG.log(Level.WARNING, "TensorRT's bindings can't be loaded", error);
+        LOGGER.log(Level.WARNING, "TensorRT's bindings can't be loaded", error);
         return new InferenceException(StatusCode.UNAVAILABLE,
                 "TensorRT can't run on this machine: its bindings can't be"
                         + " loaded; nereid doctor shows what is missing",
@@ -78,7 +78,7 @@ final class NativeTensorRt implements TensorRt {
         // Older plugins register themselves when they are opened.
         DynamicLinker.Opened opened = DynamicLinker.open(library);
         if (!opened.isOpen()) {
-            LOG.log(Level.WARNING, () -> "plugin library " + library + ": " + opened.error());
+            LOGGER.log(Level.WARNING, () -> "plugin library " + library + ": " + opened.error());
             throw InferenceException.unavailable("TensorRT can't run on this machine: plugin library '"
                     + Path.of(library).getFileName() + "' can't be opened");
         }

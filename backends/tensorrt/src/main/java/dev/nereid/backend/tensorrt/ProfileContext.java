@@ -14,7 +14,7 @@ import java.util.Optional;
 
 /** The execution context of one optimisation profile, with the graphs that were captured for it. */
 final class ProfileContext {
-    private static final Logger LOG = System.getLogger(ProfileContext.class.getName());
+    private static final Logger LOGGER = System.getLogger(ProfileContext.class.getName());
 
     private final TrtContext context;
     private final EngineLayout.Profile profile;
@@ -152,7 +152,7 @@ final class ProfileContext {
             Dims dims = spec.shape(input.slot(), range);
             Optional<String> misfit = ProfileChoice.misfit(dims, range, 0);
             if (misfit.isPresent()) {
-                LOG.log(Level.DEBUG,
+                LOGGER.log(Level.DEBUG,
                         () -> "no CUDA graph of batch size " + spec.rows() + " for " + instance + ": input '"
                                 + input.slot().name() + "': " + misfit.get());
                 return Optional.empty();
@@ -179,10 +179,11 @@ final class ProfileContext {
             graph = stream.endCapture();
             owned.add(graph, graph::close);
             graphs.add(new Captured(graph, spec, shapes, left));
-            LOG.log(Level.DEBUG, () -> "captured CUDA graph for " + instance + ", batch size " + spec.rows());
+            LOGGER.log(Level.DEBUG, () -> "captured CUDA graph for " + instance + ", batch size " + spec.rows());
         } catch (InferenceException e) {
-            LOG.log(Level.WARNING, () -> "unable to record CUDA graph for " + instance + ", batch size " + spec.rows()
-                    + "; it is executed without: " + e.getMessage());
+            LOGGER.log(Level.WARNING,
+                    () -> "unable to record CUDA graph for " + instance + ", batch size " + spec.rows()
+                            + "; it is executed without: " + e.getMessage());
         }
     }
 

@@ -30,7 +30,7 @@ import java.util.Optional;
  * two where outputs are copied on a stream of their own. Called by one thread at a time.
  */
 final class TensorRtInstance implements ModelInstance {
-    private static final Logger LOG = System.getLogger(TensorRtInstance.class.getName());
+    private static final Logger LOGGER = System.getLogger(TensorRtInstance.class.getName());
 
     private final TensorRt trt;
     private final int device;
@@ -76,7 +76,7 @@ final class TensorRtInstance implements ModelInstance {
             TensorRtInstance instance = new TensorRtInstance(context, trt, plan, engine.layout(), profiles, owned);
             instance.prepare(plan, engine, parameters.followsProfile(), staging);
             instance.capture(graphs, plan, context.name());
-            LOG.log(Level.INFO, () -> "Created instance " + context.name() + " on GPU " + context.deviceId()
+            LOGGER.log(Level.INFO, () -> "Created instance " + context.name() + " on GPU " + context.deviceId()
                     + " with stream priority " + config.optimization().priority() + " and optimization profile"
                     + names(profiles));
             return instance;
@@ -189,12 +189,13 @@ final class TensorRtInstance implements ModelInstance {
             return;
         }
         if (plan.dependsOnValues()) {
-            LOG.log(Level.WARNING, () -> "Detected shape tensor, CUDA graph is not captured for " + name);
+            LOGGER.log(Level.WARNING, () -> "Detected shape tensor, CUDA graph is not captured for " + name);
             return;
         }
         if (!outputs.stream().allMatch(OutputBinding::isSized)) {
-            LOG.log(Level.WARNING, () -> "Outputs whose size only the execution tells, CUDA graph is not captured for "
-                    + name);
+            LOGGER.log(Level.WARNING,
+                    () -> "Outputs whose size only the execution tells, CUDA graph is not captured for "
+                            + name);
             return;
         }
         contexts.values().forEach(context -> context.capture(graphs, name, stream, owned));
@@ -247,7 +248,7 @@ final class TensorRtInstance implements ModelInstance {
             stream.synchronize();
             outputStream.synchronize();
         } catch (InferenceException e) {
-            LOG.log(Level.DEBUG, () -> "after a failed execution of '" + config.name() + "': " + e.getMessage());
+            LOGGER.log(Level.DEBUG, () -> "after a failed execution of '" + config.name() + "': " + e.getMessage());
         }
     }
 

@@ -15,7 +15,7 @@ import java.util.OptionalInt;
 
 /** A loaded plan file: its engines, one for each GPU that has instances. */
 final class TensorRtModel implements Model {
-    private static final Logger LOG = System.getLogger(TensorRtModel.class.getName());
+    private static final Logger LOGGER = System.getLogger(TensorRtModel.class.getName());
 
     private final TensorRt trt;
     private final StagingMemory staging;
@@ -37,12 +37,12 @@ final class TensorRtModel implements Model {
         TrtParameters parameters = TrtParameters.parse(context.name(), config.parameters());
         config.instanceGroups().forEach(group -> checkKind(context.name(), group.kind()));
         if (config.optimization().eagerBatching()) {
-            LOG.log(Level.WARNING,
+            LOGGER.log(Level.WARNING,
                     () -> "eager_batching of model '" + context.name() + "' has no effect: an instance is"
                             + " given its next batch when it has answered the last; more instances overlap their work");
         }
         if (config.optimization().gatherKernelBufferThreshold() > 0) {
-            LOG.log(Level.WARNING, () -> "gather_kernel_buffer_threshold of model '" + context.name()
+            LOGGER.log(Level.WARNING, () -> "gather_kernel_buffer_threshold of model '" + context.name()
                     + "' has no effect: inputs are gathered in the host's memory");
         }
         SharedEngines engines = new SharedEngines(trt,
@@ -90,7 +90,7 @@ final class TensorRtModel implements Model {
         long wanted = parameters.weightBudget().get();
         long budget = wanted < 0 ? engine.automaticWeightBudget() : Math.min(wanted, streamable);
         engine.setWeightBudget(budget);
-        LOG.log(Level.INFO, () -> "model '" + model + "' keeps " + budget + " of " + streamable
+        LOGGER.log(Level.INFO, () -> "model '" + model + "' keeps " + budget + " of " + streamable
                 + " bytes of streamable weights on the GPU");
     }
 

@@ -24,7 +24,7 @@ import org.bytedeco.javacpp.Loader;
  * {@code tensorrt-redist} puts beside the plugin; the last one for TensorRT only.
  */
 final class TrtLibraries {
-    private static final Logger LOG = System.getLogger(TrtLibraries.class.getName());
+    private static final Logger LOGGER = System.getLogger(TrtLibraries.class.getName());
     private static final String NVINFER = "libnvinfer.so." + TrtVersion.BINDINGS.major();
     private static final String PLUGINS = "libnvinfer_plugin.so." + TrtVersion.BINDINGS.major();
     private static final String CUDART = "libcudart.so.13";
@@ -125,7 +125,7 @@ final class TrtLibraries {
         try {
             return List.of(Loader.cacheResource(resource).getPath());
         } catch (IOException e) {
-            LOG.log(Level.WARNING, () -> library + " can't be unpacked", e);
+            LOGGER.log(Level.WARNING, () -> library + " can't be unpacked", e);
             return List.of();
         }
     }
@@ -137,7 +137,7 @@ final class TrtLibraries {
      */
     void require() {
         Optional<Finding> problem = findings().stream().filter(Finding::isProblem).findFirst();
-        LOG.log(problem.isPresent() ? Level.WARNING : Level.INFO, () -> "TensorRT's libraries: "
+        LOGGER.log(problem.isPresent() ? Level.WARNING : Level.INFO, () -> "TensorRT's libraries: "
                 + String.join("; ", all().map(search -> search.library() + " by " + search.story()).toList()));
         if (problem.isPresent()) {
             throw InferenceException

@@ -1,0 +1,35 @@
+package dev.nereid.backend.api.testkit;
+
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.locks.LockSupport;
+
+/** Waits in tests for what other threads or processes do. For any number of threads. */
+public final class Eventually {
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final long PAUSE_NANOS = 100_000;
+
+    private Eventually() {
+    }
+
+    /**
+     * Waits until the condition holds.
+     *
+     * @param what the condition in words, as in "the request waits"
+     * @param condition is asked again and again, on the calling thread
+     * @throws AssertionError when it does not hold after a minute, or the thread is interrupted
+     * @throws Exception what the condition throws
+     */
+    public static void until(String what, Callable<Boolean> condition) throws Exception {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!condition.call()) {
+            if (Thread.currentThread().isInterrupted()) {
+                throw new AssertionError("interrupted while waiting until " + what);
+            }
+            if (System.nanoTime() - deadline > 0) {
+                throw new AssertionError("waited for " + PATIENCE.toSeconds() + " seconds until " + what);
+            }
+            LockSupport.parkNanos(PAUSE_NANOS);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+package dev.nereid.tools.prepare;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What {@code nereid prepare} tells, with programs in place of launcher and server. The real ones have a test of the whole. */
+@Timeout(60)
+class PrepareCommandTest {
+    @TempDir
+    private Path home;
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    @BeforeEach
+    void aLauncherThatMakesNoSamples() throws IOException {
+        program("nereid", "exit 1");
+    }
+
+    private Path program(String name, String body) throws IOException {
+        Path program = Files.writeString(home.resolve(name), "#!/bin/sh\n" + body + "\n");
+        assertTrue(program.toFile().setExecutable(true));
+        return program;
+    }
+
+    private int run(List<String> server, String... arguments) {
+        List<String> all = new ArrayList<>(List.of(home.resolve("start.aot").toString()));
+        all.addAll(server);
+        all.add("--");
+        all.addAll(List.of(arguments));
+        return PrepareCommand.run(all, new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8));
+    }
+
+    private String errors() {
+        return err.toString(StandardCharsets.UTF_8);
+    }
+
+    private List<String> files() throws IOException {
+        try (Stream<Path> all = Files.list(home)) {
+            return all.map(each -> each.getFileName().toString()).sorted().toList();
+        }
+    }
+
+    @Test
+    void showsWhatAServerThatDoesNotStartHasLogged() throws IOException {
+        Path server = program("server", "echo 'AOTCache creation is complete'; echo 'error: no such thing'; exit 3");
+
+        int status = run(List.of(server.toString()));
+
+        assertEquals(1, status);
+        assertTrue(errors().contains("error: no such thing\n"), errors());
+        assertTrue(errors().contains("the server ended with status 3 before it was ready"), errors());
+        assertFalse(errors().contains("AOTCache creation"), errors());
+        assertEquals("", out.toString(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void leavesNothingBehindWhereItFails() throws IOException {
+        Path server = program("server", "exit 3");
+
+        run(List.of(server.toString()));
+
+        assertEquals(List.of("nereid", "server"), files());
+    }
+
+    @Test
+    void servesAModelOfTheIdentityBackendWhereTorchScriptCannotBeHad() throws IOException {
+        Files.createDirectories(home.resolve("backends").resolve("identity"));
+        Path server = program("server", """
+                for each in "$@"; do
+                  case "$each" in --model-repository=*) cat "${each#*=}/echo/config.pbtxt" ;; esac
+                done
+                exit 3""");
+
+        run(List.of(server.toString()));
+
+        assertTrue(errors().contains("backend: \"identity\""), errors());
+    }
+
+    @Test
+    void servesNoModelWithoutABackend() throws IOException {
+        Path server = program("server", """
+                for each in "$@"; do
+                  case "$each" in --model-repository=*) echo "models: $(ls "${each#*=}")." ;; esac
+                done
+                exit 3""");
+
+        run(List.of(server.toString()));
+
+        assertTrue(errors().contains("models: .\n"), errors());
+    }
+
+    @Test
+    void tellsWhatWasNotAnswered() throws IOException {
+        Path server = program("server", """
+                for each in "$@"; do
+                  case "$each" in --ready-file=*) printf 'http=1\\nmetrics=1\\n' > "${each#*=}.part"
+                    mv "${each#*=}.part" "${each#*=}" ;; esac
+                done
+                exec sleep 50""");
+
+        int status = run(List.of(server.toString()));
+
+        assertEquals(1, status);
+        assertTrue(errors().contains("/v2/health/ready was not answered"), errors());
+    }
+
+    @Test
+    void explainsItself() {
+        assertEquals(0, run(List.of("java"), "--help"));
+
+        assertTrue(out.toString(StandardCharsets.UTF_8).startsWith("Usage: nereid prepare\n"));
+    }
+
+    @Test
+    void refusesArguments() throws IOException {
+        assertEquals(2, run(List.of("java"), "--quick"));
+
+        assertTrue(errors().contains("unknown argument '--quick'"), errors());
+        assertEquals(List.of("nereid"), files());
+    }
+}
