@@ -12,7 +12,10 @@ import java.security.MessageDigest;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Decides about access before anything else looks at a call: none while the server stops, and to what is restricted only with the header. */
+/**
+ * Decides about access before anything else looks at a call: none while the server stops, and to what is restricted only
+ * with the header.
+ */
 final class AccessGate implements ServerInterceptor {
     private static final String HEADER_PREFIX = "triton-grpc-protocol-";
     private static final String STOPPING = "GRPC server is shutting down and has stopped accepting new requests.";
@@ -21,16 +24,16 @@ final class AccessGate implements ServerInterceptor {
     private final Map<String, Lock> locks = new HashMap<>();
     private volatile boolean isStopping;
 
-    private record Lock(String header, Metadata.Key<String> key, byte[] value) {
+    private record Lock(String header, Metadata.Key<String> key, String value) {
         private static Lock of(Restriction restriction) {
             String header = HEADER_PREFIX + restriction.header();
             return new Lock(header, Metadata.Key.of(header, Metadata.ASCII_STRING_MARSHALLER),
-                    restriction.value().getBytes(UTF_8));
+                    restriction.value());
         }
 
         private boolean opens(Metadata headers) {
             String given = headers.get(key);
-            return given != null && MessageDigest.isEqual(given.getBytes(UTF_8), value);
+            return given != null && MessageDigest.isEqual(given.getBytes(UTF_8), value.getBytes(UTF_8));
         }
     }
 
@@ -38,7 +41,7 @@ final class AccessGate implements ServerInterceptor {
     AccessGate(Map<String, Restriction> restrictions) {
         restrictions.forEach((category, restriction) -> {
             Lock lock = Lock.of(restriction);
-            GrpcCategory.methods(category).forEach(method -> locks.put(method, lock));
+            Methods.of(category).forEach(method -> locks.put(method, lock));
         });
     }
 

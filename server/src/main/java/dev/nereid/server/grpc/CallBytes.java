@@ -19,7 +19,8 @@ final class CallBytes extends ServerStreamTracer {
 
     private final TransportMemory memory;
     private final long maxMessageBytes;
-    private final AtomicLong reserved = new AtomicLong();
+    private final AtomicLong received = new AtomicLong();
+    private final AtomicLong sent = new AtomicLong();
     private volatile boolean isClosed;
     /** Of the message that is being read. */
     private long messageBytes;
@@ -65,7 +66,7 @@ final class CallBytes extends ServerStreamTracer {
                 throw InferenceException.invalid(
                         "a message of more than " + maxMessageBytes + " bytes is not accepted for this method");
             }
-            reserve(bytes);
+            count(received, bytes);
         } catch (InferenceException e) {
             // The transport ends the call with it.
             throw Statuses.of(e).asRuntimeException();
@@ -77,27 +78,37 @@ final class CallBytes extends ServerStreamTracer {
         messageBytes = 0;
     }
 
+    /** Says that the message that came last is taken over. */
+    void takenOver() {
+        memory.release(received.getAndSet(0));
+    }
+
     /**
-     * Counts bytes that this call makes the transport hold.
+     * Counts an answer that the transport is about to get.
      *
      * @throws InferenceException UNAVAILABLE when a bound is reached
      */
-    void reserve(long bytes) {
-        memory.reserve(bytes);
-        reserved.addAndGet(bytes);
-        if (isClosed) {
-            releaseAll();
-        }
+    void beforeSending(long bytes) {
+        count(sent, bytes);
     }
 
-    /** Says that the transport holds nothing more for this call: messages were taken over, answers sent. */
-    void releaseAll() {
-        memory.release(reserved.getAndSet(0));
+    /** Says that the transport has sent all answers that it got. */
+    void allSent() {
+        memory.release(sent.getAndSet(0));
+    }
+
+    private void count(AtomicLong counter, long bytes) {
+        memory.reserve(bytes);
+        counter.addAndGet(bytes);
+        if (isClosed) {
+            memory.release(counter.getAndSet(0));
+        }
     }
 
     @Override
     public void streamClosed(Status status) {
         isClosed = true;
-        releaseAll();
+        takenOver();
+        allSent();
     }
 }

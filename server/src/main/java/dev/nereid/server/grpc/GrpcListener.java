@@ -42,7 +42,8 @@ import java.util.stream.Stream;
  */
 final class GrpcListener implements AutoCloseable {
     /** They log the stack of each mistake of a client; kept here, since a logger that nobody keeps forgets its level. */
-    private static final List<Logger> LOUD = Stream.of("NettyServerHandler", "NettyServerStream", "NettyServerTransport")
+    private static final List<Logger> LOUD = Stream
+            .of("NettyServerHandler", "NettyServerStream", "NettyServerTransport")
             .map(name -> Logger.getLogger("io.grpc.netty." + name)).toList();
 
     private final AccessGate gate;
@@ -117,7 +118,7 @@ final class GrpcListener implements AutoCloseable {
                 new ApplicationProtocolConfig(ApplicationProtocolConfig.Protocol.ALPN,
                         ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
                         ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT, "h2"),
-                tls.asksClients() ? ClientAuth.REQUIRE : ClientAuth.NONE, ServerTls.PROTOCOLS, false);
+                tls.asksClients() ? ClientAuth.REQUIRE : ClientAuth.NONE, ServerTls.PROTOCOLS.toArray(String[]::new), false);
     }
 
     /**

@@ -13,6 +13,8 @@ import io.grpc.protobuf.ProtoFileDescriptorSupplier;
 import io.grpc.protobuf.ProtoMethodDescriptorSupplier;
 import io.grpc.protobuf.ProtoServiceDescriptorSupplier;
 import io.grpc.protobuf.ProtoUtils;
+import java.util.List;
+import java.util.stream.Stream;
 
 /** The methods of the protocol, as the transport wants them described. */
 final class Methods {
@@ -34,6 +36,30 @@ final class Methods {
             case INFER, STREAM_INFER, LOAD -> Integer.MAX_VALUE;
             default -> MAX_SMALL_MESSAGE;
         };
+    }
+
+    /** Returns the full names of the methods that a restricted category has. */
+    static List<String> of(String category) {
+        return switch (category) {
+            case "health" -> Stream
+                    .concat(full("ServerLive", "ServerReady", "ModelReady").stream(), HealthService.METHODS.stream())
+                    .toList();
+            case "metadata" -> full("ServerMetadata", "ModelMetadata");
+            case "inference" -> List.of(INFER, STREAM_INFER);
+            case "shared-memory" -> full("SystemSharedMemoryStatus", "SystemSharedMemoryRegister",
+                    "SystemSharedMemoryUnregister", "CudaSharedMemoryStatus", "CudaSharedMemoryRegister",
+                    "CudaSharedMemoryUnregister");
+            case "model-config" -> full("ModelConfig");
+            case "model-repository" -> full("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload");
+            case "statistics" -> full("ModelStatistics");
+            case "trace" -> full("TraceSetting");
+            case "logging" -> full("LogSettings");
+            default -> throw new IllegalArgumentException("no category '" + category + "'");
+        };
+    }
+
+    private static List<String> full(String... names) {
+        return Stream.of(names).map(name -> SERVICE + "/" + name).toList();
     }
 
     /** Returns whether a method's calls never block, so that they can do without a thread of their own. */

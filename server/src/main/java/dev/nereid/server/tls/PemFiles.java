@@ -63,7 +63,8 @@ final class PemFiles {
     }
 
     private static String keyProblem(Path file, String text) {
-        String convert = "; 'openssl pkcs8 -topk8 -nocrypt -in " + file.getFileName() + " -out key.pem' makes one of it";
+        String convert = "; 'openssl pkcs8 -topk8 -nocrypt -in " + file.getFileName()
+                + " -out key.pem' makes one of it";
         if (text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----")) {
             return file + " holds an encrypted private key, expected one without a password" + convert;
         }

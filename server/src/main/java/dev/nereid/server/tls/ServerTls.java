@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ServerTls implements AutoCloseable {
     /** The versions that are spoken. */
-    public static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
+    public static final List<String> PROTOCOLS = List.of("TLSv1.3", "TLSv1.2");
     /** What HTTP/2 permits of what the JDK has. */
     public static final List<String> HTTP2_CIPHERS = List.of("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256",
             "TLS_CHACHA20_POLY1305_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
@@ -92,7 +92,7 @@ public final class ServerTls implements AutoCloseable {
             tls.close();
             throw e;
         }
-        tls.watch.scheduleWithFixedDelay(tls::refreshIfPossible, period.toMillis(), period.toMillis(),
+        var _ = tls.watch.scheduleWithFixedDelay(tls::refreshIfPossible, period.toMillis(), period.toMillis(),
                 TimeUnit.MILLISECONDS);
         return tls;
     }
@@ -112,7 +112,8 @@ public final class ServerTls implements AutoCloseable {
         try {
             refresh();
         } catch (RuntimeException e) {
-            LOGGER.log(Level.WARNING, () -> "TLS for " + listener + " keeps its key and certificates: " + e.getMessage());
+            LOGGER.log(Level.WARNING,
+                    () -> "TLS for " + listener + " keeps its key and certificates: " + e.getMessage());
         }
     }
 

@@ -50,12 +50,13 @@ final class EchoListener implements AutoCloseable {
     volatile CountDownLatch live = new CountDownLatch(0);
     volatile CountDownLatch liveStarted = new CountDownLatch(1);
 
-    EchoListener(GrpcOptions options, long maxInFlight, Supplier<HealthService.Health> health, Optional<ServerTls> tls) {
+    EchoListener(GrpcOptions options, long maxInFlight, Supplier<HealthService.Health> health,
+            Optional<ServerTls> tls) {
         this.tls = tls;
         pool = new BufferPool(maxInFlight, 1 << 20);
         memory = TransportMemory.create(pool);
         MethodDescriptor<InferMessage, InferAnswer> infer = Methods.infer(
-                new InferRequestMarshaller(pool, () -> CallBytes.current().releaseAll()), new InferAnswerMarshaller());
+                new InferRequestMarshaller(pool, () -> CallBytes.current().takenOver()), new InferAnswerMarshaller());
         MethodDescriptor<Received<ServerLiveRequest>, ServerLiveResponse> liveMethod = Methods.unary("ServerLive",
                 ServerLiveRequest.getDefaultInstance(), ServerLiveResponse.getDefaultInstance());
         ServerServiceDefinition service = ServerServiceDefinition
@@ -123,8 +124,9 @@ final class EchoListener implements AutoCloseable {
 
     /** Returns the answer to a tensor of that many bytes. */
     static ModelInferResponse echo(Channel channel, byte[] tensor, CallOptions options) {
-        return ClientCalls.blockingUnaryCall(channel, INFER, options, ModelInferRequest.newBuilder().setModelName("echo")
-                .setId("7").addRawInputContents(ByteString.copyFrom(tensor)).build());
+        return ClientCalls.blockingUnaryCall(channel, INFER, options,
+                ModelInferRequest.newBuilder().setModelName("echo")
+                        .setId("7").addRawInputContents(ByteString.copyFrom(tensor)).build());
     }
 
     static boolean live(Channel channel, CallOptions options) {

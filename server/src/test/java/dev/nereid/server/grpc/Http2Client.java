@@ -1,5 +1,6 @@
 package dev.nereid.server.grpc;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import java.io.ByteArrayOutputStream;
@@ -26,7 +27,7 @@ final class Http2Client implements AutoCloseable {
     private final DataInputStream in;
 
     /** A frame. */
-    record Frame(int type, int flags, int stream, byte[] payload) {
+    record Frame(int type, int flags, int stream, String payload) {
     }
 
     Http2Client(int port) throws IOException {
@@ -93,7 +94,7 @@ final class Http2Client implements AutoCloseable {
         int type = in.readUnsignedByte();
         int flags = in.readUnsignedByte();
         int stream = in.readInt();
-        return new Frame(type, flags, stream, in.readNBytes(length));
+        return new Frame(type, flags, stream, new String(in.readNBytes(length), ISO_8859_1));
     }
 
     /** Returns whether the server ends the connection; reads all that comes until then. */

@@ -28,7 +28,8 @@ public final class TestCertificates {
     }
 
     private void keytool(String... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "keytool").toString()));
+        List<String> command = new ArrayList<>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "keytool").toString()));
         command.addAll(List.of(arguments));
         command.addAll(List.of("-keystore", store.toString(), "-storepass", PASSWORD, "-noprompt"));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
@@ -57,8 +58,9 @@ public final class TestCertificates {
     }
 
     private static void write(Path file, String what, byte[] der) throws IOException {
-        Files.writeString(file, "-----BEGIN " + what + "-----\n" + Base64.getMimeEncoder(64, new byte[]{'\n'}).encodeToString(der)
-                + "\n-----END " + what + "-----\n");
+        Files.writeString(file,
+                "-----BEGIN " + what + "-----\n" + Base64.getMimeEncoder(64, new byte[]{'\n'}).encodeToString(der)
+                        + "\n-----END " + what + "-----\n");
     }
 
     /** Returns the file of that certificate. */

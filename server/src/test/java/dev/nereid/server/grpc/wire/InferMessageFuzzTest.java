@@ -2,6 +2,7 @@ package dev.nereid.server.grpc.wire;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.ByteString;
@@ -75,12 +76,8 @@ class InferMessageFuzzTest {
     }
 
     private static void assertRefused(byte[] bytes, String reason) {
-        try {
-            ModelInferRequest.parseFrom(bytes);
-        } catch (InvalidProtocolBufferException e) {
-            return;
-        }
-        throw new AssertionError("protobuf reads what was refused with: " + reason + ": " + ByteString.copyFrom(bytes));
+        assertThrows(InvalidProtocolBufferException.class, () -> ModelInferRequest.parseFrom(bytes),
+                () -> "protobuf reads what was refused with: " + reason + ": " + ByteString.copyFrom(bytes));
     }
 
     private byte[] damaged(byte[] bytes) {

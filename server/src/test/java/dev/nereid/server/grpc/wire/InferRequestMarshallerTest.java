@@ -69,7 +69,8 @@ class InferRequestMarshallerTest {
             assertEquals("2", fields.modelVersion());
             assertEquals("id", fields.id());
             assertEquals(Map.of("flag", new WireParameter.Value(Parameter.of(true)), "number",
-                    new WireParameter.Value(Parameter.of(7)), "text", new WireParameter.Value(Parameter.of("ab")), "real",
+                    new WireParameter.Value(Parameter.of(7)), "text", new WireParameter.Value(Parameter.of("ab")),
+                    "real",
                     new WireParameter.Value(Parameter.of(1.5)), "large1", new WireParameter.Unsigned(8), "none",
                     WireParameter.NONE), fields.parameters());
             InferMessage.Input input = fields.inputs().getFirst();
@@ -134,11 +135,14 @@ class InferRequestMarshallerTest {
 
     @ParameterizedTest
     @CsvSource({"BOOL, 0a 03 01 00 05, 01 00 01", "BOOL, 08 01 08 00, 01 00",
-        "INT, 12 0b 02 ff ff ff ff ff ff ff ff ff 01, 02 00 00 00 ff ff ff ff", "INT, 10 03 12 01 04, 03 00 00 00 04 00 00 00",
+        "INT, 12 0b 02 ff ff ff ff ff ff ff ff ff 01, 02 00 00 00 ff ff ff ff",
+        "INT, 10 03 12 01 04, 03 00 00 00 04 00 00 00",
         "INT64, 1a 01 02, 02 00 00 00 00 00 00 00", "UINT, 22 02 ac 02, 2c 01 00 00",
-        "UINT64, 28 01, 01 00 00 00 00 00 00 00", "FP32, 32 04 00 00 80 3f, 00 00 80 3f", "FP32, 35 00 00 80 3f, 00 00 80 3f",
+        "UINT64, 28 01, 01 00 00 00 00 00 00 00", "FP32, 32 04 00 00 80 3f, 00 00 80 3f",
+        "FP32, 35 00 00 80 3f, 00 00 80 3f",
         "FP64, 3a 08 00 00 00 00 00 00 f0 3f, 00 00 00 00 00 00 f0 3f",
-        "FP64, 39 00 00 00 00 00 00 f0 3f, 00 00 00 00 00 00 f0 3f", "BYTES, 42 02 'ab' 42 00, 02 00 00 00 'ab' 00 00 00 00"})
+        "FP64, 39 00 00 00 00 00 00 f0 3f, 00 00 00 00 00 00 f0 3f",
+        "BYTES, 42 02 'ab' 42 00, 02 00 00 00 'ab' 00 00 00 00"})
     void readsTypedContents(ContentList list, String contents, String expected) {
         byte[] length = {(byte) WireBytes.of(contents).length};
         String field = "2a %02x 2a %02x".formatted(length[0] + 2, length[0]);
@@ -176,11 +180,14 @@ class InferRequestMarshallerTest {
         "fa ff ff ff ff 01 00, a field's number is too large", "0a 01 ff, field 1 is not UTF-8",
         "0a 03 ed a0 80, field 1 is not UTF-8", "0a ff ff ff ff ff ff ff ff ff ff 01, an integer has more than 64 bits",
         "40 ff ff ff ff ff ff ff ff ff ff 01, an integer has more than 64 bits",
-        "2a 03 0a 05 'a', 'field 1 has length 5, but only 1 bytes follow'", "2a 02 12 00 2a 01 0a, it ends inside a field",
+        "2a 03 0a 05 'a', 'field 1 has length 5, but only 1 bytes follow'",
+        "2a 02 12 00 2a 01 0a, it ends inside a field",
         "2a 04 2a 02 12 01, 'field 2 has length 1, but only 0 bytes follow'",
-        "2a 06 2a 04 12 02 01 ff, a packed list ends inside a number", "2a 02 2a 01, 'field 5 has length 1, but only 0 bytes follow'",
+        "2a 06 2a 04 12 02 01 ff, a packed list ends inside a number",
+        "2a 02 2a 01, 'field 5 has length 1, but only 0 bytes follow'",
         "2a 07 2a 05 32 03 00 00 80, a packed list of numbers of 4 bytes has 3 bytes",
-        "2a 06 2a 04 09 00 00 00, 'field 1 has wire type 1, expected 0'", "22 04 12 02 09 01, 'field 1 has wire type 1, expected 0'"})
+        "2a 06 2a 04 09 00 00 00, 'field 1 has wire type 1, expected 0'",
+        "22 04 12 02 09 01, 'field 1 has wire type 1, expected 0'"})
     void refusesWhatIsNoMessage(String bytes, String reason) {
         for (int bufferSize : new int[]{1, 3, 1000}) {
             InferenceException failure = parse(bytes.replace('"', '\''), bufferSize).failure().orElseThrow();

@@ -66,6 +66,11 @@ final class TransportStream extends InputStream implements HasByteBuffer, KnownL
     }
 
     @Override
+    public int read(byte[] target, int offset, int length) {
+        throw new IllegalStateException("read into an array");
+    }
+
+    @Override
     public InputStream detach() {
         throw new IllegalStateException("detached");
     }
