@@ -133,8 +133,9 @@ final class StreamWriter {
                     ready.add(given);
                 }
                 if (waitingBytes > bounds.maxWaitingBytes() && !call.isReady()) {
-                    end = Optional.of(Status.RESOURCE_EXHAUSTED.withDescription("the client reads too slowly: " + waiting
-                            + " responses of " + waitingBytes + " bytes wait for it"));
+                    end = Optional
+                            .of(Status.RESOURCE_EXHAUSTED.withDescription("the client reads too slowly: " + waiting
+                                    + " responses of " + waitingBytes + " bytes wait for it"));
                 }
             }
         }

@@ -74,7 +74,7 @@ final class UnaryHandler<Q extends Message, A extends Message> implements Server
         }
 
         private void send(A message) {
-            if (!hasEnded) {
+            if (!hasEnded && !call.isCancelled()) {
                 hasEnded = true;
                 call.sendHeaders(new Metadata());
                 call.sendMessage(message);
@@ -83,7 +83,8 @@ final class UnaryHandler<Q extends Message, A extends Message> implements Server
         }
 
         private void end(Status status) {
-            if (!hasEnded) {
+            // Behind the end of a call that was given up, its connection may be gone.
+            if (!hasEnded && !call.isCancelled()) {
                 hasEnded = true;
                 call.close(status, new Metadata());
             }

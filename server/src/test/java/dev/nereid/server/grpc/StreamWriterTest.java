@@ -31,7 +31,8 @@ class StreamWriterTest {
     @AutoClose
     private final BufferPool pool = new BufferPool(1 << 20, 0);
     private final TransportMemory memory = TransportMemory.create(pool);
-    private final CallBytes bytes = (CallBytes) new CallBytes.Factory(memory).newServerStreamTracer(Methods.STREAM_INFER,
+    private final CallBytes bytes = (CallBytes) new CallBytes.Factory(memory).newServerStreamTracer(
+            Methods.STREAM_INFER,
             new Metadata());
     private final Client client = new Client(pool);
     private int closed;
