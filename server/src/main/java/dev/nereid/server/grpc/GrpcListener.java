@@ -118,7 +118,8 @@ final class GrpcListener implements AutoCloseable {
                 new ApplicationProtocolConfig(ApplicationProtocolConfig.Protocol.ALPN,
                         ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
                         ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT, "h2"),
-                tls.asksClients() ? ClientAuth.REQUIRE : ClientAuth.NONE, ServerTls.PROTOCOLS.toArray(String[]::new), false);
+                tls.asksClients() ? ClientAuth.REQUIRE : ClientAuth.NONE, ServerTls.PROTOCOLS.toArray(String[]::new),
+                false);
     }
 
     /**
