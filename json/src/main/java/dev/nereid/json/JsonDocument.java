@@ -2,6 +2,7 @@ package dev.nereid.json;
 
 import dev.nereid.backend.api.InferenceException;
 import java.util.Arrays;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +33,7 @@ public final class JsonDocument {
     private static final int RETAINED_ENTRIES = 1 << 16;
     private static final int RECENT_VALUES = 64;
 
+    private final LongConsumer growth;
     private final JsonScanner scanner = new JsonScanner();
     private final RecentStrings strings = new RecentStrings();
     /** The last views of values that lay so far in front on the tape: most texts have the structure of the one before. */
@@ -46,6 +48,17 @@ public final class JsonDocument {
 
     /** Creates a document; its first use is {@link #parse}. */
     public JsonDocument() {
+        this(_ -> {
+        });
+    }
+
+    /**
+     * Creates a document that asks before its memory grows.
+     *
+     * @param growth gets the number of bytes that are to be taken from the heap; may throw
+     */
+    public JsonDocument(LongConsumer growth) {
+        this.growth = growth;
     }
 
     /**
@@ -223,6 +236,7 @@ public final class JsonDocument {
 
     private void append(long entry) {
         if (size == tape.length) {
+            growth.accept(2L * size * Long.BYTES);
             tape = Arrays.copyOf(tape, 2 * size);
         }
         tape[size++] = entry;

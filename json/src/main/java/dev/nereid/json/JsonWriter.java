@@ -4,6 +4,7 @@ import dev.nereid.backend.api.Parameter;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.function.LongConsumer;
 
 /**
  * Writes compact JSON into memory that grows: no blanks, UTF-8 passed through, {@code /} not escaped, numbers in the
@@ -29,6 +30,7 @@ public final class JsonWriter {
         ESCAPES['\t'] = 't';
     }
 
+    private final LongConsumer growth;
     private final NumberWriter numbers = new NumberWriter();
     private byte[] buffer = new byte[1024];
     private int size;
@@ -36,6 +38,17 @@ public final class JsonWriter {
 
     /** Creates a writer. */
     public JsonWriter() {
+        this(_ -> {
+        });
+    }
+
+    /**
+     * Creates a writer that asks before its memory grows.
+     *
+     * @param growth gets the number of bytes that are to be taken from the heap; may throw
+     */
+    public JsonWriter(LongConsumer growth) {
+        this.growth = growth;
     }
 
     /** Forgets what was written. */
@@ -256,6 +269,8 @@ public final class JsonWriter {
         if (needed > Integer.MAX_VALUE - 8) {
             throw new OutOfMemoryError("JSON answer of more than 2 GiB");
         }
-        buffer = Arrays.copyOf(buffer, (int) Math.min(Integer.MAX_VALUE - 8, Math.max(needed, 2L * buffer.length)));
+        int larger = (int) Math.min(Integer.MAX_VALUE - 8, Math.max(needed, 2L * buffer.length));
+        growth.accept(larger);
+        buffer = Arrays.copyOf(buffer, larger);
     }
 }

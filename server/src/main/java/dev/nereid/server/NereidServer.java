@@ -5,19 +5,29 @@ import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.Tracer;
+import dev.nereid.server.Watchdog.Trouble;
+import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.http.HttpFrontEnd;
 import dev.nereid.server.http.MetricsEndpoint;
+import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.metrics.CpuSampler;
 import dev.nereid.server.metrics.GpuSampler;
 import dev.nereid.server.metrics.MetricsText;
 import dev.nereid.server.trace.TraceWriter;
+import dev.nereid.server.v2.LogControl;
+import dev.nereid.server.v2.V2Service;
+import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,25 +36,32 @@ import org.jspecify.annotations.Nullable;
  */
 public final class NereidServer implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(NereidServer.class.getName());
+    private static final Duration TIME_FOR_MODELS = Duration.ofSeconds(2);
+    private static final Duration WATCH_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration STALL_LIMIT = Duration.ofSeconds(30);
+    private static final int BYTES_PER_CONNECTION = 64 * 1024;
 
     private final ServerOptions options;
     private final Engine engine;
     private final Tracer tracer;
-    private final LogControl logs;
+    private final V2Service service;
     private final ClientSharedMemory sharedMemory;
     private @Nullable CompletableFuture<HttpFrontEnd> preparedHttp;
     private @Nullable HttpFrontEnd http;
     private @Nullable MetricsEndpoint metrics;
     private @Nullable CpuSampler cpu;
     private @Nullable GpuSampler gpus;
+    private @Nullable Watchdog watchdog;
     private boolean isClosed;
 
     private NereidServer(ServerOptions options, Engine engine, LogControl logs) {
         this.options = options;
         this.engine = engine;
-        this.logs = logs;
         this.sharedMemory = new ClientSharedMemory(ClientSharedMemory.DIRECTORY, engine.gpus().driver());
         this.tracer = Tracer.create(options.trace().settings(), options.trace().file().map(TraceWriter::start));
+        this.service = new V2Service(
+                new V2Service.Options(options.id(), Version.text(), options.allowsClientSharedMemory()), engine, tracer,
+                sharedMemory, logs);
     }
 
     /**
@@ -81,6 +98,7 @@ public final class NereidServer implements AutoCloseable {
             server.prepareHttp();
             server.checkModels(engine.start());
             server.open();
+            server.watch();
             return server;
         } catch (RuntimeException e) {
             server.close();
@@ -92,8 +110,7 @@ public final class NereidServer implements AutoCloseable {
     private void prepareHttp() {
         if (options.http().isEnabled()) {
             preparedHttp = CompletableFuture.supplyAsync(
-                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, sharedMemory, logs), options,
-                            Version.text()),
+                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, service), options.http()),
                     task -> Thread.ofPlatform().name("nereid-prepare-http").daemon(true).start(task));
         }
     }
@@ -108,10 +125,12 @@ public final class NereidServer implements AutoCloseable {
     }
 
     private void open() {
+        FileDescriptors files = FileDescriptors.now();
         CompletableFuture<HttpFrontEnd> prepared = preparedHttp;
         if (prepared != null) {
+            checkFiles(files);
             HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(), () -> {
-                prepared.join().open();
+                prepared.join().open(Math.min(files.httpConnections(), connectionsOnHeap()));
                 return prepared.join();
             });
             http = frontEnd;
@@ -127,7 +146,7 @@ public final class NereidServer implements AutoCloseable {
                     () -> MetricsEndpoint.start(
                             new MetricsText(engine, options.metrics().countsLatencies(),
                                     options.metrics().showsHistograms(), sampler, gpuSampler()),
-                            options.metrics()));
+                            options.metrics(), files.metricsConnections(), engine.buffers().heap()));
             metrics = endpoint;
             LOGGER.log(Level.INFO,
                     () -> "Started Metrics Service at " + options.metrics().address() + ":" + endpoint.port());
@@ -146,14 +165,74 @@ public final class NereidServer implements AutoCloseable {
         return Optional.of(started);
     }
 
+    /** Starts to look whether the ports are served and the models progress. */
+    private void watch() {
+        HttpFrontEnd frontEnd = http;
+        MetricsEndpoint endpoint = metrics;
+        List<Supplier<Optional<Trouble>>> checks = new ArrayList<>();
+        if (frontEnd != null) {
+            checks.add(() -> trouble("HTTP", frontEnd.health()));
+        }
+        if (endpoint != null) {
+            checks.add(() -> trouble("metrics", endpoint.health()));
+        }
+        checks.add(() -> engine.stall(STALL_LIMIT).map(text -> new Trouble(text, false)));
+        Watchdog started = Watchdog.start(checks, WATCH_INTERVAL);
+        watchdog = started;
+        service.liveUnless(started::trouble);
+    }
+
+    private static Optional<Trouble> trouble(String name, PortHealth health) {
+        return switch (health) {
+            case ACCEPTS -> Optional.empty();
+            case SILENT -> Optional.of(new Trouble("the " + name + " port accepts no connections", false));
+            case GONE -> Optional.of(new Trouble("the " + name + " port is closed", true));
+        };
+    }
+
+    /**
+     * Says how the process is ended where the server can't serve any more.
+     *
+     * @param always whether that is done for every trouble, or only where a port is gone for good
+     * @param end gets the reason
+     */
+    public void endOnTrouble(boolean always, Consumer<String> end) {
+        Watchdog watching = watchdog;
+        if (watching != null) {
+            watching.whenFound(trouble -> {
+                if (always || trouble.isLasting()) {
+                    end.accept(trouble.text());
+                }
+            });
+        }
+    }
+
+    /** Returns how many connections the heap has room for: each may send long headers. */
+    private static int connectionsOnHeap() {
+        return (int) Math.min(Integer.MAX_VALUE, Runtime.getRuntime().maxMemory() / 4 / BYTES_PER_CONNECTION);
+    }
+
+    private static void checkFiles(FileDescriptors files) {
+        String limit = "the process may open " + files.limit() + " files (ulimit -n)";
+        if (!files.areEnough()) {
+            throw new StartException(limit + ", of which " + files.open()
+                    + " are in use: too few are left for connections; raise the limit to " + files.wanted());
+        }
+        if (files.httpConnections() < FileDescriptors.MAX_CONNECTIONS) {
+            LOGGER.log(Level.WARNING, limit + ": " + files.httpConnections()
+                    + " HTTP connections can be open at a time instead of " + FileDescriptors.MAX_CONNECTIONS
+                    + "; raise the limit to " + files.wanted() + " for all");
+        }
+    }
+
     private interface Opening<T> {
-        T open();
+        T open() throws IOException;
     }
 
     private static <T> T opened(String what, String address, int port, Opening<T> opening) {
         try {
             return opening.open();
-        } catch (RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
             LOGGER.log(Level.DEBUG, what + " listener", e);
             throw new StartException("the " + what + " listener can't open " + address + ":" + port
                     + "; is another server running there? (" + rootMessage(e) + ")");
@@ -183,6 +262,12 @@ public final class NereidServer implements AutoCloseable {
         return engine;
     }
 
+    /** Returns how much of the exit timeout is kept for what follows the last request. */
+    private Duration timeForModels() {
+        Duration quarter = options.exitTimeout().dividedBy(4);
+        return quarter.compareTo(TIME_FOR_MODELS) < 0 ? quarter : TIME_FOR_MODELS;
+    }
+
     /** Stops: not ready, no new connections, running requests finish, models are unloaded. */
     @Override
     public void close() {
@@ -195,17 +280,22 @@ public final class NereidServer implements AutoCloseable {
             return true;
         }
         isClosed = true;
+        Deadline deadline = Deadline.in(options.exitTimeout());
+        if (watchdog != null) {
+            watchdog.close();
+        }
         engine.beginStop();
         if (preparedHttp != null) {
+            Deadline forRequests = Deadline.in(deadline.remaining().minus(timeForModels()));
             preparedHttp.thenApply(Optional::of).exceptionally(_ -> Optional.empty()).join()
-                    .ifPresent(HttpFrontEnd::close);
+                    .ifPresent(frontEnd -> frontEnd.close(forRequests));
         }
         // What follows closes the driver.
         sharedMemory.close();
         if (gpus != null) {
             gpus.close();
         }
-        boolean inTime = engine.stopWithin(options.exitTimeout());
+        boolean inTime = engine.stopWithin(deadline.remaining());
         if (!inTime) {
             LOGGER.log(Level.WARNING, "Exit timeout expired. Exiting immediately.");
         }

@@ -1,13 +1,19 @@
 package dev.nereid.server;
 
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.library.dependencies.SliceAssignment;
+import com.tngtech.archunit.library.dependencies.SliceIdentifier;
+import dev.nereid.json.StrtolNumber;
 import org.junit.jupiter.api.Test;
 
 /** Which package may know which: edges depend on the core, never the reverse. */
@@ -18,6 +24,21 @@ class ArchitectureTest {
     private static final JavaClasses SERVER = new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS).importPackages(ROOT);
 
+    /** Each package by itself, the root like those below it. */
+    private static final SliceAssignment PACKAGES = new SliceAssignment() {
+        @Override
+        public SliceIdentifier getIdentifierOf(JavaClass type) {
+            return type.getPackageName().startsWith(ROOT)
+                    ? SliceIdentifier.of(type.getPackageName())
+                    : SliceIdentifier.ignore();
+        }
+
+        @Override
+        public String getDescription() {
+            return "packages, the root included";
+        }
+    };
+
     @Test
     void wireFormatsKnowNoListener() {
         noClasses().that().resideInAPackage(ROOT + ".protocol..").should()
@@ -27,7 +48,7 @@ class ArchitectureTest {
 
     @Test
     void helidonStaysAtTheEdge() {
-        noClasses().that().resideOutsideOfPackages(ROOT, ROOT + ".http..", ROOT + ".cli..").should()
+        noClasses().that().resideOutsideOfPackages(ROOT + ".http..", ROOT + ".listener..").should()
                 .dependOnClassesThat(resideInAPackage("io.helidon..")).check(SERVER);
     }
 
@@ -41,7 +62,23 @@ class ArchitectureTest {
     }
 
     @Test
+    void theProtocolKnowsNoWire() {
+        classes().that().resideInAPackage(ROOT + ".v2..").should().onlyDependOnClassesThat(
+                resideInAnyPackage(ROOT + ".v2..", "dev.nereid.engine..", "dev.nereid.backend.api..",
+                        "dev.nereid.repository.config.proto..", "org.jspecify..", "java..")
+                        .or(belongToAnyOf(StrtolNumber.class)))
+                .check(SERVER);
+    }
+
+    @Test
+    void aConnectionKnowsNothingOfTheProtocol() {
+        noClasses().that().resideInAPackage(ROOT + ".listener..").should()
+                .dependOnClassesThat(resideInAPackage(ROOT + "..").and(resideInAPackage(ROOT + ".listener..").negate()))
+                .check(SERVER);
+    }
+
+    @Test
     void packagesHaveNoCycles() {
-        slices().matching(ROOT + ".(*)..").should().beFreeOfCycles().check(SERVER);
+        slices().assignedFrom(PACKAGES).should().beFreeOfCycles().check(SERVER);
     }
 }

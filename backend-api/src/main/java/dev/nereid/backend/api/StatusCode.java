@@ -32,7 +32,12 @@ public enum StatusCode {
         return text;
     }
 
-    /** Returns the HTTP status for this code. */
+    /**
+     * Returns the HTTP status for this code.
+     *
+     * @deprecated a backend has no use for it; the HTTP front end knows its own statuses
+     */
+    @Deprecated(since = "1.1")
     public int httpStatus() {
         return httpStatus;
     }

@@ -12,6 +12,7 @@ class InferenceExceptionTest {
     @CsvSource({"UNKNOWN,Unknown,400", "INTERNAL,Internal,500", "NOT_FOUND,Not found,404",
         "INVALID_ARG,Invalid argument,400", "UNAVAILABLE,Unavailable,503", "UNSUPPORTED,Unsupported,501",
         "ALREADY_EXISTS,Already exists,400", "CANCELLED,<invalid code>,400"})
+    @SuppressWarnings("deprecation") // what 1.0 has, backends may still call
     void hasTheProtocolsTextAndStatus(StatusCode code, String text, int httpStatus) {
         assertEquals(text + ": why", new InferenceException(code, "why").reason());
         assertEquals(httpStatus, code.httpStatus());

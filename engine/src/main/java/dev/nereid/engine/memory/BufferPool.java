@@ -26,6 +26,7 @@ public final class BufferPool implements AutoCloseable {
     private static final int UNPOOLED = -1;
     private static final long ALIGNMENT = 64;
 
+    private final HeapBudget heap;
     private final long maxInUseBytes;
     private final long maxFreeBytes;
     private final AtomicLong inUseBytes = new AtomicLong();
@@ -40,6 +41,18 @@ public final class BufferPool implements AutoCloseable {
      * @param maxFreeBytes bound on the bytes that are kept for later use
      */
     public BufferPool(long maxInUseBytes, long maxFreeBytes) {
+        this(maxInUseBytes, maxFreeBytes, HeapBudget.ofThisProcess());
+    }
+
+    /**
+     * Creates an empty pool.
+     *
+     * @param maxInUseBytes bound on the bytes in use at any time
+     * @param maxFreeBytes bound on the bytes that are kept for later use
+     * @param heap bounds those of them that lie on the heap
+     */
+    public BufferPool(long maxInUseBytes, long maxFreeBytes, HeapBudget heap) {
+        this.heap = heap;
         this.maxInUseBytes = maxInUseBytes;
         this.maxFreeBytes = maxFreeBytes;
         for (int i = 0; i < CLASSES; i++) {
@@ -58,7 +71,7 @@ public final class BufferPool implements AutoCloseable {
         }
         int sizeClass = sizeClass(bytes);
         long capacity = sizeClass == UNPOOLED ? bytes : 1L << (sizeClass + SMALLEST_BITS);
-        reserve(capacity);
+        take(capacity);
         Buffer buffer = sizeClass == UNPOOLED ? null : freeLists[sizeClass].pop();
         try {
             if (buffer == null) {
@@ -75,12 +88,27 @@ public final class BufferPool implements AutoCloseable {
         return buffer;
     }
 
+    /** Returns the bound on what lies on the heap. */
+    public HeapBudget heap() {
+        return heap;
+    }
+
     /**
-     * Counts bytes that lie elsewhere, such as on the heap, as in use.
+     * Counts bytes on the heap as in use.
      *
-     * @throws InferenceException UNAVAILABLE when the bound on bytes in use is reached
+     * @throws InferenceException UNAVAILABLE when the bound on bytes in use, or that on the heap, is reached
      */
     public void reserve(long bytes) {
+        heap.reserve(bytes);
+        try {
+            take(bytes);
+        } catch (InferenceException e) {
+            heap.release(bytes);
+            throw e;
+        }
+    }
+
+    private void take(long bytes) {
         long sum = inUseBytes.addAndGet(bytes);
         // A sum below zero is one that passed the largest number.
         if (sum > maxInUseBytes || sum < 0) {
@@ -93,6 +121,7 @@ public final class BufferPool implements AutoCloseable {
 
     /** Ends what {@link #reserve} began. */
     public void unreserve(long bytes) {
+        heap.release(bytes);
         inUseBytes.addAndGet(-bytes);
     }
 

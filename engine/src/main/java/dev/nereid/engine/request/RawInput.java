@@ -36,8 +36,10 @@ final class RawInput {
             complete = bytes(request, raw, config, allocator);
         } else {
             int elementSize = dataType.map(DataType::byteSize).orElse(1);
-            long[] shape = shape(request, raw, config.dims(), elementSize);
-            complete = new InputData(raw.name(), dataType, shape, raw.data());
+            long[] shape = shape(request, raw, config, elementSize);
+            // Like the recorded reference, which completes only what has bytes.
+            String name = raw.data().byteSize() == 0 ? raw.name() : config.name();
+            complete = new InputData(name, dataType, shape, raw.data());
         }
         return new RequestData(request.id(), request.parameters(), request.correlationId(), request.isSequenceStart(),
                 request.isSequenceEnd(), request.priority(), request.timeoutMicros(), List.of(complete),
@@ -46,7 +48,7 @@ final class RawInput {
 
     private InputData bytes(RequestData request, InputData raw, ModelInput config, SegmentAllocator allocator) {
         if (config.dims().rank() != 1 || config.dims().get(0) != 1) {
-            throw RequestValidator.invalid(request, "For BYTE datatype raw input '" + raw.name()
+            throw RequestValidator.invalid(request, "For BYTE datatype raw input '" + config.name()
                     + "', the model must have input shape [1]");
         }
         long length = raw.data().byteSize();
@@ -57,10 +59,11 @@ final class RawInput {
         element.set(LENGTH, 0, (int) length);
         MemorySegment.copy(raw.data(), 0, element, Integer.BYTES, length);
         long[] shape = validator.isBatching() ? new long[]{1, 1} : new long[]{1};
-        return new InputData(raw.name(), config.dataType(), shape, element);
+        return new InputData(config.name(), config.dataType(), shape, element);
     }
 
-    private long[] shape(RequestData request, InputData raw, Dims dims, int elementSize) {
+    private long[] shape(RequestData request, InputData raw, ModelInput config, int elementSize) {
+        Dims dims = config.dims();
         long[] shape = validator.isBatching() ? dims.prepend(1).toArray() : dims.toArray();
         int open = -1;
         long known = elementSize;
@@ -68,7 +71,7 @@ final class RawInput {
             if (shape[i] != Dims.ANY) {
                 known *= shape[i];
             } else if (open >= 0) {
-                throw RequestValidator.invalid(request, "The shape of the raw input '" + raw.name()
+                throw RequestValidator.invalid(request, "The shape of the raw input '" + config.name()
                         + "' can not be deduced because there are more than one variable-sized dimension");
             } else {
                 open = i;

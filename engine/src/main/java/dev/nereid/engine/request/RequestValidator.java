@@ -14,6 +14,7 @@ import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -178,6 +179,9 @@ public final class RequestValidator {
             throw invalid(request,
                     "inference request batch-size must be <= " + maxBatchSize + " for '" + model + "'");
         }
+        if (batchSize == 0 && configuredInputs().stream().allMatch(RequestValidator::hasFixedDims)) {
+            throw invalid(request, "inference request batch-size must be >= 1 for '" + model + "'");
+        }
         return batchSize < 0 ? 1 : (int) batchSize;
     }
 
@@ -327,5 +331,9 @@ public final class RequestValidator {
             }
             return true;
         }
+    }
+
+    private static boolean hasFixedDims(ModelInput input) {
+        return Arrays.stream(input.dims().toArray()).noneMatch(dim -> dim == Dims.ANY);
     }
 }

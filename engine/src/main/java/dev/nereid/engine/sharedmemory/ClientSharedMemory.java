@@ -202,7 +202,7 @@ public final class ClientSharedMemory implements AutoCloseable {
 
     private synchronized Region use(String name) {
         Region region = regions.get(name);
-        if (region == null || region.isUnregistered()) {
+        if (region == null) {
             throw InferenceException.notFound("Unable to find shared memory region: '" + name + "'");
         }
         region.use();

@@ -44,10 +44,6 @@ final class Region {
         return memory;
     }
 
-    boolean isUnregistered() {
-        return isUnregistered;
-    }
-
     void unregister() {
         isUnregistered = true;
     }

@@ -6,7 +6,7 @@ import java.util.Set;
  * A change of trace settings.
  *
  * @param levels what is noted
- * @param rate one request in so many is traced
+ * @param rate one request in so many is traced; unsigned
  * @param count how many more requests are traced
  * @param logFrequency how many traces go to one file
  */

@@ -61,9 +61,9 @@ final class TraceScope {
                 logFrequency == null ? fallback.logFrequency() : logFrequency);
     }
 
-    /** Takes the next request and returns whether it is one that the rate selects. */
+    /** Takes the next request and returns whether it is one that the rate, which is unsigned, selects. */
     boolean selects(int effectiveRate) {
-        seen = (seen + 1) % Math.max(1, effectiveRate);
+        seen = Integer.remainderUnsigned(seen + 1, effectiveRate == 0 ? 1 : effectiveRate);
         return seen == 0;
     }
 

@@ -8,7 +8,7 @@ import java.util.Set;
  * Which requests are traced, and how.
  *
  * @param levels what is noted; empty for no tracing
- * @param rate one request in so many is traced
+ * @param rate one request in so many is traced; unsigned
  * @param count how many more requests are traced; -1 for no limit
  * @param logFrequency how many traces go to one file; 0 for all
  */

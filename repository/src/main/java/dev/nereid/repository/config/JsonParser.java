@@ -6,6 +6,7 @@ import com.google.protobuf.Descriptors.EnumValueDescriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.OneofDescriptor;
 import com.google.protobuf.Message;
+import dev.nereid.json.JsonCursor;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.HashMap;
@@ -18,21 +19,21 @@ import java.util.function.Consumer;
 
 /**
  * Reads the JSON form of a message. It follows the protobuf mapping, is strict about JSON itself, bounds the nesting,
- * and says where an error is. {@link JsonText} splits the text; this class gives it meaning.
+ * and says where an error is. {@link JsonCursor} splits the text; this class gives it meaning.
  */
 final class JsonParser {
     private static final BigInteger UINT32_MAX = BigInteger.ONE.shiftLeft(32).subtract(BigInteger.ONE);
     private static final BigInteger UINT64_MAX = BigInteger.ONE.shiftLeft(64).subtract(BigInteger.ONE);
 
-    private final JsonText text;
+    private final JsonCursor text;
 
-    private JsonParser(JsonText text) {
+    private JsonParser(JsonCursor text) {
         this.text = text;
     }
 
     /** Merges {@code json} into {@code builder}. */
     static void merge(String json, Message.Builder builder) {
-        JsonText text = new JsonText(json, ConfigReader.MAX_DEPTH);
+        JsonCursor text = new JsonCursor(json, ConfigReader.MAX_DEPTH, Printable::escape);
         new JsonParser(text).message(builder);
         text.end();
     }
@@ -135,7 +136,8 @@ final class JsonParser {
     }
 
     private double decimal(String value) {
-        if (value.equals("NaN") || value.equals("Infinity") || value.equals("-Infinity") || JsonText.isNumber(value)) {
+        if (value.equals("NaN") || value.equals("Infinity") || value.equals("-Infinity")
+                || JsonCursor.isNumber(value)) {
             return Double.parseDouble(value);
         }
         throw text.error("found '" + Printable.escape(value) + "', expected a number");
@@ -143,7 +145,7 @@ final class JsonParser {
 
     private BigInteger integer(String value, BigInteger min, BigInteger max) {
         try {
-            if (JsonText.isNumber(value)) {
+            if (JsonCursor.isNumber(value)) {
                 BigInteger integer = new BigDecimal(value).toBigIntegerExact();
                 if (integer.compareTo(min) >= 0 && integer.compareTo(max) <= 0) {
                     return integer;

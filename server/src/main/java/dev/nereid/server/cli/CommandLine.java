@@ -7,11 +7,11 @@ import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.server.ServerOptions;
-import dev.nereid.server.ServerOptions.HttpOptions;
-import dev.nereid.server.ServerOptions.LogOptions;
-import dev.nereid.server.ServerOptions.MetricsOptions;
-import dev.nereid.server.ServerOptions.Restriction;
-import dev.nereid.server.http.Category;
+import dev.nereid.server.http.HttpOptions;
+import dev.nereid.server.metrics.MetricsOptions;
+import dev.nereid.server.v2.Category;
+import dev.nereid.server.v2.LogOptions;
+import dev.nereid.server.v2.Restriction;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -103,7 +103,7 @@ public final class CommandLine {
     ServerOptions optionsForDoctor(Path defaultBackends) {
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
                 bool("exit-on-error"), engine(defaultBackends), http(), metrics(), logging(),
-                TraceFlags.options(values),
+                TraceFlags.options(values), bool("exit-on-stall"),
                 bool("allow-client-shm"));
     }
 
@@ -144,7 +144,8 @@ public final class CommandLine {
                         (int) number("model-load-retry-count", 0, Integer.MAX_VALUE)),
                 new BackendOptions(List.of(backends), backendSettings(), bool("allow-model-backends")),
                 new LimitOptions(inFlight == 0 ? physicalMemory() / 2 : inFlight,
-                        (int) number("max-queue-size", 1, Integer.MAX_VALUE)),
+                        (int) number("max-queue-size", 1, Integer.MAX_VALUE),
+                        number("max-response-bytes", 1, Long.MAX_VALUE)),
                 SchedulingFlags.options(values, environment), GpuFlags.options(values, environment));
     }
 

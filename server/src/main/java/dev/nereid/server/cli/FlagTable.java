@@ -38,6 +38,7 @@ final class FlagTable {
         add("exit-timeout-secs", Kind.NUMBER, "30", SERVER, "How long to wait for running requests at shutdown.");
         add("ready-file", Kind.TEXT, "", SERVER,
                 "File that tells the ports, written when the server is ready and deleted when it ends.");
+        add("exit-on-stall", Kind.BOOL, "false", SERVER, "Whether a server that can't serve any more ends.");
         add("log-verbose", Kind.NUMBER, "0", LOGGING, "Verbose log level; 0 is off.");
         add("log-info", Kind.BOOL, "true", LOGGING, "Whether to log information.");
         add("log-warning", Kind.BOOL, "true", LOGGING, "Whether to log warnings.");
@@ -106,6 +107,8 @@ final class FlagTable {
                 "Bound on the bytes of requests and responses in memory; 0 is half of the machine's memory.");
         add("max-queue-size", Kind.NUMBER, "4096", LIMITS,
                 "How many requests may wait for one model version that sets no bound of its own.");
+        add("max-response-bytes", Kind.NUMBER, "67108864", LIMITS,
+                "Bound on the responses of one request to a decoupled model that a client has not read yet.");
 
         refuse("gRPC is not offered yet", "allow-grpc", "false", "0");
         for (String flag : List.of("grpc-address", "grpc-port", "reuse-grpc-port", "grpc-header-forward-pattern",

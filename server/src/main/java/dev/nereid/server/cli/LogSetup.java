@@ -1,7 +1,7 @@
 package dev.nereid.server.cli;
 
-import dev.nereid.server.LogControl;
-import dev.nereid.server.ServerOptions.LogOptions;
+import dev.nereid.server.v2.LogControl;
+import dev.nereid.server.v2.LogOptions;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

@@ -5,6 +5,7 @@ import dev.nereid.server.NereidServer;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.StartException;
 import java.io.PrintStream;
+import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.Arrays;
 
@@ -52,18 +53,33 @@ public final class Main {
     }
 
     private static int serve(ServerOptions options, LogSetup logs, ReadyFile readyFile, PrintStream err) {
-        Ending ending = Ending.install(logs, readyFile);
+        Thread.setDefaultUncaughtExceptionHandler((thread, e) -> uncaught(thread, e, err));
+        ShutdownHook shutdown;
+        try {
+            StartThreads.check();
+            shutdown = ShutdownHook.install(logs, readyFile, options.exitTimeout());
+        } catch (VirtualMachineError e) {
+            err.println("error: " + StartThreads.text(e));
+            Runtime.getRuntime().halt(1);
+            return 1;
+        }
         try {
             readyFile.clear();
             NereidServer server = NereidServer.start(options, logs);
-            ending.serve(server);
+            shutdown.serve(server);
+            server.endOnTrouble(options.exitsOnStall(), shutdown::endFailed);
             tellReady(readyFile, server);
         } catch (StartException | InferenceException e) {
             err.println("error: " + e.getMessage());
-            ending.failed();
+            shutdown.failed();
             return 1;
+        } catch (VirtualMachineError e) {
+            // Not by an exit, which takes threads and memory.
+            err.println("error: " + StartThreads.text(e));
+            Runtime.getRuntime().halt(1);
         }
-        ending.await();
+        Thread.setDefaultUncaughtExceptionHandler(Main::logUncaught);
+        shutdown.await();
         return -1;
     }
 
@@ -74,5 +90,18 @@ public final class Main {
             server.close();
             throw e;
         }
+    }
+
+    /** A thread that the start waits for may be the one that could not do its work. */
+    private static void uncaught(Thread thread, Throwable e, PrintStream err) {
+        if (e instanceof VirtualMachineError error) {
+            err.println("error: " + StartThreads.text(error));
+            Runtime.getRuntime().halt(1);
+        }
+        logUncaught(thread, e);
+    }
+
+    private static void logUncaught(Thread thread, Throwable e) {
+        System.getLogger(Main.class.getName()).log(Level.ERROR, "thread '" + thread.getName() + "' ended", e);
     }
 }

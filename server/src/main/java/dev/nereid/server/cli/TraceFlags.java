@@ -2,7 +2,7 @@ package dev.nereid.server.cli;
 
 import dev.nereid.engine.trace.TraceLevel;
 import dev.nereid.engine.trace.TraceSettings;
-import dev.nereid.server.ServerOptions.TraceOptions;
+import dev.nereid.server.trace.TraceOptions;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;

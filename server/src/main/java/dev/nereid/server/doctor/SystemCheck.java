@@ -1,6 +1,7 @@
 package dev.nereid.server.doctor;
 
 import dev.nereid.backend.api.Diagnosis;
+import dev.nereid.server.FileDescriptors;
 import java.io.IOException;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -36,6 +37,17 @@ final class SystemCheck {
         findings.add(GROUP, cLibrary());
         processor(findings);
         findings.add(GROUP, memory());
+        findings.add(GROUP, openFiles(FileDescriptors.now()));
+    }
+
+    static Diagnosis openFiles(FileDescriptors files) {
+        int connections = files.httpConnections();
+        String found = "up to " + files.limit() + ", room for " + connections + " HTTP connections";
+        return connections < FileDescriptors.MAX_CONNECTIONS
+                ? Diagnosis.warning("open files", found,
+                        "raise the limit (ulimit -n) to " + files.wanted() + " for "
+                                + FileDescriptors.MAX_CONNECTIONS + " connections")
+                : Diagnosis.ok("open files", found);
     }
 
     private static Diagnosis system() {

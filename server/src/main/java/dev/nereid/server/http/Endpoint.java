@@ -1,17 +1,19 @@
 package dev.nereid.server.http;
 
+import dev.nereid.server.v2.Category;
+
 /** The endpoints of the protocol. */
 enum Endpoint {
     /** Whether the process is up. */
-    LIVE(Category.HEALTH, "GET"),
+    LIVE(Category.HEALTH, "GET, HEAD"),
     /** Whether models can be asked. */
-    READY(Category.HEALTH, "GET"),
+    READY(Category.HEALTH, "GET, HEAD"),
     /** Name, version and extensions. */
-    SERVER_METADATA(Category.METADATA, "GET"),
+    SERVER_METADATA(Category.METADATA, "GET, HEAD"),
     /** A model's inputs and outputs. */
-    MODEL_METADATA(Category.METADATA, "GET"),
+    MODEL_METADATA(Category.METADATA, "GET, HEAD"),
     /** Whether a model can be asked. */
-    MODEL_READY(Category.HEALTH, "GET"),
+    MODEL_READY(Category.HEALTH, "GET, HEAD"),
     /** A model's configuration. */
     MODEL_CONFIG(Category.MODEL_CONFIG, "GET"),
     /** What a model, or all, have done. */
@@ -41,9 +43,9 @@ enum Endpoint {
     /** Unregisters CUDA shared memory. */
     CUDA_MEMORY_UNREGISTER(Category.SHARED_MEMORY, "POST"),
     /** Which requests are traced. */
-    TRACE_SETTING(Category.TRACE, "GET|POST"),
+    TRACE_SETTING(Category.TRACE, "GET, POST"),
     /** What is logged. */
-    LOG_SETTING(Category.LOGGING, "GET|POST");
+    LOG_SETTING(Category.LOGGING, "GET, POST");
 
     private final Category category;
     private final String methods;
@@ -59,9 +61,14 @@ enum Endpoint {
 
     boolean allows(String requestMethod) {
         return switch (requestMethod) {
-            case "GET", "POST" -> methods.contains(requestMethod);
+            case "GET", "HEAD", "POST" -> methods.contains(requestMethod);
             default -> false;
         };
+    }
+
+    /** Returns the methods, as the header {@code Allow} lists them. */
+    String methods() {
+        return methods;
     }
 
     /** Returns the content type of an answer that the request's method is wrong. */

@@ -2,7 +2,9 @@ package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.engine.memory.HeapBudget;
 import dev.nereid.json.JsonWriter;
+import dev.nereid.server.listener.Client;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderName;
@@ -17,10 +19,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /** One request and its response, for the handlers. Used by the request's thread. */
 final class Exchange {
@@ -28,7 +32,14 @@ final class Exchange {
     static final String TEXT = "text/plain";
     private static final String BINARY = "application/octet-stream";
     private static final int READ_SIZE = 64 * 1024;
+    private static final int FIRST_SIZE = 1024;
+    private static final int PASSED_OVER = 8 * 1024;
+    private static final int COPIES_OF_JSON = 3;
+    /** Longer answers go out in pieces: Helidon copies those that it is given as a whole. */
+    private static final int MAX_WHOLE = 256 * 1024;
 
+    private final Client client;
+    private final Routes routes;
     private final ServerRequest request;
     private final ServerResponse response;
     private String errorType = JSON;
@@ -36,20 +47,50 @@ final class Exchange {
     private boolean endsConnection;
     private boolean hasLeft;
     private boolean isBodyLeft;
+    private @Nullable InputStream opened;
+    private final HeapBudget heap;
+    private long reserved;
 
-    Exchange(ServerRequest request, ServerResponse response) {
+    Exchange(Client client, Routes routes, ServerRequest request, ServerResponse response, HeapBudget heap) {
+        this.client = client;
+        this.routes = routes;
         this.request = request;
         this.response = response;
+        this.heap = heap;
+    }
+
+    /**
+     * Counts bytes on the heap as in use for as long as the exchange lasts.
+     *
+     * @throws InferenceException UNAVAILABLE when there would be too many
+     */
+    void reserve(long bytes) {
+        heap.reserve(bytes);
+        reserved += bytes;
+    }
+
+    /** Ends all that was {@link #reserve reserved}. */
+    void release() {
+        heap.release(reserved);
+        reserved = 0;
     }
 
     Optional<Route> route() {
-        return request.remotePeer() instanceof ClientConnection connection
-                ? connection.route(path())
-                : Route.match(path());
+        return routes.route(path());
     }
 
+    /** Returns the path as it was sent, without the server's name that a request to a proxy has. */
     String path() {
-        return request.prologue().uriPath().rawPath();
+        String path = request.prologue().uriPath().rawPath();
+        if (path.startsWith("/")) {
+            return path;
+        }
+        int scheme = path.indexOf("://");
+        if (scheme < 0) {
+            return path;
+        }
+        int start = path.indexOf('/', scheme + 3);
+        return start < 0 ? "/" : path.substring(start);
     }
 
     String method() {
@@ -73,11 +114,9 @@ final class Exchange {
         errorType = contentType;
     }
 
-    /** Returns the client's connection. */
-    Optional<ClientConnection> connection() {
-        return request.remotePeer() instanceof ClientConnection connection
-                ? Optional.of(connection)
-                : Optional.empty();
+    /** Returns the client. */
+    Client client() {
+        return client;
     }
 
     InputStream body() {
@@ -85,19 +124,27 @@ final class Exchange {
             return InputStream.nullInputStream();
         }
         isBodyWanted = true;
+        return opened();
+    }
+
+    private InputStream opened() {
+        InputStream before = opened;
+        if (before != null) {
+            return before;
+        }
         InputStream in = request.content().inputStream();
-        return request.remotePeer() instanceof ClientConnection connection ? new Body(in, this, connection) : in;
+        InputStream body = new Body(in, this);
+        opened = body;
+        return body;
     }
 
     /** Tells the connection how far a body was read. Closing does not read the rest, which may never come. */
     private static final class Body extends FilterInputStream {
         private final Exchange exchange;
-        private final ClientConnection connection;
 
-        Body(InputStream in, Exchange exchange, ClientConnection connection) {
+        Body(InputStream in, Exchange exchange) {
             super(in);
             this.exchange = exchange;
-            this.connection = connection;
         }
 
         @Override
@@ -108,7 +155,7 @@ final class Exchange {
 
         @Override
         public int read(byte[] target, int offset, int length) throws IOException {
-            connection.consumed();
+            exchange.client.consumed();
             try {
                 return in.read(target, offset, length);
             } catch (NumberFormatException | DataReader.IncorrectNewLineException e) {
@@ -139,13 +186,22 @@ final class Exchange {
         if (announced.isPresent() && announced.getAsLong() > maxBytes) {
             throw tooLarge(announced.getAsLong(), maxBytes);
         }
+        int first = (int) announced.orElse(FIRST_SIZE);
+        reserve(first + READ_SIZE);
         try (InputStream in = body()) {
-            ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) announced.orElse(1024));
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream(first);
+            // What was read, its copy for the parser, the texts in it, and what they are decoded to.
+            reserve((long) COPIES_OF_JSON * first);
+            long counted = first;
             byte[] part = new byte[(int) Math.min(READ_SIZE, announced.orElse(READ_SIZE) + 1)];
             ChunkCount chunks = new ChunkCount(this, part.length);
             for (int n = in.read(part); n >= 0; n = in.read(part)) {
                 if (announced.isEmpty()) {
                     chunks.read(n);
+                }
+                if (bytes.size() + n > counted) {
+                    reserve(COPIES_OF_JSON * counted);
+                    counted *= 2;
                 }
                 bytes.write(part, 0, n);
                 if (bytes.size() > maxBytes) {
@@ -169,13 +225,25 @@ final class Exchange {
         isBodyLeft |= !isBodyWanted && request.headers().contains(HeaderNames.EXPECT);
         endsConnection = isBodyLeft || (request.headers().contains(HeaderNames.CONNECTION)
                 && request.headers().containsToken(HeaderValues.CONNECTION_CLOSE));
+        endsConnection |= client.endsWithAnswer() || (isHttp10() && !asksToKeepConnection());
         if (endsConnection) {
             response.headers().set(HeaderValues.CONNECTION_CLOSE);
+        } else if (isHttp10()) {
+            response.headers().set(HeaderValues.CONNECTION_KEEP_ALIVE);
         }
     }
 
+    private boolean isHttp10() {
+        return client.isHttp10();
+    }
+
+    private boolean asksToKeepConnection() {
+        return request.headers().contains(HeaderNames.CONNECTION)
+                && request.headers().containsToken(HeaderValues.CONNECTION_KEEP_ALIVE);
+    }
+
     /** Notes that a whole answer has left through the response's stream, which Helidon counts as sent only later. */
-    void streamed() {
+    private void streamed() {
         hasLeft = true;
     }
 
@@ -189,32 +257,47 @@ final class Exchange {
      * it on.
      */
     boolean maySendDirectly() {
-        if (!(request.remotePeer() instanceof ClientConnection) || !request.prologue().method().equals(Method.POST)) {
+        if (!request.prologue().method().equals(Method.POST)) {
             return false;
         }
         beforeSend();
-        return !endsConnection && !request.headers().contains(HeaderNames.EXPECT);
+        return !endsConnection && !isHttp10() && !request.headers().contains(HeaderNames.EXPECT);
     }
 
     /** Sends a successful answer that is whole, head included, where it {@link #maySendDirectly may} be. */
     void sendDirectly(byte[] bytes, int length) {
         hasLeft = true;
-        ((ClientConnection) request.remotePeer()).send(bytes, length);
+        client.send(bytes, length);
     }
 
     /** Ends the connection where the answer was its last. */
     void finish() {
-        if (!endsConnection || !isSent()) {
+        if (!isSent()) {
             return;
         }
         if (!isBodyLeft) {
-            try {
-                request.content().consume();
-            } catch (RuntimeException e) {
-                throw new CloseConnectionException("the rest of the body can't be read", e);
-            }
+            passOver();
+        }
+        if (!endsConnection) {
+            return;
         }
         throw new CloseConnectionException("the last answer is sent");
+    }
+
+    /** Reads what is left of the body: a client that is still sending would not see the answer. */
+    private void passOver() {
+        if (!request.content().hasEntity() || request.content().consumed()) {
+            return;
+        }
+        try {
+            InputStream rest = opened();
+            byte[] part = new byte[PASSED_OVER];
+            while (rest.read(part, 0, part.length) >= 0) {
+                // Nobody wants it.
+            }
+        } catch (IOException | RuntimeException e) {
+            throw new CloseConnectionException("the rest of the body can't be read", e);
+        }
     }
 
     static InferenceException tooLarge(long bytes, long maxBytes) {
@@ -240,11 +323,16 @@ final class Exchange {
     }
 
     void sendError(InferenceException error) {
-        sendError(error.code().httpStatus(), error.getMessage(), errorType);
+        sendError(HttpStatus.of(error.code()), error.getMessage(), errorType);
     }
 
     void sendInternalError() {
-        sendError(StatusCode.INTERNAL.httpStatus(), "internal error; the server's log has the details", errorType);
+        sendError(HttpStatus.of(StatusCode.INTERNAL), "internal error; the server's log has the details", errorType);
+    }
+
+    void sendWrongMethod(String allowed, String contentType) {
+        response.headers().set(HeaderNames.ALLOW, allowed);
+        sendError(405, "Method Not Allowed", contentType);
     }
 
     void sendError(int status, String message, String contentType) {
@@ -261,6 +349,24 @@ final class Exchange {
         };
     }
 
+    /** Writes a part of an answer. */
+    interface Writing {
+        void to(OutputStream out) throws IOException;
+    }
+
+    /** Sends a successful answer of a known length in pieces. */
+    void stream(String contentType, long length, Writing writing) {
+        beforeSend();
+        response.headers().set(contentTypeHeader(contentType));
+        response.headers().contentLength(length);
+        try (OutputStream out = response.outputStream()) {
+            writing.to(out);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        streamed();
+    }
+
     void send(int status, String contentType, byte[] bytes, int length) {
         if (isSent()) {
             return;
@@ -273,6 +379,16 @@ final class Exchange {
         if (request.prologue().method().equals(Method.HEAD)) {
             response.headers().contentLength(length);
             response.send();
+        } else if (length > MAX_WHOLE) {
+            response.headers().contentLength(length);
+            try (OutputStream out = response.outputStream()) {
+                for (int offset = 0; offset < length; offset += MAX_WHOLE) {
+                    out.write(bytes, offset, Math.min(MAX_WHOLE, length - offset));
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            streamed();
         } else {
             response.send(bytes, 0, length);
         }

@@ -2,6 +2,8 @@ package dev.nereid.server.http;
 
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
@@ -23,8 +25,12 @@ final class GrowingBuffer implements AutoCloseable {
     }
 
     void append(byte[] bytes, int length) {
+        append(bytes, 0, length);
+    }
+
+    private void append(byte[] bytes, int from, int length) {
         BufferPool.Buffer current = reserve(size + length);
-        MemorySegment.copy(bytes, 0, current.segment(), ValueLayout.JAVA_BYTE, size, length);
+        MemorySegment.copy(bytes, from, current.segment(), ValueLayout.JAVA_BYTE, size, length);
         size += length;
     }
 
@@ -42,6 +48,35 @@ final class GrowingBuffer implements AutoCloseable {
         }
         buffer = larger;
         return larger;
+    }
+
+    /** Returns a stream whose bytes are appended. */
+    OutputStream stream() {
+        return new OutputStream() {
+            @Override
+            public void write(int one) {
+                append(new byte[]{(byte) one}, 0, 1);
+            }
+
+            @Override
+            public void write(byte[] bytes, int offset, int length) {
+                append(bytes, offset, length);
+            }
+        };
+    }
+
+    /** Writes what was collected, in pieces of at most that size. */
+    void writeTo(OutputStream out, int pieceSize) throws IOException {
+        BufferPool.Buffer current = buffer;
+        if (current == null) {
+            return;
+        }
+        byte[] piece = new byte[(int) Math.min(pieceSize, size)];
+        for (long offset = 0; offset < size; offset += piece.length) {
+            int length = (int) Math.min(piece.length, size - offset);
+            MemorySegment.copy(current.segment(), ValueLayout.JAVA_BYTE, offset, piece, 0, length);
+            out.write(piece, 0, length);
+        }
     }
 
     /** Hands the memory to a scope and returns it, of exactly the size that was collected. */

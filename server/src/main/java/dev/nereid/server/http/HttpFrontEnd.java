@@ -1,29 +1,32 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.StatusCode;
 import dev.nereid.engine.model.Engine;
-import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.Tracer;
-import dev.nereid.json.CNumber;
 import dev.nereid.json.JsonWriter;
-import dev.nereid.server.LogControl;
-import dev.nereid.server.ServerOptions;
-import dev.nereid.server.ServerOptions.HttpOptions;
-import dev.nereid.server.ServerOptions.Restriction;
+import dev.nereid.server.listener.Client;
+import dev.nereid.server.listener.ClientConnections;
+import dev.nereid.server.listener.Deadline;
+import dev.nereid.server.listener.Listener;
+import dev.nereid.server.listener.PortHealth;
+import dev.nereid.server.v2.HeaderForwarding;
+import dev.nereid.server.v2.ModelVersions;
+import dev.nereid.server.v2.Restriction;
+import dev.nereid.server.v2.ServerMetadata;
+import dev.nereid.server.v2.V2Service;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.RequestException;
 import io.helidon.webserver.CloseConnectionException;
-import io.helidon.webserver.WebServer;
-import io.helidon.webserver.http.ServerRequest;
-import io.helidon.webserver.http.ServerResponse;
+import io.helidon.webserver.http.Handler;
+import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.util.List;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The v2 HTTP listener: one handler for every path, which decides about access before anything else looks at the
@@ -31,24 +34,20 @@ import java.util.OptionalLong;
  */
 public final class HttpFrontEnd implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(HttpFrontEnd.class.getName());
-    private static final List<String> EXTENSIONS = List.of("classification", "model_repository",
-            "model_repository(unload_dependents)", "schedule_policy", "model_configuration", "system_shared_memory",
-            "cuda_shared_memory", "binary_tensor_data", "parameters", "statistics", "trace", "logging");
 
     /**
      * What the endpoints work with.
      *
-     * @param engine serves models
+     * @param engine executes inference
      * @param tracer selects requests to trace
-     * @param sharedMemory the registered regions
-     * @param logs changes log settings
+     * @param v2 answers everything else
      */
-    public record Services(Engine engine, Tracer tracer, ClientSharedMemory sharedMemory, LogControl logs) {
+    public record Services(Engine engine, Tracer tracer, V2Service v2) {
     }
 
     private final Engine engine;
-    private final ServerOptions options;
-    private final String version;
+    private final V2Service service;
+    private final HttpOptions options;
     private final InferHandler infer;
     private final GenerateHandler generate;
     private final ModelHandler models;
@@ -58,52 +57,57 @@ public final class HttpFrontEnd implements AutoCloseable {
     private final TraceHandler trace;
     private final LogHandler logs;
     private final ClientConnections connections;
-    private final WebServer server;
+    private volatile @Nullable Listener listener;
 
-    private HttpFrontEnd(Services services, ServerOptions options, String version) {
+    private HttpFrontEnd(Services services, HttpOptions options) {
         this.engine = services.engine();
         this.options = options;
-        this.version = version;
-        HttpOptions http = options.http();
-        this.infer = new InferHandler(services, http.maxInputSize(), new HeaderForwarding(http.forwardPattern()));
-        this.generate = new GenerateHandler(services, http.maxInputSize());
-        this.models = new ModelHandler(engine);
-        this.repository = new RepositoryHandler(engine, http.maxInputSize());
-        this.statistics = new StatisticsHandler(engine);
-        this.sharedMemory = new SharedMemoryHandler(services.sharedMemory(), options.allowsClientSharedMemory(),
-                http.maxInputSize());
-        this.trace = new TraceHandler(engine, services.tracer(), http.maxInputSize());
-        this.logs = new LogHandler(services.logs(), http.maxInputSize());
-        this.connections = Listener.connections(this::handle);
-        this.server = Listener.create(http.address(), http.port(), http.reusesPort(), options.exitTimeout(),
-                connections);
+        this.service = services.v2();
+        this.infer = new InferHandler(services, options.maxInputSize(), new HeaderForwarding(options.forwardPattern()));
+        this.generate = new GenerateHandler(services, options.maxInputSize());
+        this.models = new ModelHandler(service);
+        this.repository = new RepositoryHandler(service, options.maxInputSize());
+        this.statistics = new StatisticsHandler(service);
+        this.sharedMemory = new SharedMemoryHandler(service.sharedMemory(), options.maxInputSize());
+        this.trace = new TraceHandler(service.traces(), options.maxInputSize());
+        this.logs = new LogHandler(service.logs(), options.maxInputSize());
+        this.connections = ClientConnections.start("http", engine.buffers().heap(), this::open);
     }
 
-    /**
-     * Creates a front end whose port is not yet open. It is to be closed, opened or not.
-     *
-     * @param version the server's version, for its metadata
-     */
-    public static HttpFrontEnd create(Services services, ServerOptions options, String version) {
-        return new HttpFrontEnd(services, options, version);
+    /** Creates a front end whose port is not yet open. It is to be closed, opened or not. */
+    public static HttpFrontEnd create(Services services, HttpOptions options) {
+        return new HttpFrontEnd(services, options);
     }
 
     /**
      * Opens the port.
      *
-     * @throws IllegalStateException when it can't be opened
+     * @param maxConnections how many connections may be open at a time
+     * @throws IOException when it can't be opened
      */
-    public void open() {
-        Listener.open(server);
+    public void open(int maxConnections) throws IOException {
+        listener = Listener.open("http", options.address(), options.port(), options.reusesPort(), maxConnections,
+                connections);
     }
 
-    /** Returns the port that is listened on. */
+    /** Returns the port that is listened on; -1 where it is not open. */
     public int port() {
-        return server.port();
+        Listener opened = listener;
+        return opened == null ? -1 : opened.port();
     }
 
-    private void handle(ServerRequest request, ServerResponse response) {
-        Exchange exchange = new Exchange(request, response);
+    /** Returns whether the port is served. */
+    public PortHealth health() {
+        Listener opened = listener;
+        return opened == null ? PortHealth.GONE : opened.health();
+    }
+
+    private Handler open(Client client) {
+        Routes routes = new Routes();
+        return (request, response) -> handle(new Exchange(client, routes, request, response, engine.buffers().heap()));
+    }
+
+    private void handle(Exchange exchange) {
         try {
             route(exchange);
         } catch (InferenceException e) {
@@ -121,6 +125,8 @@ public final class HttpFrontEnd implements AutoCloseable {
                 throw new CloseConnectionException("the answer broke off", e);
             }
             exchange.sendInternalError();
+        } finally {
+            exchange.release();
         }
         exchange.finish();
     }
@@ -138,25 +144,25 @@ public final class HttpFrontEnd implements AutoCloseable {
             return;
         }
         Route route = found.get();
-        Restriction restriction = options.http().restrictions().get(route.endpoint().category().flagName());
-        if (restriction != null && !restriction.value()
-                .equals(exchange.header(HeaderNames.create(restriction.header())).orElse(null))) {
+        Restriction restriction = options.restrictions().get(route.endpoint().category().flagName());
+        if (restriction != null
+                && !restriction.admits(exchange.header(HeaderNames.create(restriction.header())))) {
             exchange.sendError(403, "This API is restricted, expecting header '" + restriction.header() + "'",
                     Exchange.TEXT);
             return;
         }
         if (!route.endpoint().allows(exchange.method())) {
-            exchange.sendError(405, "Method Not Allowed", route.endpoint().errorType());
+            exchange.sendWrongMethod(route.endpoint().methods(), route.endpoint().errorType());
             return;
         }
         dispatch(exchange, route);
     }
 
     private void dispatch(Exchange exchange, Route route) {
-        OptionalLong modelVersion = version(route.version());
+        OptionalLong modelVersion = ModelVersions.parse(route.version());
         switch (route.endpoint()) {
-            case LIVE -> health(exchange, true);
-            case READY -> health(exchange, engine.isReady());
+            case LIVE -> live(exchange);
+            case READY -> exchange.sendEmpty(service.isReady() ? 200 : 400, Exchange.TEXT);
             case SERVER_METADATA -> metadata(exchange);
             case MODEL_METADATA -> models.metadata(exchange, route.model(), modelVersion);
             case MODEL_READY -> models.ready(exchange, route.model(), modelVersion);
@@ -179,36 +185,36 @@ public final class HttpFrontEnd implements AutoCloseable {
         }
     }
 
-    private static OptionalLong version(String digits) {
-        if (digits.isEmpty()) {
-            return OptionalLong.empty();
-        }
-        CNumber number = CNumber.parseLong(digits);
-        if (!number.isNumber()) {
-            throw InferenceException.invalid("failed to get model version from specified version string '" + digits
-                    + "' (details: stol), version should be an integral value > 0");
-        }
-        return OptionalLong.of(number.value());
-    }
-
-    private void health(Exchange exchange, boolean isHealthy) {
-        if (engine.isStopping()) {
-            throw new InferenceException(StatusCode.UNAVAILABLE, "Server exiting");
-        }
-        exchange.sendEmpty(isHealthy ? 200 : 400, Exchange.TEXT);
+    private void live(Exchange exchange) {
+        service.checkLive();
+        exchange.sendEmpty(200, Exchange.TEXT);
     }
 
     private void metadata(Exchange exchange) {
+        ServerMetadata metadata = service.metadata();
         JsonWriter json = new JsonWriter().beginObject();
-        json.name("name").string(options.id()).name("version").string(version).name("extensions").beginArray();
-        EXTENSIONS.forEach(json::string);
+        json.name("name").string(metadata.name()).name("version").string(metadata.version());
+        json.name("extensions").beginArray();
+        metadata.extensions().forEach(json::string);
         exchange.sendJson(json.endArray().endObject());
     }
 
-    /** Stops accepting connections and waits for running requests, up to the exit timeout. */
+    /**
+     * Closes the port. What still comes on open connections is answered, until no request has come for a moment or the
+     * deadline has passed.
+     */
+    public void close(Deadline deadline) {
+        Listener opened = listener;
+        if (opened != null) {
+            opened.close();
+        }
+        connections.drain(deadline);
+        connections.close();
+    }
+
+    /** Closes the port and all connections. */
     @Override
     public void close() {
-        server.stop();
-        connections.close();
+        close(Deadline.in(Duration.ZERO));
     }
 }

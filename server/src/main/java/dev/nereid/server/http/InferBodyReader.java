@@ -109,6 +109,9 @@ final class InferBodyReader {
         }
         byte[] json = jsonLength <= small.length ? small : new byte[jsonLength];
         readFully(in, json, jsonLength);
+        if (length > jsonLength) {
+            scope.reserve(Math.min(READ_SIZE, length - jsonLength));
+        }
         MemorySegment binary = length > jsonLength
                 ? readBinary(in, length - jsonLength, scope)
                 : MemorySegment.NULL;
@@ -156,6 +159,7 @@ final class InferBodyReader {
         if (coding != ContentCoding.IDENTITY && announced.isPresent() && announced.getAsLong() == 0) {
             throw InferenceException.invalid("nothing to be decompressed");
         }
+        scope.reserve(3 * READ_SIZE);
         byte[] part = new byte[READ_SIZE];
         InputStream source = announced.isPresent() ? in : new CountedChunks(in, new ChunkCount(exchange, part.length));
         try (GrowingBuffer buffer = new GrowingBuffer(pool); InputStream plain = coding.decode(source)) {

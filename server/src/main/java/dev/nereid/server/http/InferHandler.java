@@ -1,12 +1,13 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
+import dev.nereid.engine.Response;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.model.ServedVersion;
-import dev.nereid.engine.request.InferenceResult;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.RequestTrace;
@@ -18,15 +19,17 @@ import dev.nereid.server.protocol.DecodedRequest;
 import dev.nereid.server.protocol.EncodedResponse;
 import dev.nereid.server.protocol.InferRequestDecoder;
 import dev.nereid.server.protocol.InferResponseEncoder;
+import dev.nereid.server.v2.HeaderForwarding;
 import io.helidon.http.HeaderNames;
 import io.helidon.http.HeaderValues;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +38,8 @@ final class InferHandler {
     /** Up to this size head and tensors go out in one write. */
     private static final int ONE_WRITE = 256 * 1024;
     private static final int WRITE_SIZE = 256 * 1024;
+    private static final int SMALL_TEXT = 64 * 1024;
+    private static final int MAX_FREE = 256;
 
     private final Engine engine;
     private final Tracer tracer;
@@ -50,8 +55,9 @@ final class InferHandler {
         private final BufferScope scope;
         private final ClientSharedMemory.Lease lease;
         private DecodeContext context;
-        private final InferRequestDecoder decoder = new InferRequestDecoder();
-        private final JsonWriter writer = new JsonWriter();
+        private final InferRequestDecoder decoder;
+        private final JsonWriter writer;
+        private boolean isLarge;
         /** Takes a small body, and later the answer. */
         private final byte[] small = new byte[InferBodyReader.SMALL];
         private final SmallAnswer answer = new SmallAnswer(small);
@@ -59,8 +65,18 @@ final class InferHandler {
         Codec(BufferPool buffers, ClientSharedMemory regions, String model, long maxInputSize) {
             this.maxInputSize = maxInputSize;
             scope = new BufferScope(buffers);
+            decoder = new InferRequestDecoder(this::grow);
+            writer = new JsonWriter(this::grow);
             lease = regions.lease();
             context = new DecodeContext(model, maxInputSize, scope, lease::resolve);
+        }
+
+        /** Counts what texts take from the heap. Those of most requests are short and take what the last ones left. */
+        private void grow(long bytes) {
+            if (bytes > SMALL_TEXT) {
+                isLarge = true;
+                scope.reserve(bytes);
+            }
         }
 
         DecodeContext context(String model) {
@@ -71,7 +87,10 @@ final class InferHandler {
         }
     }
 
-    /** Those that no request uses: the last one used is the one whose memory is still in the caches. Threads: any. */
+    /**
+     * Those that no request uses, of which a few are kept, and none that a large request has left large: the last one used
+     * is the one whose memory is still in the caches. Threads: any.
+     */
     private static final class Codecs {
         private final ArrayDeque<Codec> free = new ArrayDeque<>();
 
@@ -80,14 +99,20 @@ final class InferHandler {
         }
 
         synchronized void push(Codec codec) {
-            free.addFirst(codec);
+            if (!codec.isLarge && free.size() < MAX_FREE) {
+                free.addFirst(codec);
+            }
         }
+    }
+
+    /** A response and the version that it is of. */
+    private record Answer(ServedVersion version, Response response) {
     }
 
     InferHandler(HttpFrontEnd.Services services, long maxInputSize, HeaderForwarding forwarding) {
         this.engine = services.engine();
         this.tracer = services.tracer();
-        this.regions = services.sharedMemory();
+        this.regions = services.v2().sharedMemory().regions();
         this.maxInputSize = maxInputSize;
         this.bodies = new InferBodyReader(engine.buffers(), maxInputSize);
         this.forwarding = forwarding;
@@ -123,11 +148,12 @@ final class InferHandler {
             DecodedRequest decoded = decode(codec, body, model);
             RequestData request = decoded.request();
             if (forwarding.isEnabled()) {
-                request = request.withParameters(forwarding.parameters(exchange.request().headers()));
+                request = request.withParameters(forwarded(exchange));
             }
-            Engine.Served answer = engine.infer(model, version, request, scope,
-                    new WaitingClient(exchange.connection(), trace));
-            try (InferenceResult result = answer.result()) {
+            RequestData checkable = request;
+            Answer answer = engine.onVersion(model, version, served -> new Answer(served,
+                    engine.infer(served, checkable, scope, new WaitingClient(exchange.client(), trace))));
+            try (Response result = answer.response()) {
                 // Outputs that can't be written are told as plain text, as by the reference.
                 exchange.errorsAs(Exchange.TEXT);
                 ServedVersion by = answer.version();
@@ -142,6 +168,13 @@ final class InferHandler {
                 trace.mark(TracePoint.HTTP_SEND_END);
             }
         }
+    }
+
+    private Map<String, Parameter> forwarded(Exchange exchange) {
+        Map<String, Parameter> parameters = new LinkedHashMap<>();
+        exchange.request().headers()
+                .forEach(header -> forwarding.forward(header.name(), header.get(), parameters));
+        return parameters;
     }
 
     private InferBodyReader.Body read(Exchange exchange, BufferScope scope, byte[] smallBody) {
@@ -162,7 +195,7 @@ final class InferHandler {
                         codec.context(model));
     }
 
-    private static void send(Exchange exchange, Codec codec, EncodedResponse encoded) {
+    private void send(Exchange exchange, Codec codec, EncodedResponse encoded) {
         JsonWriter writer = codec.writer;
         byte[] json = writer.buffer();
         long total = encoded.contentLength();
@@ -176,34 +209,30 @@ final class InferHandler {
                     HeaderValues.create(InferBodyReader.HEADER_LENGTH, Integer.toString(encoded.jsonLength())));
         }
         if (coding != ContentCoding.IDENTITY) {
-            sendCoded(exchange, json, encoded, coding);
+            sendCoded(exchange, codec, encoded, coding);
         } else if (!encoded.hasBinary()) {
             exchange.send(200, encoded.contentType(), json, encoded.jsonLength());
         } else if (total <= ONE_WRITE) {
             encoded.binary().forEach(writer::append);
             exchange.send(200, encoded.contentType(), writer.buffer(), writer.size());
         } else {
-            exchange.beforeSend();
-            exchange.response().headers().set(HeaderNames.CONTENT_TYPE, encoded.contentType());
-            exchange.response().headers().contentLength(total);
-            try (OutputStream out = exchange.response().outputStream()) {
-                write(out, json, encoded);
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-            exchange.streamed();
+            codec.scope.reserve(WRITE_SIZE);
+            exchange.stream(encoded.contentType(), total, out -> write(out, json, encoded));
         }
     }
 
-    private static void sendCoded(Exchange exchange, byte[] json, EncodedResponse encoded, ContentCoding coding) {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (OutputStream out = coding.encode(bytes)) {
-            write(out, json, encoded);
+    /** Sends an answer compressed. Its length is told ahead, so it is collected, off-heap. */
+    private void sendCoded(Exchange exchange, Codec codec, EncodedResponse encoded, ContentCoding coding) {
+        codec.scope.reserve(2L * WRITE_SIZE);
+        try (GrowingBuffer bytes = new GrowingBuffer(engine.buffers())) {
+            try (OutputStream out = coding.encode(bytes.stream())) {
+                write(out, codec.writer.buffer(), encoded);
+            }
+            exchange.response().headers().set(HeaderNames.CONTENT_ENCODING, coding.headerValue());
+            exchange.stream(encoded.contentType(), bytes.size(), out -> bytes.writeTo(out, WRITE_SIZE));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        exchange.response().headers().set(HeaderNames.CONTENT_ENCODING, coding.headerValue());
-        exchange.send(200, encoded.contentType(), bytes.toByteArray(), bytes.size());
     }
 
     private static void write(OutputStream out, byte[] json, EncodedResponse encoded) throws IOException {

@@ -1,74 +1,54 @@
 package dev.nereid.server.http;
 
-import dev.nereid.backend.api.InferenceException;
 import dev.nereid.json.JsonDocument;
 import dev.nereid.json.JsonValue;
 import dev.nereid.json.JsonWriter;
-import dev.nereid.server.LogControl;
-import dev.nereid.server.ServerOptions.LogOptions;
+import dev.nereid.server.v2.Dialect;
+import dev.nereid.server.v2.LogChange;
+import dev.nereid.server.v2.LogService;
+import dev.nereid.server.v2.LogSettings;
 import java.util.Optional;
 
-/** Log settings (v2-http, 9). Where the log goes can't be changed by a client. */
+/** Log settings (v2-http, 9). */
 final class LogHandler {
-    private static final String DEFAULT_FORMAT = "default";
-    private static final String ISO_FORMAT = "ISO8601";
-
-    private final LogControl control;
+    private final LogService logs;
     private final long maxInputSize;
 
-    LogHandler(LogControl control, long maxInputSize) {
-        this.control = control;
+    LogHandler(LogService logs, long maxInputSize) {
+        this.logs = logs;
         this.maxInputSize = maxInputSize;
     }
 
     void handle(Exchange exchange) {
-        if (exchange.method().equals("POST")) {
-            change(new JsonDocument().parse(exchange.readJson(maxInputSize)));
-        }
-        LogOptions options = control.options();
+        LogSettings settings = exchange.method().equals("POST")
+                ? logs.change(change(new JsonDocument().parse(exchange.readJson(maxInputSize))), Dialect.HTTP)
+                : logs.settings();
         JsonWriter json = new JsonWriter().beginObject();
-        json.name("log_file").string(options.file().map(Object::toString).orElse(""));
-        json.name("log_info").bool(options.info());
-        json.name("log_warning").bool(options.warning());
-        json.name("log_error").bool(options.error());
-        json.name("log_verbose_level").integer(options.verboseLevel());
-        json.name("log_format").string(options.isIso8601() ? ISO_FORMAT : DEFAULT_FORMAT);
+        json.name("log_file").string(settings.file());
+        json.name("log_info").bool(settings.info());
+        json.name("log_warning").bool(settings.warning());
+        json.name("log_error").bool(settings.error());
+        json.name("log_verbose_level").integer(settings.verboseLevel());
+        json.name("log_format").string(settings.format());
         exchange.sendJson(json.endObject());
     }
 
-    private void change(JsonValue body) {
+    private static LogChange change(JsonValue body) {
         if (present(body, "log_file").isPresent()) {
-            throw InferenceException.unsupported("log file location can not be updated through network protocol");
+            // Refused, whatever else there is.
+            return LogChange.OF_FILE;
         }
-        LogOptions now = control.options();
-        boolean info = bool(body, "log_info", now.info());
-        boolean warning = bool(body, "log_warning", now.warning());
-        boolean error = bool(body, "log_error", now.error());
-        Optional<JsonValue> verbose = present(body, "log_verbose_level");
-        int level = verbose.isEmpty() ? now.verboseLevel() : level(verbose.get().asUnsigned());
-        Optional<JsonValue> format = present(body, "log_format");
-        boolean isIso = format.isEmpty() ? now.isIso8601() : isIso(format.get().asString());
-        LogOptions changed = new LogOptions(info, warning, error, level, isIso, now.file());
-        if (!changed.equals(now)) {
-            control.change(changed);
-        }
+        return new LogChange(false, bool(body, "log_info"), bool(body, "log_warning"), bool(body, "log_error"),
+                present(body, "log_verbose_level").map(value -> level(value.asUnsigned())),
+                present(body, "log_format").map(JsonValue::asString));
     }
 
     private static int level(long unsigned) {
         return unsigned < 0 ? Integer.MAX_VALUE : (int) Math.min(unsigned, Integer.MAX_VALUE);
     }
 
-    private static boolean isIso(String format) {
-        return switch (format) {
-            case DEFAULT_FORMAT -> false;
-            case ISO_FORMAT -> true;
-            default -> throw InferenceException.unavailable("invalid argument for --log_format, got: " + format);
-        };
-    }
-
-    private static boolean bool(JsonValue body, String name, boolean absent) {
-        Optional<JsonValue> value = present(body, name);
-        return value.isEmpty() ? absent : value.get().asBoolean();
+    private static Optional<Boolean> bool(JsonValue body, String name) {
+        return present(body, name).map(JsonValue::asBoolean);
     }
 
     private static Optional<JsonValue> present(JsonValue body, String name) {

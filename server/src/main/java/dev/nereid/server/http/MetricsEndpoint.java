@@ -1,34 +1,51 @@
 package dev.nereid.server.http;
 
-import dev.nereid.server.ServerOptions.MetricsOptions;
+import dev.nereid.engine.memory.HeapBudget;
+import dev.nereid.server.listener.Client;
+import dev.nereid.server.listener.ClientConnections;
+import dev.nereid.server.listener.Deadline;
+import dev.nereid.server.listener.Listener;
+import dev.nereid.server.listener.PortHealth;
+import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.metrics.MetricsText;
-import io.helidon.webserver.WebServer;
-import io.helidon.webserver.http.ServerRequest;
-import io.helidon.webserver.http.ServerResponse;
+import io.helidon.webserver.http.Handler;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /** The metrics listener (v2-http, 10). */
 public final class MetricsEndpoint implements AutoCloseable {
     private static final String TYPE = "text/plain; charset=utf-8";
 
-    private final MetricsText metrics;
-    private final ClientConnections connections;
-    private final WebServer server;
+    private static final Duration GRACE = Duration.ofMillis(200);
 
-    private MetricsEndpoint(MetricsText metrics, MetricsOptions options) {
+    private final MetricsText metrics;
+    private final HeapBudget heap;
+    private final ClientConnections connections;
+    private @Nullable Listener listener;
+
+    private MetricsEndpoint(MetricsText metrics, HeapBudget heap) {
         this.metrics = metrics;
-        this.connections = Listener.connections(this::handle);
-        this.server = Listener.create(options.address(), options.port(), false, Duration.ofSeconds(1), connections);
+        this.heap = heap;
+        this.connections = ClientConnections.start("metrics", heap, this::open);
     }
 
-    /** Opens the port. */
-    public static MetricsEndpoint start(MetricsText metrics, MetricsOptions options) {
-        MetricsEndpoint endpoint = new MetricsEndpoint(metrics, options);
+    /**
+     * Opens the port.
+     *
+     * @param maxConnections how many connections may be open at a time
+     * @param heap bounds what requests take from the heap
+     * @throws IOException when it can't be opened
+     */
+    public static MetricsEndpoint start(MetricsText metrics, MetricsOptions options, int maxConnections,
+            HeapBudget heap) throws IOException {
+        MetricsEndpoint endpoint = new MetricsEndpoint(metrics, heap);
         try {
-            Listener.open(endpoint.server);
+            endpoint.listener = Listener.open("metrics", options.address(), options.port(), false, maxConnections,
+                    endpoint.connections);
             return endpoint;
-        } catch (RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
             endpoint.connections.close();
             throw e;
         }
@@ -36,19 +53,30 @@ public final class MetricsEndpoint implements AutoCloseable {
 
     /** Returns the port that is listened on. */
     public int port() {
-        return server.port();
+        Listener opened = listener;
+        return opened == null ? -1 : opened.port();
     }
 
-    private void handle(ServerRequest request, ServerResponse response) {
-        Exchange exchange = new Exchange(request, response);
+    /** Returns whether the port is served. */
+    public PortHealth health() {
+        Listener opened = listener;
+        return opened == null ? PortHealth.GONE : opened.health();
+    }
+
+    private Handler open(Client client) {
+        Routes routes = new Routes();
+        return (request, response) -> handle(new Exchange(client, routes, request, response, heap));
+    }
+
+    private void handle(Exchange exchange) {
         answer(exchange);
         exchange.finish();
     }
 
     private void answer(Exchange exchange) {
         String path = exchange.path();
-        if (!exchange.method().equals("GET")) {
-            exchange.sendError(405, "Method Not Allowed", Exchange.TEXT);
+        if (!exchange.method().equals("GET") && !exchange.method().equals("HEAD")) {
+            exchange.sendWrongMethod("GET, HEAD", Exchange.TEXT);
         } else if (path.equals("/metrics") || path.equals("/metrics/")) {
             byte[] text = metrics.write().getBytes(StandardCharsets.UTF_8);
             exchange.send(200, TYPE, text, text.length);
@@ -59,7 +87,11 @@ public final class MetricsEndpoint implements AutoCloseable {
 
     @Override
     public void close() {
-        server.stop();
+        Listener opened = listener;
+        if (opened != null) {
+            opened.close();
+        }
+        connections.drain(Deadline.in(GRACE));
         connections.close();
     }
 }

@@ -1,28 +1,23 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.StatusCode;
-import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.model.IndexEntry;
-import dev.nereid.engine.model.LoadOverride;
 import dev.nereid.json.JsonDocument;
 import dev.nereid.json.JsonValue;
 import dev.nereid.json.JsonWriter;
+import dev.nereid.server.v2.LoadParameters;
+import dev.nereid.server.v2.V2Service;
 import java.util.Base64;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /** Repository index, load and unload (v2-http, 4). */
 final class RepositoryHandler {
-    private static final String FILE_PREFIX = "file:";
-
-    private final Engine engine;
+    private final V2Service service;
     private final long maxInputSize;
 
-    RepositoryHandler(Engine engine, long maxInputSize) {
-        this.engine = engine;
+    RepositoryHandler(V2Service service, long maxInputSize) {
+        this.service = service;
         this.maxInputSize = maxInputSize;
     }
 
@@ -32,7 +27,7 @@ final class RepositoryHandler {
         if (ready.isPresent() && !ready.get().isBoolean()) {
             throw InferenceException.invalid("Invalid value for 'ready': expected a boolean");
         }
-        List<IndexEntry> entries = engine.index(ready.isPresent() && ready.get().asBoolean());
+        List<IndexEntry> entries = service.index(ready.isPresent() && ready.get().asBoolean());
         JsonWriter json = new JsonWriter().beginArray();
         for (IndexEntry entry : entries) {
             json.beginObject().name("name").string(entry.name());
@@ -49,32 +44,27 @@ final class RepositoryHandler {
     }
 
     void load(Exchange exchange, Route route) {
-        checkNoRepositoryName(route);
+        service.checkNoRepository(route.repository());
         Optional<JsonValue> body = body(exchange);
         Optional<JsonValue> parameters = body.isPresent() ? body.get().find("parameters") : Optional.empty();
-        LoadOverride override = LoadOverride.NONE;
-        if (parameters.isPresent()) {
-            override = override(parameters.get());
-        }
-        engine.load(route.model(), override);
+        service.load(route.model(), parameters.map(RepositoryHandler::loadParameters).orElseGet(LoadParameters::new));
         exchange.sendEmpty(200, Exchange.JSON);
     }
 
-    private static LoadOverride override(JsonValue parameters) {
-        Optional<String> config = Optional.empty();
-        Map<String, byte[]> files = new LinkedHashMap<>();
+    private static LoadParameters loadParameters(JsonValue parameters) {
+        LoadParameters decoded = new LoadParameters();
         for (JsonValue.Member member : parameters.members()) {
             String name = member.name();
-            if (name.equals("config")) {
-                config = Optional.of(member.value().asString());
-            } else if (name.startsWith(FILE_PREFIX)) {
-                files.put(name, decode(name, member.value().asString()));
+            if (name.equals(LoadParameters.CONFIG)) {
+                decoded.config(member.value().asString());
+            } else if (LoadParameters.isFile(name)) {
+                decoded.file(name, decode(name, member.value().asString()));
             } else {
                 member.value().asString();
                 throw InferenceException.internal("unexpected error on creating Triton parameter");
             }
         }
-        return new LoadOverride(config, files);
+        return decoded;
     }
 
     private static byte[] decode(String name, String base64) {
@@ -86,7 +76,7 @@ final class RepositoryHandler {
     }
 
     void unload(Exchange exchange, Route route) {
-        checkNoRepositoryName(route);
+        service.checkNoRepository(route.repository());
         Optional<JsonValue> body = body(exchange);
         Optional<JsonValue> parameters = body.isPresent() ? body.get().find("parameters") : Optional.empty();
         boolean withDependents = false;
@@ -95,14 +85,8 @@ final class RepositoryHandler {
             // Like the recorded reference, anything but a boolean counts as false.
             withDependents = value.isPresent() && value.get().isBoolean() && value.get().asBoolean();
         }
-        engine.unload(route.model(), withDependents);
+        service.unload(route.model(), withDependents);
         exchange.sendEmpty(200, Exchange.JSON);
-    }
-
-    private static void checkNoRepositoryName(Route route) {
-        if (!route.repository().isEmpty()) {
-            throw new InferenceException(StatusCode.UNSUPPORTED, "'repository_name' specification is not supported");
-        }
     }
 
     private Optional<JsonValue> body(Exchange exchange) {

@@ -3,8 +3,9 @@ package dev.nereid.server.http;
 import java.util.Optional;
 
 /**
- * What a path addresses. Paths are matched as they were sent: whole, case-sensitive, without percent-decoding, so that
- * the decision about access and the choice of the handler can't see two different paths.
+ * What a path addresses. Paths are matched whole and case-sensitive; what is escaped in the parts between slashes is
+ * decoded once, before anything looks at them, so that the decision about access and the choice of the handler can't see
+ * two different paths.
  *
  * @param endpoint the endpoint
  * @param model the model's name; empty where the path names none
@@ -15,6 +16,11 @@ import java.util.Optional;
 record Route(Endpoint endpoint, String model, String version, String repository, String region) {
     private static final String PREFIX = "/v2";
 
+    /**
+     * Returns what a path addresses; empty for nothing.
+     *
+     * @throws dev.nereid.backend.api.InferenceException INVALID_ARG for what is not escaped text
+     */
     static Optional<Route> match(String path) {
         if (path.equals(PREFIX)) {
             return of(Endpoint.SERVER_METADATA, "");
@@ -23,10 +29,11 @@ record Route(Endpoint endpoint, String model, String version, String repository,
             return Optional.empty();
         }
         String[] parts = path.substring(PREFIX.length() + 1).split("/", -1);
-        for (String part : parts) {
-            if (part.isEmpty()) {
+        for (int i = 0; i < parts.length; i++) {
+            if (parts[i].isEmpty()) {
                 return Optional.empty();
             }
+            parts[i] = EscapedText.decode(parts[i]);
         }
         return switch (parts[0]) {
             case "health" -> health(parts);

@@ -1,34 +1,28 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.sharedmemory.CudaRegionStatus;
 import dev.nereid.engine.sharedmemory.RegionStatus;
 import dev.nereid.json.JsonDocument;
 import dev.nereid.json.JsonValue;
 import dev.nereid.json.JsonWriter;
+import dev.nereid.server.v2.SharedMemoryService;
 import java.util.Base64;
-import java.util.List;
 import java.util.Optional;
 
 /** Registration of shared memory (v2-http, 7). */
 final class SharedMemoryHandler {
-    private static final String DISABLED = "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.";
-
-    private final ClientSharedMemory regions;
-    private final boolean isAllowed;
+    private final SharedMemoryService service;
     private final long maxInputSize;
 
-    SharedMemoryHandler(ClientSharedMemory regions, boolean isAllowed, long maxInputSize) {
-        this.regions = regions;
-        this.isAllowed = isAllowed;
+    SharedMemoryHandler(SharedMemoryService service, long maxInputSize) {
+        this.service = service;
         this.maxInputSize = maxInputSize;
     }
 
     void systemStatus(Exchange exchange, String region) {
-        List<RegionStatus> shown = region.isEmpty() ? regions.status() : List.of(regions.status(region));
         JsonWriter json = new JsonWriter().beginArray();
-        for (RegionStatus each : shown) {
+        for (RegionStatus each : service.systemStatus(region)) {
             json.beginObject().name("name").string(each.name()).name("key").string(each.key());
             json.name("offset").unsigned(each.offset()).name("byte_size").unsigned(each.byteSize()).endObject();
         }
@@ -36,29 +30,23 @@ final class SharedMemoryHandler {
     }
 
     void systemRegister(Exchange exchange, String region) {
-        checkRegistration(region, "system");
+        service.checkSystemRegistration(region);
         JsonValue body = body(exchange);
         String key = field(body, "key").asString();
         Optional<JsonValue> offset = body.find("offset");
         long start = offset.isEmpty() ? 0 : offset.get().asUnsigned();
-        regions.register(region, key, start, field(body, "byte_size").asUnsigned());
+        service.registerSystem(region, key, start, field(body, "byte_size").asUnsigned());
         exchange.sendEmpty(200, Exchange.JSON);
     }
 
     void systemUnregister(Exchange exchange, String region) {
-        checkAllowed();
-        if (region.isEmpty()) {
-            regions.unregisterAll();
-        } else {
-            regions.unregister(region);
-        }
+        service.unregisterSystem(region);
         exchange.sendEmpty(200, Exchange.JSON);
     }
 
     void cudaStatus(Exchange exchange, String region) {
-        List<CudaRegionStatus> shown = region.isEmpty() ? regions.cudaStatus() : List.of(regions.cudaStatus(region));
         JsonWriter json = new JsonWriter().beginArray();
-        for (CudaRegionStatus each : shown) {
+        for (CudaRegionStatus each : service.cudaStatus(region)) {
             json.beginObject().name("name").string(each.name()).name("device_id").unsigned(each.deviceId());
             json.name("byte_size").unsigned(each.byteSize()).endObject();
         }
@@ -66,14 +54,14 @@ final class SharedMemoryHandler {
     }
 
     void cudaRegister(Exchange exchange, String region) {
-        checkRegistration(region, "cuda");
+        service.checkCudaRegistration(region);
         JsonValue body = body(exchange);
         JsonValue handle = field(body, "raw_handle");
         JsonValue size = field(body, "byte_size");
         String encoded = handle.member("b64").asString();
         long byteSize = size.asUnsigned();
         long device = body.member("device_id").asUnsigned();
-        regions.registerCuda(region, decoded(encoded), device, byteSize);
+        service.registerCuda(region, decoded(encoded), device, byteSize);
         exchange.sendEmpty(200, Exchange.JSON);
     }
 
@@ -87,27 +75,8 @@ final class SharedMemoryHandler {
     }
 
     void cudaUnregister(Exchange exchange, String region) {
-        checkAllowed();
-        if (region.isEmpty()) {
-            regions.unregisterAllCuda();
-        } else {
-            regions.unregisterCuda(region);
-        }
+        service.unregisterCuda(region);
         exchange.sendEmpty(200, Exchange.JSON);
-    }
-
-    private void checkRegistration(String region, String kind) {
-        checkAllowed();
-        if (region.isEmpty()) {
-            throw InferenceException
-                    .invalid("'region name' is necessary to register " + kind + " shared memory region");
-        }
-    }
-
-    private void checkAllowed() {
-        if (!isAllowed) {
-            throw InferenceException.unsupported(DISABLED);
-        }
     }
 
     private JsonValue body(Exchange exchange) {

@@ -1,23 +1,24 @@
 package dev.nereid.server.http;
 
-import dev.nereid.engine.model.Caller;
+import dev.nereid.engine.Ticket;
+import dev.nereid.engine.model.InferenceClient;
 import dev.nereid.engine.trace.RequestTrace;
-import java.util.Optional;
+import dev.nereid.server.listener.Client;
 
 /**
  * The client of one request: the wait for its answer ends where its connection does.
  *
- * @param connection the connection
+ * @param client waits for the answer
  * @param trace notes the request's way
  */
-record WaitingClient(Optional<ClientConnection> connection, RequestTrace trace) implements Caller {
+record WaitingClient(Client client, RequestTrace trace) implements InferenceClient {
     @Override
-    public void waits(Runnable cancel) {
-        connection.ifPresent(client -> client.waits(cancel));
+    public void waits(Ticket ticket) {
+        client.waits(ticket::cancel);
     }
 
     @Override
     public void answered() {
-        connection.ifPresent(ClientConnection::answered);
+        client.answered();
     }
 }

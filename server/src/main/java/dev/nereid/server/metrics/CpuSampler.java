@@ -54,7 +54,7 @@ public final class CpuSampler implements AutoCloseable {
         return latest;
     }
 
-    private void sample() {
+    void sample() {
         try {
             latest = new Sample(utilization(), meminfo("MemTotal:"), meminfo("MemTotal:") - meminfo("MemAvailable:"));
         } catch (IOException | NumberFormatException e) {

@@ -1,5 +1,6 @@
 package dev.nereid.server.protocol;
 
+import dev.nereid.server.v2.SharedMemoryRegions;
 import java.lang.foreign.SegmentAllocator;
 
 /**

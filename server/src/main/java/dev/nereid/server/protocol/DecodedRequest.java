@@ -8,5 +8,5 @@ import dev.nereid.engine.request.RequestData;
  * @param request what is to be executed
  * @param outputs how the client wants the outputs
  */
-public record DecodedRequest(RequestData request, OutputPlan outputs) {
+public record DecodedRequest(RequestData request, OutputFormats outputs) {
 }

@@ -1,7 +1,7 @@
 package dev.nereid.server.protocol;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.json.CNumber;
+import dev.nereid.json.StrtolNumber;
 import java.util.Optional;
 
 /**
@@ -53,7 +53,7 @@ public record InferBody(int jsonLength, boolean isRaw) {
     }
 
     private static long parse(String header, String text) {
-        CNumber number = CNumber.parseInt(text);
+        StrtolNumber number = StrtolNumber.parseInt(text);
         return switch (number.outcome()) {
             case NUMBER -> number.value();
             case NOT_A_NUMBER -> throw InferenceException.invalid("Unable to parse " + header + ", got: " + text);

@@ -10,6 +10,7 @@ import dev.nereid.engine.sharedmemory.SharedRange;
 import dev.nereid.json.JsonAccess;
 import dev.nereid.json.JsonDocument;
 import dev.nereid.json.JsonValue;
+import dev.nereid.server.v2.OutputChoice;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -19,17 +20,29 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.LongConsumer;
 
 /**
  * Decodes the body of an inference request. Binary tensors become slices of the body; tensors in JSON are read into
  * memory of their own. Reusable, for one thread at a time; what it returned does not depend on it any longer.
  */
 public final class InferRequestDecoder {
-    private final JsonDocument document = new JsonDocument();
+    private final JsonDocument document;
     private final InputDecoder inputDecoder = new InputDecoder();
 
     /** Creates a decoder. */
     public InferRequestDecoder() {
+        this(_ -> {
+        });
+    }
+
+    /**
+     * Creates a decoder that asks before its memory grows.
+     *
+     * @param growth gets the number of bytes that are to be taken from the heap; may throw
+     */
+    public InferRequestDecoder(LongConsumer growth) {
+        document = new JsonDocument(growth);
     }
 
     /**
@@ -43,7 +56,7 @@ public final class InferRequestDecoder {
                     + " bytes) that exceeds the maximum allowed value of " + maxInputSize
                     + " bytes. Use --http-max-input-size to increase the limit.");
         }
-        return new DecodedRequest(RequestData.raw(body), OutputPlan.ALL_BINARY);
+        return new DecodedRequest(RequestData.raw(body), OutputFormats.ALL_BINARY);
     }
 
     /**
@@ -151,14 +164,14 @@ public final class InferRequestDecoder {
 
     /** The outputs that a client listed. */
     private static final class OutputList {
-        private Map<String, OutputPlan.Format> formats = Map.of();
+        private Map<String, OutputFormats.Format> formats = Map.of();
 
         List<String> names() {
             return List.copyOf(formats.keySet());
         }
 
-        OutputPlan plan(boolean isBinaryByDefault) {
-            return new OutputPlan(formats, isBinaryByDefault);
+        OutputFormats plan(boolean isBinaryByDefault) {
+            return new OutputFormats(formats, isBinaryByDefault);
         }
 
         void add(JsonValue output, String id, DecodeContext context) {
@@ -169,7 +182,7 @@ public final class InferRequestDecoder {
                 throw InferenceException
                         .invalid(RequestIds.prefix(id) + "output '" + name + "' already exists in request");
             }
-            OutputPlan.Format format = format(parameters, context);
+            OutputFormats.Format format = format(parameters, context);
             if (formats.isEmpty()) {
                 formats = Map.of(name, format);
                 return;
@@ -180,9 +193,9 @@ public final class InferRequestDecoder {
             formats.put(name, format);
         }
 
-        private static OutputPlan.Format format(Optional<JsonValue> parameters, DecodeContext context) {
+        private static OutputFormats.Format format(Optional<JsonValue> parameters, DecodeContext context) {
             if (parameters.isEmpty()) {
-                return OutputPlan.JSON;
+                return OutputFormats.JSON;
             }
             Optional<JsonValue> wanted = parameters.get().find("classification");
             long classes = wanted.isEmpty()
@@ -190,13 +203,13 @@ public final class InferRequestDecoder {
                     : JsonAccess.prefixed("Unable to set 'classification'", wanted.get()::asUnsigned);
             Optional<SharedRange> sharedMemory = InputDecoder.sharedMemory(parameters, context.regions());
             if (sharedMemory.isPresent()) {
-                return new OutputPlan.SharedMemory(sharedMemory.get());
+                return new OutputFormats.Format(new OutputChoice.SharedMemory(sharedMemory.get()), false);
             }
             boolean isBinary = JsonAccess.optional(parameters, "binary_data", JsonValue::asBoolean, false);
             if (classes != 0) {
-                return new OutputPlan.Classification(classes, isBinary);
+                return new OutputFormats.Format(new OutputChoice.Classes(classes), isBinary);
             }
-            return isBinary ? OutputPlan.BINARY : OutputPlan.JSON;
+            return isBinary ? OutputFormats.BINARY : OutputFormats.JSON;
         }
 
         private static void refuseContradictions(Optional<JsonValue> parameters) {

@@ -1,11 +1,10 @@
 package dev.nereid.server.protocol;
 
-import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
-import dev.nereid.engine.sharedmemory.SharedRange;
 import dev.nereid.json.JsonWriter;
+import dev.nereid.server.v2.OutputChoice;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,7 +42,7 @@ public final class InferResponseEncoder {
      * @param outputs the outputs in the order of the response, in the shapes that clients see
      */
     public EncodedResponse encode(JsonWriter writer, String id, Map<String, Parameter> parameters,
-            List<Tensor> outputs, OutputPlan plan) {
+            List<Tensor> outputs, OutputFormats plan) {
         int start = writer.size();
         writer.beginObject();
         if (!id.isEmpty()) {
@@ -81,14 +80,13 @@ public final class InferResponseEncoder {
     }
 
     /** Writes one output and returns the bytes that it adds behind the JSON. */
-    private MemorySegment encode(JsonWriter writer, Tensor output, OutputPlan.Format format) {
-        return switch (format) {
-            case OutputPlan.Encoded encoded -> encode(writer, output, encoded.isBinary());
-            case OutputPlan.Classification wanted -> encode(writer,
-                    Classification.classify(output, wanted.classes(), labels.apply(output.name()), isBatching),
-                    wanted.isBinary());
-            case OutputPlan.SharedMemory sharedMemory -> {
-                copy(output, sharedMemory.target());
+    private MemorySegment encode(JsonWriter writer, Tensor output, OutputFormats.Format format) {
+        return switch (format.choice()) {
+            case OutputChoice.Values _ -> encode(writer, output, format.isBinary());
+            case OutputChoice.Classes classes -> encode(writer,
+                    classes.of(output, labels.apply(output.name()), isBatching), format.isBinary());
+            case OutputChoice.SharedMemory sharedMemory -> {
+                sharedMemory.write(output);
                 describe(writer, output);
                 writer.endObject();
                 yield MemorySegment.NULL;
@@ -118,14 +116,5 @@ public final class InferResponseEncoder {
             writer.integer(shape.dimension(i));
         }
         writer.endArray();
-    }
-
-    private static void copy(Tensor output, SharedRange target) {
-        if (output.byteSize() > target.byteSize()) {
-            throw InferenceException.internal("shared memory size specified with the request for output '"
-                    + output.name() + "' (" + target.byteSize() + " bytes) should be at least " + output.byteSize()
-                    + " bytes to hold the results");
-        }
-        target.write(output.data());
     }
 }

@@ -6,6 +6,7 @@ import dev.nereid.engine.request.InputData;
 import dev.nereid.engine.sharedmemory.SharedRange;
 import dev.nereid.json.JsonAccess;
 import dev.nereid.json.JsonValue;
+import dev.nereid.server.v2.SharedMemoryRegions;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.function.Consumer;

@@ -1,5 +1,7 @@
 package dev.nereid.server.protocol;
 
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.json.JsonAccess;
@@ -9,7 +11,6 @@ import dev.nereid.json.JsonValue;
 import dev.nereid.json.NumberReader;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 /**
  * Reads the values of a JSON tensor, nested in whatever way, into memory: straight from the text, without an object per

@@ -1,11 +1,12 @@
 package dev.nereid.server.protocol;
 
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.json.JsonWriter;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 /** Writes the values of a tensor as JSON values, one after the other. */
 final class TensorJsonWriter {

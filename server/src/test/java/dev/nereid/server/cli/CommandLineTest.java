@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.engine.ControlMode;
 import dev.nereid.server.ServerOptions;
-import dev.nereid.server.ServerOptions.MetricsOptions;
-import dev.nereid.server.ServerOptions.Restriction;
+import dev.nereid.server.metrics.MetricsOptions;
+import dev.nereid.server.v2.Restriction;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -261,6 +261,14 @@ class HttpBodyTest {
     }
 
     @Test
+    void namesTheModelsInputInErrorsAboutARawBody() {
+        Answer answer = server.post("/v2/models/batched/infer", "12345678", "Inference-Header-Content-Length: 0");
+
+        assertEquals(400, answer.status());
+        assertTrue(answer.body().contains("input byte size mismatch for input 'INPUT0'"), answer.body());
+    }
+
+    @Test
     void survivesClientsThatLeaveWhileTheyReceive() {
         String head = "{\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[4000000],\"datatype\":\"FP32\",\"parameters\":"
                 + "{\"binary_data_size\":16000000}}],\"parameters\":{\"binary_data_output\":true}}";

@@ -17,7 +17,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /** An HTTP client that sends whatever it is told to, byte for byte. */
-final class RawClient implements AutoCloseable {
+public final class RawClient implements AutoCloseable {
     private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
     private final Socket socket;
@@ -29,16 +29,16 @@ final class RawClient implements AutoCloseable {
     }
 
     /** An answer; header names in small letters, each character of the content is one byte. */
-    record Answer(int status, String line, Map<String, String> headers, String content) {
+    public record Answer(int status, String line, Map<String, String> headers, String content) {
         byte[] bytes() {
             return content.getBytes(StandardCharsets.ISO_8859_1);
         }
 
-        String body() {
+        public String body() {
             return new String(bytes(), StandardCharsets.UTF_8);
         }
 
-        String header(String name) {
+        public String header(String name) {
             return headers.getOrDefault(name, "");
         }
 
@@ -47,7 +47,7 @@ final class RawClient implements AutoCloseable {
         }
     }
 
-    static RawClient connect(int port) {
+    public static RawClient connect(int port) {
         try {
             Socket socket = new Socket();
             socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), (int) TIMEOUT.toMillis());
@@ -60,11 +60,11 @@ final class RawClient implements AutoCloseable {
     }
 
     /** Sends bytes as they are. */
-    RawClient write(String text) {
+    public RawClient write(String text) {
         return write(text.getBytes(StandardCharsets.ISO_8859_1));
     }
 
-    RawClient write(byte[] bytes) {
+    public RawClient write(byte[] bytes) {
         try {
             socket.getOutputStream().write(bytes);
             socket.getOutputStream().flush();
@@ -75,11 +75,11 @@ final class RawClient implements AutoCloseable {
     }
 
     /** Sends a request and reads the answer. */
-    Answer send(String method, String path, String body, String... headers) {
+    public Answer send(String method, String path, String body, String... headers) {
         return write(request(method, path, body, headers)).read(method.equals("HEAD"));
     }
 
-    static String request(String method, String path, String body, String... headers) {
+    public static String request(String method, String path, String body, String... headers) {
         StringBuilder text = new StringBuilder(method + " " + path + " HTTP/1.1\r\nHost: localhost\r\n");
         for (String header : headers) {
             text.append(header).append("\r\n");
@@ -91,12 +91,12 @@ final class RawClient implements AutoCloseable {
         return text.append("\r\n").append(body).toString();
     }
 
-    Answer read() {
+    public Answer read() {
         return read(false);
     }
 
     /** Reads an answer, also an interim one. */
-    Answer read(boolean isHead) {
+    public Answer read(boolean isHead) {
         try {
             String line = line();
             Map<String, String> headers = new TreeMap<>();
@@ -131,7 +131,7 @@ final class RawClient implements AutoCloseable {
     }
 
     /** Reads to the end of the connection. */
-    String readAll() {
+    public String readAll() {
         try {
             return new String(in.readAllBytes(), StandardCharsets.ISO_8859_1);
         } catch (SocketTimeoutException e) {
@@ -143,7 +143,7 @@ final class RawClient implements AutoCloseable {
     }
 
     /** Returns whether the server has closed the connection; waits for that, or for bytes. */
-    boolean isClosedByServer() {
+    public boolean isClosedByServer() {
         try {
             return in.read() < 0;
         } catch (SocketTimeoutException e) {
@@ -154,7 +154,7 @@ final class RawClient implements AutoCloseable {
     }
 
     /** Says that no more bytes come; answers can still be read. */
-    void shutdownOutput() {
+    public void shutdownOutput() {
         try {
             socket.shutdownOutput();
         } catch (IOException e) {
@@ -163,12 +163,12 @@ final class RawClient implements AutoCloseable {
     }
 
     /** Goes as a client that ends does. */
-    void leave() {
+    public void leave() {
         close();
     }
 
     /** Goes without a word, by a reset. */
-    void reset() {
+    public void reset() {
         try {
             socket.setSoLinger(true, 0);
             socket.close();

@@ -136,9 +136,17 @@ class SharedMemoryTest {
             server.backend().awaitHeld();
 
             assertEquals(200, server.post(SYSTEM + "/region/r/unregister", "").status());
-            assertEquals(404, server.post(INFER, infer(region(0, 16), "")).status());
-            server.backend().release();
-            assertEquals(200, client.read().status());
+            try (RawClient other = server.connect()) {
+                // As in the reference, a request that comes meanwhile finds it as well.
+                other.write(RawClient.request("POST", "/v2/models/single/infer",
+                        "{\"parameters\":{\"hold\":true},"
+                                + infer(region(0, 16), "").replace("[1,4]", "[4]").substring(1)));
+                server.backend().awaitHeld();
+                server.backend().release();
+                server.backend().release();
+                assertEquals(200, client.read().status());
+                assertEquals(200, other.read().status());
+            }
         }
         assertEquals("[]", server.get(SYSTEM + "/status").body());
     }

@@ -3,11 +3,11 @@ package dev.nereid.server.http;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.plugin.PluginJar;
-import dev.nereid.server.LogControl;
 import dev.nereid.server.NereidServer;
 import dev.nereid.server.ServerOptions;
-import dev.nereid.server.ServerOptions.LogOptions;
 import dev.nereid.server.cli.CommandLine;
+import dev.nereid.server.v2.LogControl;
+import dev.nereid.server.v2.LogOptions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -63,7 +63,7 @@ final class TestServer implements AutoCloseable {
         }
     }
 
-    private static void writeModel(Path models, String name, String extra, String type, String dims)
+    static void writeModel(Path models, String name, String extra, String type, String dims)
             throws IOException {
         Path model = models.resolve(name);
         Files.createDirectories(model.resolve("1"));
@@ -73,6 +73,10 @@ final class TestServer implements AutoCloseable {
                 input [{ name: "INPUT0" data_type: %s dims: [ %s ] }]
                 output [{ name: "OUTPUT0" data_type: %s dims: [ %s ] }]
                 """.formatted(extra, type, dims, type, dims));
+    }
+
+    NereidServer server() {
+        return server;
     }
 
     int port() {

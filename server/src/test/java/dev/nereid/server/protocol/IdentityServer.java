@@ -1,5 +1,7 @@
 package dev.nereid.server.protocol;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.tensor.Tensor;
@@ -8,6 +10,7 @@ import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.request.RequestValidator;
 import dev.nereid.json.JsonDocument;
 import dev.nereid.json.JsonWriter;
+import dev.nereid.server.v2.SharedMemoryRegions;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -15,7 +18,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 /** Answers requests for the recorded models without a network: outputs are the inputs. */
 final class IdentityServer {
@@ -79,6 +81,7 @@ final class IdentityServer {
         }
     }
 
+    @SuppressWarnings("deprecation") // the status is known to http only, beside this
     private Answer failed(InferenceException failure) {
         byte[] body = writer.reset().error(failure.getMessage()).toByteArray();
         return new Answer(failure.code().httpStatus(), "application/json", Optional.empty(),

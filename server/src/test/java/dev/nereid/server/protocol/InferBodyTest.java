@@ -1,7 +1,7 @@
 package dev.nereid.server.protocol;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.json.CNumber;
+import dev.nereid.json.StrtolNumber;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,16 +17,16 @@ class InferBodyTest {
         "'', NOT_A_NUMBER, 0", "-, NOT_A_NUMBER, 0", "2147483647, NUMBER, 2147483647",
         "2147483648, OUT_OF_RANGE, 0", "-2147483648, NUMBER, -2147483648", "-2147483649, OUT_OF_RANGE, 0",
         "99999999999999999999999, OUT_OF_RANGE, 0", "0x10, NUMBER, 0"})
-    void readsNumbersAsCDoes(String text, CNumber.Outcome outcome, long value) {
-        assertEquals(new CNumber(outcome, value), CNumber.parseInt(text));
+    void readsNumbersAsCDoes(String text, StrtolNumber.Outcome outcome, long value) {
+        assertEquals(new StrtolNumber(outcome, value), StrtolNumber.parseInt(text));
     }
 
     @Test
     void readsLongNumbersAsCDoes() {
-        assertEquals(Long.MIN_VALUE, CNumber.parseLong("-9223372036854775808").value());
-        assertEquals(Long.MAX_VALUE, CNumber.parseLong("9223372036854775807").value());
-        assertEquals(CNumber.Outcome.OUT_OF_RANGE, CNumber.parseLong("9223372036854775808").outcome());
-        assertEquals(CNumber.Outcome.OUT_OF_RANGE, CNumber.parseLong("-9223372036854775809").outcome());
+        assertEquals(Long.MIN_VALUE, StrtolNumber.parseLong("-9223372036854775808").value());
+        assertEquals(Long.MAX_VALUE, StrtolNumber.parseLong("9223372036854775807").value());
+        assertEquals(StrtolNumber.Outcome.OUT_OF_RANGE, StrtolNumber.parseLong("9223372036854775808").outcome());
+        assertEquals(StrtolNumber.Outcome.OUT_OF_RANGE, StrtolNumber.parseLong("-9223372036854775809").outcome());
     }
 
     @Test

@@ -1,10 +1,14 @@
 package dev.nereid.backend.pytorch;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.json.JsonDocument;
+import dev.nereid.json.JsonValue;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import org.jspecify.annotations.Nullable;
+import java.util.Optional;
 
 /**
  * The structure of what a compiled package takes or returns: tensors in tuples, lists and dictionaries, which are passed
@@ -28,33 +32,50 @@ record CallSpec(boolean isTensor, List<Child> children) {
      * @throws InferenceException INTERNAL when it can't be read
      */
     static CallSpec parse(String text) {
-        if (JsonText.parse(text) instanceof List<?> versioned && versioned.size() == 2) {
-            return spec(versioned.get(1));
+        JsonValue versioned = json(text);
+        if (!versioned.isArray() || versioned.elementCount() != 2) {
+            throw unreadable(text);
         }
-        throw unreadable(text);
+        return spec(versioned.elements().get(1), text);
     }
 
-    private static CallSpec spec(Object value) {
-        if (!(value instanceof Map<?, ?> node)) {
-            throw unreadable(String.valueOf(value));
+    private static JsonValue json(String text) {
+        try {
+            return new JsonDocument().parse(text.getBytes(UTF_8));
+        } catch (InferenceException e) {
+            throw new InferenceException(StatusCode.INTERNAL,
+                    "the compiled package describes itself in broken JSON: " + e.getMessage(), e);
         }
-        Object type = node.get("type");
-        if (!(type instanceof String name)) {
+    }
+
+    /**
+     * Reads a part of the notation.
+     *
+     * @param text the whole, for errors
+     */
+    private static CallSpec spec(JsonValue node, String text) {
+        if (!node.isObject()) {
+            throw unreadable(text);
+        }
+        Optional<JsonValue> type = node.find("type").filter(JsonValue::isString);
+        if (type.isEmpty()) {
             return new CallSpec(true, List.of());
         }
-        List<?> parts = node.get("children_spec") instanceof List<?> list ? list : List.of();
+        String name = type.get().asString();
+        List<JsonValue> parts = node.find("children_spec").filter(JsonValue::isArray).map(JsonValue::elements)
+                .orElse(List.of());
         List<String> steps = switch (name) {
             case "builtins.tuple", "builtins.list" -> indices(parts.size());
-            case "builtins.dict" -> keys(node.get("context"));
+            case "builtins.dict" -> keys(node.find("context"));
             default -> throw InferenceException.internal("the compiled package has a value of type '" + name
                     + "' in its inputs or outputs; only tensors in tuples, lists and dictionaries can be served");
         };
         if (steps.size() != parts.size()) {
-            throw unreadable(String.valueOf(value));
+            throw unreadable(text);
         }
         List<Child> children = new ArrayList<>();
         for (int i = 0; i < steps.size(); i++) {
-            children.add(new Child(steps.get(i), spec(parts.get(i))));
+            children.add(new Child(steps.get(i), spec(parts.get(i), text)));
         }
         return new CallSpec(false, children);
     }
@@ -68,9 +89,19 @@ record CallSpec(boolean isTensor, List<Child> children) {
     }
 
     /** Keys are written as a list, or as a text that holds one. */
-    private static List<String> keys(@Nullable Object context) {
-        Object value = context instanceof String text ? JsonText.parse(text) : context;
-        return value instanceof List<?> keys ? keys.stream().map(key -> "[" + key + "]").toList() : List.of();
+    private static List<String> keys(Optional<JsonValue> context) {
+        return context.map(value -> value.isString() ? json(value.asString()) : value).filter(JsonValue::isArray)
+                .map(keys -> keys.elements().stream().map(key -> "[" + key(key) + "]").toList()).orElse(List.of());
+    }
+
+    private static String key(JsonValue key) {
+        if (key.isString()) {
+            return key.asString();
+        }
+        if (key.isLong()) {
+            return Long.toString(key.asLong());
+        }
+        throw unreadable("a dictionary whose keys are neither texts nor integers");
     }
 
     /** Returns the names of the tensors of a call: {@code ARGS[0]}, {@code KWARGS[mask]}, {@code ARGS[1][x]}. */

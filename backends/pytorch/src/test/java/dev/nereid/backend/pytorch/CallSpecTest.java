@@ -46,6 +46,11 @@ final class CallSpecTest {
     }
 
     @Test
+    void namesPartsOfADictionaryByIntegersToo() {
+        assertEquals(List.of("RESULT[1]", "RESULT[-2]"), parse(dictionary("[1, -2]", LEAF, LEAF)).resultNames());
+    }
+
+    @Test
     void refusesOtherCollections() {
         InferenceException failure = assertThrows(InferenceException.class,
                 () -> parse(LEAF.replace("null, \"context\"", "\"my.Output\", \"context\"")));
@@ -68,6 +73,7 @@ final class CallSpecTest {
     @ValueSource(strings = {"", "[", "[1, {", "[1, {\"type\": \"builtins.tuple\", \"children_spec\": [}]",
         "[1, {\"type\": \"builtins.dict\", \"context\": \"[\", \"children_spec\": []}]", "[1]", "[1, 2]", "{}",
         "[1, {}] x",
+        "[1, {\"type\": \"builtins.dict\", \"context\": [null], \"children_spec\": [{}]}]",
         "[1, {\"type\": \"builtins.dict\", \"context\": [\"a\"], \"children_spec\": []}]", "[1, {\"a\\u00\": 1}]",
         "[1, {\"a\\", "[1, {\"a\\uZZZZ\": 1}]", "[1, tru]",
         "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["})

@@ -3,7 +3,7 @@ package dev.nereid.tools.benchmark.jmh;
 import dev.nereid.server.protocol.DecodeContext;
 import dev.nereid.server.protocol.DecodedRequest;
 import dev.nereid.server.protocol.InferRequestDecoder;
-import dev.nereid.server.protocol.SharedMemoryRegions;
+import dev.nereid.server.v2.SharedMemoryRegions;
 import dev.nereid.tools.benchmark.RequestBody;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

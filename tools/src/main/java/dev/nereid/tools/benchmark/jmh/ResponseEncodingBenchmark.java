@@ -6,7 +6,7 @@ import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.json.JsonWriter;
 import dev.nereid.server.protocol.EncodedResponse;
 import dev.nereid.server.protocol.InferResponseEncoder;
-import dev.nereid.server.protocol.OutputPlan;
+import dev.nereid.server.protocol.OutputFormats;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -63,12 +63,12 @@ public class ResponseEncodingBenchmark {
     /** Writes the elements as text. */
     @Benchmark
     public EncodedResponse json() {
-        return encoder.encode(writer.reset(), "", Map.of(), outputs, OutputPlan.ALL_JSON);
+        return encoder.encode(writer.reset(), "", Map.of(), outputs, OutputFormats.ALL_JSON);
     }
 
     /** Writes the short JSON that tells of the bytes. */
     @Benchmark
     public EncodedResponse binary() {
-        return encoder.encode(writer.reset(), "", Map.of(), outputs, OutputPlan.ALL_BINARY);
+        return encoder.encode(writer.reset(), "", Map.of(), outputs, OutputFormats.ALL_BINARY);
     }
 }

@@ -1,0 +1,36 @@
+package dev.nereid.engine.model;
+
+import dev.nereid.engine.Ticket;
+import dev.nereid.engine.trace.RequestTrace;
+
+/** Who waits for the one answer to a request. Called by the thread that waits. */
+public interface InferenceClient {
+    /** A client that never gives up and is not traced. */
+    InferenceClient PATIENT = new InferenceClient() {
+        @Override
+        public RequestTrace trace() {
+            return RequestTrace.OFF;
+        }
+
+        @Override
+        public void waits(Ticket ticket) {
+        }
+
+        @Override
+        public void answered() {
+        }
+    };
+
+    /** Returns the trace that the request's way is noted in. */
+    RequestTrace trace();
+
+    /**
+     * Says that the request is on its way.
+     *
+     * @param ticket gives the request up
+     */
+    void waits(Ticket ticket);
+
+    /** Says that the wait is over. */
+    void answered();
+}

@@ -1,0 +1,574 @@
+package dev.nereid.engine.schedule;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.batch.RequestIds;
+import dev.nereid.engine.instance.BatchExecution;
+import dev.nereid.engine.instance.ExecutionBatch;
+import dev.nereid.engine.instance.Instance;
+import dev.nereid.engine.instance.InstancePool;
+import dev.nereid.engine.instance.RateLimiter;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.ActiveRequest.State;
+import dev.nereid.engine.request.WaitingListener;
+import dev.nereid.engine.stats.BatchTimes;
+import dev.nereid.engine.stats.FailureReason;
+import dev.nereid.engine.stats.ModelStatistics;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Brings together the waiting requests and the free instances of one model version.
+ *
+ * <p>One lock guards the queue and the list of free instances; it is held for queue operations only, never while a
+ * backend runs. Whenever a request arrives or an instance becomes free, the queue is asked for a batch, so a batch is
+ * formed when an instance is free and not before. Which thread then executes it: the instance's own, or, where the
+ * instance prefers it, the waiting thread of one of the batch's requests, which has to be woken anyway.
+ */
+public final class QueueScheduler implements InstanceScheduler {
+    /**
+     * So long the thread of a request goes on with short batches of others. To wake another thread for each of them would
+     * leave the instance idle until that runs; the client of this one waits for its answer meanwhile.
+     */
+    static final long LENT_NANOS = 500_000;
+
+    private final RequestQueue queue;
+    private final ModelStatistics statistics;
+    private final LongSupplier clock;
+    private final BatchExecution execution;
+    private final Wakeups.Alarm alarm;
+    private final @Nullable DeliveryOrder order;
+    private final @Nullable RateLimiter limiter;
+
+    private final ReentrantLock dispatchLock = new ReentrantLock();
+    private final Condition progress = dispatchLock.newCondition();
+    private final InstancePool free;
+    private final List<Instance> instances = new ArrayList<>();
+    private final List<Instance> retiring = new ArrayList<>();
+    /** Requests that left the queue without being executed and are to be told. */
+    private final List<Dropped> dropped = new ArrayList<>();
+    private final BiConsumer<ActiveRequest, InferenceException> drop = this::drop;
+    private volatile boolean isStopping;
+    /** How many requests instances execute. Guarded by the lock. */
+    private int executing;
+    /** Requests whose execution has returned, but whose backend has yet to answer. */
+    private final Set<ActiveRequest> late = ConcurrentHashMap.newKeySet();
+    private final BatchExecution.LateAnswers lateAnswers = this::leaves;
+    private final Consumer<ActiveRequest> cancellation = this::cancel;
+    /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
+    private long lastProgress;
+    /** Requests that are done with queue and instance, but whose answer has not left yet. */
+    private final AtomicInteger answering = new AtomicInteger();
+
+    /**
+     * Creates a dispatcher without instances.
+     *
+     * @param clock nanoseconds of a monotonic clock
+     * @param wallClock the time of day, for statistics
+     * @param wakeups wakes the dispatcher when a queued request is due
+     * @param keepsOrder whether answers leave in the order of the requests
+     * @param limiter shares resources with other models; null where every free instance may execute
+     */
+    QueueScheduler(String modelName, RequestQueue queue, ModelStatistics statistics, LongSupplier clock,
+            InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
+        this.queue = queue;
+        this.statistics = statistics;
+        this.clock = clock;
+        this.execution = new BatchExecution(modelName, statistics, wallClock);
+        this.alarm = wakeups.alarm(() -> review(true));
+        this.order = keepsOrder ? new DeliveryOrder(this::deliver) : null;
+        this.limiter = limiter;
+        this.free = new InstancePool(limiter);
+    }
+
+    @Override
+    public void add(Instance instance) {
+        RateLimiter.Claim claim = instance.claim();
+        if (claim != null) {
+            claim.onTurn(this::takeTurn);
+        }
+        List<Assignment> work;
+        List<Dropped> gone;
+        dispatchLock.lock();
+        try {
+            instances.add(instance);
+            free.add(instance);
+            work = match(clock.getAsLong());
+            gone = takeDropped();
+        } finally {
+            dispatchLock.unlock();
+        }
+        act(gone, work);
+    }
+
+    @Override
+    public boolean remove(Instance instance) {
+        dispatchLock.lock();
+        try {
+            if (!instances.remove(instance)) {
+                return false;
+            }
+            if (!free.remove(instance)) {
+                retiring.add(instance);
+                while (retiring.contains(instance)) {
+                    progress.awaitUninterruptibly();
+                }
+            }
+            setAlarm();
+        } finally {
+            dispatchLock.unlock();
+        }
+        wakeOthers();
+        return true;
+    }
+
+    @Override
+    public List<Instance> instances() {
+        dispatchLock.lock();
+        try {
+            return List.copyOf(instances);
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public void submit(ActiveRequest request) {
+        List<Assignment> work;
+        List<Dropped> gone;
+        dispatchLock.lock();
+        try {
+            if (isStopping) {
+                throw stopping(request);
+            }
+            long now = clock.getAsLong();
+            request.onCancel(cancellation);
+            request.queuedAt(now);
+            if (queue.size() == 0) {
+                lastProgress = now;
+            }
+            queue.offer(request, now);
+            if (order != null) {
+                order.arrived(request);
+            }
+            statistics.addPending(1);
+            work = match(now);
+            gone = takeDropped();
+        } catch (InferenceException e) {
+            statistics.recordFailure(FailureReason.OTHER, clock.getAsLong() - request.startNanos());
+            throw e;
+        } finally {
+            dispatchLock.unlock();
+        }
+        act(gone, work);
+    }
+
+    @Override
+    public void cancel(ActiveRequest request) {
+        if (request.state() == State.QUEUED) {
+            review(false);
+        }
+    }
+
+    @Override
+    public int queueSize() {
+        dispatchLock.lock();
+        try {
+            return queue.size();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public int inFlight() {
+        dispatchLock.lock();
+        try {
+            return queue.size() + executing + answering.get() + late.size();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public Optional<String> stall(long limitNanos) {
+        try {
+            if (!dispatchLock.tryLock(limitNanos, TimeUnit.NANOSECONDS)) {
+                return Optional.of("its scheduler does not progress");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return Optional.empty();
+        }
+        try {
+            if (isStopping) {
+                return Optional.empty();
+            }
+            for (Instance instance : instances) {
+                if (!instance.thread().isAlive()) {
+                    return Optional.of("the thread of instance '" + instance.name() + "' has ended");
+                }
+            }
+            // With shared resources a free instance may have to wait for its turn.
+            long since = clock.getAsLong() - limitNanos;
+            long next = queue.nextEvent(true);
+            boolean waitsForLonger = next != RequestQueue.NEVER && next > since;
+            return limiter == null && queue.size() > 0 && free.hasIdle() && !waitsForLonger && lastProgress < since
+                    ? Optional.of("requests wait though an instance is free")
+                    : Optional.empty();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public void endLate(InferenceException reason) {
+        late.forEach(request -> request.endLate(reason));
+    }
+
+    @Override
+    public List<Instance> stopInstances() {
+        List<Assignment> work;
+        List<Dropped> gone;
+        dispatchLock.lock();
+        try {
+            isStopping = true;
+            queue.endArrivals();
+            work = match(clock.getAsLong());
+            gone = takeDropped();
+        } finally {
+            dispatchLock.unlock();
+        }
+        act(gone, work);
+        List<Dropped> left;
+        List<Instance> idle;
+        dispatchLock.lock();
+        try {
+            while (isBusy()) {
+                progress.awaitUninterruptibly();
+            }
+            // Only where there is no instance.
+            for (ActiveRequest request : queue.drain()) {
+                drop(request, stopping(request), FailureReason.OTHER);
+            }
+            left = takeDropped();
+            idle = List.copyOf(instances);
+            instances.clear();
+            free.clear();
+            alarm.set(RequestQueue.NEVER);
+        } finally {
+            dispatchLock.unlock();
+        }
+        deliver(left);
+        return idle;
+    }
+
+    private boolean isBusy() {
+        return free.size() < instances.size() || !retiring.isEmpty() || answering.get() > 0 || !late.isEmpty()
+                || (queue.size() > 0 && !instances.isEmpty());
+    }
+
+    private static InferenceException stopping(ActiveRequest request) {
+        return new InferenceException(StatusCode.UNAVAILABLE, RequestIds.prefix(request)
+                + "Server is stopping, scheduler for model has stopped accepting new inference requests");
+    }
+
+    /** Looks at the queue again: its next event is due, or a request was cancelled. */
+    private void review(boolean alarmRang) {
+        List<Assignment> work;
+        List<Dropped> gone;
+        dispatchLock.lock();
+        try {
+            if (alarmRang) {
+                alarm.rang();
+            }
+            long now = clock.getAsLong();
+            queue.expire(now, drop);
+            work = match(now);
+            gone = takeDropped();
+            progress.signalAll();
+        } finally {
+            dispatchLock.unlock();
+        }
+        act(gone, work);
+    }
+
+    /** It is the turn of one of the instances to have its resources. */
+    private void takeTurn() {
+        List<Assignment> work;
+        List<Dropped> gone;
+        dispatchLock.lock();
+        try {
+            work = match(clock.getAsLong());
+            gone = takeDropped();
+            progress.signalAll();
+        } finally {
+            dispatchLock.unlock();
+        }
+        deliver(gone);
+        work.forEach(this::dispatch);
+    }
+
+    /** Does, without the lock, what was decided under it. */
+    private void act(List<Dropped> gone, List<Assignment> work) {
+        deliver(gone);
+        for (int i = 0; i < work.size(); i++) {
+            dispatch(work.get(i));
+        }
+        wakeOthers();
+    }
+
+    private void wakeOthers() {
+        if (limiter != null) {
+            limiter.wake();
+        }
+    }
+
+    /** Takes batches for the free instances, until there are none of the one or the other. Lock held. */
+    private List<Assignment> match(long now) {
+        List<Assignment> work = List.of();
+        BooleanSupplier isDue = () -> queue.isDue(now, drop);
+        for (Instance instance = free.candidate(isDue); instance != null; instance = free.candidate(isDue)) {
+            Assignment next = next(instance, now);
+            if (next == null) {
+                free.decline(instance);
+                break;
+            }
+            free.take(instance);
+            if (work.isEmpty()) {
+                work = List.of(next);
+            } else {
+                work = new ArrayList<>(work);
+                work.add(next);
+            }
+        }
+        setAlarm();
+        return work;
+    }
+
+    private @Nullable Assignment next(Instance instance, long now) {
+        List<ActiveRequest> requests = queue.poll(instance, now, drop);
+        if (requests.isEmpty()) {
+            return null;
+        }
+        statistics.addPending(-requests.size());
+        executing += requests.size();
+        lastProgress = now;
+        lastProgress = now;
+        return new Assignment(this, new ExecutionBatch(requests, clock), instance);
+    }
+
+    private void setAlarm() {
+        alarm.set(queue.nextEvent(free.hasIdle()));
+    }
+
+    /** Lock held. */
+    private void drop(ActiveRequest request, InferenceException error) {
+        drop(request, error,
+                error.code() == StatusCode.CANCELLED ? FailureReason.CANCELED : FailureReason.REJECTED);
+    }
+
+    /** Lock held. */
+    private void drop(ActiveRequest request, InferenceException error, FailureReason reason) {
+        answering.incrementAndGet();
+        dropped.add(new Dropped(request, error, reason));
+    }
+
+    /** Returns what was dropped since the last call, to be delivered without the lock. Lock held. */
+    private List<Dropped> takeDropped() {
+        if (dropped.isEmpty()) {
+            return List.of();
+        }
+        List<Dropped> taken = List.copyOf(dropped);
+        dropped.clear();
+        return taken;
+    }
+
+    /** Brings a batch to the thread that is to execute it. */
+    private void dispatch(Assignment work) {
+        if (work.instance().prefersRequestThread()) {
+            for (ActiveRequest request : work.batch().engineRequests()) {
+                WaitingListener lender = request.lender();
+                if (lender != null) {
+                    lender.assign(work);
+                    return;
+                }
+            }
+        }
+        work.instance().handOff(work);
+    }
+
+    /**
+     * Executes a batch on the current thread and then what comes next: an instance's own thread always, that of a request
+     * for {@link #LENT_NANOS}.
+     */
+    void execute(Assignment first) {
+        Assignment work = first;
+        long lentUntil = clock.getAsLong() + LENT_NANOS;
+        while (work != null) {
+            Instance instance = work.instance();
+            List<ActiveRequest> answered = execution.run(work.batch(), instance, lateAnswers);
+            Assignment next = release(instance, work.batch().engineRequests().size(), answered.size(), lentUntil);
+            answer(answered, next != null);
+            work = next;
+        }
+    }
+
+    /**
+     * Answers the requests of a batch. To wake many waiting threads takes longer than to form a batch: where the next one
+     * is already there, one of those threads is woken, and wakes the others.
+     */
+    private void answer(List<ActiveRequest> requests, boolean isInHurry) {
+        if (isInHurry && requests.size() > 1) {
+            for (ActiveRequest request : requests) {
+                WaitingListener lender = request.lender();
+                if (lender != null && !lender.isOfCurrentThread()) {
+                    lender.assign(() -> requests.forEach(this::answer));
+                    return;
+                }
+            }
+        }
+        for (ActiveRequest request : requests) {
+            answer(request);
+        }
+    }
+
+    /**
+     * Puts the instance back and hands out what is due now; the requests of its last batch are to be answered next.
+     * Returns what this thread is to execute itself.
+     */
+    private @Nullable Assignment release(Instance instance, int executed, int answers, long lentUntil) {
+        List<Dropped> gone;
+        List<Assignment> work = List.of();
+        boolean mayGoOn;
+        dispatchLock.lock();
+        try {
+            executing -= executed;
+            answering.addAndGet(answers);
+            free.finished(instance);
+            long now = clock.getAsLong();
+            mayGoOn = now < lentUntil;
+            if (retiring.remove(instance)) {
+                progress.signalAll();
+                if (instance.thread().isShared()) {
+                    work = match(now);
+                }
+            } else {
+                work = nextAfter(instance, now);
+            }
+            gone = takeDropped();
+        } finally {
+            dispatchLock.unlock();
+        }
+        deliver(gone);
+        Assignment own = null;
+        for (int i = 0; i < work.size(); i++) {
+            Assignment each = work.get(i);
+            if (own == null && isForThisThread(each.instance(), mayGoOn)) {
+                own = each;
+            } else {
+                dispatch(each);
+            }
+        }
+        wakeOthers();
+        return own;
+    }
+
+    private static boolean isForThisThread(Instance instance, boolean mayGoOn) {
+        return instance.prefersRequestThread() ? mayGoOn && !instance.isOwnThread() : instance.isOwnThread();
+    }
+
+    /** Gives the instance its next batch, or puts it back. Lock held. */
+    private List<Assignment> nextAfter(Instance instance, long now) {
+        if (isStopping) {
+            progress.signalAll();
+        }
+        if (free.choosesAmongAll(instance)) {
+            free.add(instance);
+            return match(now);
+        }
+        Assignment own = next(instance, now);
+        if (own == null) {
+            free.add(instance);
+            setAlarm();
+            return List.of();
+        }
+        instance.thread().setBusy(true);
+        List<Assignment> others = match(now);
+        if (others.isEmpty()) {
+            return List.of(own);
+        }
+        List<Assignment> all = new ArrayList<>(others);
+        all.addFirst(own);
+        return all;
+    }
+
+    private void answer(ActiveRequest request) {
+        if (order == null) {
+            deliver(request);
+        } else {
+            order.answered(request);
+        }
+    }
+
+    private void deliver(ActiveRequest request) {
+        request.deliver();
+        if (answering.decrementAndGet() == 0) {
+            signalProgress();
+        }
+    }
+
+    private void signalProgress() {
+        if (isStopping) {
+            dispatchLock.lock();
+            try {
+                progress.signalAll();
+            } finally {
+                dispatchLock.unlock();
+            }
+        }
+    }
+
+    private boolean leaves(ActiveRequest request, BatchTimes times) {
+        late.add(request);
+        if (request.leavesBatch(answered -> endLate(answered, times))) {
+            return true;
+        }
+        late.remove(request);
+        return false;
+    }
+
+    /** Counts and delivers the answer of a request whose execution has returned before. Called by who answers. */
+    private void endLate(ActiveRequest request, BatchTimes times) {
+        statistics.record(request, clock.getAsLong(), times);
+        answering.incrementAndGet();
+        late.remove(request);
+        answer(request);
+    }
+
+    private void deliver(List<Dropped> requests) {
+        for (Dropped each : requests) {
+            statistics.addPending(-1);
+            each.request().failUnanswered(each.error(), each.reason());
+            statistics.recordFailure(each.reason(), clock.getAsLong() - each.request().startNanos());
+            answer(each.request());
+        }
+    }
+
+    /** A request that left the queue without being executed. */
+    private record Dropped(ActiveRequest request, InferenceException error, FailureReason reason) {
+    }
+}

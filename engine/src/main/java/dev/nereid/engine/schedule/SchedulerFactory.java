@@ -1,0 +1,77 @@
+package dev.nereid.engine.schedule;
+
+import dev.nereid.backend.api.BatchingStrategy;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.Scheduling.Direct;
+import dev.nereid.backend.api.config.Scheduling.DynamicBatching;
+import dev.nereid.backend.api.config.Scheduling.Ensemble;
+import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
+import dev.nereid.engine.instance.RateLimiter;
+import dev.nereid.engine.stats.ModelStatistics;
+import java.time.InstantSource;
+import java.util.Optional;
+import java.util.function.LongSupplier;
+
+/** Makes the scheduler that a model's configuration asks for. */
+public final class SchedulerFactory {
+    private final LongSupplier clock;
+    private final InstantSource wallClock;
+    private final Wakeups wakeups;
+    private final int maxQueueSize;
+    private final Optional<RateLimiter> limiter;
+
+    /**
+     * Creates the factory.
+     *
+     * @param clock nanoseconds of a monotonic clock
+     * @param wallClock the time of day
+     * @param maxQueueSize bound on waiting requests where a model sets none
+     * @param limiter shares resources between the models; empty where every free instance may execute
+     */
+    public SchedulerFactory(LongSupplier clock, InstantSource wallClock, Wakeups wakeups, int maxQueueSize,
+            Optional<RateLimiter> limiter) {
+        this.clock = clock;
+        this.wallClock = wallClock;
+        this.wakeups = wakeups;
+        this.maxQueueSize = maxQueueSize;
+        this.limiter = limiter;
+    }
+
+    /**
+     * Returns a scheduler without instances.
+     *
+     * @param strategy decides, for a model with dynamic batching, who else may not share a batch
+     * @param pluginLoader the class loader of the strategy
+     * @throws InferenceException UNSUPPORTED for a scheduling choice that this server does not offer
+     */
+    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics, Optional<BatchingStrategy> strategy,
+            ClassLoader pluginLoader) {
+        CustomBatching custom = strategy.map(each -> new CustomBatching(config.name(), each, pluginLoader))
+                .orElse(null);
+        boolean keepsOrder = config.scheduling() instanceof DynamicBatching batching && batching.preserveOrdering();
+        RequestQueue queue = switch (config.scheduling()) {
+            case Direct _ -> new DirectQueue(maxQueueSize);
+            case DynamicBatching batching ->
+                new BatchingQueue(batching, config.maxBatchSize(), BatchRule.of(config), maxQueueSize,
+                        custom);
+            case SequenceBatching _ ->
+                throw InferenceException.unsupported("sequence batching is not offered yet, model '" + config.name()
+                        + "' can't be served; remove sequence_batching from its configuration");
+            case Ensemble _ -> throw InferenceException.unsupported(
+                    "ensembles are not offered yet, model '" + config.name() + "' can't be served");
+        };
+        return new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups, keepsOrder,
+                limiter.orElse(null));
+    }
+
+    /** Returns what shares resources between the models; empty where every free instance may execute. */
+    public Optional<RateLimiter> limiter() {
+        return limiter;
+    }
+
+    /** Returns the monotonic clock. */
+    public LongSupplier clock() {
+        return clock;
+    }
+}

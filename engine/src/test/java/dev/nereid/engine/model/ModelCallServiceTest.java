@@ -1,0 +1,148 @@
+package dev.nereid.engine.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nereid.backend.api.CorrelationId;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.engine.EngineOptions;
+import dev.nereid.engine.EngineOptions.BackendOptions;
+import dev.nereid.engine.EngineOptions.RepositoryOptions;
+import dev.nereid.engine.gpu.GpuDriver;
+import dev.nereid.engine.memory.BufferScope;
+import dev.nereid.engine.model.caller.CallerBackendFactory;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.ModelIo;
+import dev.nereid.engine.request.SingleResponse;
+import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.engine.request.InputData;
+import dev.nereid.engine.request.RequestData;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.jar.JarEntry;
+import java.util.jar.JarOutputStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Models of a real engine that call one another; each has one instance, with a thread of its own. */
+class ModelCallServiceTest {
+    private static final byte[] SENT = {1, 2, 3, 4};
+
+    @TempDir
+    private Path directory;
+
+    private ModelCallServiceTest model(String name, String callee) throws IOException {
+        String parameter = callee.isEmpty()
+                ? ""
+                : "parameters { key: \"callee\" value { string_value: \"" + callee + "\" } }";
+        Files.createDirectories(directory.resolve("models/" + name + "/1"));
+        Files.writeString(directory.resolve("models/" + name + "/config.pbtxt"), """
+                backend: "caller"
+                input [ { name: "INPUT0" data_type: TYPE_UINT8 dims: [ 4 ] } ]
+                output [ { name: "OUTPUT0" data_type: TYPE_UINT8 dims: [ 4 ] } ]
+                instance_group [ { count: 1 kind: KIND_CPU } ]
+                """ + parameter);
+        return this;
+    }
+
+    private Engine start() throws IOException {
+        Path jar = Files.createDirectories(directory.resolve("backends")).resolve("caller.jar");
+        try (JarOutputStream out = new JarOutputStream(Files.newOutputStream(jar))) {
+            for (Class<?> type : List.of(CallerBackendFactory.class, CallerBackendFactory.class
+                    .getDeclaredClasses()[0])) {
+                String file = type.getName().replace('.', '/') + ".class";
+                out.putNextEntry(new JarEntry(file));
+                try (InputStream code = type.getClassLoader().getResourceAsStream(file)) {
+                    Objects.requireNonNull(code).transferTo(out);
+                }
+            }
+            out.putNextEntry(new JarEntry("META-INF/extensions.idx"));
+            out.write(CallerBackendFactory.class.getName().getBytes(StandardCharsets.UTF_8));
+        }
+        EngineOptions options = EngineOptions.DEFAULT
+                .with(RepositoryOptions.DEFAULT.withDirectories(List.of(directory.resolve("models"))))
+                .with(BackendOptions.DEFAULT.withDirectories(List.of(directory.resolve("backends"))));
+        Engine engine = Engine.create(options, GpuDriver.none("this is a test"));
+        assertEquals(Map.of(), engine.start());
+        return engine;
+    }
+
+    private static byte[] infer(Engine engine, String model) {
+        InputData input = new InputData("INPUT0", Optional.of(DataType.UINT8), new long[]{4},
+                MemorySegment.ofArray(SENT));
+        RequestData request = new RequestData("r", Map.of(), CorrelationId.NONE, false, false, 0, 0, List.of(input),
+                List.of(), false);
+        try (BufferScope scope = new BufferScope(engine.buffers());
+                var result = engine.infer(engine.lookup(model, OptionalLong.empty()), request, scope,
+                        InferenceClient.PATIENT)) {
+            return result.outputs().getFirst().data().toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
+    private static InferenceException failure(Engine engine, String model) {
+        return assertThrows(InferenceException.class, () -> infer(engine, model));
+    }
+
+    @Test
+    void aModelAnswersWithWhatAnotherSaid() throws IOException {
+        try (Engine engine = model("a", "b").model("b", "c").model("c", "").start()) {
+            for (int i = 0; i < 20; i++) {
+                assertArrayEquals(SENT, infer(engine, "a"));
+            }
+            assertEquals(0, engine.buffers().inUseBytes());
+        }
+    }
+
+    @Test
+    void modelsThatCallInACircleAreRefused() throws IOException {
+        try (Engine engine = model("a", "b").model("b", "a").model("self", "self").start()) {
+            assertEquals(StatusCode.UNSUPPORTED, failure(engine, "self").code());
+            assertEquals("model 'b' can't call model 'a': they would wait for each other (b -> a -> b)",
+                    failure(engine, "a").getMessage());
+            assertEquals(StatusCode.UNSUPPORTED, failure(engine, "b").code());
+            assertEquals(0, engine.buffers().inUseBytes());
+        }
+    }
+
+    @Test
+    void theCallersClientGetsTheError() throws IOException {
+        try (Engine engine = model("a", "missing").start()) {
+            assertEquals(StatusCode.NOT_FOUND, failure(engine, "a").code());
+        }
+    }
+
+    @Test
+    void aCalledRequestIsCancelledWithItsCallers() throws IOException {
+        try (Engine engine = model("a", "").start()) {
+            AtomicBoolean isGone = new AtomicBoolean();
+            ActiveRequest request = new ActiveRequest(
+                    new ActiveRequest.Content(new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0,
+                            List.of(), List.of(), false), List.of(), 1, Set.of()),
+                    new ModelIo(false, outputs -> outputs, new ModelStatistics(), 1), engine.buffers(),
+                    new SingleResponse(), 0);
+            request.cancelWhen(isGone::get);
+            assertFalse(request.isCancelled());
+
+            isGone.set(true);
+
+            assertTrue(request.isCancelled());
+        }
+    }
+}

@@ -1,0 +1,20 @@
+package dev.nereid.server.http;
+
+import dev.nereid.server.v2.Restriction;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The HTTP listener.
+ *
+ * @param isEnabled whether there is one
+ * @param address the address
+ * @param port the port; 0 for any
+ * @param reusesPort whether other processes may share the port
+ * @param forwardPattern which headers become request parameters
+ * @param maxInputSize largest JSON part, raw body or decompressed body in bytes
+ * @param restrictions header and value by restricted category
+ */
+public record HttpOptions(boolean isEnabled, String address, int port, boolean reusesPort,
+        Optional<String> forwardPattern, long maxInputSize, Map<String, Restriction> restrictions) {
+}

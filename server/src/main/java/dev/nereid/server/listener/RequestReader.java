@@ -1,0 +1,90 @@
+package dev.nereid.server.listener;
+
+import io.helidon.common.buffers.DataReader;
+import io.helidon.http.DirectHandler;
+import io.helidon.http.RequestException;
+import io.helidon.http.Status;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+
+/**
+ * What a client sends, as Helidon reads it. Helidon knows HTTP/1.1 only and nothing between two requests; here the first
+ * line of a request may be one of HTTP/1.0, and an empty line may come before it, as some clients send one after a body.
+ * Used by the connection's thread.
+ */
+final class RequestReader extends DataReader {
+    private static final byte[] VERSION_10 = {' ', 'H', 'T', 'T', 'P', '/', '1', '.', '0'};
+    private static final int LINE_END = 2;
+    private static final Status HEADERS_TOO_LARGE = Status.create(431, "Request Header Fields Too Large");
+
+    private final BooleanSupplier isAtStart;
+    private boolean isHttp10;
+
+    /**
+     * Creates a reader.
+     *
+     * @param isAtStart whether the next line is the first of a request
+     */
+    @SuppressWarnings("removal") // of the constructor, for which the pinned version of Helidon has nothing else to extend
+    RequestReader(Supplier<byte[]> bytes, BooleanSupplier isAtStart) {
+        super(bytes);
+        this.isAtStart = isAtStart;
+    }
+
+    /** Returns whether the current request is one of HTTP/1.0. */
+    boolean isHttp10() {
+        return isHttp10;
+    }
+
+    @Override
+    public int findNewLine(int max) throws IncorrectNewLineException {
+        int length = super.findNewLine(max);
+        if (!isAtStart.getAsBoolean()) {
+            return checked(length, max);
+        }
+        if (length == 0) {
+            skip(LINE_END);
+            return super.findNewLine(max);
+        }
+        return length;
+    }
+
+    @Override
+    public int findOrNewLine(byte b, int max) throws IncorrectNewLineException {
+        return checked(super.findOrNewLine(b, max), max);
+    }
+
+    /** Helidon's own answer to headers that are too long says that they are wrong. */
+    private static int checked(int length, int max) {
+        if (length == max) {
+            throw RequestException.builder().type(DirectHandler.EventType.BAD_REQUEST).status(HEADERS_TOO_LARGE)
+                    .setKeepAlive(false).message("headers too large").build();
+        }
+        return length;
+    }
+
+    @Override
+    public byte[] readBytes(int length) {
+        byte[] bytes = super.readBytes(length);
+        if (isAtStart.getAsBoolean()) {
+            isHttp10 = endsWithVersion10(bytes);
+            if (isHttp10) {
+                bytes[bytes.length - 1] = '1';
+            }
+        }
+        return bytes;
+    }
+
+    private static boolean endsWithVersion10(byte[] line) {
+        int from = line.length - VERSION_10.length;
+        if (from < 0) {
+            return false;
+        }
+        for (int i = 0; i < VERSION_10.length; i++) {
+            if (line[from + i] != VERSION_10[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+}
