@@ -1,16 +1,15 @@
 package dev.nereid.server.grpc;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
-import dev.nereid.server.ServerOptions.Restriction;
+import dev.nereid.server.v2.Category;
+import dev.nereid.server.v2.Restriction;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
-import java.security.MessageDigest;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Decides about access before anything else looks at a call: none while the server stops, and to what is restricted only
@@ -24,25 +23,26 @@ final class AccessGate implements ServerInterceptor {
     private final Map<String, Lock> locks = new HashMap<>();
     private volatile boolean isStopping;
 
-    private record Lock(String header, Metadata.Key<String> key, String value) {
+    private record Lock(String header, Metadata.Key<String> key, Restriction restriction) {
         private static Lock of(Restriction restriction) {
             String header = HEADER_PREFIX + restriction.header();
-            return new Lock(header, Metadata.Key.of(header, Metadata.ASCII_STRING_MARSHALLER),
-                    restriction.value());
+            return new Lock(header, Metadata.Key.of(header, Metadata.ASCII_STRING_MARSHALLER), restriction);
         }
 
         private boolean opens(Metadata headers) {
-            String given = headers.get(key);
-            return given != null && MessageDigest.isEqual(given.getBytes(UTF_8), value.getBytes(UTF_8));
+            return restriction.admits(Optional.ofNullable(headers.get(key)));
         }
     }
 
     /** Creates a gate with restrictions by category. */
     AccessGate(Map<String, Restriction> restrictions) {
-        restrictions.forEach((category, restriction) -> {
-            Lock lock = Lock.of(restriction);
-            Methods.of(category).forEach(method -> locks.put(method, lock));
-        });
+        for (Category category : Category.values()) {
+            Restriction restriction = restrictions.get(category.flagName());
+            if (restriction != null) {
+                Lock lock = Lock.of(restriction);
+                Methods.of(category).forEach(method -> locks.put(method, lock));
+            }
+        }
     }
 
     /** Refuses calls from now on. Those that run go on. */

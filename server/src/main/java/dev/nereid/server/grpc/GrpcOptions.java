@@ -1,7 +1,7 @@
 package dev.nereid.server.grpc;
 
-import dev.nereid.server.ServerOptions.Restriction;
 import dev.nereid.server.tls.TlsOptions;
+import dev.nereid.server.v2.Restriction;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
@@ -28,8 +28,7 @@ public record GrpcOptions(boolean isEnabled, String address, int port, boolean r
         Optional<String> forwardPattern, Map<String, Restriction> restrictions, Compression compression,
         int maxWaitingResponses, KeepAlive keepAlive, Optional<TlsOptions> tls, boolean hasReflection, Limits limits) {
     /** As without any flag. */
-    public static final GrpcOptions DEFAULT = new GrpcOptions(true, "0.0.0.0", 8001, false, 2, Optional.empty(),
-            Map.of(),
+    public static final GrpcOptions DEFAULT = new GrpcOptions(true, "0.0.0.0", 8001, false, 2, Optional.empty(), Map.of(),
             Compression.NONE, Integer.MAX_VALUE, KeepAlive.DEFAULT, Optional.empty(), false, Limits.DEFAULT);
 
     /** Copies the map. */

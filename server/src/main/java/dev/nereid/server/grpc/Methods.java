@@ -7,6 +7,7 @@ import com.google.protobuf.Message;
 import dev.nereid.server.grpc.proto.InferenceService;
 import dev.nereid.server.grpc.wire.InferAnswer;
 import dev.nereid.server.grpc.wire.InferMessage;
+import dev.nereid.server.v2.Category;
 import io.grpc.MethodDescriptor.Marshaller;
 import io.grpc.MethodDescriptor.MethodType;
 import io.grpc.protobuf.ProtoFileDescriptorSupplier;
@@ -38,23 +39,22 @@ final class Methods {
         };
     }
 
-    /** Returns the full names of the methods that a restricted category has. */
-    static List<String> of(String category) {
+    /** Returns the full names of the methods that a category has. */
+    static List<String> of(Category category) {
         return switch (category) {
-            case "health" -> Stream
+            case HEALTH -> Stream
                     .concat(full("ServerLive", "ServerReady", "ModelReady").stream(), HealthService.METHODS.stream())
                     .toList();
-            case "metadata" -> full("ServerMetadata", "ModelMetadata");
-            case "inference" -> List.of(INFER, STREAM_INFER);
-            case "shared-memory" -> full("SystemSharedMemoryStatus", "SystemSharedMemoryRegister",
+            case METADATA -> full("ServerMetadata", "ModelMetadata");
+            case INFERENCE -> List.of(INFER, STREAM_INFER);
+            case SHARED_MEMORY -> full("SystemSharedMemoryStatus", "SystemSharedMemoryRegister",
                     "SystemSharedMemoryUnregister", "CudaSharedMemoryStatus", "CudaSharedMemoryRegister",
                     "CudaSharedMemoryUnregister");
-            case "model-config" -> full("ModelConfig");
-            case "model-repository" -> full("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload");
-            case "statistics" -> full("ModelStatistics");
-            case "trace" -> full("TraceSetting");
-            case "logging" -> full("LogSettings");
-            default -> throw new IllegalArgumentException("no category '" + category + "'");
+            case MODEL_CONFIG -> full("ModelConfig");
+            case MODEL_REPOSITORY -> full("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload");
+            case STATISTICS -> full("ModelStatistics");
+            case TRACE -> full("TraceSetting");
+            case LOGGING -> full("LogSettings");
         };
     }
 
