@@ -60,6 +60,7 @@ import dev.nereid.server.v2.VersionStatistics;
 import dev.nereid.server.v2.VersionStatistics.Counter;
 import io.grpc.MethodDescriptor;
 import io.grpc.ServerCallHandler;
+import io.grpc.ServerServiceDefinition;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -94,6 +95,11 @@ final class ControlService {
         static <Q extends Message, A extends Message> Method<Q, A> of(String name, Q request, A answer,
                 Function<Q, A> call) {
             return new Method<>(Methods.unary(name, request, answer), new UnaryHandler<>(call));
+        }
+
+        /** Adds it to a service. */
+        void addTo(ServerServiceDefinition.Builder service) {
+            service.addMethod(descriptor, handler);
         }
     }
 

@@ -140,6 +140,11 @@ final class GrpcListener implements AutoCloseable {
         return server.getPort();
     }
 
+    /** Returns whether it is open. */
+    boolean isOpen() {
+        return !server.isShutdown();
+    }
+
     /** Returns what carries the bytes, for people. */
     static String transport() {
         return "NIO";

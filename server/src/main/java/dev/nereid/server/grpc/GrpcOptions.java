@@ -101,11 +101,12 @@ public record GrpcOptions(boolean isEnabled, String address, int port, boolean r
      * @param resetWindow what resets are counted in
      * @param metadataBytes how many bytes of metadata a call may have
      * @param handshakeTimeout how long it may take to begin
+     * @param waitingBytesPerStream how many bytes of answers may wait for a client that does not read them
      */
     public record Limits(int callsPerConnection, int resetsPerWindow, Duration resetWindow, int metadataBytes,
-            Duration handshakeTimeout) {
+            Duration handshakeTimeout, long waitingBytesPerStream) {
         /** What no client of ours comes near. */
         public static final Limits DEFAULT = new Limits(1024, 20_000, Duration.ofSeconds(10), 16 << 10,
-                Duration.ofSeconds(20));
+                Duration.ofSeconds(20), 1L << 30);
     }
 }

@@ -6,8 +6,11 @@ import dev.nereid.server.grpc.wire.InferAnswer;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.Status;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
 import java.util.Optional;
+import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,9 +21,12 @@ import org.jspecify.annotations.Nullable;
  * whoever finds nobody sending.
  */
 final class StreamWriter {
+    private static final Logger LOGGER = System.getLogger(StreamWriter.class.getName());
+
     private final ServerCall<?, InferAnswer> call;
     private final CallBytes bytes;
     private final Bounds bounds;
+    private final Sending sending;
     private final Object lock = new Object();
     /** Requests whose order counts and that are not yet answered, or whose predecessors are not. */
     @GuardedBy("lock")
@@ -51,6 +57,16 @@ final class StreamWriter {
     record Bounds(int maxWaiting, long maxWaitingBytes) {
     }
 
+    /**
+     * Who sends.
+     *
+     * @param slow sends what would keep others waiting
+     * @param maxQuickBytes the largest answer that whoever gives it sends
+     * @param whenRoom called when answers were sent, since more requests may be read then; from any thread
+     */
+    record Sending(Executor slow, long maxQuickBytes, Runnable whenRoom) {
+    }
+
     /** An answer that waits. Owned by the writer, which closes it. */
     interface Answer extends AutoCloseable {
         /** Returns the bytes of memory that wait with it: the same at any time. */
@@ -77,6 +93,11 @@ final class StreamWriter {
             this.isOrdered = isOrdered;
         }
 
+        /** Returns whether its answer comes in the order of the requests. */
+        boolean isOrdered() {
+            return isOrdered;
+        }
+
         /** Gives an answer, of which a request whose order counts has one. */
         void answer(Answer given) {
             StreamWriter.this.answer(this, given);
@@ -88,7 +109,8 @@ final class StreamWriter {
         }
     }
 
-    StreamWriter(ServerCall<?, InferAnswer> call, CallBytes bytes, Bounds bounds) {
+    StreamWriter(ServerCall<?, InferAnswer> call, CallBytes bytes, Bounds bounds, Sending sending) {
+        this.sending = sending;
         this.call = call;
         this.bytes = bytes;
         this.bounds = bounds;
@@ -110,15 +132,17 @@ final class StreamWriter {
         return slot;
     }
 
-    /** Returns whether more requests may be read. */
+    /** Returns whether more requests may be read: while half of the bytes that may wait do, none are. */
     boolean takesMore() {
         synchronized (lock) {
-            return !hasEnded && end.isEmpty() && waiting < bounds.maxWaiting();
+            return !hasEnded && end.isEmpty() && waiting < bounds.maxWaiting()
+                    && waitingBytes <= bounds.maxWaitingBytes() / 2;
         }
     }
 
     private void answer(Slot slot, Answer given) {
         Answer dropped = null;
+        boolean isSlow = given.byteSize() > sending.maxQuickBytes();
         synchronized (lock) {
             if (hasEnded || end.isPresent() || (slot.isOrdered && slot.hasAnswer)) {
                 dropped = given;
@@ -142,7 +166,11 @@ final class StreamWriter {
         if (dropped != null) {
             dropped.close();
         }
-        send();
+        if (isSlow) {
+            sending.slow().execute(this::send);
+        } else {
+            send();
+        }
     }
 
     @GuardedBy("lock")
@@ -209,17 +237,34 @@ final class StreamWriter {
         left.forEach(Answer::close);
     }
 
-    /** Sends what there is room for. Called when there is something to send, and when there is room again. */
-    void send() {
+    /** Says that the client has room again. */
+    void room() {
+        if (sending.maxQuickBytes() == 0) {
+            sending.slow().execute(this::send);
+        } else {
+            send();
+        }
+    }
+
+    /** Sends what there is room for. */
+    private void send() {
+        boolean hasSent = false;
         for (Answer next = take(); next != null; next = takeNext(next)) {
             try (Answer answer = next) {
                 InferAnswer encoded = answer.encode();
                 bytes.beforeSending(encoded.byteSize());
                 call.sendMessage(encoded);
                 answer.sent();
+                hasSent = true;
             } catch (InferenceException e) {
                 fail(Statuses.of(e));
+            } catch (RuntimeException e) {
+                LOGGER.log(Level.ERROR, "an answer can't be sent", e);
+                fail(Status.INTERNAL.withDescription("internal error; the server's log has the details"));
             }
+        }
+        if (hasSent) {
+            sending.whenRoom().run();
         }
     }
 

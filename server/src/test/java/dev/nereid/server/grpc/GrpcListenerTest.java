@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.Empty;
-import dev.nereid.server.ServerOptions.Restriction;
+import dev.nereid.server.v2.Restriction;
 import dev.nereid.server.grpc.proto.ModelInferResponse;
 import io.grpc.CallOptions;
 import io.grpc.ManagedChannel;

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Timeout;
 class HostileGrpcTest {
     private static final long MAX_IN_FLIGHT = 32 << 20;
     private static final GrpcOptions.Limits LIMITS = new GrpcOptions.Limits(100, 500, Duration.ofSeconds(30), 16 << 10,
-            Duration.ofSeconds(2));
+            Duration.ofSeconds(2), 1L << 30);
 
     private final EchoListener server = EchoListener.open(GrpcOptions.DEFAULT.within(LIMITS), MAX_IN_FLIGHT);
     private final ManagedChannel other = NettyChannelBuilder.forAddress("127.0.0.1", server.port()).usePlaintext()

@@ -36,6 +36,7 @@ class StreamWriterTest {
             new Metadata());
     private final Client client = new Client(pool);
     private int closed;
+    private int rooms;
     private int made;
 
     @AfterEach
@@ -46,7 +47,8 @@ class StreamWriterTest {
     }
 
     private StreamWriter writer(StreamWriter.Bounds bounds) {
-        return new StreamWriter(client, bytes, bounds);
+        return new StreamWriter(client, bytes, bounds,
+                new StreamWriter.Sending(Runnable::run, Long.MAX_VALUE, () -> rooms++));
     }
 
     private StreamWriter.Answer answer(String id) {
@@ -199,7 +201,7 @@ class StreamWriterTest {
         assertEquals(List.of(), client.received);
         assertTrue(client.end.isEmpty());
         client.isReady = true;
-        writer.send();
+        writer.room();
         assertEquals(List.of("1", "2"), client.received);
         assertEquals(Status.OK, client.end.orElseThrow());
     }
@@ -229,7 +231,7 @@ class StreamWriterTest {
         writer.fail(Status.INTERNAL);
         assertEquals(Status.INTERNAL, client.end.orElseThrow());
         client.isReady = true;
-        writer.send();
+        writer.room();
         writer.next(true).answer(answer("2"));
         assertEquals(List.of(), client.received);
     }
@@ -279,7 +281,7 @@ class StreamWriterTest {
         }
         done.await();
         client.isReady = true;
-        writer.send();
+        writer.room();
         assertEquals(expected, client.received);
         assertEquals(Status.OK, client.end.orElseThrow());
     }
