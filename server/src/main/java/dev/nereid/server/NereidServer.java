@@ -268,6 +268,18 @@ public final class NereidServer implements AutoCloseable {
         return quarter.compareTo(TIME_FOR_MODELS) < 0 ? quarter : TIME_FOR_MODELS;
     }
 
+    /** Ends what models would answer later in time for its clients to be told, unless it is interrupted before. */
+    private Thread endLateBefore(Deadline deadline) {
+        return Thread.ofVirtual().name("nereid-end-late").start(() -> {
+            try {
+                Thread.sleep(deadline.remaining().dividedBy(4).multipliedBy(3));
+            } catch (InterruptedException e) {
+                return;
+            }
+            engine.endLate();
+        });
+    }
+
     /** Stops: not ready, no new connections, running requests finish, models are unloaded. */
     @Override
     public void close() {
@@ -287,8 +299,10 @@ public final class NereidServer implements AutoCloseable {
         engine.beginStop();
         if (preparedHttp != null) {
             Deadline forRequests = Deadline.in(deadline.remaining().minus(timeForModels()));
+            Thread reminder = endLateBefore(forRequests);
             preparedHttp.thenApply(Optional::of).exceptionally(_ -> Optional.empty()).join()
                     .ifPresent(frontEnd -> frontEnd.close(forRequests));
+            reminder.interrupt();
         }
         // What follows closes the driver.
         sharedMemory.close();

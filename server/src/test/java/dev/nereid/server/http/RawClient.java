@@ -15,6 +15,8 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /** An HTTP client that sends whatever it is told to, byte for byte. */
 public final class RawClient implements AutoCloseable {
@@ -128,6 +130,25 @@ public final class RawClient implements AutoCloseable {
             bytes.write(next);
         }
         return bytes.toString(StandardCharsets.ISO_8859_1).stripTrailing();
+    }
+
+    /** Reads that many bytes, or fewer at the end of the connection. */
+    public String read(int bytes) {
+        try {
+            return new String(in.readNBytes(bytes), StandardCharsets.ISO_8859_1);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Reads that many bytes one after the other with pauses, then to the end of the connection. */
+    public String readSlowly(int bytes) {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < bytes; i++) {
+            text.append(read(1));
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(50));
+        }
+        return text + readAll();
     }
 
     /** Reads to the end of the connection. */
