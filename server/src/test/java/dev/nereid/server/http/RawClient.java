@@ -109,16 +109,32 @@ public final class RawClient implements AutoCloseable {
             int status = Integer.parseInt(line.split(" ", -1)[1]);
             byte[] body = new byte[0];
             if (!isHead && status >= 200) {
-                int length = Integer.parseInt(headers.getOrDefault("content-length", "0"));
-                body = in.readNBytes(length);
-                if (body.length < length) {
-                    throw new EOFException("the answer broke off");
-                }
+                body = headers.getOrDefault("transfer-encoding", "").equals("chunked")
+                        ? chunks()
+                        : exactly(Integer.parseInt(headers.getOrDefault("content-length", "0")));
             }
             return new Answer(status, line, headers, new String(body, StandardCharsets.ISO_8859_1));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private byte[] exactly(int length) throws IOException {
+        byte[] bytes = in.readNBytes(length);
+        if (bytes.length < length) {
+            throw new EOFException("the answer broke off");
+        }
+        return bytes;
+    }
+
+    private byte[] chunks() throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        for (int length = Integer.parseInt(line(), 16); length > 0; length = Integer.parseInt(line(), 16)) {
+            bytes.writeBytes(exactly(length));
+            String ignored = line();
+        }
+        String ignored = line();
+        return bytes.toByteArray();
     }
 
     private String line() throws IOException {
