@@ -58,7 +58,7 @@ public final class BatchExecution {
         for (int i = 0; i < requests.size(); i++) {
             ActiveRequest request = requests.get(i);
             note(times, request.trace());
-            if (request.state() == State.DETACHED && late.leaves(request, times)) {
+            if (request.state() == State.DETACHED && late.leaves(request, instance, times)) {
                 answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 succeeded = true;
                 continue;
@@ -85,9 +85,10 @@ public final class BatchExecution {
         /**
          * Takes a request. Returns false where its answer came just now.
          *
+         * @param instance executed it, and must not be closed before its answer
          * @param times of the execution that has returned
          */
-        boolean leaves(ActiveRequest request, BatchTimes times);
+        boolean leaves(ActiveRequest request, Instance instance, BatchTimes times);
     }
 
     private InferenceException unanswered() {

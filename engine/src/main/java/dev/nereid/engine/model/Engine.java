@@ -400,6 +400,19 @@ public final class Engine implements AutoCloseable {
         }
     }
 
+    /**
+     * Ends the requests whose models would answer them later, now and from here on, with UNAVAILABLE; for a server that
+     * stops and can't wait for them any longer.
+     */
+    public void endLate() {
+        lifecycle.endLate();
+    }
+
+    /** Returns what loads and unloads models. */
+    ModelLifecycle lifecycle() {
+        return lifecycle;
+    }
+
     /** Finishes running requests, up to a limit, and closes models and backends. Returns whether all ended in time. */
     public synchronized boolean stopWithin(Duration limit) {
         if (isStopped) {

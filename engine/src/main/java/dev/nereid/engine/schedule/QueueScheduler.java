@@ -18,7 +18,6 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -64,8 +63,12 @@ public final class QueueScheduler implements InstanceScheduler {
     private volatile boolean isStopping;
     /** How many requests instances execute. Guarded by the lock. */
     private int executing;
-    /** Requests whose execution has returned, but whose backend has yet to answer. */
-    private final Set<ActiveRequest> late = ConcurrentHashMap.newKeySet();
+    /** Requests whose execution has returned, but whose backend has yet to answer, and who executed each. */
+    private final ConcurrentHashMap<ActiveRequest, Instance> late = new ConcurrentHashMap<>();
+    /** Why late requests are ended as soon as they are late; null while there is time to wait for them. */
+    private volatile @Nullable InferenceException lateEnd;
+    /** How many instances are being taken out of service. */
+    private final AtomicInteger removals = new AtomicInteger();
     private final BatchExecution.LateAnswers lateAnswers = this::leaves;
     private final Consumer<ActiveRequest> cancellation = this::cancel;
     /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
@@ -128,6 +131,11 @@ public final class QueueScheduler implements InstanceScheduler {
                 }
             }
             setAlarm();
+            removals.incrementAndGet();
+            while (late.containsValue(instance)) {
+                progress.awaitUninterruptibly();
+            }
+            removals.decrementAndGet();
         } finally {
             dispatchLock.unlock();
         }
@@ -236,7 +244,8 @@ public final class QueueScheduler implements InstanceScheduler {
 
     @Override
     public void endLate(InferenceException reason) {
-        late.forEach(request -> request.endLate(reason));
+        lateEnd = reason;
+        late.forEach((request, _) -> request.endLate(reason));
     }
 
     @Override
@@ -533,18 +542,26 @@ public final class QueueScheduler implements InstanceScheduler {
 
     private void signalProgress() {
         if (isStopping) {
-            dispatchLock.lock();
-            try {
-                progress.signalAll();
-            } finally {
-                dispatchLock.unlock();
-            }
+            signalNow();
         }
     }
 
-    private boolean leaves(ActiveRequest request, BatchTimes times) {
-        late.add(request);
+    private void signalNow() {
+        dispatchLock.lock();
+        try {
+            progress.signalAll();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    private boolean leaves(ActiveRequest request, Instance instance, BatchTimes times) {
+        late.put(request, instance);
         if (request.leavesBatch(answered -> endLate(answered, times))) {
+            InferenceException tooLate = lateEnd;
+            if (tooLate != null) {
+                request.endLate(tooLate);
+            }
             return true;
         }
         late.remove(request);
@@ -556,6 +573,9 @@ public final class QueueScheduler implements InstanceScheduler {
         statistics.record(request, clock.getAsLong(), times);
         answering.incrementAndGet();
         late.remove(request);
+        if (removals.get() > 0) {
+            signalNow();
+        }
         answer(request);
     }
 

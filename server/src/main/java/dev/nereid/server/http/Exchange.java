@@ -264,7 +264,22 @@ final class Exchange {
         return !endsConnection && !isHttp10() && !request.headers().contains(HeaderNames.EXPECT);
     }
 
-    /** Sends a successful answer that is whole, head included, where it {@link #maySendDirectly may} be. */
+    /**
+     * Decides how an answer of unknown length is sent without Helidon's response: in chunks, or, where this returns false,
+     * up to the end of the connection.
+     */
+    boolean beginUnbounded() {
+        beforeSend();
+        endsConnection |= isHttp10();
+        return !isHttp10();
+    }
+
+    /** Returns whether the connection ends with the answer. */
+    boolean endsConnection() {
+        return endsConnection;
+    }
+
+    /** Sends a part of an answer, the first one with its head, where it {@link #maySendDirectly may} be or has begun. */
     void sendDirectly(byte[] bytes, int length) {
         hasLeft = true;
         client.send(bytes, length);

@@ -16,6 +16,7 @@ import dev.nereid.server.v2.ModelMetadata.TensorMetadata;
 import dev.nereid.server.v2.VersionStatistics.Batch;
 import dev.nereid.server.v2.VersionStatistics.Counter;
 import dev.nereid.server.v2.VersionStatistics.Requests;
+import dev.nereid.server.v2.VersionStatistics.Responses;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -207,8 +208,11 @@ public final class V2Service {
         List<Batch> batches = new ArrayList<>();
         statistics.batches().forEach((rows, batch) -> batches.add(new Batch(rows, Counter.of(batch.input()),
                 Counter.of(batch.infer()), Counter.of(batch.output()))));
+        List<Responses> responses = new ArrayList<>();
+        statistics.responses().forEach((index, each) -> responses.add(Responses.of(index, each)));
         return new VersionStatistics(version.name(), version.versionText(), statistics.lastInferenceMillis(),
-                statistics.inferenceCount(), statistics.executionCount(), requests, batches, version.memoryUsage());
+                statistics.inferenceCount(), statistics.executionCount(), requests, responses, batches,
+                version.memoryUsage());
     }
 
     /**
