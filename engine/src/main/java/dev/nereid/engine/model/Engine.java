@@ -200,6 +200,11 @@ public final class Engine implements AutoCloseable {
         }
     }
 
+    /** Returns whether each model repository that was named is there. An engine that lacks one serves nothing. */
+    public boolean hasAllRepositories() {
+        return hasAllRepositories;
+    }
+
     /** Returns the pool that requests take their memory from. */
     public BufferPool buffers() {
         return buffers;

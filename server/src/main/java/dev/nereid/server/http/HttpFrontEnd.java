@@ -161,7 +161,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     private void dispatch(Exchange exchange, Route route) {
         OptionalLong modelVersion = ModelVersions.parse(route.version());
         switch (route.endpoint()) {
-            case LIVE -> live(exchange);
+            case LIVE -> exchange.sendEmpty(service.isLive() ? 200 : 400, Exchange.TEXT);
             case READY -> exchange.sendEmpty(service.isReady() ? 200 : 400, Exchange.TEXT);
             case SERVER_METADATA -> metadata(exchange);
             case MODEL_METADATA -> models.metadata(exchange, route.model(), modelVersion);
@@ -183,11 +183,6 @@ public final class HttpFrontEnd implements AutoCloseable {
             case TRACE_SETTING -> trace.handle(exchange, route.model());
             case LOG_SETTING -> logs.handle(exchange);
         }
-    }
-
-    private void live(Exchange exchange) {
-        service.checkLive();
-        exchange.sendEmpty(200, Exchange.TEXT);
     }
 
     private void metadata(Exchange exchange) {
