@@ -90,7 +90,8 @@ public final class Engine implements AutoCloseable {
                 backendStartLimit);
         this.wakeups = new TimerWakeups(System::nanoTime);
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
-                options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new));
+                options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
+                options.scheduling().firstBatchAt());
         this.admission = new Admission(buffers, catalog);
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repository().directories(),
@@ -144,7 +145,8 @@ public final class Engine implements AutoCloseable {
                 }
             }
         }
-        ModelRepository repository = ModelRepository.open(hasAllRepositories ? options.repository().directories() : List.of(),
+        ModelRepository repository = ModelRepository.open(
+                hasAllRepositories ? options.repository().directories() : List.of(),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         try {
