@@ -159,7 +159,8 @@ final class InferHandler {
                 ServedVersion by = answer.version();
                 JsonWriter writer = codec.writer.reset();
                 EncodedResponse encoded = new InferResponseEncoder(by.name(), by.versionText(),
-                        by.config().isBatching(), by::labels).encode(writer, request.id(), result.parameters(),
+                        by.config().isBatching(), by::labels, scope::reserve).encode(writer, request.id(),
+                                result.parameters(),
                                 result.outputs(), decoded.outputs());
                 // A client that has its answer may register the region anew at once.
                 lease.end();
