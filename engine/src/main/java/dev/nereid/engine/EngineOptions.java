@@ -183,19 +183,26 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      *
      * @param maxInFlightBytes bound on the memory of requests and responses
      * @param maxQueueSize bound on waiting requests for each model version
+     * @param maxResponseBytes bound on what the responses of one request to a decoupled model may occupy while their receiver
+     *     has not taken them; a receiver that is slower ends its request. One response may always wait
      */
-    public record LimitOptions(long maxInFlightBytes, int maxQueueSize) {
+    public record LimitOptions(long maxInFlightBytes, int maxQueueSize, long maxResponseBytes) {
         /** A gigabyte, and as many waiting requests as the server's flag allows where it is not given. */
-        public static final LimitOptions DEFAULT = new LimitOptions(1L << 30, 10_000);
+        public static final LimitOptions DEFAULT = new LimitOptions(1L << 30, 4096, 64L << 20);
 
         /** Returns these options with that bound. */
         public LimitOptions withMaxInFlightBytes(long value) {
-            return new LimitOptions(value, maxQueueSize);
+            return new LimitOptions(value, maxQueueSize, maxResponseBytes);
         }
 
         /** Returns these options with that bound. */
         public LimitOptions withMaxQueueSize(int value) {
-            return new LimitOptions(maxInFlightBytes, value);
+            return new LimitOptions(maxInFlightBytes, value, maxResponseBytes);
+        }
+
+        /** Returns these options with that bound. */
+        public LimitOptions withMaxResponseBytes(long value) {
+            return new LimitOptions(maxInFlightBytes, maxQueueSize, value);
         }
     }
 

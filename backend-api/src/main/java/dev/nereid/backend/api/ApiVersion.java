@@ -15,7 +15,7 @@ public record ApiVersion(int major, int minor) {
     /** Major version of this jar. A compile-time constant, so that a plugin carries the value it was compiled with. */
     public static final int MAJOR = 1;
     /** Minor version of this jar. A compile-time constant, so that a plugin carries the value it was compiled with. */
-    public static final int MINOR = 0;
+    public static final int MINOR = 1;
 
     /** Checks that neither part is negative. */
     public ApiVersion {

@@ -59,6 +59,23 @@ public interface InferenceRequest {
     /** Ends a request of a decoupled model without a further response. */
     void complete();
 
+    /**
+     * Says that the request will be answered after {@code execute} has returned. From here on it may be answered from any
+     * thread, by one at a time: with responses, a failure or, where the model is decoupled, {@link #complete()}. The instance
+     * takes its next batch meanwhile; inputs stay valid, and the model stays loaded, until the request is answered. To be
+     * called while {@code execute} runs; an exception that it throws does not answer the request any more.
+     *
+     * <p>Each request that is to be answered later must be: an unload waits for it. A backend looks at
+     * {@link #isCancelled()} now and then and ends a request that nobody waits for.
+     *
+     * @throws IllegalStateException when the request is answered, or its execution has returned
+     * @throws InferenceException UNSUPPORTED where the server can't do this
+     */
+    @Experimental(since = "1.1")
+    default void answerLater() {
+        throw InferenceException.unsupported("requests can't be answered later here");
+    }
+
     /** Returns whether the request is answered: nothing further may be sent, and its inputs are no longer valid. */
     boolean isAnswered();
 }

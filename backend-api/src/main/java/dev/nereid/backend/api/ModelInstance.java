@@ -8,7 +8,8 @@ public interface ModelInstance extends AutoCloseable {
     /**
      * Executes one batch and answers every request in it exactly once, each with a response or with an error. (A
      * decoupled model answers any number of times, then completes the request.) Throwing fails all requests that are
-     * not yet answered and leaves the instance in use.
+     * not yet answered and leaves the instance in use. A request whose backend said {@link InferenceRequest#answerLater()} is
+     * answered when that is done with it, also after this method has returned.
      *
      * <p>Input segments are valid until the request is answered. No segment may be kept longer.
      */

@@ -2,7 +2,8 @@ package dev.nereid.engine.instance;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.ActiveRequest.State;
 import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.ModelStatistics;
@@ -11,6 +12,7 @@ import dev.nereid.engine.trace.TracePoint;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Executes batches of one model version, whatever its backend does, and counts what came of them. Threads: any. */
@@ -27,8 +29,11 @@ public final class BatchExecution {
         this.wallClock = wallClock;
     }
 
-    /** Executes a batch on the current thread. Each of its requests has an answer afterwards, not yet delivered. */
-    public void run(ExecutionBatch batch, Instance instance) {
+    /**
+     * Executes a batch on the current thread. Returns the requests that have an answer now, which is not yet delivered; the
+     * others are left to {@code late}.
+     */
+    public List<ActiveRequest> run(ExecutionBatch batch, Instance instance, LateAnswers late) {
         InferenceException failure = null;
         batch.start();
         try {
@@ -45,28 +50,41 @@ public final class BatchExecution {
         BatchTimes times = batch.end();
         instance.noteDuration(times.computeEnd() - times.computeStart());
         boolean succeeded = false;
-        List<EngineRequest> requests = batch.engineRequests();
+        List<ActiveRequest> requests = batch.engineRequests();
+        List<ActiveRequest> answered = requests;
         for (int i = 0; i < requests.size(); i++) {
-            EngineRequest request = requests.get(i);
+            ActiveRequest request = requests.get(i);
+            note(times, request.trace());
+            if (request.state() == State.DETACHED && late.leaves(request, times)) {
+                answered = answered == requests ? new ArrayList<>(requests.subList(0, i)) : answered;
+                succeeded = true;
+                continue;
+            }
             if (!request.isAnswered()) {
                 // Made only here: an exception with its stack costs as much as a small execution.
                 InferenceException cause = failure != null ? failure : unanswered();
                 request.failUnanswered(cause, FailureReason.ofExecution(cause.code()));
             }
-            note(times, request.trace());
-            FailureReason reason = request.failure();
-            long nanos = times.computeEnd() - request.startNanos();
-            if (reason == null) {
-                succeeded = true;
-                statistics.recordSuccess(request.batchSize(), nanos, times.computeStart() - request.queuedNanos(),
-                        times);
-            } else {
-                statistics.recordFailure(reason, nanos);
+            statistics.record(request, times.computeEnd(), times);
+            succeeded |= request.failure() == null;
+            if (answered != requests) {
+                answered.add(request);
             }
         }
         if (succeeded) {
             statistics.recordBatch(Math.max(1, batch.rows()), times, wallClock.millis());
         }
+        return answered;
+    }
+
+    /** Takes the requests whose backend answers after the execution of their batch has returned. */
+    public interface LateAnswers {
+        /**
+         * Takes a request. Returns false where its answer came just now.
+         *
+         * @param times of the execution that has returned
+         */
+        boolean leaves(ActiveRequest request, BatchTimes times);
     }
 
     private InferenceException unanswered() {

@@ -2,7 +2,7 @@ package dev.nereid.engine.instance;
 
 import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceRequest;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.stats.BatchTimes;
 import java.util.Collections;
 import java.util.List;
@@ -10,24 +10,24 @@ import java.util.function.LongSupplier;
 
 /** Requests that go to an instance together. Used by one thread. */
 public final class ExecutionBatch implements Batch {
-    private final List<EngineRequest> requests;
+    private final List<ActiveRequest> requests;
     private final LongSupplier clock;
     private final int rows;
     private long computeStart;
     private long inputEnd;
     private long outputStart;
 
-    public ExecutionBatch(List<EngineRequest> requests, LongSupplier clock) {
+    public ExecutionBatch(List<ActiveRequest> requests, LongSupplier clock) {
         this.requests = requests;
         this.clock = clock;
         int sum = 0;
-        for (EngineRequest request : requests) {
+        for (ActiveRequest request : requests) {
             sum += request.batchSize();
         }
         this.rows = sum;
     }
 
-    public List<EngineRequest> engineRequests() {
+    public List<ActiveRequest> engineRequests() {
         return requests;
     }
 
@@ -43,6 +43,9 @@ public final class ExecutionBatch implements Batch {
 
     void start() {
         computeStart = clock.getAsLong();
+        for (int i = 0; i < requests.size(); i++) {
+            requests.get(i).executionStarts(computeStart, clock);
+        }
     }
 
     @Override

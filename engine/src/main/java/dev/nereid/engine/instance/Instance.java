@@ -4,10 +4,11 @@ import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
 import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.ModelInstance;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.stats.FailureReason;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.CountDownLatch;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * to the instance's own thread, since native code pins the carrier of a virtual thread. The choice has hysteresis, so
  * that it does not swing.
  *
- * <p>The dispatcher sees to it that one thread at a time uses an instance.
+ * <p>The scheduler sees to it that one thread at a time uses an instance.
  */
 public final class Instance implements AutoCloseable {
     /** From this mean duration down an execution is short. */
@@ -115,20 +116,49 @@ public final class Instance implements AutoCloseable {
         thread.call(task);
     }
 
-    /** Executes requests on the instance's own thread, outside any queue; for warm-up. */
-    public void execute(List<EngineRequest> requests, LongSupplier clock) {
+    /**
+     * Executes requests on the instance's own thread, outside any queue; for warm-up. Returns when all are answered, also
+     * those that the backend answers later.
+     */
+    public void execute(List<ActiveRequest> requests, LongSupplier clock) {
+        CountDownLatch late = new CountDownLatch(requests.size());
         call(() -> {
             InferenceException failure = InferenceException.internal("instance '" + name + "' did not answer");
+            ExecutionBatch batch = new ExecutionBatch(requests, clock);
+            batch.start();
             try {
-                execute(new ExecutionBatch(requests, clock));
+                execute(batch);
             } catch (InferenceException e) {
                 failure = e;
             }
-            for (EngineRequest request : requests) {
-                request.failUnanswered(failure, FailureReason.BACKEND);
-                request.deliver();
+            for (ActiveRequest request : requests) {
+                if (!request.leavesBatch(answered -> {
+                    answered.deliver();
+                    late.countDown();
+                })) {
+                    request.failUnanswered(failure, FailureReason.BACKEND);
+                    request.deliver();
+                    late.countDown();
+                }
             }
         });
+        awaitAll(late);
+    }
+
+    private static void awaitAll(CountDownLatch latch) {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                latch.await();
+                break;
+            } catch (InterruptedException e) {
+                // The inputs' memory is in use until the end.
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Hands the execution of a batch to the instance's own thread. */

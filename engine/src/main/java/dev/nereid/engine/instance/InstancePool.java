@@ -8,7 +8,7 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The instances of a dispatcher that are free. Used under the dispatcher's lock only.
+ * The instances of a scheduler that are free. Used under the scheduler's lock only.
  *
  * <p>Instances serve in the order in which they became free. Of those that share a thread one at a time does, so that the
  * batch of the next is formed when the thread is free and not before. With a rate limiter, the instance that had the

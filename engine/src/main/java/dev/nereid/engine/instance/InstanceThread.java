@@ -23,7 +23,7 @@ public final class InstanceThread {
     private int users = 1;
     /** Used by the thread itself. */
     private boolean isEnding;
-    /** Guarded by the lock of the dispatcher that the instances belong to: whether one of them has work. */
+    /** Guarded by the lock of the scheduler that the instances belong to: whether one of them has work. */
     private boolean isBusy;
 
     private InstanceThread(String name, ClassLoader pluginLoader, boolean isShared) {

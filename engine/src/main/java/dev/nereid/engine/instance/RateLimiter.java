@@ -18,7 +18,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * priority says, so that priority n gets 1/n of the chances of priority 1.
  *
  * <p>One lock guards everything here. Dispatchers call under their own lock, never the other way round: {@link #wake()}
- * takes no lock along when it tells dispatchers that it is their turn. An instance that waits keeps those behind it
+ * takes no lock along when it tells schedulers that it is their turn. An instance that waits keeps those behind it
  * from what it needs, so that one that needs much is not starved by many that need little; instances that need other
  * things are not held up.
  */
@@ -160,7 +160,7 @@ public final class RateLimiter {
     }
 
     /**
-     * Tells the dispatchers of those instances whose turn it is, until it is nobody's. To be called without any lock after
+     * Tells the schedulers of those instances whose turn it is, until it is nobody's. To be called without any lock after
      * each change; what is called takes the turn or leaves the line, and does not call this.
      */
     public void wake() {

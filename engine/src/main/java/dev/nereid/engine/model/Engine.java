@@ -4,6 +4,9 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.ControlMode;
+import dev.nereid.engine.Response;
+import dev.nereid.engine.ResponseListener;
+import dev.nereid.engine.Ticket;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.gpu.Gpus;
@@ -14,10 +17,9 @@ import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.plugin.BackendStatus;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.request.CheckedRequest;
-import dev.nereid.engine.request.EngineRequest;
-import dev.nereid.engine.request.InferenceResult;
+import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.request.RequestData;
-import dev.nereid.engine.schedule.Schedulers;
+import dev.nereid.engine.schedule.SchedulerFactory;
 import dev.nereid.engine.schedule.TimerWakeups;
 import dev.nereid.engine.stats.MetricFamily;
 import dev.nereid.engine.trace.RequestTrace;
@@ -45,7 +47,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,6 +65,7 @@ public final class Engine implements AutoCloseable {
     private final Backends backends;
     private final TimerWakeups wakeups;
     private final ModelCatalog catalog = new ModelCatalog();
+    private final Admission admission;
     private final ModelLifecycle lifecycle;
     private final Path scratchDirectory;
     private final Gpus gpus;
@@ -71,15 +74,6 @@ public final class Engine implements AutoCloseable {
     private volatile boolean isStopping;
     private boolean isStopped;
     private boolean endedInTime;
-
-    /**
-     * A version and its answer to a request.
-     *
-     * @param version the version that executed the request
-     * @param result its response; to be closed
-     */
-    public record Served(ServedVersion version, InferenceResult result) {
-    }
 
     private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus,
             Duration backendStartLimit) {
@@ -92,15 +86,16 @@ public final class Engine implements AutoCloseable {
                 gpus.pinnedMemory(),
                 backendStartLimit);
         this.wakeups = new TimerWakeups(System::nanoTime);
-        Schedulers schedulers = new Schedulers(System::nanoTime, InstantSource.system(), wakeups,
+        SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
                 options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new));
+        this.admission = new Admission(buffers, catalog);
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repository().directories(),
                         options.backends().allowsModelBackends()),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
-                new WarmUp(buffers, System::nanoTime), new CallDesk(this::inferForModel, buffers, catalog),
-                options.scheduling());
+                new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
+                options.scheduling(), options.limits());
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading().threads(),
                 options.loading().retries());
     }
@@ -231,98 +226,40 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * Executes a request and waits for its one response.
+     * Has something done with the version that serves requests to a model now, and again with its successor where a re-load
+     * has replaced it before it took the request. This is the one look-up of a request.
      *
-     * @param scope gives memory for the checked request and must stay open until this returns
-     * @throws InferenceException what is wrong with the request, or why it failed
+     * @param version empty for the highest that is ready
+     * @param action looks at the version's configuration and submits; is called again only where it threw UNAVAILABLE
+     * @throws InferenceException NOT_FOUND or UNAVAILABLE, or what the action threw
      */
-    public Served infer(String model, OptionalLong version, RequestData data, BufferScope scope) {
-        return infer(model, version, data, scope, Caller.PATIENT);
+    public <T> T onVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
+        return admission.onVersion(model, version, action);
     }
 
     /**
-     * Executes a request and waits for its one response.
+     * Takes a request. Returns at once; requests of one thread to one version are queued in the order of its calls.
+     *
+     * @param scope gives memory for the checked request; it and the inputs' memory must stay as they are until the end
+     * @param listener gets the answers
+     * @param trace notes the request's way
+     * @throws InferenceException what is wrong with the request, or why it can't be taken; the listener gets nothing then
+     */
+    public Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
+            RequestTrace trace) {
+        return admission.submit(served, data, scope, listener, trace);
+    }
+
+    /**
+     * Executes a request and waits for its one response, which is the caller's to close. The waiting thread may be lent to
+     * execute.
      *
      * @param scope gives memory for the checked request and must stay open until this returns
-     * @param caller can give up while it waits
+     * @param client can give up while it waits
      * @throws InferenceException what is wrong with the request, or why it failed
      */
-    public Served infer(String model, OptionalLong version, RequestData data, BufferScope scope, Caller caller) {
-        return infer(model, version, data, scope, caller, () -> false);
-    }
-
-    /** Executes a request of a model, for as long as somebody waits for that model's own answer. */
-    private Served inferForModel(String model, OptionalLong version, RequestData data, BufferScope scope,
-            BooleanSupplier isCancelled) {
-        return infer(model, version, data, scope, Caller.PATIENT, isCancelled);
-    }
-
-    private Served infer(String model, OptionalLong version, RequestData data, BufferScope scope, Caller caller,
-            BooleanSupplier isCancelled) {
-        ServedVersion served = catalog.lookup(model, version);
-        while (true) {
-            try {
-                return new Served(served, execute(served, data, scope, caller, isCancelled));
-            } catch (InferenceException e) {
-                // A re-load may have replaced the version between look-up and queue; its successor is there already.
-                ServedVersion current = e.code() == StatusCode.UNAVAILABLE ? catalog.lookup(model, version) : served;
-                if (current == served) {
-                    throw e;
-                }
-                served = current;
-            }
-        }
-    }
-
-    private InferenceResult execute(ServedVersion served, RequestData data, BufferScope scope, Caller caller,
-            BooleanSupplier isCancelled) {
-        if (served.isPassive()) {
-            throw InferenceException.unavailable("model '" + served.name()
-                    + "' has passive instances only, which are loaded but execute no requests");
-        }
-        long start = System.nanoTime();
-        RequestTrace trace = caller.trace();
-        trace.model(served.name(), served.version(), data.id());
-        trace.mark(TracePoint.REQUEST_START, start);
-        CheckedRequest checked = served.validator().validate(data, scope);
-        Set<String> outputs = checked.requestedOutputs().size() == served.allOutputs().size()
-                ? served.allOutputs()
-                : new HashSet<>(checked.requestedOutputs());
-        EngineRequest.Content content = new EngineRequest.Content(data, readOnly(checked.inputs()),
-                checked.batchSize(), outputs);
-        Answer answer = new Answer();
-        EngineRequest request = new EngineRequest(content, served.io(), buffers, answer, start);
-        request.cancelWhen(isCancelled);
-        request.lendThread();
-        request.tracedBy(trace);
-        trace.queuedInputs(checked.inputs());
-        caller.waits(() -> served.dispatcher().cancel(request));
-        try {
-            served.dispatcher().submit(request);
-            request.await();
-        } finally {
-            caller.answered();
-        }
-        return answer.get();
-    }
-
-    /** Returns the inputs as a backend gets them: it may not write into memory that the client still owns. */
-    static List<Tensor> readOnly(List<Tensor> inputs) {
-        boolean isGuarded = true;
-        for (Tensor input : inputs) {
-            isGuarded &= input.data().isReadOnly();
-        }
-        if (isGuarded) {
-            return inputs;
-        }
-        List<Tensor> guarded = new ArrayList<>(inputs.size());
-        for (Tensor input : inputs) {
-            guarded.add(input.data().isReadOnly()
-                    ? input
-                    : new Tensor(input.name(), input.dataType(), input.shape(), input.data().asReadOnly(),
-                            input.placement()));
-        }
-        return guarded;
+    public Response infer(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client) {
+        return admission.infer(served, data, scope, client, () -> false);
     }
 
     /**
@@ -428,7 +365,7 @@ public final class Engine implements AutoCloseable {
      */
     public Optional<String> stall(Duration limit) {
         for (ServedVersion served : readyVersions()) {
-            Optional<String> reason = served.dispatcher().stall(limit.toNanos());
+            Optional<String> reason = served.scheduler().stall(limit.toNanos());
             if (reason.isPresent()) {
                 return Optional.of("model '" + served.name() + "' version " + served.version() + ": " + reason.get());
             }

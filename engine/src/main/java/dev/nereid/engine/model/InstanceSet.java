@@ -4,7 +4,7 @@ import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.plugin.LoadedBackend;
 import dev.nereid.engine.plugin.PluginCalls;
-import dev.nereid.engine.schedule.Dispatcher;
+import dev.nereid.engine.schedule.InstanceScheduler;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * The instances of one model version, which may change while it serves.
  *
  * <p>Threads: changes are prepared and applied one after the other by whoever loads the model. Instances that a change
- * took out are closed in the background, and an unload may close all of them at the same time: the dispatcher, or the
+ * took out are closed in the background, and an unload may close all of them at the same time: the scheduler, or the
  * set of passive ones, says who closes an instance, and the closing lock makes the unload wait for instances that the
  * background is just closing, since the model must be closed after them. The lock is held across calls into the plugin
  * for that reason; nothing else takes it.
@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 final class InstanceSet {
     private final LoadedBackend backend;
     private final LoadedModel model;
-    private final Dispatcher dispatcher;
+    private final InstanceScheduler scheduler;
     private final InstanceFactory factory;
     private final Gpus gpus;
     private final ReentrantLock closingLock = new ReentrantLock();
@@ -50,10 +50,10 @@ final class InstanceSet {
     record Change(List<Member> members, List<Member> added, List<Member> removed) {
     }
 
-    InstanceSet(LoadedModel model, Dispatcher dispatcher, InstanceFactory factory, Gpus gpus) {
+    InstanceSet(LoadedModel model, InstanceScheduler scheduler, InstanceFactory factory, Gpus gpus) {
         this.backend = model.backend();
         this.model = model;
-        this.dispatcher = dispatcher;
+        this.scheduler = scheduler;
         this.factory = factory;
         this.gpus = gpus;
     }
@@ -66,8 +66,8 @@ final class InstanceSet {
         return model;
     }
 
-    Dispatcher dispatcher() {
-        return dispatcher;
+    InstanceScheduler scheduler() {
+        return scheduler;
     }
 
     /**
@@ -170,7 +170,7 @@ final class InstanceSet {
             if (member.spec().group().isPassive()) {
                 passive.add(member.instance());
             } else {
-                dispatcher.add(member.instance());
+                scheduler.add(member.instance());
             }
         }
     }
@@ -182,7 +182,7 @@ final class InstanceSet {
             for (Member member : change.removed()) {
                 boolean isMine = member.spec().group().isPassive()
                         ? passive.remove(member.instance())
-                        : dispatcher.remove(member.instance());
+                        : scheduler.remove(member.instance());
                 if (isMine) {
                     close(member);
                 }
@@ -196,7 +196,7 @@ final class InstanceSet {
     void close() {
         closingLock.lock();
         try {
-            dispatcher.stop().forEach(this::close);
+            scheduler.stopInstances().forEach(this::close);
             for (Instance instance : List.copyOf(passive)) {
                 if (passive.remove(instance)) {
                     close(instance);

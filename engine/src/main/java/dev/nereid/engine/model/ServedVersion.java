@@ -9,9 +9,9 @@ import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.plugin.PluginCalls;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ModelIo;
 import dev.nereid.engine.request.RequestValidator;
-import dev.nereid.engine.schedule.Dispatcher;
+import dev.nereid.engine.schedule.InstanceScheduler;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.ModelConfigs;
@@ -35,13 +35,15 @@ public final class ServedVersion {
     private final ModelStatistics statistics;
     private final RequestValidator validator;
     private final Map<String, List<String>> labels;
-    private final EngineRequest.ModelIo io;
+    private final ModelIo io;
     private final Set<String> allOutputs;
     private final boolean isPassive;
     private final Duration loadTime;
+    private final long maxWaitingBytes;
 
     ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig, InstanceSet instances,
-            ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime) {
+            ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
+        this.maxWaitingBytes = maxWaitingBytes;
         this.version = version;
         this.versionText = Long.toString(version);
         this.completeConfig = completeConfig;
@@ -54,14 +56,14 @@ public final class ServedVersion {
         this.allOutputs = config.outputs().stream().map(ModelOutput::name).collect(Collectors.toUnmodifiableSet());
         this.isPassive = config.instanceGroups().stream().allMatch(InstanceGroup::isPassive);
         boolean reshapes = config.outputs().stream().anyMatch(output -> output.reshape().isPresent());
-        this.io = new EngineRequest.ModelIo(config.isDecoupled(),
-                reshapes ? this::inClientShape : outputs -> outputs);
+        this.io = new ModelIo(config.isDecoupled(),
+                reshapes ? this::inClientShape : outputs -> outputs, statistics, maxWaitingBytes);
         this.loadTime = loadTime;
     }
 
     /** Returns the same version with another configuration: model, instances and statistics are shared. */
     ServedVersion with(dev.nereid.repository.config.proto.ModelConfig newConfig) {
-        return new ServedVersion(version, newConfig, instances, statistics, labels, loadTime);
+        return new ServedVersion(version, newConfig, instances, statistics, labels, loadTime, maxWaitingBytes);
     }
 
     private List<Tensor> inClientShape(List<Tensor> outputs) {
@@ -121,7 +123,7 @@ public final class ServedVersion {
     /** Returns whether all instances say that they can serve; one that can't even say so can't. */
     public boolean isReady() {
         ClassLoader loader = instances.backend().classLoader();
-        for (Instance instance : dispatcher().instances()) {
+        for (Instance instance : scheduler().instances()) {
             try {
                 if (!PluginCalls.call("instance '" + instance.name() + "'", "say whether it is ready", loader,
                         instance::isReady)) {
@@ -153,11 +155,11 @@ public final class ServedVersion {
 
     /** Returns how many requests wait. */
     public int queueSize() {
-        return dispatcher().queueSize();
+        return scheduler().queueSize();
     }
 
-    Dispatcher dispatcher() {
-        return instances.dispatcher();
+    InstanceScheduler scheduler() {
+        return instances.scheduler();
     }
 
     InstanceSet instances() {
@@ -173,7 +175,7 @@ public final class ServedVersion {
         return validator;
     }
 
-    EngineRequest.ModelIo io() {
+    ModelIo io() {
         return io;
     }
 
@@ -185,6 +187,6 @@ public final class ServedVersion {
     void close() {
         instances.close();
         instances.model().close();
-        instances.backend().modelIsGone();
+        instances.backend().releaseModel();
     }
 }

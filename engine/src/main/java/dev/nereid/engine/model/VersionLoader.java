@@ -7,13 +7,14 @@ import dev.nereid.backend.api.ModelCalls;
 import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.Scheduling.DynamicBatching;
+import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.SchedulingOptions;
 import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.plugin.LoadedBackend;
 import dev.nereid.engine.plugin.PluginCalls;
 import dev.nereid.engine.request.RequestValidator;
-import dev.nereid.engine.schedule.Schedulers;
+import dev.nereid.engine.schedule.SchedulerFactory;
 import dev.nereid.engine.stats.BackendMetrics;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.PolledModel;
@@ -42,13 +43,14 @@ final class VersionLoader {
     private final ModelBackends backends;
     private final ConfigLoader configs;
     private final Gpus gpus;
-    private final Schedulers schedulers;
+    private final SchedulerFactory schedulers;
     private final WarmUp warmUp;
-    private final CallDesk calls;
+    private final ModelCallService calls;
     private final SchedulingOptions scheduling;
+    private final LimitOptions limits;
 
-    VersionLoader(ModelBackends backends, ConfigLoader configs, Gpus gpus, Schedulers schedulers, WarmUp warmUp,
-            CallDesk calls, SchedulingOptions scheduling) {
+    VersionLoader(ModelBackends backends, ConfigLoader configs, Gpus gpus, SchedulerFactory schedulers, WarmUp warmUp,
+            ModelCallService calls, SchedulingOptions scheduling, LimitOptions limits) {
         this.backends = backends;
         this.configs = configs;
         this.gpus = gpus;
@@ -56,6 +58,7 @@ final class VersionLoader {
         this.warmUp = warmUp;
         this.calls = calls;
         this.scheduling = scheduling;
+        this.limits = limits;
     }
 
     /**
@@ -73,7 +76,7 @@ final class VersionLoader {
         try {
             return load(polled, version, backend, start);
         } catch (Throwable e) {
-            backend.modelIsGone();
+            backend.releaseModel();
             throw e;
         }
     }
@@ -97,14 +100,14 @@ final class VersionLoader {
                     ? strategy(who, checked, model)
                     : Optional.empty();
             InstanceSet instances = new InstanceSet(model,
-                    schedulers.dispatcher(checked, statistics, strategy, backend.classLoader()),
+                    schedulers.scheduler(checked, statistics, strategy, backend.classLoader()),
                     new InstanceFactory(model, schedulers.limiter(), scheduling), gpus);
             AtomicLong executionNanos = new AtomicLong();
             instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled, executionNanos)));
             BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
             return new ServedVersion(version, complete, instances, statistics, labels,
-                    Duration.ofNanos(System.nanoTime() - start));
+                    Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
         } catch (Throwable e) {
             model.close();
             throw e;

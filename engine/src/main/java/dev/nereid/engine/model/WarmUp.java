@@ -14,7 +14,11 @@ import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.request.CheckedRequest;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.ModelIo;
+import dev.nereid.engine.request.SingleResponse;
+import dev.nereid.engine.stats.ModelStatistics;
+import java.util.Set;
 import dev.nereid.engine.request.InputData;
 import dev.nereid.engine.request.OutputShapes;
 import dev.nereid.engine.request.RequestData;
@@ -83,24 +87,24 @@ final class WarmUp {
             RequestData data = new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0, inputs, List.of(),
                     false);
             CheckedRequest checked = validator.validate(data, scope);
-            EngineRequest.Content content = new EngineRequest.Content(data,
-                    Engine.readOnly(checked.inputs()), checked.batchSize(), new HashSet<>(checked.requestedOutputs()));
-            List<EngineRequest> requests = new ArrayList<>();
-            List<Answer> answers = new ArrayList<>();
+            ActiveRequest.Content content = Admission.content(data, checked, Set.of());
+            List<ActiveRequest> requests = new ArrayList<>();
+            List<SingleResponse> answers = new ArrayList<>();
             int copies = config.isBatching() ? sample.batchSize() : 1;
+            // What a model answers while it warms up is not counted as a client's.
+            ModelIo io = new ModelIo(config.isDecoupled(), OutputShapes.AS_PRODUCED, new ModelStatistics(),
+                    Long.MAX_VALUE);
             for (int i = 0; i < copies; i++) {
-                Answer answer = new Answer();
+                SingleResponse answer = new SingleResponse();
                 answers.add(answer);
-                requests.add(new EngineRequest(content,
-                        new EngineRequest.ModelIo(config.isDecoupled(), OutputShapes.AS_PRODUCED), pool, answer,
-                        clock.getAsLong()));
+                requests.add(new ActiveRequest(content, io, pool, answer, clock.getAsLong()));
             }
             instance.execute(requests, clock);
             answers.forEach(answer -> check(answer, sample, config.isDecoupled()));
         }
     }
 
-    private static void check(Answer answer, Warmup sample, boolean isDecoupled) {
+    private static void check(SingleResponse answer, Warmup sample, boolean isDecoupled) {
         Optional<InferenceException> failure = answer.closeAll(isDecoupled);
         if (failure.isPresent()) {
             throw new InferenceException(failure.get().code(),

@@ -39,7 +39,7 @@ public final class Backends implements AutoCloseable {
     private final List<LoadedBackend> startOrder = new ArrayList<>();
     private final BackendMetrics metrics = new BackendMetrics();
     private final BackendStarter starter;
-    private final List<OwnBackend> owns = new ArrayList<>();
+    private final List<ModelBackend> owns = new ArrayList<>();
 
     /**
      * Creates the catalog; nothing is loaded yet.
@@ -163,7 +163,7 @@ public final class Backends implements AutoCloseable {
     public LoadedBackend startOwn(String name, Path jar, String model, Map<String, String> labels) {
         Map<String, String> all = new TreeMap<>(labels);
         all.put("backend", name);
-        OwnBackend own = OwnBackend.copy(name, jar, "model '" + model + "'");
+        ModelBackend own = ModelBackend.copy(name, jar, "model '" + model + "'");
         synchronized (owns) {
             owns.add(own);
         }

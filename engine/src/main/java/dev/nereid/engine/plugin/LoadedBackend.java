@@ -18,7 +18,7 @@ import java.util.Optional;
 public record LoadedBackend(String name, Backend backend, BackendAttributes attributes, ClassLoader classLoader,
         BackendMetrics.Owned metrics, Optional<Runnable> release) {
     /** Says that a model is closed, or was never created. A backend that came with it is closed, too. */
-    public void modelIsGone() {
+    public void releaseModel() {
         if (release.isPresent()) {
             close();
         }

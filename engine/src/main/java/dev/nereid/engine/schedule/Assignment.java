@@ -4,10 +4,10 @@ import dev.nereid.engine.instance.ExecutionBatch;
 import dev.nereid.engine.instance.Instance;
 
 /** A batch and the instance that is to execute it. */
-public record Assignment(Dispatcher dispatcher, ExecutionBatch batch, Instance instance) implements Runnable {
+public record Assignment(QueueScheduler scheduler, ExecutionBatch batch, Instance instance) implements Runnable {
     /** Executes the batch on this thread, then passes the instance on. */
     @Override
     public void run() {
-        dispatcher.execute(this);
+        scheduler.execute(this);
     }
 }

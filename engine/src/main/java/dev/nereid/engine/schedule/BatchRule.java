@@ -4,7 +4,7 @@ import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
 import java.util.List;
 import java.util.Optional;
 
@@ -33,7 +33,7 @@ final class BatchRule {
                 config.inputs().stream().anyMatch(ModelInput::isOptional));
     }
 
-    boolean mayJoin(EngineRequest first, EngineRequest next) {
+    boolean mayJoin(ActiveRequest first, ActiveRequest next) {
         if (comparesInputSets && !hasSameInputs(first, next)) {
             return false;
         }
@@ -55,7 +55,7 @@ final class BatchRule {
         return true;
     }
 
-    private static boolean hasSameInputs(EngineRequest first, EngineRequest next) {
+    private static boolean hasSameInputs(ActiveRequest first, ActiveRequest next) {
         List<Tensor> a = first.inputs();
         List<Tensor> b = next.inputs();
         if (a.size() != b.size()) {

@@ -6,7 +6,8 @@ import dev.nereid.backend.api.batch.RequestIds;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.backend.api.config.QueuePolicy.TimeoutAction;
 import dev.nereid.backend.api.config.Scheduling.DynamicBatching;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.instance.Instance;
+import dev.nereid.engine.request.ActiveRequest;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -75,7 +76,7 @@ final class BatchingQueue implements RequestQueue {
     }
 
     @Override
-    public void offer(EngineRequest request, long now) {
+    public void offer(ActiveRequest request, long now) {
         Level level = level(request.priority());
         if (level.size() >= level.maxSize) {
             throw new InferenceException(StatusCode.UNAVAILABLE,
@@ -104,7 +105,7 @@ final class BatchingQueue implements RequestQueue {
         return level;
     }
 
-    private static long deadline(QueuePolicy policy, EngineRequest request, long now) {
+    private static long deadline(QueuePolicy policy, ActiveRequest request, long now) {
         long timeout = policy.defaultTimeoutMicros();
         // A request may only shorten the timeout, so with a default of 0 its own has no effect (model-config, 9.2).
         if (policy.allowTimeoutOverride() && request.timeoutMicros() > 0 && request.timeoutMicros() < timeout) {
@@ -120,17 +121,17 @@ final class BatchingQueue implements RequestQueue {
     }
 
     @Override
-    public List<EngineRequest> poll(long now, BiConsumer<EngineRequest, InferenceException> drop) {
+    public List<ActiveRequest> poll(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         return take(select(now, drop));
     }
 
     @Override
-    public boolean isDue(long now, BiConsumer<EngineRequest, InferenceException> drop) {
+    public boolean isDue(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         return !select(now, drop).isEmpty();
     }
 
     /** Returns what is to be executed now. */
-    private List<Entry> select(long now, BiConsumer<EngineRequest, InferenceException> drop) {
+    private List<Entry> select(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         wakeAt = NEVER;
         applyDeadlines(now, drop);
         if (size == 0) {
@@ -144,8 +145,8 @@ final class BatchingQueue implements RequestQueue {
         }
     }
 
-    private List<Entry> select(long now, BiConsumer<EngineRequest, InferenceException> drop,
-            Predicate<EngineRequest> joins) {
+    private List<Entry> select(long now, BiConsumer<ActiveRequest, InferenceException> drop,
+            Predicate<ActiveRequest> joins) {
         List<Entry> pending = new ArrayList<>(4);
         int rows = 0;
         int candidate = 0;
@@ -199,18 +200,18 @@ final class BatchingQueue implements RequestQueue {
         return List.of();
     }
 
-    private List<EngineRequest> take(List<Entry> entries) {
+    private List<ActiveRequest> take(List<Entry> entries) {
         if (entries.size() == 1) {
             return List.of(take(entries.getFirst()));
         }
-        List<EngineRequest> batch = new ArrayList<>(entries.size());
+        List<ActiveRequest> batch = new ArrayList<>(entries.size());
         for (Entry entry : entries) {
             batch.add(take(entry));
         }
         return batch;
     }
 
-    private EngineRequest take(Entry entry) {
+    private ActiveRequest take(Entry entry) {
         entry.level.remove(entry);
         leave(entry);
         return entry.request;
@@ -222,7 +223,7 @@ final class BatchingQueue implements RequestQueue {
     }
 
     @Override
-    public void expire(long now, BiConsumer<EngineRequest, InferenceException> drop) {
+    public void expire(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         for (Level level : levels.values()) {
             for (Iterator<Entry> each = level.iterator(); each.hasNext();) {
                 Entry entry = each.next();
@@ -236,7 +237,7 @@ final class BatchingQueue implements RequestQueue {
         applyDeadlines(now, drop);
     }
 
-    private void applyDeadlines(long now, BiConsumer<EngineRequest, InferenceException> drop) {
+    private void applyDeadlines(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         while (!deadlines.isEmpty() && deadlines.first().deadlineNanos <= now) {
             Entry due = deadlines.removeFirst();
             if (due.level.policy.timeoutAction() == TimeoutAction.DELAY) {
@@ -262,8 +263,8 @@ final class BatchingQueue implements RequestQueue {
     }
 
     @Override
-    public List<EngineRequest> drain() {
-        List<EngineRequest> all = new ArrayList<>();
+    public List<ActiveRequest> drain() {
+        List<ActiveRequest> all = new ArrayList<>();
         for (Level level : levels.values()) {
             level.iterator().forEachRemaining(entry -> all.add(entry.request));
         }
@@ -281,12 +282,12 @@ final class BatchingQueue implements RequestQueue {
 
     /** A request that waits. */
     private static final class Entry {
-        private final EngineRequest request;
+        private final ActiveRequest request;
         private final Level level;
         private final long deadlineNanos;
         private final long arrival;
 
-        private Entry(EngineRequest request, Level level, long deadlineNanos, long arrival) {
+        private Entry(ActiveRequest request, Level level, long deadlineNanos, long arrival) {
             this.request = request;
             this.level = level;
             this.deadlineNanos = deadlineNanos;
@@ -353,7 +354,7 @@ final class BatchingQueue implements RequestQueue {
         }
     }
 
-    private static boolean any(EngineRequest ignored) {
+    private static boolean any(ActiveRequest ignored) {
         return true;
     }
 }

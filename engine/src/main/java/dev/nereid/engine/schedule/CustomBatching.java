@@ -2,13 +2,13 @@ package dev.nereid.engine.schedule;
 
 import dev.nereid.backend.api.BatchingStrategy;
 import dev.nereid.backend.api.BatchingStrategy.BatchBuilder;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.function.Predicate;
 
 /**
- * Asks a model's batching strategy. This is the one place where a plugin is called under a lock, that of the dispatcher:
+ * Asks a model's batching strategy. This is the one place where a plugin is called under a lock, that of the scheduler:
  * a batch must be formed before anything else happens to the queue, and the contract tells authors so. The first mistake
  * of a strategy is logged, further ones are not, since a lock is held.
  */
@@ -27,7 +27,7 @@ final class CustomBatching {
     }
 
     /** A batch that is being put together; asked for each request in turn, the first one included. */
-    interface Attempt extends Predicate<EngineRequest>, AutoCloseable {
+    interface Attempt extends Predicate<ActiveRequest>, AutoCloseable {
         @Override
         void close();
     }
@@ -46,7 +46,7 @@ final class CustomBatching {
         BatchBuilder begun = builder;
         return new Attempt() {
             @Override
-            public boolean test(EngineRequest request) {
+            public boolean test(ActiveRequest request) {
                 try {
                     return begun.include(request);
                 } catch (RuntimeException | LinkageError e) {

@@ -3,7 +3,8 @@ package dev.nereid.engine.schedule;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.batch.RequestIds;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.instance.Instance;
+import dev.nereid.engine.request.ActiveRequest;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.List;
@@ -11,7 +12,7 @@ import java.util.function.BiConsumer;
 
 /** First come, first served; every request is an execution of its own. */
 final class DirectQueue implements RequestQueue {
-    private final ArrayDeque<EngineRequest> requests = new ArrayDeque<>();
+    private final ArrayDeque<ActiveRequest> requests = new ArrayDeque<>();
     private final int maxSize;
 
     DirectQueue(int maxSize) {
@@ -19,7 +20,7 @@ final class DirectQueue implements RequestQueue {
     }
 
     @Override
-    public void offer(EngineRequest request, long now) {
+    public void offer(ActiveRequest request, long now) {
         if (requests.size() >= maxSize) {
             throw new InferenceException(StatusCode.UNAVAILABLE,
                     RequestIds.prefix(request) + "Exceeds maximum queue size");
@@ -28,8 +29,8 @@ final class DirectQueue implements RequestQueue {
     }
 
     @Override
-    public List<EngineRequest> poll(long now, BiConsumer<EngineRequest, InferenceException> drop) {
-        for (EngineRequest request = requests.pollFirst(); request != null; request = requests.pollFirst()) {
+    public List<ActiveRequest> poll(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        for (ActiveRequest request = requests.pollFirst(); request != null; request = requests.pollFirst()) {
             if (!request.isCancelled()) {
                 return List.of(request);
             }
@@ -39,8 +40,8 @@ final class DirectQueue implements RequestQueue {
     }
 
     @Override
-    public boolean isDue(long now, BiConsumer<EngineRequest, InferenceException> drop) {
-        for (EngineRequest request = requests.peekFirst(); request != null; request = requests.peekFirst()) {
+    public boolean isDue(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        for (ActiveRequest request = requests.peekFirst(); request != null; request = requests.peekFirst()) {
             if (!request.isCancelled()) {
                 return true;
             }
@@ -51,9 +52,9 @@ final class DirectQueue implements RequestQueue {
     }
 
     @Override
-    public void expire(long now, BiConsumer<EngineRequest, InferenceException> drop) {
-        for (Iterator<EngineRequest> each = requests.iterator(); each.hasNext();) {
-            EngineRequest request = each.next();
+    public void expire(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        for (Iterator<ActiveRequest> each = requests.iterator(); each.hasNext();) {
+            ActiveRequest request = each.next();
             if (request.isCancelled()) {
                 each.remove();
                 drop.accept(request, new InferenceException(StatusCode.CANCELLED, ""));
@@ -71,8 +72,8 @@ final class DirectQueue implements RequestQueue {
     }
 
     @Override
-    public List<EngineRequest> drain() {
-        List<EngineRequest> all = List.copyOf(requests);
+    public List<ActiveRequest> drain() {
+        List<ActiveRequest> all = List.copyOf(requests);
         requests.clear();
         return all;
     }

@@ -7,7 +7,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** Alarms of all dispatchers on one thread. */
+/** Alarms of all schedulers on one thread. */
 public final class TimerWakeups implements Wakeups, AutoCloseable {
     private final LongSupplier clock;
     private final ScheduledThreadPoolExecutor timer;

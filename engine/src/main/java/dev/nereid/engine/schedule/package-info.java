@@ -1,4 +1,4 @@
-/** Schedulers and their queues: which request is executed when, and together with which others. */
+/** SchedulerFactory and their queues: which request is executed when, and together with which others. */
 @NullMarked
 package dev.nereid.engine.schedule;
 

@@ -9,6 +9,7 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one model version has done since it was loaded. Threads: any; recording takes no lock.
@@ -16,6 +17,9 @@ import java.util.concurrent.atomic.LongAdder;
  * <p>Names and rules are those of the statistics extension of the protocol.
  */
 public final class ModelStatistics {
+    /** A request may have any number of responses, and what is kept of them must not grow with it. */
+    private static final int MAX_RESPONSE_INDEX = 10_000;
+
     private final DurationCounter success = new DurationCounter();
     private final DurationCounter queue = new DurationCounter();
     private final DurationCounter computeInput = new DurationCounter();
@@ -27,6 +31,7 @@ public final class ModelStatistics {
     private final LongAdder inferences = new LongAdder();
     private final LongAdder executions = new LongAdder();
     private final LongAdder pending = new LongAdder();
+    private final ConcurrentHashMap<Integer, ResponseStatistics> responses = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<Integer, BatchCounter> batches = new ConcurrentHashMap<>();
     private final Map<LatencyHistogram, Histogram> histograms = new EnumMap<>(LatencyHistogram.class);
     private volatile long lastInferenceMillis;
@@ -50,20 +55,69 @@ public final class ModelStatistics {
         failures = Collections.unmodifiableMap(counters);
     }
 
-    /** Records one successful request. */
-    public void recordSuccess(int batchSize, long requestNanos, long queueNanos, BatchTimes times) {
+    /**
+     * Records a request that has its answer.
+     *
+     * @param endNanos when the backend was done with it
+     * @param times of the execution that the request was a part of
+     */
+    public void record(RequestRecord request, long endNanos, BatchTimes times) {
+        long requestNanos = endNanos - request.startNanos();
+        FailureReason failure = request.failure();
+        if (failure != null) {
+            failures(failure).add(requestNanos);
+            return;
+        }
+        // The only response of most requests leaves when the batch is done; that is when it is there for a client.
+        long first = request.responseCount() <= 1 ? requestNanos : request.firstResponseNanos() - request.startNanos();
+        recordSuccess(request.batchSize(), requestNanos, times.computeStart() - request.queuedNanos(), times);
+        if (request.responseCount() > 0) {
+            histogram(LatencyHistogram.FIRST_RESPONSE).add(first);
+        }
+    }
+
+    /** Records one successful request, apart from its responses. */
+    void recordSuccess(int batchSize, long requestNanos, long queueNanos, BatchTimes times) {
         success.add(requestNanos);
         queue.add(queueNanos);
         computeInput.add(times.inputNanos());
         computeInfer.add(times.inferNanos());
         computeOutput.add(times.outputNanos());
         inferences.add(Math.max(1, batchSize));
-        histogram(LatencyHistogram.FIRST_RESPONSE).add(requestNanos);
         histogram(LatencyHistogram.REQUEST).add(requestNanos);
         histogram(LatencyHistogram.QUEUE).add(queueNanos);
         histogram(LatencyHistogram.COMPUTE_INPUT).add(times.inputNanos());
         histogram(LatencyHistogram.COMPUTE_INFER).add(times.inferNanos());
         histogram(LatencyHistogram.COMPUTE_OUTPUT).add(times.outputNanos());
+    }
+
+    /** Records a response of a decoupled model. */
+    public void recordResponse(int index, long inferNanos, long outputNanos) {
+        responses(index).recordSuccess(inferNanos, outputNanos);
+    }
+
+    /** Records what ended a request of a decoupled model in place of a response. */
+    public void recordLastResponse(int index, @Nullable FailureReason failure, long nanos) {
+        ResponseStatistics statistics = responses(index);
+        switch (failure) {
+            case null -> statistics.recordEmpty(nanos);
+            case CANCELED -> statistics.recordCancel(nanos);
+            case REJECTED, BACKEND, OTHER -> statistics.recordFailure(nanos);
+        }
+    }
+
+    private ResponseStatistics responses(int index) {
+        Integer key = Math.min(index, MAX_RESPONSE_INDEX);
+        ResponseStatistics known = responses.get(key);
+        return known == null ? responses.computeIfAbsent(key, ignored -> new ResponseStatistics()) : known;
+    }
+
+    /**
+     * Returns what the responses of each index have taken, ascending; empty for a model that is not decoupled. All beyond
+     * the {@value #MAX_RESPONSE_INDEX}th count as one.
+     */
+    public Map<Integer, ResponseStatistics> responses() {
+        return new TreeMap<>(responses);
     }
 
     /** Records one failed request. */

@@ -61,7 +61,8 @@ class OldBackendTest {
                 List.of(new InputData("INPUT0", Optional.of(DataType.UINT8), shape, MemorySegment.ofArray(SENT))),
                 List.of(), false);
         try (BufferScope scope = new BufferScope(engine.buffers());
-                var result = engine.infer("m", OptionalLong.empty(), request, scope).result()) {
+                var result = engine.infer(engine.lookup("m", OptionalLong.empty()), request, scope,
+                        InferenceClient.PATIENT)) {
             assertArrayEquals(REVERSED, result.outputs().getFirst().data().toArray(ValueLayout.JAVA_BYTE));
         }
 

@@ -11,7 +11,7 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
-import dev.nereid.engine.schedule.Rig.Open;
+import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import dev.nereid.engine.stats.FailureReason;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -31,9 +31,9 @@ class BackendMistakesTest {
     @Test
     void aThrowAnswersAllUnansweredRequestsAndLeavesTheInstanceInUse() {
         AtomicReference<Throwable> toThrow = new AtomicReference<>(new IllegalStateException("secret detail"));
-        try (Rig rig = Rig.batching(2, 1_000_000, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture rig = SchedulerFixture.batching(2, 1_000_000, QueuePolicy.DEFAULT)) {
             rig.add("m_0", new Open(batch -> {
-                Rig.answer(batch.requests().getFirst());
+                SchedulerFixture.answer(batch.requests().getFirst());
                 sneak(Objects.requireNonNull(toThrow.get()));
             }));
 
@@ -56,7 +56,7 @@ class BackendMistakesTest {
 
     @Test
     void theErrorThatABackendThrowsReachesTheClient() {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", new Open(batch -> {
                 throw InferenceException.invalid("token 7 is out of range");
             }));
@@ -70,10 +70,10 @@ class BackendMistakesTest {
 
     @Test
     void anErrorOfOneRequestLeavesTheOthersOfItsBatchAlone() {
-        try (Rig rig = Rig.batching(2, 1_000_000, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture rig = SchedulerFixture.batching(2, 1_000_000, QueuePolicy.DEFAULT)) {
             rig.add("m_0", new Open(batch -> {
                 batch.requests().getFirst().fail(InferenceException.invalid("no"));
-                Rig.answer(batch.requests().getLast());
+                SchedulerFixture.answer(batch.requests().getLast());
             }));
             RecordingSink a = rig.submit("a");
             RecordingSink b = rig.submit("b");
@@ -85,7 +85,7 @@ class BackendMistakesTest {
 
     @Test
     void aRequestThatTheBackendForgetsIsAnsweredWithAnError() {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", new Open(batch -> {
             }));
 
@@ -96,12 +96,12 @@ class BackendMistakesTest {
     @Test
     void aSecondAnswerIsRefusedAndTheFirstOneCounts() {
         AtomicInteger refusals = new AtomicInteger();
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", new Open(batch -> {
                 InferenceRequest request = batch.requests().getFirst();
-                Rig.answer(request);
+                SchedulerFixture.answer(request);
                 assertTrue(request.isAnswered());
-                for (Runnable second : List.<Runnable>of(() -> Rig.answer(request), request::complete,
+                for (Runnable second : List.<Runnable>of(() -> SchedulerFixture.answer(request), request::complete,
                         () -> request.fail(InferenceException.invalid("late")))) {
                     assertThrows(IllegalStateException.class, second::run);
                     refusals.incrementAndGet();
@@ -117,13 +117,13 @@ class BackendMistakesTest {
     @Test
     void memoryOfResponsesThatAreNeverSentIsReleased() {
         AtomicInteger released = new AtomicInteger();
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", new Open(batch -> {
                 InferenceResponse unsent = batch.requests().getFirst().newResponse();
                 MemorySegment ignored = unsent.addOutput("OUTPUT0", DataType.UINT8, Shape.of(4), 4);
                 unsent.addOutput("OUTPUT1", DataType.UINT8, Shape.of(1), MemorySegment.ofArray(new byte[1]),
                         released::incrementAndGet);
-                Rig.answer(batch.requests().getFirst());
+                SchedulerFixture.answer(batch.requests().getFirst());
             }));
 
             rig.submit("a").await();
@@ -138,7 +138,7 @@ class BackendMistakesTest {
         for (int sent = 0; sent < 3; sent++) {
             int chosen = sent;
             AtomicIntegerArray released = new AtomicIntegerArray(3);
-            try (Rig rig = Rig.direct()) {
+            try (SchedulerFixture rig = SchedulerFixture.direct()) {
                 rig.add("m_0", new Open(batch -> {
                     List<InferenceResponse> open = new ArrayList<>();
                     for (int i = 0; i < 3; i++) {
@@ -164,7 +164,7 @@ class BackendMistakesTest {
 
     @Test
     void memoryOfAResponseThatDoesNotFitTheConfigurationIsReleased() {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.requests.presenting(outputs -> {
                 throw InferenceException.invalid("can't be reshaped");
             });
@@ -177,14 +177,14 @@ class BackendMistakesTest {
 
     @Test
     void aBackendThatFailsToReleaseMemoryStaysInService() {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", new Open(batch -> {
                 InferenceResponse unsent = batch.requests().getFirst().newResponse();
                 unsent.addOutput("A", DataType.UINT8, Shape.of(1), MemorySegment.ofArray(new byte[1]), () -> {
                     throw new IllegalStateException("double free");
                 });
                 MemorySegment ignored = unsent.addOutput("B", DataType.UINT8, Shape.of(4), 4);
-                Rig.answer(batch.requests().getFirst());
+                SchedulerFixture.answer(batch.requests().getFirst());
             }));
 
             assertEquals(List.of("response"), rig.submit("a").await().events());
@@ -195,7 +195,7 @@ class BackendMistakesTest {
 
     @Test
     void partialResponsesLeaveAtOnce() {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.requests.decoupled();
             CountDownLatch seen = new CountDownLatch(1);
             rig.add("m_0", new Open(batch -> {
@@ -215,12 +215,12 @@ class BackendMistakesTest {
     @Test
     void onlyDecoupledModelsSendOtherThanOneResponse() {
         List<StatusCode> codes = Collections.synchronizedList(new ArrayList<>());
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", new Open(batch -> {
                 InferenceRequest request = batch.requests().getFirst();
                 codes.add(assertThrows(InferenceException.class, () -> request.newResponse().sendPartial()).code());
                 codes.add(assertThrows(InferenceException.class, request::complete).code());
-                Rig.answer(request);
+                SchedulerFixture.answer(request);
             }));
 
             assertEquals(List.of("response"), rig.submit("a").await().events());

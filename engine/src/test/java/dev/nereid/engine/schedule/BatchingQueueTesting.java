@@ -9,7 +9,8 @@ import dev.nereid.backend.api.config.QueuePolicy.TimeoutAction;
 import dev.nereid.backend.api.config.Scheduling.DynamicBatching;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.engine.memory.BufferPool;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.instance.Instance;
+import dev.nereid.engine.request.ActiveRequest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +19,8 @@ import org.junit.jupiter.api.AutoClose;
 
 /** What tests of the dynamic batcher have in common: a clock that is set by hand, requests, and queues. */
 abstract class BatchingQueueTesting {
+    /** The instance that is free; which one does not matter. */
+    static final Instance NOBODY = IdleModel.instance();
     static final long NO_DELAY = 0;
     static final long MICRO = 1000;
     static final long START = 5_000_000;
@@ -62,13 +65,13 @@ abstract class BatchingQueueTesting {
     }
 
     void offer(BatchingQueue queue, TestRequests.Builder builder) {
-        EngineRequest request = builder.build();
+        ActiveRequest request = builder.build();
         request.queuedAt(now);
         queue.offer(request, now);
     }
 
     List<String> poll(BatchingQueue queue) {
-        return queue.poll(now, this::drop).stream().map(EngineRequest::id).toList();
+        return queue.poll(NOBODY, now, this::drop).stream().map(ActiveRequest::id).toList();
     }
 
     /** Polls without waiting for company. */
@@ -77,7 +80,7 @@ abstract class BatchingQueueTesting {
         return poll(queue);
     }
 
-    void drop(EngineRequest request, InferenceException error) {
+    void drop(ActiveRequest request, InferenceException error) {
         dropped.add(request.id() + " " + error.code() + " " + error.getMessage());
     }
 }

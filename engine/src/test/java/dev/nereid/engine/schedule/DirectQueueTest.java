@@ -3,7 +3,7 @@ package dev.nereid.engine.schedule;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.engine.memory.BufferPool;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AutoClose;
@@ -45,7 +45,7 @@ class DirectQueueTest {
 
     @Test
     void cancelledRequestsLeaveWithoutBeingExecuted() {
-        EngineRequest gone = offer("gone");
+        ActiveRequest gone = offer("gone");
         offer("a");
         gone.cancel();
 
@@ -77,17 +77,18 @@ class DirectQueueTest {
         offer("a");
         offer("b");
 
-        assertEquals(List.of("a", "b"), queue.drain().stream().map(EngineRequest::id).toList());
+        assertEquals(List.of("a", "b"), queue.drain().stream().map(ActiveRequest::id).toList());
         assertEquals(0, queue.size());
     }
 
-    private EngineRequest offer(String id) {
-        EngineRequest request = requests.id(id).build();
+    private ActiveRequest offer(String id) {
+        ActiveRequest request = requests.id(id).build();
         queue.offer(request, NOW);
         return request;
     }
 
     private List<String> poll() {
-        return queue.poll(NOW, (request, error) -> dropped.add(request.id())).stream().map(EngineRequest::id).toList();
+        return queue.poll(BatchingQueueTesting.NOBODY, NOW, (request, error) -> dropped.add(request.id())).stream()
+                .map(ActiveRequest::id).toList();
     }
 }

@@ -163,7 +163,7 @@ class InstanceTest {
     @Test
     void anExecutionOutsideTheQueueAnswersItsRequestsBeforeItReturns() {
         Instance instance = create(() -> batch -> {
-            Rig.answer(batch.requests().getFirst());
+            SchedulerFixture.answer(batch.requests().getFirst());
             throw InferenceException.invalid("second one is bad");
         });
         RecordingSink good = new RecordingSink();
@@ -179,7 +179,7 @@ class InstanceTest {
     @Test
     void prefersTheRequestsThreadForShortExecutionsWithHysteresis() {
         Instance instance = Instance.create("m_0_0", ThreadConfinement.ANY_THREAD, loader,
-                () -> Rig::answerAll);
+                () -> SchedulerFixture::answerAll);
         assertFalse(instance.prefersRequestThread(), "nothing is measured yet");
         instance.noteDuration(Instance.SHORT_NANOS);
         assertFalse(instance.prefersRequestThread());
@@ -198,7 +198,8 @@ class InstanceTest {
 
     @Test
     void oneSlowExecutionDoesNotSwitchThreads() {
-        Instance instance = Instance.create("m_0_0", ThreadConfinement.ANY_THREAD, loader, () -> Rig::answerAll);
+        Instance instance = Instance.create("m_0_0", ThreadConfinement.ANY_THREAD, loader,
+                () -> SchedulerFixture::answerAll);
         repeat(100, () -> instance.noteDuration(10_000));
         instance.noteDuration(1_000_000);
 
@@ -208,7 +209,7 @@ class InstanceTest {
 
     @Test
     void aConfinedInstanceNeverPrefersTheRequestsThread() {
-        Instance instance = create(() -> Rig::answerAll);
+        Instance instance = create(() -> SchedulerFixture::answerAll);
         repeat(100, () -> instance.noteDuration(1));
 
         assertFalse(instance.prefersRequestThread());
@@ -218,7 +219,7 @@ class InstanceTest {
     @Test
     void theClassLoaderOfTheCallerIsLeftAlone() {
         ClassLoader before = Thread.currentThread().getContextClassLoader();
-        Instance instance = create(() -> Rig::answerAll);
+        Instance instance = create(() -> SchedulerFixture::answerAll);
         instance.close();
 
         assertSame(before, Thread.currentThread().getContextClassLoader());
@@ -246,7 +247,7 @@ class InstanceTest {
         @Override
         public void execute(Batch batch) {
             onExecute.run();
-            Rig.answerAll(batch);
+            SchedulerFixture.answerAll(batch);
         }
 
         @Override

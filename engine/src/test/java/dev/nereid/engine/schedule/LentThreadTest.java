@@ -4,9 +4,9 @@ import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
 import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.engine.instance.Instance;
-import dev.nereid.engine.request.EngineRequest;
-import dev.nereid.engine.schedule.Rig.Gated;
-import dev.nereid.engine.schedule.Rig.Open;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.schedule.SchedulerFixture.Gated;
+import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -30,10 +30,10 @@ class LentThreadTest {
     @Test
     void shortExecutionsRunOnTheThreadOfTheRequest() {
         List<Thread> executors = Collections.synchronizedList(new ArrayList<>());
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", ThreadConfinement.ANY_THREAD, new Open(batch -> {
                 executors.add(Thread.currentThread());
-                Rig.answerAll(batch);
+                SchedulerFixture.answerAll(batch);
             }));
             for (int i = 0; i < 3; i++) {
                 assertEquals(List.of("response"), inferOnThisThread(rig, "r" + i).events());
@@ -48,10 +48,10 @@ class LentThreadTest {
     @Test
     void aConfinedInstanceNeverLeavesItsThread() {
         List<Thread> executors = Collections.synchronizedList(new ArrayList<>());
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", new Open(batch -> {
                 executors.add(Thread.currentThread());
-                Rig.answerAll(batch);
+                SchedulerFixture.answerAll(batch);
             }));
             for (int i = 0; i < 3; i++) {
                 inferOnThisThread(rig, "r" + i);
@@ -69,12 +69,12 @@ class LentThreadTest {
         List<ClassLoader> seen = Collections.synchronizedList(new ArrayList<>());
         Thread current = Thread.currentThread();
         ClassLoader before = current.getContextClassLoader();
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             Instance instance = Instance.create("m_0", ThreadConfinement.ANY_THREAD, own, () -> new Open(batch -> {
                 seen.add(Thread.currentThread().getContextClassLoader());
-                Rig.answerAll(batch);
+                SchedulerFixture.answerAll(batch);
             }));
-            rig.dispatcher.add(instance);
+            rig.scheduler.add(instance);
             inferOnThisThread(rig, "a");
             inferOnThisThread(rig, "b");
         }
@@ -85,7 +85,7 @@ class LentThreadTest {
 
     @Test
     void aClientAnswersTheOthersOfItsBatchWhereTheInstanceHasMoreToDo() throws Exception {
-        try (Rig rig = Rig.batching(2, 0, QueuePolicy.DEFAULT);
+        try (SchedulerFixture rig = SchedulerFixture.batching(2, 0, QueuePolicy.DEFAULT);
                 ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Gated instance = new Gated();
             rig.add("m_0", instance);
@@ -96,10 +96,9 @@ class LentThreadTest {
             for (int i = 0; i < 4; i++) {
                 RecordingSink sink = new RecordingSink(() -> answering.add(Thread.currentThread()));
                 sinks.add(sink);
-                EngineRequest request = rig.requests.one("r" + i, sink);
-                request.lendThread();
-                rig.dispatcher.submit(request);
-                clients.execute(request::await);
+                LendingSink lending = new LendingSink(sink);
+                rig.scheduler.submit(rig.requests.one("r" + i, lending));
+                clients.execute(lending::await);
             }
 
             instance.let(2);
@@ -116,10 +115,10 @@ class LentThreadTest {
     @Test
     void aRequestThatDoesNotLendItsThreadIsExecutedByTheInstance() {
         List<String> executors = Collections.synchronizedList(new ArrayList<>());
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", ThreadConfinement.ANY_THREAD, new Open(batch -> {
                 executors.add(Thread.currentThread().getName());
-                Rig.answerAll(batch);
+                SchedulerFixture.answerAll(batch);
             }));
             rig.submit("a").await();
             rig.submit("b").await();
@@ -137,7 +136,7 @@ class LentThreadTest {
 
     @Test
     void aLentThreadPassesTheInstanceOnWhenItsTimeIsOver() throws Exception {
-        List<Thread> executed = executeWhileALentThreadIsBusy(Dispatcher.LENT_NANOS / 1000);
+        List<Thread> executed = executeWhileALentThreadIsBusy(QueueScheduler.LENT_NANOS / 1000);
 
         assertNotSame(executed.get(0), executed.get(1));
         assertTrue(executed.get(1).isVirtual(), "the thread of the next request");
@@ -146,7 +145,8 @@ class LentThreadTest {
     /** Returns the threads of two executions; the second request comes during the first, which takes that long. */
     private static List<Thread> executeWhileALentThreadIsBusy(long micros) throws Exception {
         List<Thread> executed = Collections.synchronizedList(new ArrayList<>());
-        try (Rig rig = Rig.direct(); ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct();
+                ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             CountDownLatch started = new CountDownLatch(1);
             CountDownLatch second = new CountDownLatch(1);
             rig.add("m_0", ThreadConfinement.ANY_THREAD, new Open(batch -> {
@@ -155,7 +155,7 @@ class LentThreadTest {
                     Waiting.on(second);
                 }
                 executed.add(Thread.currentThread());
-                Rig.answerAll(batch);
+                SchedulerFixture.answerAll(batch);
             }));
             // Short enough, and then some, so that one long execution changes nothing.
             for (int i = 0; i < 3; i++) {
@@ -165,7 +165,7 @@ class LentThreadTest {
             var a = clients.submit(() -> inferOnThisThread(rig, "a"));
             Waiting.on(started);
             var b = clients.submit(() -> inferOnThisThread(rig, "b"));
-            Waiting.until("b has come", () -> rig.dispatcher.queueSize() == 1);
+            Waiting.until("b has come", () -> rig.scheduler.queueSize() == 1);
             rig.time.advanceMicros(micros);
             second.countDown();
 
@@ -177,7 +177,7 @@ class LentThreadTest {
 
     @Test
     void aLentThreadThatGoesOnLetsAnotherAnswerTheRestOfItsBatch() throws Exception {
-        try (Rig rig = Rig.batching(2, 0, QueuePolicy.DEFAULT);
+        try (SchedulerFixture rig = SchedulerFixture.batching(2, 0, QueuePolicy.DEFAULT);
                 ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Semaphore gate = new Semaphore(0);
             CountDownLatch started = new CountDownLatch(1);
@@ -188,7 +188,7 @@ class LentThreadTest {
                     started.countDown();
                     gate.acquireUninterruptibly();
                 }
-                Rig.answerAll(batch);
+                SchedulerFixture.answerAll(batch);
             }));
             inferOnThisThread(rig, "warm");
             List<Future<RecordingSink>> answers = new ArrayList<>();
@@ -198,7 +198,7 @@ class LentThreadTest {
                 String id = "r" + i;
                 int waiting = i + 1;
                 answers.add(clients.submit(() -> inferOnThisThread(rig, id)));
-                Waiting.until(id + " has come", () -> rig.dispatcher.queueSize() == waiting);
+                Waiting.until(id + " has come", () -> rig.scheduler.queueSize() == waiting);
             }
 
             gate.release(2);
@@ -214,15 +214,15 @@ class LentThreadTest {
 
     @Test
     void anInterruptDoesNotEndTheWaitAndIsKept() throws Exception {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             Gated instance = new Gated();
             rig.add("m_0", instance);
             AtomicBoolean isInterrupted = new AtomicBoolean();
             RecordingSink sink = new RecordingSink();
-            EngineRequest request = rig.requests.one("a", sink);
+            LendingSink lending = new LendingSink(sink);
             Thread client = Thread.ofVirtual().start(() -> {
-                rig.dispatcher.submit(request);
-                request.await();
+                rig.scheduler.submit(rig.requests.one("a", lending));
+                lending.await();
                 isInterrupted.set(Thread.currentThread().isInterrupted());
             });
             assertEquals(List.of("a"), instance.next());
@@ -239,10 +239,10 @@ class LentThreadTest {
     @Test
     void anInterruptOfTheClientDoesNotReachTheExecutionOnItsThread() {
         List<Boolean> interrupts = Collections.synchronizedList(new ArrayList<>());
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", ThreadConfinement.ANY_THREAD, new Open(batch -> {
                 interrupts.add(Thread.currentThread().isInterrupted());
-                Rig.answerAll(batch);
+                SchedulerFixture.answerAll(batch);
             }));
             inferOnThisThread(rig, "warm");
             Thread.currentThread().interrupt();
@@ -253,12 +253,11 @@ class LentThreadTest {
         }
     }
 
-    private static RecordingSink inferOnThisThread(Rig rig, String id) {
+    private static RecordingSink inferOnThisThread(SchedulerFixture rig, String id) {
         RecordingSink sink = new RecordingSink();
-        EngineRequest request = rig.requests.one(id, sink);
-        request.lendThread();
-        rig.dispatcher.submit(request);
-        request.await();
+        LendingSink lending = new LendingSink(sink);
+        rig.scheduler.submit(rig.requests.one(id, lending));
+        lending.await();
         return sink;
     }
 }

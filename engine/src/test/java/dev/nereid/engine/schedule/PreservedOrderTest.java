@@ -1,7 +1,7 @@
 package dev.nereid.engine.schedule;
 
-import dev.nereid.engine.request.EngineRequest;
-import dev.nereid.engine.schedule.Rig.Gated;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.schedule.SchedulerFixture.Gated;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -16,7 +16,7 @@ class PreservedOrderTest {
     @Test
     void answersLeaveInTheOrderOfTheRequestsWhereThatIsPromised() {
         List<String> order = Collections.synchronizedList(new ArrayList<>());
-        try (Rig rig = Rig.inOrder()) {
+        try (SchedulerFixture rig = SchedulerFixture.inOrder()) {
             Gated slow = new Gated();
             Gated fast = new Gated();
             rig.add("slow", slow);
@@ -24,9 +24,9 @@ class PreservedOrderTest {
             RecordingSink a = new RecordingSink(() -> order.add("a"));
             RecordingSink b = new RecordingSink(() -> order.add("b"));
             RecordingSink c = new RecordingSink(() -> order.add("c"));
-            rig.dispatcher.submit(rig.requests.one("a", a));
-            rig.dispatcher.submit(rig.requests.one("b", b));
-            rig.dispatcher.submit(rig.requests.one("c", c));
+            rig.scheduler.submit(rig.requests.one("a", a));
+            rig.scheduler.submit(rig.requests.one("b", b));
+            rig.scheduler.submit(rig.requests.one("c", c));
             assertEquals(List.of("a"), slow.next());
             fast.let(2);
             assertEquals(List.of("b"), fast.next());
@@ -44,15 +44,15 @@ class PreservedOrderTest {
 
     @Test
     void aCancelledRequestDoesNotHoldUpTheOrder() {
-        try (Rig rig = Rig.inOrder()) {
+        try (SchedulerFixture rig = SchedulerFixture.inOrder()) {
             Gated instance = new Gated();
             rig.add("m_0", instance);
             RecordingSink a = rig.submit("a");
             RecordingSink gone = new RecordingSink();
-            EngineRequest cancelled = rig.requests.one("gone", gone);
-            rig.dispatcher.submit(cancelled);
+            ActiveRequest cancelled = rig.requests.one("gone", gone);
+            rig.scheduler.submit(cancelled);
             RecordingSink c = rig.submit("c");
-            rig.dispatcher.cancel(cancelled);
+            cancelled.cancel();
             assertFalse(gone.isDone(), "its turn has not come");
 
             instance.let(2);

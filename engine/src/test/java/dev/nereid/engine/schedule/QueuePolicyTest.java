@@ -4,7 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.backend.api.config.QueuePolicy.TimeoutAction;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -193,7 +193,7 @@ class QueuePolicyTest extends BatchingQueueTesting {
     @Test
     void cancelledRequestsLeaveWithoutBeingExecuted() {
         BatchingQueue queue = queue(batching(NO_DELAY, 4), 4);
-        EngineRequest gone = requests.id("gone").build();
+        ActiveRequest gone = requests.id("gone").build();
         offer(queue, "a");
         queue.offer(gone, now);
         offer(queue, "b");
@@ -207,8 +207,8 @@ class QueuePolicyTest extends BatchingQueueTesting {
     @Test
     void cancelledRequestsLeaveAlsoWhileNoInstanceIsFree() {
         BatchingQueue queue = withTimeout(TimeoutAction.DELAY, 50, false);
-        EngineRequest inTime = requests.id("inTime").build();
-        EngineRequest delayed = requests.id("delayed").build();
+        ActiveRequest inTime = requests.id("inTime").build();
+        ActiveRequest delayed = requests.id("delayed").build();
         queue.offer(delayed, now);
         now += 50 * MICRO;
         queue.offer(inTime, now);
@@ -230,7 +230,7 @@ class QueuePolicyTest extends BatchingQueueTesting {
         offer(queue, requests.id("high").priority(1));
         assertEquals(List.of(), poll(queue));
 
-        assertEquals(List.of("high", "low"), queue.drain().stream().map(EngineRequest::id).toList());
+        assertEquals(List.of("high", "low"), queue.drain().stream().map(ActiveRequest::id).toList());
         assertEquals(0, queue.size());
         assertEquals(RequestQueue.NEVER, queue.nextEvent(true));
         assertEquals(List.of(), poll(queue));

@@ -1,14 +1,15 @@
 package dev.nereid.engine.schedule;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.engine.request.InferenceResult;
-import dev.nereid.engine.request.ResponseSink;
+import dev.nereid.engine.Response;
+import org.jspecify.annotations.Nullable;
+import dev.nereid.engine.ResponseListener;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 
 /** Notes what a request is answered with, releases responses, and tells when the answer is complete. */
-final class RecordingSink implements ResponseSink {
+final class RecordingSink implements ResponseListener {
     private final List<String> events = new ArrayList<>();
     private final List<InferenceException> failures = new ArrayList<>();
     private final CountDownLatch done = new CountDownLatch(1);
@@ -24,24 +25,19 @@ final class RecordingSink implements ResponseSink {
     }
 
     @Override
-    public synchronized void response(InferenceResult result, boolean isFinal) {
-        result.close();
-        events.add(isFinal ? "response" : "partial");
-        if (isFinal) {
-            finish();
+    public synchronized void response(Response response, boolean isLast) {
+        response.close();
+        events.add(isLast ? "response" : "partial");
+    }
+
+    @Override
+    public synchronized void end(@Nullable InferenceException error) {
+        if (error != null) {
+            failures.add(error);
+            events.add("failure " + error.code());
+        } else if (events.isEmpty() || !events.getLast().equals("response")) {
+            events.add("end");
         }
-    }
-
-    @Override
-    public synchronized void failure(InferenceException error) {
-        failures.add(error);
-        events.add("failure " + error.code());
-        finish();
-    }
-
-    @Override
-    public synchronized void end() {
-        events.add("end");
         finish();
     }
 

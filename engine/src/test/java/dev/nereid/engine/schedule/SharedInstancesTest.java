@@ -8,9 +8,9 @@ import dev.nereid.backend.api.config.Scheduling.DynamicBatching;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.instance.InstanceThread;
 import dev.nereid.engine.instance.RateLimiter;
-import dev.nereid.engine.request.EngineRequest;
-import dev.nereid.engine.schedule.Rig.Gated;
-import dev.nereid.engine.schedule.Rig.Open;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.schedule.SchedulerFixture.Gated;
+import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -32,7 +32,7 @@ class SharedInstancesTest {
     @Test
     void modelsTakeTurnsWhereThereIsEnoughForOne() {
         RateLimiter limiter = new RateLimiter(List.of());
-        try (Rig one = direct(limiter); Rig two = direct(limiter)) {
+        try (SchedulerFixture one = direct(limiter); SchedulerFixture two = direct(limiter)) {
             Gated first = new Gated();
             Gated second = new Gated();
             one.add("one_0", limiter.claim(ONE_OF_R, 0), first);
@@ -42,7 +42,7 @@ class SharedInstancesTest {
             one.submit("c");
             assertEquals(List.of("a"), first.next());
             assertTrue(second.isIdle());
-            assertEquals(1, two.dispatcher.queueSize());
+            assertEquals(1, two.scheduler.queueSize());
 
             first.let(1);
             assertEquals(List.of("b"), second.next());
@@ -57,7 +57,7 @@ class SharedInstancesTest {
     @Test
     void aBatchGrowsUntilTheResourcesAreThere() {
         RateLimiter limiter = new RateLimiter(List.of());
-        try (Rig one = direct(limiter); Rig two = batching(limiter, 0, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture one = direct(limiter); SchedulerFixture two = batching(limiter, 0, QueuePolicy.DEFAULT)) {
             Gated first = new Gated();
             Gated second = new Gated();
             one.add("one_0", limiter.claim(ONE_OF_R, 0), first);
@@ -77,7 +77,8 @@ class SharedInstancesTest {
     @Test
     void whatWaitsForCompanyDoesNotKeepOthersFromTheResources() {
         RateLimiter limiter = new RateLimiter(List.of());
-        try (Rig one = direct(limiter); Rig two = batching(limiter, 100, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture one = direct(limiter);
+                SchedulerFixture two = batching(limiter, 100, QueuePolicy.DEFAULT)) {
             Open first = new Open();
             Gated second = new Gated();
             one.add("one_0", limiter.claim(ONE_OF_R, 0), first);
@@ -94,7 +95,9 @@ class SharedInstancesTest {
     @Test
     void aRequestThatIsGoneGivesUpItsPlaceInTheLine() {
         RateLimiter limiter = new RateLimiter(List.of());
-        try (Rig one = direct(limiter); Rig two = direct(limiter); Rig three = direct(limiter)) {
+        try (SchedulerFixture one = direct(limiter);
+                SchedulerFixture two = direct(limiter);
+                SchedulerFixture three = direct(limiter)) {
             Gated first = new Gated();
             Gated third = new Gated();
             one.add("one_0", limiter.claim(needs(2, 0), 0), first);
@@ -103,11 +106,11 @@ class SharedInstancesTest {
             one.submit("a");
             assertEquals(List.of("a"), first.next());
             RecordingSink sink = new RecordingSink();
-            EngineRequest request = two.requests.one("b", sink);
-            two.dispatcher.submit(request);
+            ActiveRequest request = two.requests.one("b", sink);
+            two.scheduler.submit(request);
             three.submit("c");
 
-            two.dispatcher.cancel(request);
+            request.cancel();
             assertEquals(List.of("failure CANCELLED"), sink.await().events());
             first.let(1);
             assertEquals(List.of("c"), third.next());
@@ -119,7 +122,7 @@ class SharedInstancesTest {
     void aTimeoutPassesWhileResourcesAreMissing() {
         RateLimiter limiter = new RateLimiter(List.of());
         QueuePolicy policy = new QueuePolicy(TimeoutAction.REJECT, 50, false, 0);
-        try (Rig one = direct(limiter); Rig two = batching(limiter, 0, policy)) {
+        try (SchedulerFixture one = direct(limiter); SchedulerFixture two = batching(limiter, 0, policy)) {
             Gated first = new Gated();
             one.add("one_0", limiter.claim(ONE_OF_R, 0), first);
             two.add("two_0", limiter.claim(ONE_OF_R, 0), new Open());
@@ -136,7 +139,7 @@ class SharedInstancesTest {
     @Test
     void theInstanceWithTheFewestChancesOfAModelServesFirst() {
         RateLimiter limiter = new RateLimiter(List.of());
-        try (Rig rig = direct(limiter)) {
+        try (SchedulerFixture rig = direct(limiter)) {
             Open often = new Open();
             Open seldom = new Open();
             rig.add("often", limiter.claim(new InstanceGroup.RateLimiter(List.of(), 1), 0), often);
@@ -153,7 +156,9 @@ class SharedInstancesTest {
     @Test
     void anInstanceThatIsTakenOutOfServiceLeavesTheLine() {
         RateLimiter limiter = new RateLimiter(List.of());
-        try (Rig one = direct(limiter); Rig two = direct(limiter); Rig three = direct(limiter)) {
+        try (SchedulerFixture one = direct(limiter);
+                SchedulerFixture two = direct(limiter);
+                SchedulerFixture three = direct(limiter)) {
             Gated first = new Gated();
             Gated third = new Gated();
             one.add("one_0", limiter.claim(needs(2, 0), 0), first);
@@ -164,7 +169,7 @@ class SharedInstancesTest {
             RecordingSink b = two.submit("b");
             three.submit("c");
 
-            assertTrue(two.dispatcher.remove(second));
+            assertTrue(two.scheduler.remove(second));
             second.close();
             first.let(1);
             assertEquals(List.of("c"), third.next());
@@ -180,16 +185,16 @@ class SharedInstancesTest {
         InstanceThread thread = InstanceThread.start("gpu0", getClass().getClassLoader(), true);
         List<String> order = Collections.synchronizedList(new ArrayList<>());
         List<Thread> threads = Collections.synchronizedList(new ArrayList<>());
-        try (Rig rig = batching(null, 0, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture rig = batching(null, 0, QueuePolicy.DEFAULT)) {
             Gated first = new Gated(batch -> {
                 order.add("first");
                 threads.add(Thread.currentThread());
-                Rig.answerAll(batch);
+                SchedulerFixture.answerAll(batch);
             });
             Gated second = new Gated(batch -> {
                 order.add("second");
                 threads.add(Thread.currentThread());
-                Rig.answerAll(batch);
+                SchedulerFixture.answerAll(batch);
             });
             rig.add("m_0", thread, null, first);
             rig.add("m_1", thread, null, second);
@@ -199,7 +204,7 @@ class SharedInstancesTest {
 
             rig.submit("b");
             RecordingSink c = rig.submit("c");
-            assertEquals(2, rig.dispatcher.queueSize(), "the thread is busy, so the batch still grows");
+            assertEquals(2, rig.scheduler.queueSize(), "the thread is busy, so the batch still grows");
             first.let(1);
             assertEquals(List.of("b", "c"), second.next());
             second.let(1);
@@ -212,7 +217,7 @@ class SharedInstancesTest {
     @Test
     void aSharedThreadServesOnWhenOneOfItsInstancesIsRemoved() {
         InstanceThread thread = InstanceThread.start("gpu0", getClass().getClassLoader(), true);
-        try (Rig rig = batching(null, 0, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture rig = batching(null, 0, QueuePolicy.DEFAULT)) {
             Gated first = new Gated();
             Instance instance = rig.add("m_0", thread, null, first);
             rig.add("m_1", thread, null, new Open());
@@ -221,7 +226,7 @@ class SharedInstancesTest {
             assertEquals(List.of("a"), first.next());
             RecordingSink b = rig.submit("b");
 
-            Thread remover = Thread.ofPlatform().start(() -> assertTrue(rig.dispatcher.remove(instance)));
+            Thread remover = Thread.ofPlatform().start(() -> assertTrue(rig.scheduler.remove(instance)));
             Waiting.until("the removal waits", () -> remover.getState() == Thread.State.WAITING);
             first.let(1);
             assertEquals(List.of("response"), b.await().events());
@@ -243,13 +248,13 @@ class SharedInstancesTest {
         return new InstanceGroup.RateLimiter(List.of(new InstanceGroup.Resource("R", false, count)), priority);
     }
 
-    private static Rig direct(RateLimiter limiter) {
-        return new Rig(new DirectQueue(100), false, limiter);
+    private static SchedulerFixture direct(RateLimiter limiter) {
+        return new SchedulerFixture(new DirectQueue(100), false, limiter);
     }
 
-    private static Rig batching(@Nullable RateLimiter limiter, long delayMicros, QueuePolicy policy) {
+    private static SchedulerFixture batching(@Nullable RateLimiter limiter, long delayMicros, QueuePolicy policy) {
         DynamicBatching batching = new DynamicBatching(List.of(4), delayMicros, false, 0, 0, policy, Map.of());
         BatchRule rule = BatchRule.of(ModelConfig.builder("m").maxBatchSize(4).build());
-        return new Rig(new BatchingQueue(batching, 4, rule, 100, null), false, limiter);
+        return new SchedulerFixture(new BatchingQueue(batching, 4, rule, 100, null), false, limiter);
     }
 }

@@ -5,10 +5,12 @@ import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.memory.BufferPool;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.ModelIo;
 import dev.nereid.engine.request.OutputShapes;
+import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.engine.request.RequestData;
-import dev.nereid.engine.request.ResponseSink;
+import dev.nereid.engine.ResponseListener;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +46,7 @@ final class TestRequests {
     }
 
     /** Returns a request of one row with a sink of its own. */
-    EngineRequest one(String id, ResponseSink sink) {
+    ActiveRequest one(String id, ResponseListener sink) {
         return id(id).to(sink).build();
     }
 
@@ -54,7 +56,7 @@ final class TestRequests {
         private int rows = 1;
         private long priority;
         private long timeoutMicros;
-        private ResponseSink sink = new RecordingSink();
+        private ResponseListener sink = new RecordingSink();
 
         private Builder(String id) {
             this.id = id;
@@ -75,7 +77,7 @@ final class TestRequests {
             return this;
         }
 
-        Builder to(ResponseSink value) {
+        Builder to(ResponseListener value) {
             sink = value;
             return this;
         }
@@ -97,14 +99,15 @@ final class TestRequests {
             return this;
         }
 
-        EngineRequest build() {
+        ActiveRequest build() {
             if (inputs.isEmpty()) {
                 input("INPUT0", 4);
             }
             RequestData data = new RequestData(id, Map.of(), CorrelationId.NONE, false, false, priority, timeoutMicros,
                     List.of(), List.of(), false);
-            EngineRequest.Content content = new EngineRequest.Content(data, inputs, rows, Set.of("OUTPUT0"));
-            return new EngineRequest(content, new EngineRequest.ModelIo(isDecoupled, outputShapes), pool, sink,
+            ActiveRequest.Content content = new ActiveRequest.Content(data, inputs, rows, Set.of("OUTPUT0"));
+            return new ActiveRequest(content, new ModelIo(isDecoupled, outputShapes, new ModelStatistics(), 1 << 20),
+                    pool, sink,
                     clock.getAsLong());
         }
     }

@@ -144,7 +144,8 @@ public final class CommandLine {
                         (int) number("model-load-retry-count", 0, Integer.MAX_VALUE)),
                 new BackendOptions(List.of(backends), backendSettings(), bool("allow-model-backends")),
                 new LimitOptions(inFlight == 0 ? physicalMemory() / 2 : inFlight,
-                        (int) number("max-queue-size", 1, Integer.MAX_VALUE)),
+                        (int) number("max-queue-size", 1, Integer.MAX_VALUE),
+                        number("max-response-bytes", 1, Long.MAX_VALUE)),
                 SchedulingFlags.options(values, environment), GpuFlags.options(values, environment));
     }
 

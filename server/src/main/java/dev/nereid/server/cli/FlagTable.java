@@ -107,6 +107,8 @@ final class FlagTable {
                 "Bound on the bytes of requests and responses in memory; 0 is half of the machine's memory.");
         add("max-queue-size", Kind.NUMBER, "4096", LIMITS,
                 "How many requests may wait for one model version that sets no bound of its own.");
+        add("max-response-bytes", Kind.NUMBER, "67108864", LIMITS,
+                "Bound on the responses of one request to a decoupled model that a client has not read yet.");
 
         refuse("gRPC is not offered yet", "allow-grpc", "false", "0");
         for (String flag : List.of("grpc-address", "grpc-port", "reuse-grpc-port", "grpc-header-forward-pattern",

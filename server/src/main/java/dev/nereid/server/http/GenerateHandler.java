@@ -1,11 +1,12 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.engine.Response;
+import dev.nereid.engine.Ticket;
 import dev.nereid.engine.memory.BufferScope;
-import dev.nereid.engine.model.Caller;
 import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.InferenceClient;
 import dev.nereid.engine.model.ServedVersion;
-import dev.nereid.engine.request.InferenceResult;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.trace.RequestTrace;
 import dev.nereid.engine.trace.TracePoint;
@@ -28,28 +29,28 @@ final class GenerateHandler {
     private final long maxInputSize;
 
     /** Notes whether a request was good enough to be queued. */
-    private static final class Submission implements Caller {
-        private final Caller caller;
+    private static final class Submission implements InferenceClient {
+        private final InferenceClient client;
         private boolean isMade;
 
-        Submission(Caller caller) {
-            this.caller = caller;
+        Submission(InferenceClient client) {
+            this.client = client;
         }
 
         @Override
-        public void waits(Runnable cancel) {
+        public void waits(Ticket ticket) {
             isMade = true;
-            caller.waits(cancel);
+            client.waits(ticket);
         }
 
         @Override
         public void answered() {
-            caller.answered();
+            client.answered();
         }
 
         @Override
         public RequestTrace trace() {
-            return caller.trace();
+            return client.trace();
         }
     }
 
@@ -70,32 +71,25 @@ final class GenerateHandler {
         }
         RequestTrace trace = tracer.begin(model);
         try {
-            handle(exchange, served, version, isStream, trace);
+            handle(exchange, model, version, isStream, trace);
         } finally {
             tracer.finish(trace);
         }
     }
 
-    private void handle(Exchange exchange, ServedVersion served, OptionalLong version, boolean isStream,
-            RequestTrace trace) {
-        String model = served.name();
+    private void handle(Exchange exchange, String model, OptionalLong version, boolean isStream, RequestTrace trace) {
         trace.mark(TracePoint.HTTP_RECV_START);
-        GenerateCodec codec = new GenerateCodec(served.config());
         byte[] body = exchange.readJson(maxInputSize);
         trace.mark(TracePoint.HTTP_RECV_END);
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             scope.reserve(body.length);
-            RequestData request = codec.decode(new JsonDocument(scope::reserve), body, 0, body.length,
-                    new DecodeContext(model, maxInputSize, scope, SharedMemoryRegions.NONE));
             JsonWriter json = new JsonWriter(scope::reserve);
             int status = 200;
             Submission submission = new Submission(new WaitingClient(exchange.client(), trace));
             try {
-                Engine.Served answer = engine.infer(model, version, request, scope, submission);
-                try (InferenceResult result = answer.result()) {
-                    codec.encode(json, answer.version().name(), answer.version().versionText(), request.id(),
-                            result.parameters(), result.outputs());
-                }
+                // The version that the request is read by is the one that executes it.
+                boolean ignored = engine.onVersion(model, version,
+                        served -> infer(served, body, scope, submission, json));
             } catch (InferenceException e) {
                 if (!isStream || !submission.isMade) {
                     throw e;
@@ -114,5 +108,17 @@ final class GenerateHandler {
             }
             trace.mark(TracePoint.HTTP_SEND_END);
         }
+    }
+
+    private boolean infer(ServedVersion served, byte[] body, BufferScope scope, Submission submission,
+            JsonWriter json) {
+        GenerateCodec codec = new GenerateCodec(served.config());
+        RequestData request = codec.decode(new JsonDocument(scope::reserve), body, 0, body.length,
+                new DecodeContext(served.name(), maxInputSize, scope, SharedMemoryRegions.NONE));
+        try (Response response = engine.infer(served, request, scope, submission)) {
+            codec.encode(json.reset(), served.name(), served.versionText(), request.id(), response.parameters(),
+                    response.outputs());
+        }
+        return true;
     }
 }

@@ -3,11 +3,11 @@ package dev.nereid.server.http;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.engine.Response;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.model.ServedVersion;
-import dev.nereid.engine.request.InferenceResult;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.RequestTrace;
@@ -105,6 +105,10 @@ final class InferHandler {
         }
     }
 
+    /** A response and the version that it is of. */
+    private record Answer(ServedVersion version, Response response) {
+    }
+
     InferHandler(HttpFrontEnd.Services services, long maxInputSize, HeaderForwarding forwarding) {
         this.engine = services.engine();
         this.tracer = services.tracer();
@@ -146,9 +150,10 @@ final class InferHandler {
             if (forwarding.isEnabled()) {
                 request = request.withParameters(forwarded(exchange));
             }
-            Engine.Served answer = engine.infer(model, version, request, scope,
-                    new WaitingClient(exchange.client(), trace));
-            try (InferenceResult result = answer.result()) {
+            RequestData checkable = request;
+            Answer answer = engine.onVersion(model, version, served -> new Answer(served,
+                    engine.infer(served, checkable, scope, new WaitingClient(exchange.client(), trace))));
+            try (Response result = answer.response()) {
                 // Outputs that can't be written are told as plain text, as by the reference.
                 exchange.errorsAs(Exchange.TEXT);
                 ServedVersion by = answer.version();

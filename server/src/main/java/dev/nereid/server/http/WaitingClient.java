@@ -1,6 +1,7 @@
 package dev.nereid.server.http;
 
-import dev.nereid.engine.model.Caller;
+import dev.nereid.engine.Ticket;
+import dev.nereid.engine.model.InferenceClient;
 import dev.nereid.engine.trace.RequestTrace;
 import dev.nereid.server.listener.Client;
 
@@ -10,10 +11,10 @@ import dev.nereid.server.listener.Client;
  * @param client waits for the answer
  * @param trace notes the request's way
  */
-record WaitingClient(Client client, RequestTrace trace) implements Caller {
+record WaitingClient(Client client, RequestTrace trace) implements InferenceClient {
     @Override
-    public void waits(Runnable cancel) {
-        client.waits(cancel);
+    public void waits(Ticket ticket) {
+        client.waits(ticket::cancel);
     }
 
     @Override

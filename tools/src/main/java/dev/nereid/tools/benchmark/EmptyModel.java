@@ -11,12 +11,15 @@ import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.memory.BufferPool;
-import dev.nereid.engine.request.EngineRequest;
-import dev.nereid.engine.request.InferenceResult;
+import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.request.RequestData;
-import dev.nereid.engine.request.ResponseSink;
-import dev.nereid.engine.schedule.Dispatcher;
-import dev.nereid.engine.schedule.Schedulers;
+import dev.nereid.engine.Response;
+import dev.nereid.engine.ResponseListener;
+import dev.nereid.engine.request.ModelIo;
+import dev.nereid.engine.request.SingleResponse;
+import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.engine.schedule.InstanceScheduler;
+import dev.nereid.engine.schedule.SchedulerFactory;
 import dev.nereid.engine.schedule.TimerWakeups;
 import dev.nereid.engine.stats.ModelStatistics;
 import java.lang.foreign.Arena;
@@ -31,37 +34,19 @@ public final class EmptyModel implements AutoCloseable {
     private final TimerWakeups wakeups = new TimerWakeups(System::nanoTime);
     private final BufferPool pool = new BufferPool(1 << 20, 1 << 20);
     private final Arena arena = Arena.ofShared();
-    private final Dispatcher dispatcher;
-    private final EngineRequest.Content content;
-    private final EngineRequest.ModelIo io = new EngineRequest.ModelIo(false, outputs -> outputs);
-
-    private enum Nowhere implements ResponseSink {
-        INSTANCE;
-
-        @Override
-        public void response(InferenceResult result, boolean isFinal) {
-            result.close();
-        }
-
-        @Override
-        public void failure(InferenceException error) {
-            throw error;
-        }
-
-        @Override
-        public void end() {
-        }
-    }
+    private final InstanceScheduler scheduler;
+    private final ActiveRequest.Content content;
+    private final ModelIo io = new ModelIo(false, outputs -> outputs, new ModelStatistics(), Long.MAX_VALUE);
 
     private EmptyModel(Scheduling scheduling, ThreadConfinement confinement, int maxBatchSize) {
         ModelConfig config = ModelConfig.builder("empty").maxBatchSize(maxBatchSize).scheduling(scheduling).build();
         ClassLoader loader = EmptyModel.class.getClassLoader();
-        Schedulers schedulers = new Schedulers(System::nanoTime, InstantSource.system(), wakeups, 4096,
+        SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups, 4096,
                 Optional.empty());
-        dispatcher = schedulers.dispatcher(config, new ModelStatistics(), Optional.empty(), loader);
-        dispatcher.add(Instance.create("empty_0", confinement, loader,
+        scheduler = schedulers.scheduler(config, new ModelStatistics(), Optional.empty(), loader);
+        scheduler.add(Instance.create("empty_0", confinement, loader,
                 () -> batch -> batch.requests().forEach(EmptyModel::answer)));
-        content = new EngineRequest.Content(
+        content = new ActiveRequest.Content(
                 new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0, List.of(), List.of(), false),
                 List.of(new Tensor("INPUT0", DataType.FP32, Shape.of(1, 1), arena.allocate(4))), 1, Set.of());
     }
@@ -81,15 +66,15 @@ public final class EmptyModel implements AutoCloseable {
      * @param startNanos when it began
      */
     public void execute(long startNanos) {
-        EngineRequest request = new EngineRequest(content, io, pool, Nowhere.INSTANCE, startNanos);
-        request.lendThread();
-        dispatcher.submit(request);
-        request.await();
+        SingleResponse answer = new SingleResponse();
+        scheduler.submit(new ActiveRequest(content, io, pool, answer, startNanos));
+        answer.await();
+        answer.get().close();
     }
 
     @Override
     public void close() {
-        dispatcher.stop().forEach(Instance::close);
+        scheduler.stopInstances().forEach(Instance::close);
         arena.close();
         pool.close();
         wakeups.close();

@@ -8,19 +8,25 @@ import dev.nereid.engine.instance.ExecutionBatch;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.instance.InstancePool;
 import dev.nereid.engine.instance.RateLimiter;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.ActiveRequest.State;
+import dev.nereid.engine.request.WaitingListener;
+import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.ModelStatistics;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -32,7 +38,7 @@ import org.jspecify.annotations.Nullable;
  * formed when an instance is free and not before. Which thread then executes it: the instance's own, or, where the
  * instance prefers it, the waiting thread of one of the batch's requests, which has to be woken anyway.
  */
-public final class Dispatcher {
+public final class QueueScheduler implements InstanceScheduler {
     /**
      * So long the thread of a request goes on with short batches of others. To wake another thread for each of them would
      * leave the instance idle until that runs; the client of this one waits for its answer meanwhile.
@@ -54,10 +60,16 @@ public final class Dispatcher {
     private final List<Instance> retiring = new ArrayList<>();
     /** Requests that left the queue without being executed and are to be told. */
     private final List<Dropped> dropped = new ArrayList<>();
-    private final BiConsumer<EngineRequest, InferenceException> drop = this::drop;
+    private final BiConsumer<ActiveRequest, InferenceException> drop = this::drop;
     private volatile boolean isStopping;
     /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
     private long lastProgress;
+    /** How many requests instances execute. Guarded by the lock. */
+    private int executing;
+    /** Requests whose execution has returned, but whose backend has yet to answer. */
+    private final Set<ActiveRequest> late = ConcurrentHashMap.newKeySet();
+    private final BatchExecution.LateAnswers lateAnswers = this::leaves;
+    private final Consumer<ActiveRequest> cancellation = this::cancel;
     /** Requests that are done with queue and instance, but whose answer has not left yet. */
     private final AtomicInteger answering = new AtomicInteger();
 
@@ -70,19 +82,19 @@ public final class Dispatcher {
      * @param keepsOrder whether answers leave in the order of the requests
      * @param limiter shares resources with other models; null where every free instance may execute
      */
-    Dispatcher(String modelName, RequestQueue queue, ModelStatistics statistics, LongSupplier clock,
+    QueueScheduler(String modelName, RequestQueue queue, ModelStatistics statistics, LongSupplier clock,
             InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
         this.queue = queue;
         this.statistics = statistics;
         this.clock = clock;
         this.execution = new BatchExecution(modelName, statistics, wallClock);
         this.alarm = wakeups.alarm(() -> review(true));
-        this.order = keepsOrder ? new DeliveryOrder() : null;
+        this.order = keepsOrder ? new DeliveryOrder(this::deliver) : null;
         this.limiter = limiter;
         this.free = new InstancePool(limiter);
     }
 
-    /** Puts an instance into service. */
+    @Override
     public void add(Instance instance) {
         RateLimiter.Claim claim = instance.claim();
         if (claim != null) {
@@ -102,10 +114,7 @@ public final class Dispatcher {
         act(gone, work);
     }
 
-    /**
-     * Takes an instance out of service and waits until it is no longer executing. The caller then closes it. Returns
-     * false, and does nothing, where {@link #stop()} has returned it already.
-     */
+    @Override
     public boolean remove(Instance instance) {
         dispatchLock.lock();
         try {
@@ -126,7 +135,7 @@ public final class Dispatcher {
         return true;
     }
 
-    /** Returns the instances in service. */
+    @Override
     public List<Instance> instances() {
         dispatchLock.lock();
         try {
@@ -136,13 +145,8 @@ public final class Dispatcher {
         }
     }
 
-    /**
-     * Takes a request; its sink gets the answer, from any thread, possibly before this returns.
-     *
-     * @throws InferenceException UNAVAILABLE when the queue is full or the model is being unloaded; the sink gets
-     *     nothing then
-     */
-    public void submit(EngineRequest request) {
+    @Override
+    public void submit(ActiveRequest request) {
         List<Assignment> work;
         List<Dropped> gone;
         dispatchLock.lock();
@@ -151,6 +155,7 @@ public final class Dispatcher {
                 throw stopping(request);
             }
             long now = clock.getAsLong();
+            request.onCancel(cancellation);
             request.queuedAt(now);
             if (queue.size() == 0) {
                 lastProgress = now;
@@ -171,13 +176,14 @@ public final class Dispatcher {
         act(gone, work);
     }
 
-    /** Drops a waiting request whose client has gone; one that is being executed is left to its backend. */
-    public void cancel(EngineRequest request) {
-        request.cancel();
-        review(false);
+    @Override
+    public void cancel(ActiveRequest request) {
+        if (request.state() == State.QUEUED) {
+            review(false);
+        }
     }
 
-    /** Returns how many requests wait. */
+    @Override
     public int queueSize() {
         dispatchLock.lock();
         try {
@@ -187,12 +193,7 @@ public final class Dispatcher {
         }
     }
 
-    /**
-     * Returns why waiting requests are not executed though nothing keeps them from it; empty where all is well. How long
-     * an execution takes is the backend's affair.
-     *
-     * @param limitNanos how long requests may wait while an instance is free and none is handed out
-     */
+    @Override
     public Optional<String> stall(long limitNanos) {
         try {
             if (!dispatchLock.tryLock(limitNanos, TimeUnit.NANOSECONDS)) {
@@ -223,8 +224,23 @@ public final class Dispatcher {
         }
     }
 
-    /** Refuses further requests, waits until all that were taken are answered, and returns the idle instances. */
-    public List<Instance> stop() {
+    @Override
+    public int inFlight() {
+        dispatchLock.lock();
+        try {
+            return queue.size() + executing + answering.get() + late.size();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public void endLate(InferenceException reason) {
+        late.forEach(request -> request.endLate(reason));
+    }
+
+    @Override
+    public List<Instance> stopInstances() {
         List<Assignment> work;
         List<Dropped> gone;
         dispatchLock.lock();
@@ -245,7 +261,7 @@ public final class Dispatcher {
                 progress.awaitUninterruptibly();
             }
             // Only where there is no instance.
-            for (EngineRequest request : queue.drain()) {
+            for (ActiveRequest request : queue.drain()) {
                 drop(request, stopping(request), FailureReason.OTHER);
             }
             left = takeDropped();
@@ -261,11 +277,11 @@ public final class Dispatcher {
     }
 
     private boolean isBusy() {
-        return free.size() < instances.size() || !retiring.isEmpty() || answering.get() > 0
+        return free.size() < instances.size() || !retiring.isEmpty() || answering.get() > 0 || !late.isEmpty()
                 || (queue.size() > 0 && !instances.isEmpty());
     }
 
-    private static InferenceException stopping(EngineRequest request) {
+    private static InferenceException stopping(ActiveRequest request) {
         return new InferenceException(StatusCode.UNAVAILABLE, RequestIds.prefix(request)
                 + "Server is stopping, scheduler for model has stopped accepting new inference requests");
     }
@@ -344,12 +360,13 @@ public final class Dispatcher {
     }
 
     private @Nullable Assignment next(Instance instance, long now) {
-        List<EngineRequest> requests = queue.poll(now, drop);
+        List<ActiveRequest> requests = queue.poll(instance, now, drop);
         if (requests.isEmpty()) {
             return null;
         }
         statistics.addPending(-requests.size());
         lastProgress = now;
+        executing += requests.size();
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
     }
 
@@ -358,13 +375,13 @@ public final class Dispatcher {
     }
 
     /** Lock held. */
-    private void drop(EngineRequest request, InferenceException error) {
+    private void drop(ActiveRequest request, InferenceException error) {
         drop(request, error,
                 error.code() == StatusCode.CANCELLED ? FailureReason.CANCELED : FailureReason.REJECTED);
     }
 
     /** Lock held. */
-    private void drop(EngineRequest request, InferenceException error, FailureReason reason) {
+    private void drop(ActiveRequest request, InferenceException error, FailureReason reason) {
         answering.incrementAndGet();
         dropped.add(new Dropped(request, error, reason));
     }
@@ -382,9 +399,10 @@ public final class Dispatcher {
     /** Brings a batch to the thread that is to execute it. */
     private void dispatch(Assignment work) {
         if (work.instance().prefersRequestThread()) {
-            for (EngineRequest request : work.batch().engineRequests()) {
-                if (request.lendsThread()) {
-                    request.assign(work);
+            for (ActiveRequest request : work.batch().engineRequests()) {
+                WaitingListener lender = request.lender();
+                if (lender != null) {
+                    lender.assign(work);
                     return;
                 }
             }
@@ -401,9 +419,9 @@ public final class Dispatcher {
         long lentUntil = clock.getAsLong() + LENT_NANOS;
         while (work != null) {
             Instance instance = work.instance();
-            execution.run(work.batch(), instance);
-            Assignment next = release(instance, work.batch().engineRequests().size(), lentUntil);
-            answer(work.batch().engineRequests(), next != null);
+            List<ActiveRequest> answered = execution.run(work.batch(), instance, lateAnswers);
+            Assignment next = release(instance, work.batch().engineRequests().size(), answered.size(), lentUntil);
+            answer(answered, next != null);
             work = next;
         }
     }
@@ -412,16 +430,17 @@ public final class Dispatcher {
      * Answers the requests of a batch. To wake many waiting threads takes longer than to form a batch: where the next one
      * is already there, one of those threads is woken, and wakes the others.
      */
-    private void answer(List<EngineRequest> requests, boolean isInHurry) {
+    private void answer(List<ActiveRequest> requests, boolean isInHurry) {
         if (isInHurry && requests.size() > 1) {
-            for (EngineRequest request : requests) {
-                if (request.lendsThread() && !request.isOfCurrentThread()) {
-                    request.assign(() -> requests.forEach(this::answer));
+            for (ActiveRequest request : requests) {
+                WaitingListener lender = request.lender();
+                if (lender != null && !lender.isOfCurrentThread()) {
+                    lender.assign(() -> requests.forEach(this::answer));
                     return;
                 }
             }
         }
-        for (EngineRequest request : requests) {
+        for (ActiveRequest request : requests) {
             answer(request);
         }
     }
@@ -430,12 +449,13 @@ public final class Dispatcher {
      * Puts the instance back and hands out what is due now; the requests of its last batch are to be answered next.
      * Returns what this thread is to execute itself.
      */
-    private @Nullable Assignment release(Instance instance, int answers, long lentUntil) {
+    private @Nullable Assignment release(Instance instance, int executed, int answers, long lentUntil) {
         List<Dropped> gone;
         List<Assignment> work = List.of();
         boolean mayGoOn;
         dispatchLock.lock();
         try {
+            executing -= executed;
             answering.addAndGet(answers);
             free.finished(instance);
             long now = clock.getAsLong();
@@ -495,13 +515,23 @@ public final class Dispatcher {
         return all;
     }
 
-    private void answer(EngineRequest request) {
+    private void answer(ActiveRequest request) {
         if (order == null) {
-            request.deliver();
+            deliver(request);
         } else {
             order.answered(request);
         }
-        if (answering.decrementAndGet() == 0 && isStopping) {
+    }
+
+    private void deliver(ActiveRequest request) {
+        request.deliver();
+        if (answering.decrementAndGet() == 0) {
+            signalProgress();
+        }
+    }
+
+    private void signalProgress() {
+        if (isStopping) {
             dispatchLock.lock();
             try {
                 progress.signalAll();
@@ -509,6 +539,23 @@ public final class Dispatcher {
                 dispatchLock.unlock();
             }
         }
+    }
+
+    private boolean leaves(ActiveRequest request, BatchTimes times) {
+        late.add(request);
+        if (request.leavesBatch(answered -> endLate(answered, times))) {
+            return true;
+        }
+        late.remove(request);
+        return false;
+    }
+
+    /** Counts and delivers the answer of a request whose execution has returned before. Called by who answers. */
+    private void endLate(ActiveRequest request, BatchTimes times) {
+        statistics.record(request, clock.getAsLong(), times);
+        answering.incrementAndGet();
+        late.remove(request);
+        answer(request);
     }
 
     private void deliver(List<Dropped> requests) {
@@ -521,6 +568,6 @@ public final class Dispatcher {
     }
 
     /** A request that left the queue without being executed. */
-    private record Dropped(EngineRequest request, InferenceException error, FailureReason reason) {
+    private record Dropped(ActiveRequest request, InferenceException error, FailureReason reason) {
     }
 }

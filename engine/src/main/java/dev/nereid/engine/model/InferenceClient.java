@@ -1,18 +1,19 @@
 package dev.nereid.engine.model;
 
+import dev.nereid.engine.Ticket;
 import dev.nereid.engine.trace.RequestTrace;
 
-/** Who waits for the answer to a request. Called by the thread that waits. */
-public interface Caller {
-    /** A caller that never gives up and is not traced. */
-    Caller PATIENT = new Caller() {
+/** Who waits for the one answer to a request. Called by the thread that waits. */
+public interface InferenceClient {
+    /** A client that never gives up and is not traced. */
+    InferenceClient PATIENT = new InferenceClient() {
         @Override
         public RequestTrace trace() {
             return RequestTrace.OFF;
         }
 
         @Override
-        public void waits(Runnable cancel) {
+        public void waits(Ticket ticket) {
         }
 
         @Override
@@ -26,9 +27,9 @@ public interface Caller {
     /**
      * Says that the request is on its way.
      *
-     * @param cancel gives the request up; may be called by any thread, also when it is answered already
+     * @param ticket gives the request up
      */
-    void waits(Runnable cancel);
+    void waits(Ticket ticket);
 
     /** Says that the wait is over. */
     void answered();

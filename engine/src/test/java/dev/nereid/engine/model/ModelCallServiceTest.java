@@ -16,7 +16,10 @@ import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.model.caller.CallerBackendFactory;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.ModelIo;
+import dev.nereid.engine.request.SingleResponse;
+import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.engine.request.InputData;
 import dev.nereid.engine.request.RequestData;
 import java.io.IOException;
@@ -39,13 +42,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Models of a real engine that call one another; each has one instance, with a thread of its own. */
-class CallDeskTest {
+class ModelCallServiceTest {
     private static final byte[] SENT = {1, 2, 3, 4};
 
     @TempDir
     private Path directory;
 
-    private CallDeskTest model(String name, String callee) throws IOException {
+    private ModelCallServiceTest model(String name, String callee) throws IOException {
         String parameter = callee.isEmpty()
                 ? ""
                 : "parameters { key: \"callee\" value { string_value: \"" + callee + "\" } }";
@@ -87,7 +90,8 @@ class CallDeskTest {
         RequestData request = new RequestData("r", Map.of(), CorrelationId.NONE, false, false, 0, 0, List.of(input),
                 List.of(), false);
         try (BufferScope scope = new BufferScope(engine.buffers());
-                var result = engine.infer(model, OptionalLong.empty(), request, scope).result()) {
+                var result = engine.infer(engine.lookup(model, OptionalLong.empty()), request, scope,
+                        InferenceClient.PATIENT)) {
             return result.outputs().getFirst().data().toArray(ValueLayout.JAVA_BYTE);
         }
     }
@@ -128,10 +132,11 @@ class CallDeskTest {
     void aCalledRequestIsCancelledWithItsCallers() throws IOException {
         try (Engine engine = model("a", "").start()) {
             AtomicBoolean isGone = new AtomicBoolean();
-            EngineRequest request = new EngineRequest(
-                    new EngineRequest.Content(new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0,
+            ActiveRequest request = new ActiveRequest(
+                    new ActiveRequest.Content(new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0,
                             List.of(), List.of(), false), List.of(), 1, Set.of()),
-                    new EngineRequest.ModelIo(false, outputs -> outputs), engine.buffers(), new Answer(), 0);
+                    new ModelIo(false, outputs -> outputs, new ModelStatistics(), 1), engine.buffers(),
+                    new SingleResponse(), 0);
             request.cancelWhen(isGone::get);
             assertFalse(request.isCancelled());
 

@@ -4,9 +4,9 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.backend.api.config.QueuePolicy.TimeoutAction;
 import dev.nereid.engine.instance.Instance;
-import dev.nereid.engine.request.EngineRequest;
-import dev.nereid.engine.schedule.Rig.Gated;
-import dev.nereid.engine.schedule.Rig.Open;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.schedule.SchedulerFixture.Gated;
+import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import dev.nereid.engine.stats.FailureReason;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -18,12 +18,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** How requests and instances come together: who executes what, and when. */
 @Timeout(60)
-class DispatcherTest {
+class QueueSchedulerTest {
     private static final QueuePolicy REJECT_AFTER_50 = new QueuePolicy(TimeoutAction.REJECT, 50, false, 0);
 
     @Test
     void instancesServeInTheOrderInWhichTheyBecameFree() {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             Gated first = new Gated();
             Gated second = new Gated();
             rig.add("first", first);
@@ -47,7 +47,7 @@ class DispatcherTest {
 
     @Test
     void aBatchIsFormedWhenAnInstanceBecomesFreeAndNotBefore() {
-        try (Rig rig = Rig.batching(4, 0, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture rig = SchedulerFixture.batching(4, 0, QueuePolicy.DEFAULT)) {
             Gated instance = new Gated();
             rig.add("m_0", instance);
             rig.submit("a");
@@ -55,25 +55,25 @@ class DispatcherTest {
 
             rig.submit("b");
             rig.submit("c");
-            assertEquals(2, rig.dispatcher.queueSize());
+            assertEquals(2, rig.scheduler.queueSize());
             rig.submit("d");
             instance.let(1);
 
             assertEquals(List.of("b", "c", "d"), instance.next());
-            assertEquals(0, rig.dispatcher.queueSize());
+            assertEquals(0, rig.scheduler.queueSize());
             instance.let(1);
         }
     }
 
     @Test
     void everyFreeInstanceGetsABatchWhereSeveralAreDue() {
-        try (Rig rig = Rig.batching(4, 100, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture rig = SchedulerFixture.batching(4, 100, QueuePolicy.DEFAULT)) {
             Gated first = new Gated();
             Gated second = new Gated();
             rig.add("first", first);
             rig.add("second", second);
-            rig.dispatcher.submit(rig.requests.id("a").rows(3).build());
-            rig.dispatcher.submit(rig.requests.id("b").rows(3).build());
+            rig.scheduler.submit(rig.requests.id("a").rows(3).build());
+            rig.scheduler.submit(rig.requests.id("b").rows(3).build());
             assertEquals(List.of("a"), first.next());
 
             rig.time.advanceMicros(100);
@@ -86,7 +86,7 @@ class DispatcherTest {
 
     @Test
     void whatWaitsForCompanyLeavesWhenItsTimeHasCome() {
-        try (Rig rig = Rig.batching(4, 100, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture rig = SchedulerFixture.batching(4, 100, QueuePolicy.DEFAULT)) {
             Open instance = new Open();
             rig.add("m_0", instance);
             RecordingSink a = rig.submit("a");
@@ -103,7 +103,7 @@ class DispatcherTest {
 
     @Test
     void anInstanceThatComesLaterServesWhatWaits() {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             RecordingSink a = rig.submit("a");
             assertEquals(1, rig.statistics.pendingCount());
 
@@ -114,7 +114,7 @@ class DispatcherTest {
 
     @Test
     void timeoutsFireByTheTimerWhileTheInstanceIsBusy() {
-        try (Rig rig = Rig.batching(1, 0, REJECT_AFTER_50)) {
+        try (SchedulerFixture rig = SchedulerFixture.batching(1, 0, REJECT_AFTER_50)) {
             Gated instance = new Gated();
             rig.add("m_0", instance);
             rig.submit("a");
@@ -132,12 +132,12 @@ class DispatcherTest {
 
     @Test
     void aBatchThatIsDueDoesNotMakeTheTimerSpinWhileNoInstanceIsFree() {
-        try (Rig rig = Rig.batching(4, 100, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture rig = SchedulerFixture.batching(4, 100, QueuePolicy.DEFAULT)) {
             Instance only = rig.add("m_0", new Open());
             RecordingSink a = rig.submit("a");
             assertTrue(rig.time.due() < RequestQueue.NEVER);
 
-            assertTrue(rig.dispatcher.remove(only));
+            assertTrue(rig.scheduler.remove(only));
             only.close();
             assertEquals(RequestQueue.NEVER, rig.time.due());
             rig.time.advanceMicros(200);
@@ -150,16 +150,16 @@ class DispatcherTest {
 
     @Test
     void aCancelledRequestLeavesTheQueueAtOnce() {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             Gated instance = new Gated();
             rig.add("m_0", instance);
             rig.submit("a");
             RecordingSink sink = new RecordingSink();
-            EngineRequest request = rig.requests.one("b", sink);
-            rig.dispatcher.submit(request);
+            ActiveRequest request = rig.requests.one("b", sink);
+            rig.scheduler.submit(request);
             assertEquals(1, rig.statistics.pendingCount());
 
-            rig.dispatcher.cancel(request);
+            request.cancel();
 
             assertEquals(List.of("failure CANCELLED"), sink.events());
             assertEquals(0, rig.statistics.pendingCount());
@@ -171,18 +171,18 @@ class DispatcherTest {
     @Test
     void aCancelledRequestThatIsExecutedIsLeftToItsBackend() {
         AtomicBoolean seen = new AtomicBoolean();
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             Gated instance = new Gated(batch -> {
                 seen.set(batch.requests().getFirst().isCancelled());
-                Rig.answerAll(batch);
+                SchedulerFixture.answerAll(batch);
             });
             rig.add("m_0", instance);
             RecordingSink sink = new RecordingSink();
-            EngineRequest request = rig.requests.one("a", sink);
-            rig.dispatcher.submit(request);
+            ActiveRequest request = rig.requests.one("a", sink);
+            rig.scheduler.submit(request);
             assertEquals(List.of("a"), instance.next());
 
-            rig.dispatcher.cancel(request);
+            request.cancel();
             instance.let(1);
 
             assertEquals(List.of("response"), sink.await().events());
@@ -192,11 +192,11 @@ class DispatcherTest {
 
     @Test
     void aFullQueueIsToldToWhoSubmits() {
-        try (Rig rig = new Rig(new DirectQueue(1), false)) {
+        try (SchedulerFixture rig = new SchedulerFixture(new DirectQueue(1), false)) {
             RecordingSink a = rig.submit("a");
             RecordingSink refused = new RecordingSink();
 
-            assertThrows(InferenceException.class, () -> rig.dispatcher.submit(rig.requests.one("b", refused)));
+            assertThrows(InferenceException.class, () -> rig.scheduler.submit(rig.requests.one("b", refused)));
 
             assertEquals(List.of(), refused.events(), "the sink gets nothing");
             assertEquals(1, rig.statistics.failures(FailureReason.OTHER).count());
@@ -208,7 +208,7 @@ class DispatcherTest {
 
     @Test
     void thePendingGaugeCountsWhatWaitsAndReturnsToZero() {
-        try (Rig rig = Rig.batching(4, 0, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture rig = SchedulerFixture.batching(4, 0, QueuePolicy.DEFAULT)) {
             Gated instance = new Gated();
             rig.add("m_0", instance);
             RecordingSink a = rig.submit("a");

@@ -13,8 +13,8 @@ import java.time.InstantSource;
 import java.util.Optional;
 import java.util.function.LongSupplier;
 
-/** Makes the dispatcher that a model's configuration asks for. */
-public final class Schedulers {
+/** Makes the scheduler that a model's configuration asks for. */
+public final class SchedulerFactory {
     private final LongSupplier clock;
     private final InstantSource wallClock;
     private final Wakeups wakeups;
@@ -29,7 +29,7 @@ public final class Schedulers {
      * @param maxQueueSize bound on waiting requests where a model sets none
      * @param limiter shares resources between the models; empty where every free instance may execute
      */
-    public Schedulers(LongSupplier clock, InstantSource wallClock, Wakeups wakeups, int maxQueueSize,
+    public SchedulerFactory(LongSupplier clock, InstantSource wallClock, Wakeups wakeups, int maxQueueSize,
             Optional<RateLimiter> limiter) {
         this.clock = clock;
         this.wallClock = wallClock;
@@ -39,13 +39,14 @@ public final class Schedulers {
     }
 
     /**
-     * Returns a dispatcher without instances.
+     * Returns a scheduler without instances.
      *
      * @param strategy decides, for a model with dynamic batching, who else may not share a batch
      * @param pluginLoader the class loader of the strategy
      * @throws InferenceException UNSUPPORTED for a scheduling choice that this server does not offer
      */
-    public Dispatcher dispatcher(ModelConfig config, ModelStatistics statistics, Optional<BatchingStrategy> strategy,
+    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics,
+            Optional<BatchingStrategy> strategy,
             ClassLoader pluginLoader) {
         CustomBatching custom = strategy.map(each -> new CustomBatching(config.name(), each, pluginLoader))
                 .orElse(null);
@@ -61,7 +62,7 @@ public final class Schedulers {
             case Ensemble _ -> throw InferenceException.unsupported(
                     "ensembles are not offered yet, model '" + config.name() + "' can't be served");
         };
-        return new Dispatcher(config.name(), queue, statistics, clock, wallClock, wakeups, keepsOrder,
+        return new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups, keepsOrder,
                 limiter.orElse(null));
     }
 

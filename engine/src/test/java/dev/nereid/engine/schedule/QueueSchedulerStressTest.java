@@ -18,7 +18,7 @@ import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.instance.InstanceThread;
 import dev.nereid.engine.instance.RateLimiter;
 import dev.nereid.engine.memory.BufferPool;
-import dev.nereid.engine.request.EngineRequest;
+import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.stats.DurationCounter;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.ModelStatistics;
@@ -45,7 +45,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** Races, with real time and fixed seeds: every request is answered exactly once and nothing is left anywhere. */
 @Timeout(120)
-class DispatcherStressTest {
+class QueueSchedulerStressTest {
     private static final long SEED = 20_260_101;
     private static final int CLIENTS = 48;
     private static final int REQUESTS = 120;
@@ -65,26 +65,26 @@ class DispatcherStressTest {
 
     @Test
     void everyRequestIsAnsweredExactlyOnceWhateverHappens() throws Exception {
-        Dispatcher dispatcher = dispatcher(policies(true), false);
-        add(dispatcher, "own0", ThreadConfinement.OWN_THREAD, 1);
-        add(dispatcher, "own1", ThreadConfinement.OWN_THREAD, 2);
-        add(dispatcher, "any0", ThreadConfinement.ANY_THREAD, 3);
-        int refused = runClients(List.of(dispatcher), 1);
+        QueueScheduler scheduler = scheduler(policies(true), false);
+        add(scheduler, "own0", ThreadConfinement.OWN_THREAD, 1);
+        add(scheduler, "own1", ThreadConfinement.OWN_THREAD, 2);
+        add(scheduler, "any0", ThreadConfinement.ANY_THREAD, 3);
+        int refused = runClients(List.of(scheduler), 1);
 
-        List<Instance> idle = dispatcher.stop();
+        List<Instance> idle = scheduler.stopInstances();
         idle.forEach(Instance::close);
         assertEquals(3, idle.size());
         check(refused);
-        assertEquals(0, dispatcher.queueSize());
+        assertEquals(0, scheduler.queueSize());
     }
 
     @Test
     void modelsShareResourcesAndThreadsWhateverHappens() throws Exception {
         RateLimiter limiter = new RateLimiter(List.of(new RateResource("R", RESOURCES, OptionalInt.empty())));
-        Dispatcher one = dispatcher(policies(false), false, limiter);
-        Dispatcher two = dispatcher(new DynamicBatching(List.of(MAX_BATCH), 0, true, 0, 0,
+        QueueScheduler one = scheduler(policies(false), false, limiter);
+        QueueScheduler two = scheduler(new DynamicBatching(List.of(MAX_BATCH), 0, true, 0, 0,
                 new QueuePolicy(TimeoutAction.REJECT, 1_000_000, false, 0), Map.of()), true, limiter);
-        ClassLoader loader = DispatcherStressTest.class.getClassLoader();
+        ClassLoader loader = QueueSchedulerStressTest.class.getClassLoader();
         InstanceThread shared = InstanceThread.start("shared", loader, true);
         for (int i = 0; i < 3; i++) {
             addLimited(one, limiter, "one" + i, ThreadConfinement.ANY_THREAD, null, 1 + i % RESOURCES, 1 + i);
@@ -101,8 +101,8 @@ class DispatcherStressTest {
         assertTrue(limiter.claim(needs(RESOURCES, 0), 0).tryAcquire(), "nothing is left behind");
     }
 
-    private static int stopAndClose(Dispatcher dispatcher) {
-        List<Instance> idle = dispatcher.stop();
+    private static int stopAndClose(QueueScheduler scheduler) {
+        List<Instance> idle = scheduler.stopInstances();
         idle.forEach(Instance::close);
         return idle.size();
     }
@@ -111,12 +111,12 @@ class DispatcherStressTest {
         return new InstanceGroup.RateLimiter(List.of(new InstanceGroup.Resource("R", false, count)), priority);
     }
 
-    private void addLimited(Dispatcher dispatcher, RateLimiter limiter, String name, ThreadConfinement confinement,
+    private void addLimited(QueueScheduler scheduler, RateLimiter limiter, String name, ThreadConfinement confinement,
             @Nullable InstanceThread thread, int count, int priority) {
         InstanceThread driver = thread == null
-                ? InstanceThread.start(name, DispatcherStressTest.class.getClassLoader(), false)
+                ? InstanceThread.start(name, QueueSchedulerStressTest.class.getClassLoader(), false)
                 : thread;
-        dispatcher.add(Instance.create(name, confinement, DispatcherStressTest.class.getClassLoader(), driver,
+        scheduler.add(Instance.create(name, confinement, QueueSchedulerStressTest.class.getClassLoader(), driver,
                 limiter.claim(needs(count, priority), 0), () -> new Unreliable(count + priority, count)));
         if (thread == null) {
             driver.release();
@@ -124,7 +124,7 @@ class DispatcherStressTest {
     }
 
     /** Returns how many requests were refused. Meanwhile instances come and go. */
-    private int runClients(List<Dispatcher> dispatchers, int guests) throws Exception {
+    private int runClients(List<QueueScheduler> dispatchers, int guests) throws Exception {
         AtomicInteger refused = new AtomicInteger();
         AtomicBoolean isOver = new AtomicBoolean();
         List<Thread> churns = new ArrayList<>();
@@ -135,8 +135,8 @@ class DispatcherStressTest {
             List<Future<?>> all = new ArrayList<>();
             for (int c = 0; c < CLIENTS; c++) {
                 int client = c;
-                Dispatcher dispatcher = dispatchers.get(client % dispatchers.size());
-                all.add(clients.submit(() -> refused.addAndGet(runClient(dispatcher, client))));
+                QueueScheduler scheduler = dispatchers.get(client % dispatchers.size());
+                all.add(clients.submit(() -> refused.addAndGet(runClient(scheduler, client))));
             }
             for (Future<?> each : all) {
                 each.get();
@@ -179,29 +179,29 @@ class DispatcherStressTest {
     void ordersOfAnswersHoldWhateverHappens() {
         DynamicBatching batching = new DynamicBatching(List.of(2, 4), 50, true, 0, 0,
                 new QueuePolicy(TimeoutAction.REJECT, 20_000, true, 0), Map.of());
-        Dispatcher dispatcher = dispatcher(batching, true);
+        QueueScheduler scheduler = scheduler(batching, true);
         for (int i = 0; i < 4; i++) {
-            add(dispatcher, "m_" + i, ThreadConfinement.OWN_THREAD, i);
+            add(scheduler, "m_" + i, ThreadConfinement.OWN_THREAD, i);
         }
         Random random = new Random(SEED);
         List<String> submitted = new ArrayList<>();
         List<String> answered = Collections.synchronizedList(new ArrayList<>());
         for (int i = 0; i < 2000; i++) {
             String id = "r" + i;
-            EngineRequest request = requests.id(id).rows(1 + random.nextInt(3)).input("INPUT0", 1 + random.nextInt(2))
+            ActiveRequest request = requests.id(id).rows(1 + random.nextInt(3)).input("INPUT0", 1 + random.nextInt(2))
                     .timeoutMicros(random.nextInt(3000)).to(new RecordingSink(() -> answered.add(id))).build();
             try {
-                dispatcher.submit(request);
+                scheduler.submit(request);
                 submitted.add(id);
             } catch (InferenceException full) {
                 LockSupport.parkNanos(100_000);
             }
             if (random.nextInt(10) == 0) {
-                dispatcher.cancel(request);
+                request.cancel();
             }
         }
 
-        dispatcher.stop().forEach(Instance::close);
+        scheduler.stopInstances().forEach(Instance::close);
         assertEquals(submitted, answered);
         assertEquals(0, pool.inUseBytes());
     }
@@ -212,59 +212,60 @@ class DispatcherStressTest {
         return new DynamicBatching(List.of(3, 6), 100, false, 3, 2, normal, Map.of(3L, delay));
     }
 
-    private Dispatcher dispatcher(DynamicBatching batching, boolean keepsOrder) {
-        return dispatcher(batching, keepsOrder, null);
+    private QueueScheduler scheduler(DynamicBatching batching, boolean keepsOrder) {
+        return scheduler(batching, keepsOrder, null);
     }
 
-    private Dispatcher dispatcher(DynamicBatching batching, boolean keepsOrder, @Nullable RateLimiter limiter) {
+    private QueueScheduler scheduler(DynamicBatching batching, boolean keepsOrder, @Nullable RateLimiter limiter) {
         ModelConfig config = ModelConfig.builder("m").maxBatchSize(MAX_BATCH)
                 .inputs(List.of(new ModelInput("INPUT0", DataType.UINT8, Dims.of(Dims.ANY)))).build();
-        return new Dispatcher("m", new BatchingQueue(batching, MAX_BATCH, BatchRule.of(config), 500, null), statistics,
+        return new QueueScheduler("m", new BatchingQueue(batching, MAX_BATCH, BatchRule.of(config), 500, null),
+                statistics,
                 System::nanoTime, InstantSource.system(), wakeups, keepsOrder, limiter);
     }
 
-    private Instance add(Dispatcher dispatcher, String name, ThreadConfinement confinement, long seed) {
-        Instance instance = Instance.create(name, confinement, DispatcherStressTest.class.getClassLoader(),
+    private Instance add(QueueScheduler scheduler, String name, ThreadConfinement confinement, long seed) {
+        Instance instance = Instance.create(name, confinement, QueueSchedulerStressTest.class.getClassLoader(),
                 () -> new Unreliable(seed, 0));
-        dispatcher.add(instance);
+        scheduler.add(instance);
         return instance;
     }
 
-    private void addAndRemove(Dispatcher dispatcher, AtomicBoolean isOver) {
+    private void addAndRemove(QueueScheduler scheduler, AtomicBoolean isOver) {
         for (int i = 0; !isOver.get(); i++) {
-            Instance guest = add(dispatcher, "guest" + i,
+            Instance guest = add(scheduler, "guest" + i,
                     i % 2 == 0 ? ThreadConfinement.OWN_THREAD : ThreadConfinement.ANY_THREAD, i);
             LockSupport.parkNanos(200_000);
-            assertTrue(dispatcher.remove(guest));
+            assertTrue(scheduler.remove(guest));
             guest.close();
         }
     }
 
     /** Returns how many requests were refused. */
-    private int runClient(Dispatcher dispatcher, int client) {
+    private int runClient(QueueScheduler scheduler, int client) {
         Random random = new Random(SEED + client);
         int refused = 0;
         for (int i = 0; i < REQUESTS; i++) {
             String id = client + "/" + i;
             RecordingSink sink = new RecordingSink(
                     () -> answers.computeIfAbsent(id, ignored -> new AtomicInteger()).incrementAndGet());
-            EngineRequest request = requests.id(id).rows(random.nextInt(5)).input("INPUT0", 1 + random.nextInt(3))
-                    .priority(random.nextInt(5)).timeoutMicros(random.nextInt(400)).to(sink).build();
             boolean lends = random.nextBoolean();
-            if (lends) {
-                request.lendThread();
-            }
+            LendingSink lending = new LendingSink(sink);
+            ActiveRequest request = requests.id(id).rows(random.nextInt(5)).input("INPUT0", 1 + random.nextInt(3))
+                    .priority(random.nextInt(5)).timeoutMicros(random.nextInt(400)).to(lends ? lending : sink).build();
             try {
-                dispatcher.submit(request);
+                scheduler.submit(request);
             } catch (InferenceException full) {
                 refused++;
                 continue;
             }
             if (random.nextInt(8) == 0) {
-                dispatcher.cancel(request);
+                request.cancel();
             }
-            if (lends || random.nextBoolean()) {
-                request.await();
+            if (lends) {
+                lending.await();
+            } else if (random.nextBoolean()) {
+                sink.await();
             }
             if (random.nextInt(4) == 0) {
                 LockSupport.parkNanos(random.nextInt(300_000));
@@ -315,12 +316,12 @@ class DispatcherStressTest {
                     // Forgotten.
                 }
                 case 4 -> {
-                    Rig.answer(request);
+                    SchedulerFixture.answer(request);
                     if (random.nextInt(10) == 0) {
-                        Rig.answer(request);
+                        SchedulerFixture.answer(request);
                     }
                 }
-                default -> Rig.answer(request);
+                default -> SchedulerFixture.answer(request);
             }
         }
     }

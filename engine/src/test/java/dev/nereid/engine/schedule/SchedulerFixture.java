@@ -25,35 +25,35 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** A dispatcher with hand-driven time and instances that do what the test says. */
-final class Rig implements AutoCloseable {
+/** A scheduler with hand-driven time and instances that do what the test says. */
+final class SchedulerFixture implements AutoCloseable {
     final ManualTime time = new ManualTime();
     final BufferPool pool = new BufferPool(64 << 20, 1 << 20);
     final ModelStatistics statistics = new ModelStatistics();
     final TestRequests requests = new TestRequests(pool, time);
-    final Dispatcher dispatcher;
+    final QueueScheduler scheduler;
 
-    Rig(RequestQueue queue, boolean keepsOrder) {
+    SchedulerFixture(RequestQueue queue, boolean keepsOrder) {
         this(queue, keepsOrder, null);
     }
 
-    Rig(RequestQueue queue, boolean keepsOrder, @Nullable RateLimiter limiter) {
-        dispatcher = new Dispatcher("m", queue, statistics, time, time, time, keepsOrder, limiter);
+    SchedulerFixture(RequestQueue queue, boolean keepsOrder, @Nullable RateLimiter limiter) {
+        scheduler = new QueueScheduler("m", queue, statistics, time, time, time, keepsOrder, limiter);
     }
 
-    static Rig direct() {
-        return new Rig(new DirectQueue(100), false);
+    static SchedulerFixture direct() {
+        return new SchedulerFixture(new DirectQueue(100), false);
     }
 
-    static Rig inOrder() {
-        return new Rig(new DirectQueue(100), true);
+    static SchedulerFixture inOrder() {
+        return new SchedulerFixture(new DirectQueue(100), true);
     }
 
-    static Rig batching(int maxBatchSize, long delayMicros, QueuePolicy policy) {
+    static SchedulerFixture batching(int maxBatchSize, long delayMicros, QueuePolicy policy) {
         DynamicBatching batching = new DynamicBatching(List.of(maxBatchSize), delayMicros, false, 0, 0, policy,
                 Map.of());
         BatchRule rule = BatchRule.of(ModelConfig.builder("m").maxBatchSize(maxBatchSize).build());
-        return new Rig(new BatchingQueue(batching, maxBatchSize, rule, 100, null), false);
+        return new SchedulerFixture(new BatchingQueue(batching, maxBatchSize, rule, 100, null), false);
     }
 
     /** Puts an instance into service. */
@@ -62,22 +62,23 @@ final class Rig implements AutoCloseable {
     }
 
     Instance add(String name, ThreadConfinement confinement, ModelInstance model) {
-        Instance instance = Instance.create(name, confinement, Rig.class.getClassLoader(), () -> model);
-        dispatcher.add(instance);
+        Instance instance = Instance.create(name, confinement, SchedulerFixture.class.getClassLoader(), () -> model);
+        scheduler.add(instance);
         return instance;
     }
 
     /** Puts an instance into service that shares a thread, or resources with others. */
     Instance add(String name, InstanceThread thread, RateLimiter.@Nullable Claim claim, ModelInstance model) {
-        Instance instance = Instance.create(name, ThreadConfinement.OWN_THREAD, Rig.class.getClassLoader(), thread,
+        Instance instance = Instance.create(name, ThreadConfinement.OWN_THREAD, SchedulerFixture.class.getClassLoader(),
+                thread,
                 claim, () -> model);
-        dispatcher.add(instance);
+        scheduler.add(instance);
         return instance;
     }
 
     /** Puts an instance with a thread of its own into service that shares resources with others. */
     Instance add(String name, RateLimiter.Claim claim, ModelInstance model) {
-        InstanceThread thread = InstanceThread.start(name, Rig.class.getClassLoader(), false);
+        InstanceThread thread = InstanceThread.start(name, SchedulerFixture.class.getClassLoader(), false);
         try {
             return add(name, thread, claim, model);
         } finally {
@@ -88,7 +89,7 @@ final class Rig implements AutoCloseable {
     /** Submits a request of one row. */
     RecordingSink submit(String id) {
         RecordingSink sink = new RecordingSink();
-        dispatcher.submit(requests.one(id, sink));
+        scheduler.submit(requests.one(id, sink));
         return sink;
     }
 
@@ -100,12 +101,12 @@ final class Rig implements AutoCloseable {
     }
 
     static void answerAll(Batch batch) {
-        batch.requests().forEach(Rig::answer);
+        batch.requests().forEach(SchedulerFixture::answer);
     }
 
     @Override
     public void close() {
-        dispatcher.stop().forEach(Instance::close);
+        scheduler.stopInstances().forEach(Instance::close);
         pool.close();
     }
 
@@ -116,7 +117,7 @@ final class Rig implements AutoCloseable {
         private final Consumer<Batch> behaviour;
 
         Gated() {
-            this(Rig::answerAll);
+            this(SchedulerFixture::answerAll);
         }
 
         Gated(Consumer<Batch> behaviour) {
@@ -159,7 +160,7 @@ final class Rig implements AutoCloseable {
         private final Consumer<Batch> behaviour;
 
         Open() {
-            this(Rig::answerAll);
+            this(SchedulerFixture::answerAll);
         }
 
         Open(Consumer<Batch> behaviour) {

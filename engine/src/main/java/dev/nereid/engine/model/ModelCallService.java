@@ -10,6 +10,7 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.Scheduling;
 import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.engine.Response;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.request.InputData;
@@ -29,25 +30,18 @@ import java.util.function.BooleanSupplier;
  * Takes the calls of models to other models. A call is a request like any other, to the same queues, under the same
  * bounds; the calling thread waits for the answer. Threads: any.
  */
-final class CallDesk {
+final class ModelCallService {
     /** Never started: tells memory that any thread may use from memory that is confined to one. */
     private static final Thread STRANGER = Thread.ofPlatform().unstarted(() -> {
     });
 
-    private final Inference engine;
+    private final Admission admission;
     private final BufferPool buffers;
     private final ModelCatalog catalog;
     private final WaitGraph waits = new WaitGraph();
 
-    /** What {@link Engine} offers to clients. */
-    interface Inference {
-        /** Executes a request and waits for its response. */
-        Engine.Served infer(String model, OptionalLong version, RequestData data, BufferScope scope,
-                BooleanSupplier isCancelled);
-    }
-
-    CallDesk(Inference engine, BufferPool buffers, ModelCatalog catalog) {
-        this.engine = engine;
+    ModelCallService(Admission admission, BufferPool buffers, ModelCatalog catalog) {
+        this.admission = admission;
         this.buffers = buffers;
         this.catalog = catalog;
     }
@@ -71,8 +65,9 @@ final class CallDesk {
         addAwaited(callee, awaited);
         waits.begin(caller, awaited);
         try (BufferScope scope = new BufferScope(buffers)) {
-            return new Result(engine.infer(call.model(), call.version(), data(call, scope), scope, call::isCancelled)
-                    .result());
+            RequestData data = data(call, scope);
+            return new Result(admission.onVersion(call.model(), call.version(),
+                    served -> admission.infer(served, data, scope, InferenceClient.PATIENT, call::isCancelled)));
         } finally {
             waits.end(caller, awaited);
         }
@@ -112,15 +107,8 @@ final class CallDesk {
         return scope.allocate(data.byteSize(), 1).copyFrom(data).asReadOnly();
     }
 
-    /** An answer that its owner may close from any thread, and twice. */
-    private static final class Result implements InferenceResult {
-        private final dev.nereid.engine.request.InferenceResult answer;
-        private final AtomicBoolean isClosed = new AtomicBoolean();
-
-        Result(dev.nereid.engine.request.InferenceResult answer) {
-            this.answer = answer;
-        }
-
+    /** An answer as backends see it. */
+    private record Result(Response answer) implements InferenceResult {
         @Override
         public List<Tensor> outputs() {
             return answer.outputs();
@@ -133,9 +121,7 @@ final class CallDesk {
 
         @Override
         public void close() {
-            if (isClosed.compareAndSet(false, true)) {
-                answer.close();
-            }
+            answer.close();
         }
     }
 }

@@ -17,16 +17,16 @@ import java.nio.file.Path;
  * @param directory holds the copy that classes are loaded from
  * @param plugins knows this backend only
  */
-record OwnBackend(String name, Path jar, String user, Path directory, BackendPluginManager plugins)
+record ModelBackend(String name, Path jar, String user, Path directory, BackendPluginManager plugins)
         implements
             AutoCloseable {
-    private static final Logger LOGGER = System.getLogger(OwnBackend.class.getName());
+    private static final Logger LOGGER = System.getLogger(ModelBackend.class.getName());
 
     /** Copies the jar, so that its file may be replaced while classes are still loaded from it. */
-    static OwnBackend copy(String name, Path jar, String user) {
+    static ModelBackend copy(String name, Path jar, String user) {
         try {
             Path directory = Files.createTempDirectory("nereid-backend-");
-            OwnBackend own = new OwnBackend(name, jar, user, directory, new BackendPluginManager());
+            ModelBackend own = new ModelBackend(name, jar, user, directory, new BackendPluginManager());
             try {
                 Files.copy(jar, own.copy());
                 return own;

@@ -17,35 +17,39 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A response under construction. Owns the memory of its outputs until it is sent or dropped. */
-final class EngineResponse implements InferenceResponse {
-    private static final Logger LOGGER = System.getLogger(EngineResponse.class.getName());
+final class PendingResponse implements InferenceResponse {
+    /** What a response occupies beside its tensors. */
+    private static final long OBJECTS = 512;
+    private static final Logger LOGGER = System.getLogger(PendingResponse.class.getName());
 
-    private final EngineRequest request;
-    private @Nullable EngineResponse next;
+    private final ActiveRequest request;
+    private @Nullable PendingResponse next;
     private List<Tensor> outputs = List.of();
     private List<BufferPool.Buffer> buffers = List.of();
     private List<Runnable> releases = List.of();
     private Map<String, Parameter> parameters = Map.of();
     private boolean isFinished;
+    private long begunNanos;
+    private long occupiedBytes = OBJECTS;
 
     /** Creates a response; {@code next} is another that its request has not sent yet. */
-    EngineResponse(EngineRequest request, @Nullable EngineResponse next) {
+    PendingResponse(ActiveRequest request, @Nullable PendingResponse next) {
         this.request = request;
         this.next = next;
     }
 
     @Nullable
-    EngineResponse next() {
+    PendingResponse next() {
         return next;
     }
 
     /** Returns what the chain that begins with {@code first} begins with when this is no longer in it. */
     @Nullable
-    EngineResponse removedFrom(@Nullable EngineResponse first) {
+    PendingResponse removedFrom(@Nullable PendingResponse first) {
         if (first == this) {
             return next;
         }
-        for (EngineResponse each = first; each != null; each = each.next) {
+        for (PendingResponse each = first; each != null; each = each.next) {
             if (each.next == this) {
                 each.next = next;
             }
@@ -77,6 +81,7 @@ final class EngineResponse implements InferenceResponse {
 
     private MemorySegment allocate(String name, DataType dataType, Shape shape, long byteSize) {
         checkNew(name);
+        begin(byteSize);
         BufferPool.Buffer buffer = request.pool().acquire(byteSize);
         buffers = plus(buffers, buffer);
         outputs = plus(outputs, new Tensor(name, dataType, shape, buffer.segment()));
@@ -86,9 +91,17 @@ final class EngineResponse implements InferenceResponse {
     @Override
     public void addOutput(String name, DataType dataType, Shape shape, MemorySegment data, Runnable release) {
         checkNew(name);
+        begin(data.byteSize());
         outputs = plus(outputs, new Tensor(name, dataType, shape, data));
         // From here on the memory is this response's; where a check above failed, it still is the backend's.
         releases = plus(releases, release);
+    }
+
+    private void begin(long bytes) {
+        occupiedBytes += bytes;
+        if (outputs.isEmpty()) {
+            begunNanos = request.responseClock();
+        }
     }
 
     private void checkNew(String name) {
@@ -120,14 +133,24 @@ final class EngineResponse implements InferenceResponse {
         request.send(this, false);
     }
 
-    InferenceResult finish(OutputShapes shapes) {
+    /** Returns when the first output was begun; 0 where there was none, or nobody asks. */
+    long begunNanos() {
+        return begunNanos;
+    }
+
+    /** Returns the bytes that the response occupies, with an allowance for its objects. */
+    long occupiedBytes() {
+        return occupiedBytes;
+    }
+
+    SentResponse finish(OutputShapes shapes) {
         if (isFinished) {
             throw new IllegalStateException("a response may be sent only once");
         }
         // Where the outputs don't fit the configuration, the response stays unsent and is dropped with its request.
         List<Tensor> presented = shapes.present(outputs);
         isFinished = true;
-        return new InferenceResult(presented, parameters, this);
+        return new SentResponse(presented, parameters, this);
     }
 
     /** Releases the memory of a response that is never sent. */
@@ -138,8 +161,13 @@ final class EngineResponse implements InferenceResponse {
         }
     }
 
-    /** Releases the memory of the outputs. */
-    void release() {
+    /** Releases the memory of the outputs of a response that was sent. */
+    void close() {
+        release();
+        request.closed(occupiedBytes);
+    }
+
+    private void release() {
         for (BufferPool.Buffer buffer : buffers) {
             buffer.close();
         }

@@ -4,8 +4,8 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.engine.instance.Instance;
-import dev.nereid.engine.schedule.Rig.Gated;
-import dev.nereid.engine.schedule.Rig.Open;
+import dev.nereid.engine.schedule.SchedulerFixture.Gated;
+import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import dev.nereid.engine.stats.FailureReason;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -17,17 +17,17 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Taking instances out of service, and the end of a dispatcher. */
+/** Taking instances out of service, and the end of a scheduler. */
 @Timeout(60)
-class DispatcherStopTest {
+class QueueSchedulerStopTest {
     @Test
     void removingAnIdleInstanceTakesItOutOfService() {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             Open removed = new Open();
             Instance instance = rig.add("removed", removed);
             rig.add("kept", new Open());
 
-            assertTrue(rig.dispatcher.remove(instance));
+            assertTrue(rig.scheduler.remove(instance));
             instance.close();
             rig.submit("a").await();
             rig.submit("b").await();
@@ -37,14 +37,14 @@ class DispatcherStopTest {
 
     @Test
     void removingABusyInstanceWaitsForItsExecution() throws Exception {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             Gated busy = new Gated();
             Instance instance = rig.add("busy", busy);
             RecordingSink a = rig.submit("a");
             assertEquals(List.of("a"), busy.next());
             rig.add("other", new Open());
 
-            FutureTask<Boolean> removal = new FutureTask<>(() -> rig.dispatcher.remove(instance));
+            FutureTask<Boolean> removal = new FutureTask<>(() -> rig.scheduler.remove(instance));
             Thread remover = Thread.ofPlatform().start(removal);
             Waiting.until("the removal waits", () -> remover.getState() == Thread.State.WAITING);
             rig.submit("b").await();
@@ -60,26 +60,26 @@ class DispatcherStopTest {
 
     @Test
     void whatStopHasReturnedCanNotBeRemoved() {
-        Rig rig = Rig.direct();
+        SchedulerFixture rig = SchedulerFixture.direct();
         Instance instance = rig.add("m_0", new Open());
 
-        List<Instance> idle = rig.dispatcher.stop();
+        List<Instance> idle = rig.scheduler.stopInstances();
 
         assertEquals(List.of(instance), idle);
-        assertFalse(rig.dispatcher.remove(instance));
+        assertFalse(rig.scheduler.remove(instance));
         idle.forEach(Instance::close);
         rig.close();
     }
 
     @Test
     void stoppingRefusesNewRequestsAndFinishesThoseThatWait() throws Exception {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             Gated instance = new Gated();
             Instance added = rig.add("m_0", instance);
             RecordingSink a = rig.submit("a");
             RecordingSink b = rig.submit("b");
             assertEquals(List.of("a"), instance.next());
-            FutureTask<List<Instance>> stop = new FutureTask<>(rig.dispatcher::stop);
+            FutureTask<List<Instance>> stop = new FutureTask<>(rig.scheduler::stopInstances);
             Thread stopper = Thread.ofPlatform().start(stop);
             Waiting.until("the stop waits", () -> stopper.getState() == Thread.State.WAITING);
 
@@ -98,7 +98,7 @@ class DispatcherStopTest {
 
     @Test
     void stoppingDoesNotWaitForFullerBatches() {
-        Rig rig = Rig.batching(4, Long.MAX_VALUE, QueuePolicy.DEFAULT);
+        SchedulerFixture rig = SchedulerFixture.batching(4, Long.MAX_VALUE, QueuePolicy.DEFAULT);
         Open instance = new Open();
         rig.add("m_0", instance);
         RecordingSink a = rig.submit("a");
@@ -113,7 +113,7 @@ class DispatcherStopTest {
 
     @Test
     void stoppingWithoutInstancesTurnsAwayWhatWaits() {
-        Rig rig = Rig.direct();
+        SchedulerFixture rig = SchedulerFixture.direct();
         RecordingSink a = rig.submit("a");
 
         rig.close();
@@ -125,7 +125,7 @@ class DispatcherStopTest {
 
     @Test
     void stopReturnsOnlyWhenTheLastAnswerHasLeft() throws Exception {
-        try (Rig rig = Rig.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             rig.add("m_0", new Open());
             CountDownLatch delivering = new CountDownLatch(1);
             CountDownLatch mayLeave = new CountDownLatch(1);
@@ -133,9 +133,9 @@ class DispatcherStopTest {
                 delivering.countDown();
                 Waiting.on(mayLeave);
             });
-            rig.dispatcher.submit(rig.requests.one("a", slow));
+            rig.scheduler.submit(rig.requests.one("a", slow));
             Waiting.on(delivering);
-            FutureTask<List<Instance>> stop = new FutureTask<>(rig.dispatcher::stop);
+            FutureTask<List<Instance>> stop = new FutureTask<>(rig.scheduler::stopInstances);
             Thread stopper = Thread.ofPlatform().start(stop);
             Waiting.until("the stop waits", () -> stopper.getState() == Thread.State.WAITING);
 

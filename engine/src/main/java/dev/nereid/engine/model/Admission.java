@@ -1,0 +1,146 @@
+package dev.nereid.engine.model;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.engine.Response;
+import dev.nereid.engine.ResponseListener;
+import dev.nereid.engine.Ticket;
+import dev.nereid.engine.memory.BufferPool;
+import dev.nereid.engine.memory.BufferScope;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.CheckedRequest;
+import dev.nereid.engine.request.RequestData;
+import dev.nereid.engine.request.SingleResponse;
+import dev.nereid.engine.trace.RequestTrace;
+import dev.nereid.engine.trace.TracePoint;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+
+/**
+ * The one door to the schedulers: checks requests of clients, of other models and of ensembles, and hands them to the
+ * scheduler of their version. Threads: any.
+ */
+public final class Admission {
+    private static final BooleanSupplier NEVER = () -> false;
+
+    private final BufferPool buffers;
+    private final ModelCatalog catalog;
+
+    Admission(BufferPool buffers, ModelCatalog catalog) {
+        this.buffers = buffers;
+        this.catalog = catalog;
+    }
+
+    /**
+     * Has something done with the version that serves requests to a model now, and again with its successor where a re-load
+     * has replaced it before it took the request.
+     *
+     * @param version empty for the highest that is ready
+     * @param action looks at the version's configuration and submits; is called again only where it threw UNAVAILABLE
+     * @throws InferenceException NOT_FOUND or UNAVAILABLE, or what the action threw
+     */
+    <T> T onVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
+        ServedVersion served = catalog.lookup(model, version);
+        while (true) {
+            try {
+                return action.apply(served);
+            } catch (InferenceException e) {
+                ServedVersion current = e.code() == StatusCode.UNAVAILABLE ? catalog.lookup(model, version) : served;
+                if (current == served) {
+                    throw e;
+                }
+                served = current;
+            }
+        }
+    }
+
+    /**
+     * Takes a request. Returns at once; requests of one thread to one version are queued in the order of its calls.
+     *
+     * @param scope gives memory for the checked request; it and the inputs' memory must stay as they are until the end
+     * @param listener gets the answers
+     * @param trace notes the request's way
+     * @throws InferenceException what is wrong with the request, or why it can't be taken; the listener gets nothing then
+     */
+    Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
+            RequestTrace trace) {
+        ActiveRequest request = admit(served, data, scope, listener, trace, NEVER);
+        served.scheduler().submit(request);
+        return request;
+    }
+
+    /**
+     * Executes a request and waits for its one response, which is the caller's to close. The waiting thread may be lent to
+     * execute.
+     *
+     * @param scope gives memory for the checked request
+     * @param client can give up while it waits
+     * @param isGone tells whether nobody waits for the answer any more
+     * @throws InferenceException what is wrong with the request, or why it failed
+     */
+    Response infer(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client,
+            BooleanSupplier isGone) {
+        SingleResponse answer = new SingleResponse();
+        ActiveRequest request = admit(served, data, scope, answer, client.trace(), isGone);
+        client.waits(request);
+        try {
+            served.scheduler().submit(request);
+            answer.await();
+        } finally {
+            client.answered();
+        }
+        return answer.get();
+    }
+
+    private ActiveRequest admit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
+            RequestTrace trace, BooleanSupplier isGone) {
+        if (served.isPassive()) {
+            throw InferenceException.unavailable("model '" + served.name()
+                    + "' has passive instances only, which are loaded but execute no requests");
+        }
+        long start = System.nanoTime();
+        trace.model(served.name(), served.version(), data.id());
+        trace.mark(TracePoint.REQUEST_START, start);
+        CheckedRequest checked = served.validator().validate(data, scope);
+        ActiveRequest request = new ActiveRequest(content(data, checked, served.allOutputs()), served.io(), buffers,
+                listener, start);
+        if (isGone != NEVER) {
+            request.cancelWhen(isGone);
+        }
+        request.tracedBy(trace);
+        trace.queuedInputs(checked.inputs());
+        return request;
+    }
+
+    /** Returns what a backend gets of a checked request: it may not write into memory that the client still owns. */
+    static ActiveRequest.Content content(RequestData data, CheckedRequest checked, Set<String> allOutputs) {
+        Set<String> outputs = checked.requestedOutputs().size() == allOutputs.size()
+                ? allOutputs
+                : new HashSet<>(checked.requestedOutputs());
+        return new ActiveRequest.Content(data, readOnly(checked.inputs()), checked.batchSize(), outputs);
+    }
+
+    private static List<Tensor> readOnly(List<Tensor> inputs) {
+        boolean isGuarded = true;
+        for (Tensor input : inputs) {
+            isGuarded &= input.data().isReadOnly();
+        }
+        if (isGuarded) {
+            return inputs;
+        }
+        List<Tensor> guarded = new ArrayList<>(inputs.size());
+        for (Tensor input : inputs) {
+            guarded.add(input.data().isReadOnly()
+                    ? input
+                    : new Tensor(input.name(), input.dataType(), input.shape(), input.data().asReadOnly(),
+                            input.placement()));
+        }
+        return guarded;
+    }
+}

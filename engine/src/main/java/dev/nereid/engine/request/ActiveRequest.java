@@ -1,0 +1,506 @@
+package dev.nereid.engine.request;
+
+import dev.nereid.backend.api.CorrelationId;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.InferenceResponse;
+import dev.nereid.backend.api.Parameter;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.engine.ResponseListener;
+import dev.nereid.engine.Ticket;
+import dev.nereid.engine.memory.BufferPool;
+import dev.nereid.engine.stats.FailureReason;
+import dev.nereid.engine.stats.RequestRecord;
+import dev.nereid.engine.trace.RequestTrace;
+import dev.nereid.engine.trace.TracePoint;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request on its way through the engine.
+ *
+ * <p>Threads: built by whoever submits it, then owned by the scheduler, then by the thread that executes its batch, and,
+ * where its backend says that it answers later, by whichever thread does; each hand-over goes through a lock or a volatile
+ * write. One state says where the request is, and only one thread can take it to {@link State#ANSWERED}:
+ *
+ * <pre>
+ * CREATED ─► QUEUED ─► EXECUTING ──────────────────► ANSWERED ─► ENDED
+ *                          └─► DETACHED ─► LATE ────────┘
+ * </pre>
+ *
+ * The last answer is kept until the whole batch is done and then given to the listener, so that statistics are complete
+ * when a client sees its response; the last answer of a request that is LATE, whose execution has returned, leaves at once.
+ * Responses before the last leave at once, too.
+ */
+public final class ActiveRequest implements InferenceRequest, RequestRecord, Ticket {
+    private static final Logger LOGGER = System.getLogger(ActiveRequest.class.getName());
+    private static final VarHandle STATE;
+
+    static {
+        try {
+            STATE = MethodHandles.lookup().findVarHandle(ActiveRequest.class, "state", State.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private final Content content;
+    private final ModelIo io;
+    private final BufferPool pool;
+    private final ResponseListener listener;
+    /** What responses occupy whose receiver has not closed them yet; null where there is one response at most. */
+    private final @Nullable AtomicLong waitingBytes;
+    /** The responses that are not sent yet, each of which knows the next. */
+    private @Nullable PendingResponse openResponses;
+
+    private volatile State state = State.CREATED;
+    private final long startNanos;
+    private long queuedNanos;
+    private long firstResponseNanos;
+    private long lastResponseNanos;
+    private int responseCount;
+    private @Nullable SentResponse result;
+    private @Nullable InferenceException error;
+    private FailureReason failureReason = FailureReason.BACKEND;
+
+    private volatile boolean isCancelled;
+    /** Why the engine ended the request before its backend has; nothing more of it reaches the listener. */
+    private volatile @Nullable InferenceException cut;
+    private LongSupplier clock = System::nanoTime;
+    private RequestTrace trace = RequestTrace.OFF;
+    private BooleanSupplier cancelSource = () -> false;
+    private Consumer<ActiveRequest> onCancel = request -> {
+    };
+    private @Nullable Consumer<ActiveRequest> onLateAnswer;
+
+    /** Where a request is. */
+    public enum State {
+        /** It was not submitted yet. */
+        CREATED,
+        /** It waits. */
+        QUEUED,
+        /** Its batch is being executed. */
+        EXECUTING,
+        /** Its batch is being executed, and its backend has said that it answers later. */
+        DETACHED,
+        /** The execution of its batch has returned, the answer is still to come. */
+        LATE,
+        /** Its answer is being written down. */
+        ANSWERING,
+        /** It is answered, but its listener does not know yet. */
+        ANSWERED,
+        /** Its listener has been told the end. */
+        ENDED;
+
+        /** Returns whether a backend may still answer. */
+        boolean isOpen() {
+            return this == EXECUTING || this == DETACHED || this == LATE;
+        }
+    }
+
+    /**
+     * What the client sent, checked against the model.
+     *
+     * @param data what the client sent
+     * @param inputs in the order of the configuration
+     * @param batchSize the first dimension where the model batches, else 1
+     * @param requestedOutputs the outputs to answer with
+     */
+    public record Content(RequestData data, List<Tensor> inputs, int batchSize, Set<String> requestedOutputs) {
+    }
+
+    /** Creates a request that starts now. */
+    public ActiveRequest(Content content, ModelIo io, BufferPool pool, ResponseListener listener, long startNanos) {
+        this.content = content;
+        this.io = io;
+        this.pool = pool;
+        this.listener = listener;
+        this.startNanos = startNanos;
+        this.waitingBytes = io.isDecoupled() ? new AtomicLong() : null;
+    }
+
+    @Override
+    public String id() {
+        return content.data().id();
+    }
+
+    @Override
+    public CorrelationId correlationId() {
+        return content.data().correlationId();
+    }
+
+    @Override
+    public boolean isSequenceStart() {
+        return content.data().isSequenceStart();
+    }
+
+    @Override
+    public boolean isSequenceEnd() {
+        return content.data().isSequenceEnd();
+    }
+
+    /** Returns the client's priority; 0 for the default. */
+    public long priority() {
+        return content.data().priority();
+    }
+
+    @Override
+    public long timeoutMicros() {
+        return content.data().timeoutMicros();
+    }
+
+    @Override
+    public Map<String, Parameter> parameters() {
+        return content.data().parameters();
+    }
+
+    @Override
+    public List<Tensor> inputs() {
+        return content.inputs();
+    }
+
+    @Override
+    public Optional<Tensor> input(String name) {
+        for (Tensor input : content.inputs()) {
+            if (input.name().equals(name)) {
+                return Optional.of(input);
+            }
+        }
+        return Optional.empty();
+    }
+
+    @Override
+    public int batchSize() {
+        return content.batchSize();
+    }
+
+    @Override
+    public boolean isOutputRequested(String name) {
+        return content.requestedOutputs().contains(name);
+    }
+
+    @Override
+    public boolean isCancelled() {
+        return isCancelled || cut != null || cancelSource.getAsBoolean();
+    }
+
+    /** Says, before the request is submitted, what else tells that nobody waits for the answer any more. */
+    public void cancelWhen(BooleanSupplier isGone) {
+        cancelSource = isGone;
+    }
+
+    /** Says, before the request is submitted, who is to be told when it is cancelled. */
+    public void onCancel(Consumer<ActiveRequest> action) {
+        onCancel = action;
+    }
+
+    /** Marks that the client has gone, and has the request dropped where it still waits. */
+    @Override
+    public void cancel() {
+        isCancelled = true;
+        onCancel.accept(this);
+    }
+
+    /** Returns where the request is. */
+    public State state() {
+        return state;
+    }
+
+    @Override
+    public boolean isAnswered() {
+        return !state.isOpen() && state != State.CREATED && state != State.QUEUED;
+    }
+
+    @Override
+    public void answerLater() {
+        if (!STATE.compareAndSet(this, State.EXECUTING, State.DETACHED)) {
+            throw wrongState("answered later");
+        }
+    }
+
+    private IllegalStateException wrongState(String wish) {
+        State now = state;
+        String why = switch (now) {
+            case CREATED, QUEUED -> "is not being executed yet";
+            case EXECUTING -> "is being executed";
+            case DETACHED, LATE -> "is to be answered later";
+            case ANSWERING, ANSWERED, ENDED -> "is already answered";
+        };
+        return new IllegalStateException("request " + id() + " " + why + " and can't be " + wish);
+    }
+
+    @Override
+    public InferenceResponse newResponse() {
+        if (!state.isOpen() && cut == null) {
+            throw wrongState("given a response");
+        }
+        PendingResponse response = new PendingResponse(this, openResponses);
+        openResponses = response;
+        return response;
+    }
+
+    void send(PendingResponse response, boolean isFinal) {
+        if (!state.isOpen()) {
+            if (cut != null) {
+                response.drop();
+                return;
+            }
+            throw wrongState("given a response");
+        }
+        if (!isFinal && !io.isDecoupled()) {
+            throw InferenceException.unsupported("a model that is not decoupled sends one response for each request");
+        }
+        SentResponse finished = response.finish(io.outputShapes());
+        trace.mark(TracePoint.INFER_RESPONSE_COMPLETE);
+        trace.backendOutputs(finished.outputs());
+        openResponses = response.removedFrom(openResponses);
+        if (waitingBytes != null) {
+            count(response, waitingBytes, finished.occupiedBytes());
+        } else {
+            responseCount++;
+        }
+        if (isFinal) {
+            answer(finished, null, FailureReason.BACKEND);
+        } else if (cut != null) {
+            finished.close();
+        } else {
+            listener.response(finished, false);
+        }
+    }
+
+    /** Counts a response of a decoupled model, and ends the request where its receiver is too slow. */
+    private void count(PendingResponse response, AtomicLong waiting, long bytes) {
+        long now = clock.getAsLong();
+        if (responseCount == 0) {
+            firstResponseNanos = now;
+        }
+        long begun = response.begunNanos() == 0 ? now : response.begunNanos();
+        io.statistics().recordResponse(responseCount, begun - lastResponseNanos, now - begun);
+        lastResponseNanos = now;
+        responseCount++;
+        long sum = waiting.addAndGet(bytes);
+        if (sum > io.maxWaitingBytes() && sum > bytes && cut == null) {
+            cut = new InferenceException(StatusCode.UNAVAILABLE, "the responses to the request were read too slowly: "
+                    + sum + " bytes wait to be read, " + io.maxWaitingBytes() + " may; read faster, or have the model "
+                    + "answer with less");
+        }
+    }
+
+    /** Notes that the receiver has closed a response. */
+    void closed(long bytes) {
+        if (waitingBytes != null) {
+            waitingBytes.addAndGet(-bytes);
+        }
+    }
+
+    @Override
+    public void fail(InferenceException failure) {
+        if (!answer(null, failure, FailureReason.ofExecution(failure.code())) && cut == null) {
+            throw wrongState("failed");
+        }
+    }
+
+    @Override
+    public void complete() {
+        if (!io.isDecoupled()) {
+            if (!state.isOpen()) {
+                throw wrongState("completed");
+            }
+            throw InferenceException.unsupported("a model that is not decoupled sends one response for each request");
+        }
+        if (!answer(null, null, FailureReason.BACKEND) && cut == null) {
+            throw wrongState("completed");
+        }
+    }
+
+    /**
+     * Ends a request that was never executed, or whose batch failed as a whole; does nothing where it is answered, or to be
+     * answered later.
+     */
+    public void failUnanswered(InferenceException failure, FailureReason reason) {
+        State now = state;
+        if (now == State.CREATED || now == State.QUEUED || now == State.EXECUTING) {
+            answer(now, null, failure, reason);
+        }
+        // A backend that answers from another thread, although it has not said so, may be just about to.
+        while (state == State.ANSWERING) {
+            Thread.onSpinWait();
+        }
+    }
+
+    /** Writes the answer down. Returns whether it counts: false, and nothing is done, where the request has one. */
+    private boolean answer(@Nullable SentResponse last, @Nullable InferenceException failure, FailureReason reason) {
+        State now = state;
+        while (now.isOpen()) {
+            if (answer(now, last, failure, reason)) {
+                return true;
+            }
+            now = state;
+        }
+        if (last != null) {
+            last.close();
+            if (cut == null) {
+                throw wrongState("given a response");
+            }
+        }
+        return false;
+    }
+
+    private boolean answer(State from, @Nullable SentResponse last, @Nullable InferenceException failure,
+            FailureReason reason) {
+        if (!STATE.compareAndSet(this, from, State.ANSWERING)) {
+            return false;
+        }
+        InferenceException cutBy = cut;
+        if (cutBy != null) {
+            if (last != null) {
+                last.close();
+            }
+            error = cutBy;
+            failureReason = FailureReason.OTHER;
+        } else {
+            result = last;
+            error = failure;
+            failureReason = reason;
+        }
+        if (waitingBytes != null && last == null) {
+            long now = clock.getAsLong();
+            io.statistics().recordLastResponse(responseCount, error == null ? null : failureReason,
+                    Math.max(0, now - (lastResponseNanos == 0 ? now : lastResponseNanos)));
+        }
+        state = State.ANSWERED;
+        Consumer<ActiveRequest> ending = onLateAnswer;
+        if (from == State.LATE && ending != null) {
+            ending.accept(this);
+        }
+        return true;
+    }
+
+    /**
+     * Ends a request whose answer is still to come, for a reason of the engine's own. What its backend answers from here on
+     * reaches nobody.
+     */
+    public void endLate(InferenceException reason) {
+        cut = reason;
+        answer(State.LATE, null, reason, FailureReason.OTHER);
+    }
+
+    /** Notes that the execution of the request's batch starts. */
+    public void executionStarts(long nanos, LongSupplier nanoClock) {
+        clock = nanoClock;
+        lastResponseNanos = nanos;
+        state = State.EXECUTING;
+    }
+
+    /**
+     * Notes that the execution of the request's batch has returned. Returns whether the answer is still to come;
+     * {@code ending} then gets the request once that is there, on the thread that answers.
+     */
+    public boolean leavesBatch(Consumer<ActiveRequest> ending) {
+        if (state != State.DETACHED) {
+            return false;
+        }
+        onLateAnswer = ending;
+        boolean isLate = STATE.compareAndSet(this, State.DETACHED, State.LATE);
+        while (!isLate && state == State.ANSWERING) {
+            Thread.onSpinWait();
+        }
+        return isLate;
+    }
+
+    /** Gives the kept answer to the listener, which ends the request. Called once, without any lock. */
+    public void deliver() {
+        for (PendingResponse response = openResponses; response != null; response = response.next()) {
+            response.drop();
+        }
+        openResponses = null;
+        trace.mark(TracePoint.REQUEST_END);
+        state = State.ENDED;
+        SentResponse last = result;
+        InferenceException failure = error;
+        if (failure == null && last == null && !io.isDecoupled()) {
+            failure = new InferenceException(StatusCode.INTERNAL, "the request ended without an answer");
+        }
+        try {
+            if (last != null) {
+                listener.response(last, true);
+            }
+            listener.end(failure);
+        } catch (Throwable e) {
+            // Another program's listener. The thread that calls it has other answers to deliver.
+            LOGGER.log(Level.ERROR, "a listener failed to take the answer to a request", e);
+        }
+    }
+
+    /** Notes the request's way in a trace. Before it is submitted. */
+    public void tracedBy(RequestTrace value) {
+        trace = value;
+    }
+
+    /** Returns what the request's way is noted in. */
+    public RequestTrace trace() {
+        return trace;
+    }
+
+    BufferPool pool() {
+        return pool;
+    }
+
+    /** Returns the time now where a decoupled model's responses are measured, else 0. */
+    long responseClock() {
+        return waitingBytes == null ? 0 : clock.getAsLong();
+    }
+
+    @Override
+    public long startNanos() {
+        return startNanos;
+    }
+
+    @Override
+    public long queuedNanos() {
+        return queuedNanos;
+    }
+
+    @Override
+    public long firstResponseNanos() {
+        return firstResponseNanos;
+    }
+
+    @Override
+    public int responseCount() {
+        return responseCount;
+    }
+
+    /** Returns why the request failed, or null where it succeeded. */
+    @Override
+    public @Nullable FailureReason failure() {
+        return error == null ? null : failureReason;
+    }
+
+    /** Notes that the request waits. */
+    public void queuedAt(long nanos) {
+        queuedNanos = nanos;
+        state = State.QUEUED;
+        trace.mark(TracePoint.QUEUE_START, nanos);
+    }
+
+    /**
+     * Returns the thread that waits for this request's answer and may be lent to execute; null where there is none. The
+     * thread of a request with any number of responses is not lent: its listener may be slow.
+     */
+    public @Nullable WaitingListener lender() {
+        return waitingBytes == null && listener instanceof WaitingListener waiting ? waiting : null;
+    }
+}

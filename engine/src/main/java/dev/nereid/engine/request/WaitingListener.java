@@ -1,0 +1,74 @@
+package dev.nereid.engine.request;
+
+import dev.nereid.engine.ResponseListener;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes the answer to a request for a thread that waits for it in {@link #await()}, and may be lent meanwhile to execute
+ * batches: it has to be woken for its answer anyway.
+ */
+public abstract class WaitingListener implements ResponseListener {
+    private volatile boolean isDone;
+    private volatile @Nullable Runnable assignment;
+    private volatile @Nullable Thread waiter;
+
+    /** Says that the request has ended, after everything is written that the waiting thread will read. */
+    protected final void ended() {
+        isDone = true;
+        wake();
+    }
+
+    /** Returns whether the current thread waits for this answer. */
+    public final boolean isOfCurrentThread() {
+        return waiter == Thread.currentThread();
+    }
+
+    /**
+     * Lends the waiting thread: to execute the request's batch, or to answer its requests, the one after the other.
+     */
+    public final void assign(Runnable work) {
+        assignment = work;
+        wake();
+    }
+
+    private void wake() {
+        Thread thread = waiter;
+        if (thread != null) {
+            LockSupport.unpark(thread);
+        }
+    }
+
+    /**
+     * Waits until the request has ended; executes what is assigned to this thread meanwhile.
+     *
+     * <p>No wake-up can be lost. Who assigns a batch or ends the request writes {@code assignment} or {@code isDone} and
+     * then reads {@code waiter}; this thread writes {@code waiter} and then reads the two. All are volatile, so at least
+     * one side sees what the other wrote: either the waker unparks this thread, whose permit makes the next park return
+     * at once, or this thread finds the work before it parks. Each round looks at both fields after the park before, so
+     * a permit that was used up stands for something that is looked at. A request is in one batch only, and who is lent its
+     * thread to execute that does not lend it again to answer, so that no second assignment can overwrite the first.
+     */
+    public final void await() {
+        waiter = Thread.currentThread();
+        boolean interrupted = false;
+        while (true) {
+            Runnable work = assignment;
+            if (work != null) {
+                assignment = null;
+                // Who interrupts a client's thread must not end the execution of other clients' requests.
+                interrupted |= Thread.interrupted();
+                work.run();
+            } else if (isDone) {
+                break;
+            } else {
+                LockSupport.park(this);
+                // An interrupt must not end the wait: the request's memory is in use until it is answered.
+                interrupted |= Thread.interrupted();
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,110 @@
+package dev.nereid.engine.schedule;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.config.QueuePolicy;
+import dev.nereid.engine.instance.Instance;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.schedule.SchedulerFixture.Gated;
+import dev.nereid.engine.schedule.SchedulerFixture.Open;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
+import org.junit.jupiter.api.Test;
+
+/** A scheduler that can't progress says so; one that has a reason to wait does not. */
+class QueueSchedulerStallTest {
+    private static final long LIMIT = TimeUnit.SECONDS.toNanos(30);
+    private static final long LONGER_MICROS = TimeUnit.SECONDS.toMicros(31);
+
+    /** Keeps its requests. */
+    private static final class Stuck implements RequestQueue {
+        private final List<ActiveRequest> requests = new ArrayList<>();
+        private boolean isOpen;
+
+        @Override
+        public void offer(ActiveRequest request, long now) {
+            requests.add(request);
+        }
+
+        @Override
+        public List<ActiveRequest> poll(Instance instance, long now,
+                BiConsumer<ActiveRequest, InferenceException> drop) {
+            return isOpen ? drain() : List.of();
+        }
+
+        @Override
+        public boolean isDue(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+            return isOpen && !requests.isEmpty();
+        }
+
+        @Override
+        public void expire(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        }
+
+        @Override
+        public long nextEvent(boolean mayPoll) {
+            return NEVER;
+        }
+
+        @Override
+        public void endArrivals() {
+            isOpen = true;
+        }
+
+        @Override
+        public List<ActiveRequest> drain() {
+            List<ActiveRequest> all = List.copyOf(requests);
+            requests.clear();
+            return all;
+        }
+
+        @Override
+        public int size() {
+            return requests.size();
+        }
+    }
+
+    @Test
+    void saysThatRequestsWaitThoughAnInstanceIsFree() {
+        try (SchedulerFixture fixture = new SchedulerFixture(new Stuck(), false)) {
+            fixture.add("free", new Open());
+            RecordingSink _ = fixture.submit("a");
+            assertEquals(Optional.empty(), fixture.scheduler.stall(LIMIT));
+
+            fixture.time.advanceMicros(LONGER_MICROS);
+            assertEquals(Optional.of("requests wait though an instance is free"), fixture.scheduler.stall(LIMIT));
+        }
+    }
+
+    @Test
+    void isPatientWithLongExecutions() {
+        try (SchedulerFixture fixture = SchedulerFixture.direct()) {
+            Gated busy = new Gated();
+            fixture.add("busy", busy);
+            RecordingSink a = fixture.submit("a");
+            assertEquals(List.of("a"), busy.next());
+            RecordingSink b = fixture.submit("b");
+
+            fixture.time.advanceMicros(LONGER_MICROS);
+            assertEquals(Optional.empty(), fixture.scheduler.stall(LIMIT));
+            busy.let(2);
+            a.await();
+            b.await();
+        }
+    }
+
+    @Test
+    void isPatientWithALongQueueDelay() {
+        try (SchedulerFixture fixture = SchedulerFixture.batching(8, 10 * LONGER_MICROS, QueuePolicy.DEFAULT)) {
+            fixture.add("free", new Open());
+            RecordingSink _ = fixture.submit("a");
+
+            fixture.time.advanceMicros(LONGER_MICROS);
+            assertEquals(Optional.empty(), fixture.scheduler.stall(LIMIT));
+        }
+    }
+}
