@@ -16,10 +16,13 @@ import dev.nereid.server.v2.ModelMetadata.TensorMetadata;
 import dev.nereid.server.v2.VersionStatistics.Batch;
 import dev.nereid.server.v2.VersionStatistics.Counter;
 import dev.nereid.server.v2.VersionStatistics.Requests;
+import dev.nereid.server.v2.VersionStatistics.Responses;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 
 /** Everything of the v2 protocol but inference, for all front ends of a server. Threads: any. */
@@ -207,8 +210,11 @@ public final class V2Service {
         List<Batch> batches = new ArrayList<>();
         statistics.batches().forEach((rows, batch) -> batches.add(new Batch(rows, Counter.of(batch.input()),
                 Counter.of(batch.infer()), Counter.of(batch.output()))));
+        Map<Integer, Responses> responses = new TreeMap<>();
+        statistics.responses().forEach((index, each) -> responses.put(index, Responses.of(each)));
         return new VersionStatistics(version.name(), version.versionText(), statistics.lastInferenceMillis(),
-                statistics.inferenceCount(), statistics.executionCount(), requests, batches, version.memoryUsage());
+                statistics.inferenceCount(), statistics.executionCount(), requests, responses, batches,
+                version.memoryUsage());
     }
 
     /**

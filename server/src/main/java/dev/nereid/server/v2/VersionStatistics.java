@@ -2,7 +2,11 @@ package dev.nereid.server.v2;
 
 import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.engine.stats.DurationCounter;
+import dev.nereid.engine.stats.ResponseStatistics;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * What one model version has done since it was loaded.
@@ -13,13 +17,16 @@ import java.util.List;
  * @param inferenceCount rows of successful requests
  * @param executionCount executions
  * @param requests requests by outcome, and where their time went
+ * @param responses responses by their index in their request, ascending; empty for a model that is not decoupled
  * @param batches executions by number of rows, ascending
  * @param memory the memory that the model says it occupies
  */
 public record VersionStatistics(String model, String version, long lastInferenceMillis, long inferenceCount,
-        long executionCount, Requests requests, List<Batch> batches, List<MemoryUsage> memory) {
-    /** Copies the lists. */
+        long executionCount, Requests requests, Map<Integer, Responses> responses, List<Batch> batches,
+        List<MemoryUsage> memory) {
+    /** Copies the collections. */
     public VersionStatistics {
+        responses = Collections.unmodifiableMap(new TreeMap<>(responses));
         batches = List.copyOf(batches);
         memory = List.copyOf(memory);
     }
@@ -54,6 +61,25 @@ public record VersionStatistics(String model, String version, long lastInference
      */
     public record Requests(Counter success, Counter fail, Counter queue, Counter computeInput, Counter computeInfer,
             Counter computeOutput, Counter cacheHit, Counter cacheMiss) {
+    }
+
+    /**
+     * Responses of one index, under the names of the protocol.
+     *
+     * @param computeInfer the time until outputs were begun
+     * @param computeOutput the time for outputs
+     * @param success responses that were sent
+     * @param fail errors in place of a response
+     * @param emptyResponse ends without a response
+     * @param cancel cancellations in place of a response
+     */
+    public record Responses(Counter computeInfer, Counter computeOutput, Counter success, Counter fail,
+            Counter emptyResponse, Counter cancel) {
+        static Responses of(ResponseStatistics statistics) {
+            return new Responses(Counter.of(statistics.computeInfer()), Counter.of(statistics.computeOutput()),
+                    Counter.of(statistics.success()), Counter.of(statistics.fail()), Counter.of(statistics.empty()),
+                    Counter.of(statistics.cancel()));
+        }
     }
 
     /**
