@@ -3,6 +3,7 @@ package dev.nereid.distribution;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.nereid.backend.api.testkit.Eventually;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -29,10 +31,16 @@ class LauncherIT {
     }
 
     private static Result run(String... arguments) throws IOException, InterruptedException {
+        return run(Map.of(), arguments);
+    }
+
+    private static Result run(Map<String, String> environment, String... arguments)
+            throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(RunningServer.LAYOUT.resolve("nereid").toString()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().put(RunningServer.CPU_ONLY, "1");
+        builder.environment().putAll(environment);
         Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertTrue(process.waitFor(60, TimeUnit.SECONDS));
@@ -81,6 +89,32 @@ class LauncherIT {
         assertEquals(1, result.status());
         assertTrue(result.output().contains("failed to load all models: bad"), result::output);
         assertTrue(result.output().contains("unable to find backend library for backend 'nosuch'"), result::output);
+    }
+
+    /** Where it stayed, deaf, nobody would start it again. */
+    @Test
+    void endsWhereTheHeapIsExhausted() throws Exception {
+        Result result = run(Map.of("NEREID_JAVA_OPTIONS", "-Xmx4m"), "serve", "--model-repository=" + repository,
+                "--http-port=0", "--metrics-port=0");
+
+        assertEquals(3, result.status(), result::output);
+        assertTrue(result.output().contains("java.lang.OutOfMemoryError"), result::output);
+    }
+
+    @Test
+    void servesAPathThatIsNotAscii() throws Exception {
+        assumeTrue("UTF-8".equals(System.getProperty("sun.jnu.encoding")), "the tests themselves have no such paths");
+        Path models = Files.createDirectories(repository.resolve("größe-模型"));
+        Files.createDirectories(models.resolve("echo").resolve("1"));
+        Files.writeString(models.resolve("echo").resolve("config.pbtxt"), """
+                backend: "identity"
+                input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [ 1 ] } ]
+                output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ 1 ] } ]
+                """);
+
+        try (RunningServer server = RunningServer.start(RunningServer.LAYOUT, Map.of("LC_ALL", "C"), models)) {
+            assertEquals(200, server.get("/v2/models/echo/ready").statusCode(), server::log);
+        }
     }
 
     @Test

@@ -62,14 +62,14 @@ public final class QueueScheduler implements InstanceScheduler {
     private final List<Dropped> dropped = new ArrayList<>();
     private final BiConsumer<ActiveRequest, InferenceException> drop = this::drop;
     private volatile boolean isStopping;
-    /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
-    private long lastProgress;
     /** How many requests instances execute. Guarded by the lock. */
     private int executing;
     /** Requests whose execution has returned, but whose backend has yet to answer. */
     private final Set<ActiveRequest> late = ConcurrentHashMap.newKeySet();
     private final BatchExecution.LateAnswers lateAnswers = this::leaves;
     private final Consumer<ActiveRequest> cancellation = this::cancel;
+    /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
+    private long lastProgress;
     /** Requests that are done with queue and instance, but whose answer has not left yet. */
     private final AtomicInteger answering = new AtomicInteger();
 
@@ -194,6 +194,16 @@ public final class QueueScheduler implements InstanceScheduler {
     }
 
     @Override
+    public int inFlight() {
+        dispatchLock.lock();
+        try {
+            return queue.size() + executing + answering.get() + late.size();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
     public Optional<String> stall(long limitNanos) {
         try {
             if (!dispatchLock.tryLock(limitNanos, TimeUnit.NANOSECONDS)) {
@@ -219,16 +229,6 @@ public final class QueueScheduler implements InstanceScheduler {
             return limiter == null && queue.size() > 0 && free.hasIdle() && !waitsForLonger && lastProgress < since
                     ? Optional.of("requests wait though an instance is free")
                     : Optional.empty();
-        } finally {
-            dispatchLock.unlock();
-        }
-    }
-
-    @Override
-    public int inFlight() {
-        dispatchLock.lock();
-        try {
-            return queue.size() + executing + answering.get() + late.size();
         } finally {
             dispatchLock.unlock();
         }
@@ -365,8 +365,8 @@ public final class QueueScheduler implements InstanceScheduler {
             return null;
         }
         statistics.addPending(-requests.size());
-        lastProgress = now;
         executing += requests.size();
+        lastProgress = now;
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
     }
 

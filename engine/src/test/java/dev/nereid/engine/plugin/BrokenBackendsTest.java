@@ -135,7 +135,7 @@ class BrokenBackendsTest extends BackendsTest {
                 }
                 """).index("sample.Factory").writeTo(directory.resolve("b/b.jar"));
 
-        assertEquals("backend 'b' was built for version 99.1 of the backend API, this server offers 1.0; build it "
+        assertEquals("backend 'b' was built for version 99.1 of the backend API, this server offers 1.1; build it "
                 + "against that version", failure("b"));
     }
 
@@ -144,7 +144,7 @@ class BrokenBackendsTest extends BackendsTest {
         PluginJar.backend("b", PluginJar.EMPTY_BACKEND).manifest("Plugin-Requires", ">=2.0.0 & <3.0.0")
                 .writeTo(directory.resolve("b/b.jar"));
 
-        assertEquals("backend 'b' requires backend API >=2.0.0 & <3.0.0, this server offers 1.0.0", failure("b"));
+        assertEquals("backend 'b' requires backend API >=2.0.0 & <3.0.0, this server offers 1.1.0", failure("b"));
     }
 
     @Test

@@ -31,8 +31,7 @@ class QueueSchedulerStallTest {
         }
 
         @Override
-        public List<ActiveRequest> poll(Instance instance, long now,
-                BiConsumer<ActiveRequest, InferenceException> drop) {
+        public List<ActiveRequest> poll(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
             return isOpen ? drain() : List.of();
         }
 
@@ -70,27 +69,27 @@ class QueueSchedulerStallTest {
 
     @Test
     void saysThatRequestsWaitThoughAnInstanceIsFree() {
-        try (SchedulerFixture fixture = new SchedulerFixture(new Stuck(), false)) {
-            fixture.add("free", new Open());
-            RecordingSink _ = fixture.submit("a");
-            assertEquals(Optional.empty(), fixture.scheduler.stall(LIMIT));
+        try (SchedulerFixture rig = new SchedulerFixture(new Stuck(), false)) {
+            rig.add("free", new Open());
+            RecordingSink _ = rig.submit("a");
+            assertEquals(Optional.empty(), rig.scheduler.stall(LIMIT));
 
-            fixture.time.advanceMicros(LONGER_MICROS);
-            assertEquals(Optional.of("requests wait though an instance is free"), fixture.scheduler.stall(LIMIT));
+            rig.time.advanceMicros(LONGER_MICROS);
+            assertEquals(Optional.of("requests wait though an instance is free"), rig.scheduler.stall(LIMIT));
         }
     }
 
     @Test
     void isPatientWithLongExecutions() {
-        try (SchedulerFixture fixture = SchedulerFixture.direct()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
             Gated busy = new Gated();
-            fixture.add("busy", busy);
-            RecordingSink a = fixture.submit("a");
+            rig.add("busy", busy);
+            RecordingSink a = rig.submit("a");
             assertEquals(List.of("a"), busy.next());
-            RecordingSink b = fixture.submit("b");
+            RecordingSink b = rig.submit("b");
 
-            fixture.time.advanceMicros(LONGER_MICROS);
-            assertEquals(Optional.empty(), fixture.scheduler.stall(LIMIT));
+            rig.time.advanceMicros(LONGER_MICROS);
+            assertEquals(Optional.empty(), rig.scheduler.stall(LIMIT));
             busy.let(2);
             a.await();
             b.await();
@@ -99,12 +98,12 @@ class QueueSchedulerStallTest {
 
     @Test
     void isPatientWithALongQueueDelay() {
-        try (SchedulerFixture fixture = SchedulerFixture.batching(8, 10 * LONGER_MICROS, QueuePolicy.DEFAULT)) {
-            fixture.add("free", new Open());
-            RecordingSink _ = fixture.submit("a");
+        try (SchedulerFixture rig = SchedulerFixture.batching(8, 10 * LONGER_MICROS, QueuePolicy.DEFAULT)) {
+            rig.add("free", new Open());
+            RecordingSink _ = rig.submit("a");
 
-            fixture.time.advanceMicros(LONGER_MICROS);
-            assertEquals(Optional.empty(), fixture.scheduler.stall(LIMIT));
+            rig.time.advanceMicros(LONGER_MICROS);
+            assertEquals(Optional.empty(), rig.scheduler.stall(LIMIT));
         }
     }
 }

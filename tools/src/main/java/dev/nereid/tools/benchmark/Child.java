@@ -18,6 +18,7 @@ import java.util.concurrent.TimeUnit;
  * it prints; one that uses it.
  */
 final class Child implements AutoCloseable {
+    private static final String LIBRARY_CACHE = "org.bytedeco.javacpp.cachedir";
     private static final int KEPT_LINES = 200;
     private static final String END = "\u0000";
 
@@ -55,6 +56,10 @@ final class Child implements AutoCloseable {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow",
                 "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0", "-Dorg.bytedeco.javacpp.maxBytes=0"));
+        String libraryCache = System.getProperty(LIBRARY_CACHE);
+        if (libraryCache != null) {
+            command.add("-D" + LIBRARY_CACHE + "=" + libraryCache);
+        }
         command.addAll(options);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
         command.addAll(arguments);

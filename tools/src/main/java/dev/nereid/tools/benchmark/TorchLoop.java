@@ -1,5 +1,6 @@
 package dev.nereid.tools.benchmark;
 
+import dev.nereid.backend.pytorch.TestedBindings;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -28,6 +29,7 @@ public final class TorchLoop {
 
     /** Runs until the standard input ends. */
     public static void main(String[] arguments) throws IOException {
+        TestedBindings.expect();
         long[] shape = Arrays.stream(arguments).skip(1).mapToLong(Long::parseLong).toArray();
         torch.set_num_threads(Runtime.getRuntime().availableProcessors());
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));

@@ -1,6 +1,7 @@
 package dev.nereid.tools.samples;
 
 import com.google.errorprone.annotations.FormatMethod;
+import dev.nereid.backend.pytorch.TestedBindings;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Random;
@@ -34,6 +35,7 @@ final class ScriptBuilder {
 
     /** Builds a model with those arguments and saves it. */
     static void save(Path file, String name, String arguments, Content content) {
+        TestedBindings.expect();
         try (PointerScope scope = new PointerScope()) {
             JitModule module = new JitModule(new QualifiedName("__torch__." + name));
             scope.attach(module);

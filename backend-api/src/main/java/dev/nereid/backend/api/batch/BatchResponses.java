@@ -51,13 +51,16 @@ public final class BatchResponses {
         return false;
     }
 
-    /** Adds an output of the whole batch, copying to each request its rows. */
+    /**
+     * Adds an output of the whole batch, copying to each request its rows. Where a model that batches gives fewer rows than
+     * the batch has, the requests fail that get none; where it gives more, it can't be told whose they are, and all fail.
+     */
     public void addOutput(String name, DataType dataType, Shape shape, MemorySegment data) {
         scatter(name, dataType, shape, data, (response, part, rows) -> response.copyOutput(name, dataType, part, rows));
     }
 
     /**
-     * Adds an output of the whole batch without a copy; {@code release} is called once, when no request needs the
+     * Adds an output of the whole batch without a copy, with the same rules; {@code release} is called once, when no request needs the
      * memory any more, also where this method throws.
      */
     public void addOutput(String name, DataType dataType, Shape shape, MemorySegment data, Runnable release) {
@@ -88,27 +91,53 @@ public final class BatchResponses {
 
     /**
      * Adds an output of the whole batch, giving each request as many elements as one of its inputs has, in that input's
-     * shape: for ragged batches.
+     * shape: for ragged batches. Requests that get too few fail; where there are more than all inputs have, all fail.
      *
      * @param source the input
      */
     public void addOutputLike(String source, String name, DataType dataType, MemorySegment data) {
+        List<Shape> shapes = requests.stream().map(request -> shape(request, source)).toList();
+        long expected = 0;
+        for (Shape shape : shapes) {
+            expected = Math.addExact(expected, Tensor.byteSize(name, dataType, shape));
+        }
+        if (data.byteSize() > expected) {
+            failAll(name, "expected " + expected + " bytes in model output, got " + data.byteSize());
+            return;
+        }
         long begin = 0;
         for (int i = 0; i < requests.size(); i++) {
             InferenceRequest request = requests.get(i);
-            Shape shape = request.input(source).map(Tensor::shape).orElseThrow(() -> InferenceException
-                    .invalid(RequestIds.prefix(request) + "request has no input '" + source + "'"));
+            Shape shape = shapes.get(i);
             long length = Tensor.byteSize(name, dataType, shape);
             if (length > data.byteSize() - begin) {
-                fail(i, new InferenceException(StatusCode.UNSUPPORTED,
-                        RequestIds.prefix(request) + "failed to split the output tensor '" + name
-                                + "' in responses: expected at least " + (begin + length)
-                                + " bytes in model output, got " + data.byteSize()));
+                failToSplit(i, name, "expected at least " + (begin + length) + " bytes in model output, got "
+                        + data.byteSize());
             } else if (!request.isAnswered() && request.isOutputRequested(name)) {
                 response(i).copyOutput(name, dataType, shape, data.asSlice(begin, length));
             }
             begin = Math.min(data.byteSize(), begin + length);
         }
+    }
+
+    private static Shape shape(InferenceRequest request, String input) {
+        return request.input(input).map(Tensor::shape).orElseThrow(() -> InferenceException
+                .invalid(RequestIds.prefix(request) + "request has no input '" + input + "'"));
+    }
+
+    private long batchRows() {
+        return requests.stream().mapToLong(InferenceRequest::batchSize).sum();
+    }
+
+    private void failAll(String output, String why) {
+        for (int i = 0; i < requests.size(); i++) {
+            failToSplit(i, output, why);
+        }
+    }
+
+    private void failToSplit(int index, String output, String why) {
+        fail(index, new InferenceException(StatusCode.UNSUPPORTED, RequestIds.prefix(requests.get(index))
+                + "failed to split the output tensor '" + output + "' in responses: " + why));
     }
 
     /** Returns the response to request {@code index}, for parameters or outputs that are not split. */
@@ -147,16 +176,18 @@ public final class BatchResponses {
         boolean byRows = splits && shape.rank() > 0;
         long rowElements = byRows ? shape.withoutFirst().elementCount() : 0;
         long available = byRows ? shape.dimension(0) : 0;
+        if (byRows && available > batchRows()) {
+            failAll(name, "expected batch size of " + batchRows() + " in model output, got " + available);
+            return;
+        }
         long rowBegin = 0;
         long byteBegin = 0;
         for (int i = 0; i < requests.size(); i++) {
             InferenceRequest request = requests.get(i);
             long rows = request.batchSize();
             if (byRows && rowBegin + rows > available) {
-                fail(i, new InferenceException(StatusCode.UNSUPPORTED,
-                        RequestIds.prefix(request) + "failed to split the output tensor '" + name
-                                + "' in responses: expected batch size of at least " + (rowBegin + rows)
-                                + " in model output, got " + available));
+                failToSplit(i, name, "expected batch size of at least " + (rowBegin + rows)
+                        + " in model output, got " + available);
                 rowBegin += rows;
                 continue;
             }

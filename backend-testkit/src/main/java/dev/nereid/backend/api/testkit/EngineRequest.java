@@ -22,11 +22,15 @@ import org.jspecify.annotations.Nullable;
  * whoever keeps a segment fails. Any thread may call it; one lock guards the state.
  */
 final class EngineRequest implements InferenceRequest {
+    private static final byte GONE = (byte) 0xDB;
+
     private final TestRequest request;
     private final String label;
     private final ModelConfig config;
     private final Violations violations;
     private final Arena inputArena;
+    /** What the inputs lie in. */
+    private final List<MemorySegment> inputMemory;
     private final List<Tensor> inputs;
     private final List<EngineResponse> created = new ArrayList<>();
     private final List<EngineResponse> sent = new ArrayList<>();
@@ -34,12 +38,13 @@ final class EngineRequest implements InferenceRequest {
     private @Nullable InferenceException error;
 
     private EngineRequest(TestRequest request, String label, ModelConfig config, Violations violations,
-            Arena inputArena, List<Tensor> inputs) {
+            Arena inputArena, List<MemorySegment> inputMemory, List<Tensor> inputs) {
         this.request = request;
         this.label = label;
         this.config = config;
         this.violations = violations;
         this.inputArena = inputArena;
+        this.inputMemory = inputMemory;
         this.inputs = inputs;
     }
 
@@ -47,17 +52,19 @@ final class EngineRequest implements InferenceRequest {
     static EngineRequest create(TestRequest request, int index, ModelConfig config, Violations violations) {
         Arena arena = Arena.ofShared();
         List<String> order = config.inputs().stream().map(ModelInput::name).toList();
+        List<MemorySegment> memory = new ArrayList<>();
         List<Tensor> inputs = request.inputs().stream()
                 .sorted(Comparator.comparingInt(input -> order.indexOf(input.name())))
-                .map(input -> tensor(input, arena)).toList();
+                .map(input -> tensor(input, arena, memory)).toList();
         String label = "request " + index + (request.id().isEmpty() ? "" : " '" + request.id() + "'");
-        return new EngineRequest(request, label, config, violations, arena, inputs);
+        return new EngineRequest(request, label, config, violations, arena, memory, inputs);
     }
 
-    private static Tensor tensor(TestTensor input, Arena arena) {
+    private static Tensor tensor(TestTensor input, Arena arena, List<MemorySegment> memory) {
         // At an odd address: tensors of a binary request body lie wherever its JSON part ends.
         MemorySegment data = arena.allocate(1L + input.byteSize(), 64).asSlice(1, input.byteSize());
         input.writeTo(data);
+        memory.add(data);
         return new Tensor(input.name(), input.dataType(), input.shape(), data.asReadOnly());
     }
 
@@ -188,6 +195,8 @@ final class EngineRequest implements InferenceRequest {
                 violations.add("input '" + input.name() + "' of " + label + " was changed; inputs are read-only");
             }
         }
+        // A backend that answers from there by an address of its own is found by what it answers.
+        inputMemory.forEach(memory -> memory.fill(GONE));
         inputArena.close();
     }
 }

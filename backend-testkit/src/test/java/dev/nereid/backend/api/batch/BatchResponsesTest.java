@@ -76,12 +76,35 @@ class BatchResponsesTest {
                 + " model output, got 16", results.get(2).failure().getMessage());
     }
 
-    @Test
-    void cutsAnOutputWithMoreRows() {
-        TestResult result = Executions.batching(responding(responses -> add(responses, true,
-                TestTensor.int32("Y", Shape.of(3, 1), 1, 2, 3))), rows(2)).getFirst();
+    /** Nobody can tell whose the other rows are: a model that answers what it finds has no batch dimension. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void failsAllRequestsWhereThereAreMoreRowsThanTheirs(boolean adopt) {
+        List<TestResult> results = Executions.batching(responding(responses -> add(responses, adopt,
+                TestTensor.int32("Y", Shape.of(4, 1), 1, 2, 3, 4))), rows(2).withId("a"), rows(1));
 
-        assertEquals(TestTensor.int32("Y", Shape.of(2, 1), 1, 2), result.output("Y"));
+        assertEquals(StatusCode.UNSUPPORTED, results.get(0).failure().code());
+        assertEquals("[request id: a] failed to split the output tensor 'Y' in responses: expected batch size of 3 in"
+                + " model output, got 4", results.get(0).failure().getMessage());
+        assertEquals("[request id: <id_unknown>] failed to split the output tensor 'Y' in responses: expected batch"
+                + " size of 3 in model output, got 4", results.get(1).failure().getMessage());
+        assertEquals(adopt ? 1 : 0, releases.get());
+    }
+
+    @Test
+    void failsAllRequestsWhereThereIsMoreThanTheirInputsHave() {
+        TestTensor joined = TestTensor.fp32("Y", Shape.of(5), 1, 2, 3, 4, 5);
+
+        List<TestResult> results = Executions.batching(
+                responding(responses -> responses.addOutputLike("X", "Y", DataType.FP32,
+                        MemorySegment.ofArray(joined.bytes()))),
+                TestRequest.of().fp32("X", Shape.of(1, 1), 0), TestRequest.of().fp32("X", Shape.of(1, 3), 0, 0, 0));
+
+        for (TestResult result : results) {
+            assertEquals(StatusCode.UNSUPPORTED, result.failure().code());
+            assertEquals("[request id: <id_unknown>] failed to split the output tensor 'Y' in responses: expected 16"
+                    + " bytes in model output, got 20", result.failure().getMessage());
+        }
     }
 
     @ParameterizedTest

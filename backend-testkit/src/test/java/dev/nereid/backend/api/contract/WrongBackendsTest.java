@@ -282,6 +282,17 @@ class WrongBackendsTest {
     }
 
     @Test
+    void answeringMoreRowsThanWereAskedIsFound() {
+        assertFails("outputsAreAsConfigured", "the configuration says [1,-1]", execute(request -> {
+            Tensor input = request.inputs().getFirst();
+            InferenceResponse response = request.newResponse();
+            response.addOutput("OUTPUT0", DataType.FP32, input.shape().withFirst(request.batchSize() + 1L),
+                    input.byteSize() / request.batchSize() * (request.batchSize() + 1)).fill((byte) 0);
+            response.send();
+        }));
+    }
+
+    @Test
     void brokenByteStringsAreFound() {
         assertFails("answersEverySample", "ends inside the length", execute(request -> {
             InferenceResponse response = request.newResponse();

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -73,6 +74,16 @@ final class ConfigCompleter {
             return 0;
         }
         if (config.maxBatchSize() == 0) {
+            List<OnnxTensorInfo> tensors = Stream.concat(session.inputs().stream(), session.outputs().stream())
+                    .toList();
+            if (tensors.stream().map(OnnxTensorInfo::firstName).filter(name -> !name.isEmpty()).distinct()
+                    .count() > 1) {
+                LOGGER.log(Level.WARNING, () -> "model '" + config.name() + "' is taken for one that does not batch, since"
+                        + " it names the first dimensions of its tensors differently: " + firstNames(tensors)
+                        + ". Where they are the batch all the same, specify max_batch_size in the model"
+                        + " configuration");
+                return 0;
+            }
             LOGGER.log(Level.WARNING, () -> "autofilled max_batch_size to " + otherwise + " for model '" + config.name()
                     + "' since batching is supported but no max_batch_size is specified in model configuration. Must"
                     + " specify max_batch_size to utilize autofill with a larger max batch size");
@@ -81,12 +92,23 @@ final class ConfigCompleter {
         return config.maxBatchSize();
     }
 
+    private static String firstNames(List<OnnxTensorInfo> tensors) {
+        return tensors.stream().map(tensor -> tensor.name() + " "
+                + (tensor.firstName().isEmpty() ? "without a name" : "'" + tensor.firstName() + "'"))
+                .collect(Collectors.joining(", "));
+    }
+
     private ModelInput input(OnnxTensorInfo info, boolean batching) {
         return new ModelInput(info.name(), Optional.of(dataType(info)), ModelInput.Format.NONE, dims(info, batching),
                 reshape(info, batching), false, false, false, false);
     }
 
+    /** The reference takes an output of which no shape is told for a scalar; its answers have the shape that it gets. */
     private ModelOutput output(OnnxTensorInfo info, boolean batching) {
+        if (info.shape().isEmpty()) {
+            return new ModelOutput(info.name(), Optional.of(dataType(info)), Dims.of(1), Optional.empty(), "", false,
+                    false);
+        }
         return new ModelOutput(info.name(), Optional.of(dataType(info)), dims(info, batching), reshape(info, batching),
                 "", false, false);
     }

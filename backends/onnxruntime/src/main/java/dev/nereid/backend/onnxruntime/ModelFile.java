@@ -1,5 +1,6 @@
 package dev.nereid.backend.onnxruntime;
 
+import dev.nereid.backend.api.FileErrors;
 import dev.nereid.backend.api.InferenceException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -44,7 +45,8 @@ final class ModelFile {
             path = path.resolve(DEFAULT_NAME);
         }
         if (!path.startsWith(versionDirectory.normalize()) || !Files.isRegularFile(path)) {
-            throw InferenceException.unavailable("unable to find '" + path + "' for model '" + model + "'");
+            throw InferenceException.unavailable("unable to find '" + path + "' for model '" + model + "'"
+                    + FileErrors.obstacle(path).map(obstacle -> ": " + obstacle).orElse(""));
         }
         return path;
     }
@@ -68,7 +70,7 @@ final class ModelFile {
                 checkFields(file, size);
             }
         } catch (IOException e) {
-            throw broken("it can't be read: " + e.getMessage());
+            throw broken("it can't be read: " + FileErrors.reason(e));
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.nereid.backend.onnxruntime;
 
+import dev.nereid.backend.api.FileErrors;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import java.io.IOException;
@@ -19,6 +20,7 @@ import java.util.Locale;
 final class NativeLibrary {
     private static final Logger LOGGER = System.getLogger(NativeLibrary.class.getName());
     private static final String MAIN = "onnxruntime";
+    private static final String TEMPORARY = " (NEREID_JAVA_OPTIONS=-Djava.io.tmpdir=<directory> names another)";
 
     /** What the jar for GPUs holds beside the library, which opens them by itself from where it lies. */
     private static final String[] PROVIDERS = {"onnxruntime_providers_shared", "onnxruntime_providers_cuda"};
@@ -38,7 +40,10 @@ final class NativeLibrary {
             directory = Files.createTempDirectory("nereid-onnxruntime");
         } catch (IOException e) {
             throw new InferenceException(StatusCode.UNAVAILABLE,
-                    "ONNX Runtime's native library can't be unpacked: the temporary directory can't be written to", e);
+                    "ONNX Runtime's native library can't be unpacked into the temporary directory: "
+                            + FileErrors.reason(e)
+                            + TEMPORARY,
+                    e);
         }
         boolean hasProviders = false;
         try {
@@ -84,8 +89,8 @@ final class NativeLibrary {
             return file;
         } catch (IOException e) {
             LOGGER.log(Level.ERROR, "ONNX Runtime's native library can't be unpacked to " + file, e);
-            throw InferenceException.unavailable(
-                    "ONNX Runtime's native library can't be unpacked into the temporary directory; is it full?");
+            throw InferenceException.unavailable("ONNX Runtime's native library can't be unpacked into the temporary"
+                    + " directory: " + FileErrors.reason(e) + TEMPORARY);
         }
     }
 
@@ -95,9 +100,11 @@ final class NativeLibrary {
             return SymbolLookup.libraryLookup(library, Arena.global());
         } catch (IllegalArgumentException e) {
             LOGGER.log(Level.ERROR, "ONNX Runtime's native library can't be loaded", e);
-            throw InferenceException.unavailable("ONNX Runtime's native library can't be loaded on this machine: a"
-                    + " library that it needs is missing (it wants glibc 2.28 or newer on Linux), or the temporary"
-                    + " directory doesn't allow executables (-Djava.io.tmpdir names another)");
+            throw InferenceException.unavailable("ONNX Runtime's native library can't be loaded on this machine: "
+                    + (FileErrors.forbidsExecution(library.resolveSibling(""))
+                            ? "the temporary directory, which it is unpacked into, is mounted with noexec, so nothing"
+                                    + " in it can be run as code" + TEMPORARY
+                            : "a library that it needs is missing (it wants glibc 2.28 or newer on Linux)"));
         }
     }
 

@@ -51,6 +51,18 @@ public final class OnnxGraph {
         return this;
     }
 
+    /** Adds an input of any number of rows, a number that has a name. */
+    public OnnxGraph inputOfRows(String name, DataType type, String rows, long... row) {
+        graph.message(11, valueInfo(name, ofRows(type, rows, row)));
+        return this;
+    }
+
+    /** Adds an output of any number of rows, a number that has a name. */
+    public OnnxGraph outputOfRows(String name, DataType type, String rows, long... row) {
+        graph.message(12, valueInfo(name, ofRows(type, rows, row)));
+        return this;
+    }
+
     /** Adds an output whose shape the model does not tell. */
     public OnnxGraph outputOfUnknownShape(String name, DataType type) {
         graph.message(12, valueInfo(name, new ProtoWriter().message(1, elementType(type))));
@@ -148,6 +160,11 @@ public final class OnnxGraph {
 
     private static ProtoWriter tensorInfo(String name, DataType type, long[] shape) {
         return valueInfo(name, new ProtoWriter().message(1, elementType(type).message(2, shapeOf(shape))));
+    }
+
+    private static ProtoWriter ofRows(DataType type, String rows, long[] row) {
+        ProtoWriter shape = new ProtoWriter().message(1, new ProtoWriter().text(2, rows)).append(shapeOf(row));
+        return new ProtoWriter().message(1, elementType(type).message(2, shape));
     }
 
     private static ProtoWriter elementType(DataType type) {

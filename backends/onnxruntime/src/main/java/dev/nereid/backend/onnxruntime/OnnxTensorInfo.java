@@ -10,8 +10,9 @@ import java.util.Optional;
  * @param name the name
  * @param dataType the element type; empty where the protocol has none for it
  * @param shape the dimensions, with -1 for any size; none for a scalar; empty where the model doesn't tell
+ * @param firstName what the model calls its first dimension; empty where that has no name
  */
-record OnnxTensorInfo(String name, Optional<DataType> dataType, Optional<Dims> shape) {
+record OnnxTensorInfo(String name, Optional<DataType> dataType, Optional<Dims> shape, String firstName) {
     boolean isScalar() {
         return shape.isPresent() && shape.get().rank() == 0;
     }

@@ -50,6 +50,7 @@ final class OrtApi {
     private final MethodHandle elementType;
     private final MethodHandle dimensionCount;
     private final MethodHandle dimensions;
+    private final MethodHandle dimensionNames;
     private final MethodHandle hasShape;
     private final MethodHandle releaseValue;
     private final MethodHandle releaseTensorInfo;
@@ -70,6 +71,7 @@ final class OrtApi {
         elementType = status(60, POINTER, POINTER);
         dimensionCount = status(61, POINTER, POINTER);
         dimensions = status(62, POINTER, POINTER, SIZE);
+        dimensionNames = status(63, POINTER, POINTER, SIZE);
         tensorInfo = status(65, POINTER, POINTER);
         releaseValue = release(96);
         releaseTensorInfo = release(99);
@@ -83,6 +85,7 @@ final class OrtApi {
      * @throws InferenceException UNAVAILABLE when that is not possible on this machine
      */
     static OrtApi load() {
+        Telemetry.turnOff();
         SymbolLookup library = NativeLibrary.load();
         MethodHandle getBase = Linker.nativeLinker().downcallHandle(library.findOrThrow("OrtGetApiBase"),
                 FunctionDescriptor.of(ADDRESS));
@@ -260,6 +263,11 @@ final class OrtApi {
 
     void dimensions(long info, long target, long count) {
         check(() -> (long) dimensions.invokeExact(info, target, count));
+    }
+
+    /** Gets the names that a model gives to dimensions of any size: pointers to texts that belong to {@code info}. */
+    void dimensionNames(long info, long target, long count) {
+        check(() -> (long) dimensionNames.invokeExact(info, target, count));
     }
 
     /** Returns whether a tensor's rank is known. */

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.tensor.DataType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
@@ -104,10 +105,13 @@ final class OrtSession implements AutoCloseable {
             }
             MethodHandle cast = api.status(55, JAVA_LONG, JAVA_LONG);
             long info = number(out -> (long) cast.invokeExact(typeInfo, out));
-            return new OnnxTensorInfo(name, OnnxTypes.dataType(TensorInfos.elementType(api, info, arena)),
-                    api.hasShape(info)
-                            ? Optional.of(Dims.of(TensorInfos.dimensions(api, info, arena)))
-                            : Optional.empty());
+            Optional<DataType> dataType = OnnxTypes.dataType(TensorInfos.elementType(api, info, arena));
+            if (!api.hasShape(info)) {
+                return new OnnxTensorInfo(name, dataType, Optional.empty(), "");
+            }
+            long[] dimensions = TensorInfos.dimensions(api, info, arena);
+            return new OnnxTensorInfo(name, dataType, Optional.of(Dims.of(dimensions)),
+                    TensorInfos.firstName(api, info, dimensions.length, arena));
         }
 
         @FunctionalInterface
@@ -143,6 +147,16 @@ final class OrtSession implements AutoCloseable {
             MemorySegment values = arena.allocate(JAVA_LONG, rank);
             api.dimensions(info, values.address(), rank);
             return values.toArray(JAVA_LONG);
+        }
+
+        /** Returns how the model names the first dimension; empty where it doesn't. */
+        static String firstName(OrtApi api, long info, int rank, Arena arena) {
+            if (rank == 0) {
+                return "";
+            }
+            MemorySegment names = arena.allocate(JAVA_LONG, rank);
+            api.dimensionNames(info, names.address(), rank);
+            return OrtApi.text(names.get(JAVA_LONG, 0));
         }
     }
 

@@ -41,6 +41,12 @@ final class ProtoWriter {
         return this;
     }
 
+    /** Adds the fields of another one to this message. */
+    ProtoWriter append(ProtoWriter fields) {
+        bytes.writeBytes(fields.toBytes());
+        return this;
+    }
+
     private void varint(long value) {
         long rest = value;
         while ((rest & ~0x7FL) != 0) {

@@ -10,6 +10,7 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.BatchInput;
 import dev.nereid.backend.api.config.BatchOutput;
 import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.config.ModelOutput;
@@ -28,6 +29,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -192,9 +198,85 @@ final class ExecutionTest extends OnnxTest {
     }
 
     @Test
+    void refusesBatchesAboveTheLimit() {
+        try (TestModel model = load(TestGraphs.identity(DataType.FP32, -1, 1),
+                TestGraphs.identityConfig(DataType.FP32, 1).maxBatchSize(2))) {
+            assertFailure(StatusCode.INTERNAL, "batch size 3 for 'identity', max allowed is 2",
+                    model.infer(TestRequest.of().fp32("X", Shape.of(3, 1), 1, 2, 3)).failure());
+        }
+    }
+
+    @Test
+    void tellsAFailureThatRepeatsOnce() {
+        List<LogRecord> told = new CopyOnWriteArrayList<>();
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                told.add(entry);
+            }
+
+            @Override
+            public void flush() {
+            }
+
+            @Override
+            public void close() {
+            }
+        };
+        Logger logger = Logger.getLogger(OnnxInstance.class.getName());
+        TestRequest misfit = TestRequest.of().fp32("A", Shape.of(2), 1, 2).fp32("B", Shape.of(3), 1, 2, 3);
+        ModelConfig.Builder config = TestGraphs.config("add_sub",
+                List.of(new ModelInput("A", DataType.FP32, Dims.of(-1)),
+                        new ModelInput("B", DataType.FP32, Dims.of(-1))),
+                List.of(new ModelOutput("SUM", DataType.FP32, Dims.of(-1))));
+        logger.addHandler(handler);
+        try (TestModel model = load(TestGraphs.addSub(DataType.FP32, -1), config)) {
+            for (int i = 0; i < 3; i++) {
+                assertEquals(StatusCode.INTERNAL, model.infer(misfit).failure().code());
+            }
+        } finally {
+            logger.removeHandler(handler);
+        }
+        assertEquals(1, told.stream().filter(entry -> entry.getLevel().equals(Level.WARNING)).count());
+    }
+
+    /** A second instance brings its settings of a run, and no weights. */
+    @Test
+    void sharesASessionAmongInstances() {
+        long before = OrtApi.liveObjects();
+        long[] alive = new long[2];
+        for (int instances = 1; instances <= 2; instances++) {
+            ModelConfig.Builder config = TestGraphs.identityConfig(DataType.FP32, -1)
+                    .instanceGroups(List.of(new InstanceGroup("g", InstanceGroup.Kind.CPU, instances)));
+            try (TestModel model = load(TestGraphs.identity(DataType.FP32, -1), config)) {
+                assertTrue(model.isReady());
+                alive[instances - 1] = OrtApi.liveObjects() - before;
+            }
+        }
+        assertEquals(1, alive[1] - alive[0]);
+    }
+
+    /** The memory of an input is the request's, and gone before a response is sent from it. */
+    @Test
+    void copiesALargeInputThatAModelPassesOn() {
+        // Bytes are aligned wherever they lie, so the model gets the request's memory.
+        OnnxGraph graph = new OnnxGraph("pass").input("X", DataType.UINT8, -1).output("X", DataType.UINT8, -1)
+                .output("Y", DataType.UINT8, -1).node("Identity", List.of("X"), List.of("Y"));
+        ModelConfig.Builder config = TestGraphs.config("pass",
+                List.of(new ModelInput("X", DataType.UINT8, Dims.of(-1))),
+                List.of(new ModelOutput("X", DataType.UINT8, Dims.of(-1))));
+        TestTensor sent = TestTensor.counting("X", DataType.UINT8, Shape.of(40_000));
+
+        try (TestModel model = load(graph, config)) {
+            assertEquals(sent, model.infer(TestRequest.of(sent)).output("X"));
+        }
+    }
+
+    @Test
     void joinsRaggedRequests() {
         OnnxGraph graph = new OnnxGraph("ragged").input("X", DataType.FP32, -1).output("Y", DataType.FP32, -1)
-                .node("Neg", List.of("X"), List.of("Y"));
+                .constant("BEGIN", new long[]{1}, -2L).constant("END", new long[]{1}, 1000L)
+                .node("Slice", List.of("X", "BEGIN", "END"), List.of("Y"));
         ModelInput ragged = new ModelInput("X", Optional.of(DataType.FP32), ModelInput.Format.NONE, Dims.of(-1),
                 Optional.empty(), false, true, false, false);
         ModelConfig.Builder config = TestGraphs
@@ -203,12 +285,12 @@ final class ExecutionTest extends OnnxTest {
                                 "", false, false)))
                 .maxBatchSize(4);
         try (TestModel model = load(graph, config)) {
-            // One number for each request: those of the first two numbers of the joined input.
+            // One number for each request: the last two of the joined input.
             List<TestResult> results = model.execute(TestRequest.of().fp32("X", Shape.of(1, 2), 1, 2),
                     TestRequest.of().fp32("X", Shape.of(1, 3), 3, 4, 5));
 
-            assertArrayEquals(new float[]{-1}, results.get(0).output("Y").floats());
-            assertArrayEquals(new float[]{-2}, results.get(1).output("Y").floats());
+            assertArrayEquals(new float[]{4}, results.get(0).output("Y").floats());
+            assertArrayEquals(new float[]{5}, results.get(1).output("Y").floats());
         }
     }
 

@@ -19,6 +19,8 @@ import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
+import dev.nereid.backend.api.testkit.TestTensor;
+import dev.nereid.backend.onnxruntime.OnnxGraph.Attribute;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -107,23 +109,82 @@ final class ModelLoadTest extends OnnxTest {
                                 .build(), true)));
     }
 
-    @Test
-    void asksForTheShapeThatTheModelDoesNotTell() {
-        OnnxGraph graph = new OnnxGraph("unknown").input("X", DataType.FP32, -1, 2).input("S", DataType.INT64, -1)
+    private static OnnxGraph ofUnknownOutput() {
+        return new OnnxGraph("unknown").input("X", DataType.FP32, -1, 2).input("S", DataType.INT64, -1)
                 .outputOfUnknownShape("Y", DataType.FP32).node("Reshape", List.of("X", "S"), List.of("Y"));
-        write(graph);
+    }
 
-        assertFailure(StatusCode.INVALID_ARG,
-                "autofill failed for model 'm': the model does not tell the shape of tensor 'Y'; specify the inputs and"
-                        + " outputs in the model configuration",
-                assertThrows(InferenceException.class, () -> engine().load(directory, 1, EMPTY.build(), true)));
+    private static void assertReshapes(TestModel model) {
+        assertEquals(Shape.of(1, 4), model.infer(TestRequest.of().fp32("X", Shape.of(2, 2), 1, 2, 3, 4).int64("S",
+                Shape.of(2), 1, 4)).output("Y").shape());
+    }
 
-        try (TestModel model = engine().load(directory, TestGraphs.config("m",
+    @Test
+    void completesAnOutputOfWhichTheModelTellsNoShape() {
+        try (TestModel model = complete(ofUnknownOutput(), EMPTY)) {
+            assertEquals(0, model.config().maxBatchSize());
+            assertEquals(List.of(new ModelOutput("Y", DataType.FP32, Dims.of(1))), model.config().outputs());
+            assertReshapes(model);
+        }
+    }
+
+    @Test
+    void takesAnyDimsForAnOutputOfWhichTheModelTellsNoShape() {
+        try (TestModel model = load(ofUnknownOutput(), TestGraphs.config("m",
                 List.of(new ModelInput("X", DataType.FP32, Dims.of(-1, 2)),
                         new ModelInput("S", DataType.INT64, Dims.of(2))),
-                List.of(new ModelOutput("Y", DataType.FP32, Dims.of(-1, -1)))).build())) {
-            assertEquals(Shape.of(1, 4), model.infer(TestRequest.of().fp32("X", Shape.of(2, 2), 1, 2, 3, 4).int64("S",
-                    Shape.of(2), 1, 4)).output("Y").shape());
+                List.of(new ModelOutput("Y", DataType.FP32, Dims.of(-1, -1)))))) {
+            assertReshapes(model);
+        }
+    }
+
+    /** Finds what is not zero: as many rows as there are such places, however many rows it is asked. */
+    private static OnnxGraph detector(String found) {
+        return new OnnxGraph("detector").inputOfRows("X", DataType.FP32, "batch", 3)
+                .outputOfRows("BOXES", DataType.INT64, found, 2).node("NonZero", List.of("X"), List.of("places"))
+                .node("Transpose", List.of("places"), List.of("BOXES"), Attribute.of("perm", List.of(1L, 0L)));
+    }
+
+    @Test
+    void doesNotBatchWhereFirstDimensionsHaveDifferentNames() {
+        try (TestModel model = complete(detector("found"), EMPTY)) {
+            assertEquals(0, model.config().maxBatchSize());
+            assertEquals(List.of(new ModelInput("X", DataType.FP32, Dims.of(-1, 3))), model.config().inputs());
+            assertEquals(List.of(new ModelOutput("BOXES", DataType.INT64, Dims.of(-1, 2))), model.config().outputs());
+            assertEquals(TestTensor.int64("BOXES", Shape.of(2, 2), 0, 0, 0, 2),
+                    model.infer(TestRequest.of().fp32("X", Shape.of(1, 3), 1, 0, 2)).output("BOXES"));
+        }
+    }
+
+    @Test
+    void batchesWhereFirstDimensionsHaveTheSameNameOrNone() {
+        OnnxGraph graph = new OnnxGraph("named").inputOfRows("A", DataType.FP32, "N", 2)
+                .input("B", DataType.FP32, -1, 2)
+                .outputOfRows("SUM", DataType.FP32, "N", 2).node("Add", List.of("A", "B"), List.of("SUM"));
+
+        try (TestModel model = complete(graph, EMPTY)) {
+            assertEquals(4, model.config().maxBatchSize());
+        }
+    }
+
+    @Test
+    void believesTheConfigurationThatTensorsOfDifferentNamesBatch() {
+        OnnxGraph graph = new OnnxGraph("named").inputOfRows("X", DataType.FP32, "batch", 2)
+                .outputOfRows("Y", DataType.FP32, "Y_dim_0", 2).node("Identity", List.of("X"), List.of("Y"));
+
+        try (TestModel model = complete(graph, TestGraphs.config("m", List.of(), List.of()).maxBatchSize(8))) {
+            assertEquals(8, model.config().maxBatchSize());
+            assertEquals(Dims.of(2), model.config().outputs().getFirst().dims());
+        }
+    }
+
+    /** One that claims to batch, and does not. */
+    @Test
+    void failsRatherThanCutsRowsBeyondTheBatch() {
+        try (TestModel model = complete(detector("batch"), EMPTY)) {
+            assertFailure(StatusCode.UNSUPPORTED, "[request id: <id_unknown>] failed to split the output tensor 'BOXES'"
+                    + " in responses: expected batch size of 1 in model output, got 2",
+                    model.infer(TestRequest.of().fp32("X", Shape.of(1, 3), 1, 0, 2)).failure());
         }
     }
 

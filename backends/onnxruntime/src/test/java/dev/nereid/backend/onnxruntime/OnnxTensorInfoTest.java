@@ -11,8 +11,9 @@ final class OnnxTensorInfoTest {
     @Test
     void isReadable() {
         assertEquals("IMAGE TYPE_FP32 [-1,3]",
-                new OnnxTensorInfo("IMAGE", Optional.of(DataType.FP32), Optional.of(Dims.of(-1, 3))).toString());
+                new OnnxTensorInfo("IMAGE", Optional.of(DataType.FP32), Optional.of(Dims.of(-1, 3)), "rows")
+                        .toString());
         assertEquals("N TYPE_INVALID of any shape",
-                new OnnxTensorInfo("N", Optional.empty(), Optional.empty()).toString());
+                new OnnxTensorInfo("N", Optional.empty(), Optional.empty(), "").toString());
     }
 }

@@ -24,6 +24,11 @@ interface LoadedModule extends AutoCloseable {
         return false;
     }
 
+    /** Returns whether a run may start asynchronous tasks. */
+    default boolean startsTasks() {
+        return false;
+    }
+
     /** Returns whether runs for a trial can be undone, by what {@link #saveState} returns. */
     default boolean canBeTried() {
         return true;

@@ -1,5 +1,6 @@
 package dev.nereid.backend.pytorch;
 
+import dev.nereid.backend.api.FileErrors;
 import dev.nereid.backend.api.InferenceException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -37,7 +38,8 @@ final class ModelFile {
         String name = configuredName.isEmpty() ? format.defaultFile() : configuredName;
         Path path = versionDirectory.resolve(name).normalize();
         if (!path.startsWith(versionDirectory.normalize()) || !Files.exists(path)) {
-            throw InferenceException.unavailable("unable to find '" + path + "' for model instance '" + model + "'");
+            throw InferenceException.unavailable("unable to find '" + path + "' for model instance '" + model + "'"
+                    + FileErrors.obstacle(path).map(obstacle -> ": " + obstacle).orElse(""));
         }
         return path;
     }
@@ -62,7 +64,7 @@ final class ModelFile {
         } catch (Archive.DamagedException e) {
             throw broken(e.what());
         } catch (IOException e) {
-            throw broken("it can't be read: " + e.getMessage());
+            throw broken("it can't be read: " + FileErrors.reason(e));
         }
         checkSums();
     }
@@ -159,7 +161,7 @@ final class ModelFile {
                 }
             }
         } catch (IOException e) {
-            throw broken("the archive is damaged: " + e.getMessage());
+            throw broken("the archive is damaged: " + FileErrors.reason(e));
         }
     }
 

@@ -51,14 +51,16 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
         Path libraries;
         try {
             chooseBlas(settings.blas());
-            Path bindings = Path.of(own.isPresent() ? own.get().load(torch.class) : Loader.load(torch.class));
+            Path bindings = Path.of(own.isPresent() ? own.get().load(torch.class) : loadPackaged());
             libraries = own.map(OwnLibtorch::libraries).orElse(bindings.resolveSibling(""));
         } catch (InferenceException e) {
             throw e;
         } catch (LinkageError | IOException | RuntimeException e) {
             LOGGER.log(Level.ERROR, "libtorch can't be loaded", e);
             throw new InferenceException(StatusCode.UNAVAILABLE,
-                    "the native libraries of PyTorch can't be loaded on this machine: " + TorchErrors.brief(e), e);
+                    "the native libraries of PyTorch can't be loaded on this machine: " + LibraryCache.obstacle()
+                            .orElseGet(() -> TorchErrors.brief(e)),
+                    e);
         }
         settings.opLibraries().forEach(NativeTorch::loadOperators);
         try (PointerScope _ = new PointerScope()) {
@@ -72,6 +74,11 @@ final class NativeTorch implements ThreadBudget.NativeThreads {
         return new NativeTorch(
                 find(cpu, SET_FUSER, FunctionDescriptor.of(ValueLayout.JAVA_BOOLEAN, ValueLayout.JAVA_BOOLEAN)), trim(),
                 pause(cpu));
+    }
+
+    private static String loadPackaged() {
+        TestedBindings.expect();
+        return Loader.load(torch.class);
     }
 
     /** A library registers its operators by being loaded. */

@@ -1,5 +1,6 @@
 package dev.nereid.backend.pytorch;
 
+import dev.nereid.backend.api.FileErrors;
 import dev.nereid.backend.api.InferenceException;
 import java.io.File;
 import java.io.IOException;
@@ -55,7 +56,7 @@ record OwnLibtorch(Path libraries) {
         try {
             version = LibtorchVersion.of(libraries, MAIN_LIBRARY);
         } catch (IOException e) {
-            throw unusable(named, "can't be read (" + e.getMessage() + ")");
+            throw unusable(named, "can't be read (" + FileErrors.reason(e) + ")");
         }
         if (!version.equals(Optional.of(LibtorchVersion.wanted()))) {
             throw unusable(named, version.map(text -> "holds version " + text).orElse("does not tell its version"));
@@ -89,6 +90,7 @@ record OwnLibtorch(Path libraries) {
         String loaded;
         try {
             // JavaCPP reads the properties once, when its loader is first used.
+            TestedBindings.expect();
             loaded = Loader.load(bindings);
         } finally {
             before.forEach(OwnLibtorch::restore);
@@ -110,7 +112,7 @@ record OwnLibtorch(Path libraries) {
 
     /** Returns a directory that holds the bindings' own library and nothing else. */
     private static Path bindingsPlace(Class<?> bindings) throws IOException {
-        Path place = cacheDirectory().resolve("own-libtorch-" + LibtorchVersion.wanted());
+        Path place = LibraryCache.directory().resolve("own-libtorch-" + LibtorchVersion.wanted());
         Files.createDirectories(place);
         Path fresh = Files.createTempFile(place, "jnitorch", ".tmp");
         try (InputStream content = bindingsLibrary(bindings)) {
@@ -120,14 +122,6 @@ record OwnLibtorch(Path libraries) {
             Files.deleteIfExists(fresh);
         }
         return place.toRealPath();
-    }
-
-    /** JavaCPP's cache directory, from which libraries can be loaded; asking JavaCPP itself would be too early. */
-    private static Path cacheDirectory() {
-        String configured = System.getProperty("org.bytedeco.javacpp.cachedir");
-        return configured == null
-                ? Path.of(System.getProperty("user.home"), ".javacpp", "cache")
-                : Path.of(configured);
     }
 
     private static InputStream bindingsLibrary(Class<?> bindings) throws IOException {

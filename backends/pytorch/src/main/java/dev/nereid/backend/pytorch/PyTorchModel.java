@@ -70,6 +70,9 @@ final class PyTorchModel implements Model {
         parameters.interOpThreads().ifPresent(count -> environment.budget().requestInterOp(context.name(), count));
         TorchDevice device = TorchDevice.first(config, environment.gpus());
         LoadedModule module = load(environment, format, context.name(), parameters, new Source(device, file));
+        if (module.startsTasks()) {
+            environment.budget().boundInterOp();
+        }
         try {
             ForwardSignature signature = module.signature();
             InputPlan inputs = InputPlan.of(config, signature);

@@ -15,9 +15,10 @@ import java.util.zip.ZipFile;
  *
  * @param changesTensors whether it may write into tensors, its inputs among them
  * @param changesState whether it may change what it keeps from execution to execution
+ * @param startsTasks whether it may start asynchronous tasks
  */
-record ScriptEffects(boolean changesTensors, boolean changesState) {
-    static final ScriptEffects NONE = new ScriptEffects(false, false);
+record ScriptEffects(boolean changesTensors, boolean changesState, boolean startsTasks) {
+    static final ScriptEffects NONE = new ScriptEffects(false, false, false);
 
     /** {@code torch.add_(}, {@code torch.__iand__(}, {@code out=}, and operators of which nothing is known. */
     private static final Pattern WRITING = Pattern.compile(
@@ -26,6 +27,9 @@ record ScriptEffects(boolean changesTensors, boolean changesState) {
     /** {@code self.state = }, and what changes lists and dictionaries. */
     private static final Pattern KEEPING = Pattern.compile("(?m)^\\s*\\w[\\w.]*\\.\\w+ = "
             + "|\\btorch\\.(?:append|clear|Delete|extend|insert|pop\\w*|remove|reverse|_set_item|setdefault|sort|update)\\(");
+
+    /** {@code torch.jit.fork} as libtorch writes it. */
+    private static final Pattern FORKING = Pattern.compile("\\bfork\\(");
 
     /** Reads the source in a file. */
     static ScriptEffects of(Path archive) throws IOException {
@@ -45,10 +49,11 @@ record ScriptEffects(boolean changesTensors, boolean changesState) {
 
     static ScriptEffects of(String source) {
         boolean writes = WRITING.matcher(source).find();
-        return new ScriptEffects(writes, writes || KEEPING.matcher(source).find());
+        return new ScriptEffects(writes, writes || KEEPING.matcher(source).find(), FORKING.matcher(source).find());
     }
 
     private ScriptEffects and(ScriptEffects other) {
-        return new ScriptEffects(changesTensors || other.changesTensors, changesState || other.changesState);
+        return new ScriptEffects(changesTensors || other.changesTensors, changesState || other.changesState,
+                startsTasks || other.startsTasks);
     }
 }

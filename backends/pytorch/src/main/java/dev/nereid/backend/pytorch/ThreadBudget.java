@@ -49,23 +49,22 @@ final class ThreadBudget {
     }
 
     static ThreadBudget create(TorchSettings settings, NativeThreads threads) {
-        ThreadBudget budget = new ThreadBudget(settings.cores(), threads);
-        budget.limitPools(settings.blasThreads());
-        return budget;
+        threads.setBlas(settings.blasThreads());
+        LOGGER.log(Level.INFO, () -> "PyTorch threads: " + settings.cores()
+                + " cores usable, divided by the CPU instances of all models; OpenBLAS " + settings.blasThreads()
+                + ", since its threads compete with OpenMP's");
+        return new ThreadBudget(settings.cores(), threads);
     }
 
     /**
-     * The pool for asynchronous tasks is bounded only where libtorch would start more threads than there are cores,
-     * because it can be set only once and a model may want to.
+     * Bounds the pool for asynchronous tasks, before a model uses it that does not say how large it is to be. Only where
+     * libtorch would start more threads than there are cores: it can be set only once, and a later model may want to.
      */
-    private synchronized void limitPools(int blasThreads) {
-        threads.setBlas(blasThreads);
-        if (threads.interOp() > cores && threads.setInterOp(cores)) {
+    synchronized void boundInterOp() {
+        if (interOp == 0 && threads.interOp() > cores && threads.setInterOp(cores)) {
             interOp = cores;
+            LOGGER.log(Level.INFO, () -> "PyTorch threads: " + cores + " for asynchronous tasks");
         }
-        LOGGER.log(Level.INFO, () -> "PyTorch threads: " + cores
-                + " cores usable, divided by the CPU instances of all models; OpenBLAS " + blasThreads
-                + ", since its threads compete with OpenMP's; asynchronous tasks " + threads.interOp());
     }
 
     /** Sets the pool for asynchronous tasks; the first model that asks wins. */

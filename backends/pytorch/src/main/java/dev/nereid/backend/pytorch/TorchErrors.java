@@ -11,6 +11,10 @@ final class TorchErrors {
     private static final Pattern PYTHON_ERROR = Pattern
             .compile("(?m)^\\s*([A-Za-z_.]*(?:Error|Exception|Warning)\\b: .*)$");
 
+    /** Where in libtorch's source a condition did not hold, and which: the text follows, if there is one. */
+    private static final Pattern CONDITION = Pattern.compile("\\[enforce fail at [^\\]]*\\] .{0,200}?\\. (?=\\S)"
+            + "|\\S.{0,200}? INTERNAL ASSERT FAILED at \"[^\"]*\":\\d+, please report a bug to PyTorch\\. (?=\\S)");
+
     /** The directories of an absolute path: they lead nowhere for who reads the text. */
     private static final Pattern DIRECTORIES = Pattern.compile("(?<![\\w./])/(?:[^\\s/:'\"]+/)+(?=[^\\s/])");
 
@@ -36,6 +40,9 @@ final class TorchErrors {
             new Advice("Unknown type name '__torch__.torch.classes",
                     "The model uses a class of a custom library; name the library in the backend setting"
                             + " 'op-libraries'."),
+            new Advice("failed to map segment from shared object",
+                    "The temporary directory, which compiled packages are unpacked into, is mounted with noexec; name"
+                            + " another with the variable TMPDIR."),
             new Advice("run_func_(",
                     "A compiled package takes only the shapes and datatypes that it was exported with."),
             new Advice("with arguments from the 'CUDA' backend", NO_GPU),
@@ -59,9 +66,10 @@ final class TorchErrors {
         String told = raised.find() ? text.substring(0, raised.start()) : text;
         String brief = firstLine(told);
         String cause = lastMatch(PYTHON_ERROR, told);
+        brief = CONDITION.matcher(brief).replaceFirst("");
         if (cause != null && !brief.contains(cause)) {
             // The interpreter's first line only says that something failed.
-            brief = brief + " " + cause;
+            brief = brief + " " + withoutCondition(cause);
         }
         brief = DIRECTORIES.matcher(brief).replaceAll("");
         for (Advice advice : ADVICE) {
@@ -70,6 +78,11 @@ final class TorchErrors {
             }
         }
         return brief;
+    }
+
+    private static String withoutCondition(String cause) {
+        int kind = cause.indexOf(": ") + 2;
+        return cause.substring(0, kind) + CONDITION.matcher(cause.substring(kind)).replaceFirst("");
     }
 
     /** Returns everything libtorch said, for the log. */

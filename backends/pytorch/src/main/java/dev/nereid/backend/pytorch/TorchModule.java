@@ -157,6 +157,11 @@ final class TorchModule implements LoadedModule {
         return effects.changesTensors();
     }
 
+    @Override
+    public boolean startsTasks() {
+        return effects.startsTasks();
+    }
+
     /**
      * {@inheritDoc}
      *

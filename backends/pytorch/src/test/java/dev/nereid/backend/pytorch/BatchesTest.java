@@ -60,15 +60,17 @@ final class BatchesTest extends TorchTest {
         }
     }
 
+    /** Such as what a detector finds: it is not the batch's, and must not be cut without a word. */
     @Test
-    void leavesOutRowsThatNoRequestHas() {
+    void failsTheRequestsOfAnOutputThatHasMoreRows() {
         ModelConfig config = simple("model").maxBatchSize(8).build();
 
         try (TestModel model = load("def forward(self, x):\n  return torch.cat([x, x + 10])\n", config)) {
-            List<TestResult> results = model.execute(rows(1, 1f), rows(1, 2f));
-
-            assertArrayEquals(new float[]{1f}, results.get(0).output("OUTPUT__0").floats());
-            assertArrayEquals(new float[]{2f}, results.get(1).output("OUTPUT__0").floats());
+            for (TestResult result : model.execute(rows(1, 1f), rows(1, 2f))) {
+                assertFailure(StatusCode.UNSUPPORTED, "[request id: <id_unknown>] failed to split the output tensor"
+                        + " 'OUTPUT__0' in responses: expected batch size of 2 in model output, got 4",
+                        result.failure());
+            }
         }
     }
 
@@ -117,6 +119,24 @@ final class BatchesTest extends TorchTest {
 
             assertEquals(List.of("a!"), results.get(0).output("OUTPUT__0").strings());
             assertEquals(List.of("b!", "c!"), results.get(1).output("OUTPUT__0").strings());
+        }
+    }
+
+    /** Requests that bring different inputs are executed one after the other, before any response is sent. */
+    @Test
+    void copiesALargeStateThatTheNextExecutionChanges() {
+        ModelInput extra = new ModelInput("EXTRA__1", Optional.of(DataType.FP32), ModelInput.Format.NONE, ANY,
+                Optional.empty(), false, false, true, false);
+        ModelConfig config = simple("model").maxBatchSize(4)
+                .inputs(List.of(new ModelInput("INPUT__0", DataType.FP32, ANY), extra)).build();
+        String source = "def forward(self, x, y: Optional[Tensor]):\n  self.state.add_(1)\n  return self.state[None]\n";
+
+        try (TestModel model = load(source, config)) {
+            List<TestResult> results = model.execute(rows(1, 1f),
+                    rows(1, 1f).fp32("EXTRA__1", Shape.of(1, 1), 1f));
+
+            assertEquals(1f, results.get(0).output("OUTPUT__0").floats()[19_999]);
+            assertEquals(2f, results.get(1).output("OUTPUT__0").floats()[19_999]);
         }
     }
 

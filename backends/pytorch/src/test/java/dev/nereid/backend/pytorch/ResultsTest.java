@@ -38,9 +38,27 @@ final class ResultsTest extends TorchTest {
         }
     }
 
+    /** Large enough to be sent from where libtorch keeps it. */
+    @Test
+    void makesLargeOutputsContiguous() {
+        ModelConfig config = TestScripts.config("model").maxBatchSize(4)
+                .inputs(TestScripts.inputs(DataType.FP32, Dims.of(100, 200), "INPUT__0"))
+                .outputs(TestScripts.outputs(DataType.FP32, Dims.of(200, 100), "OUTPUT__0")).build();
+        float[] values = new float[100 * 200];
+        values[7 * 200 + 3] = 5f;
+        TestRequest request = TestRequest.of().fp32("INPUT__0", Shape.of(1, 100, 200), values);
+
+        try (TestModel model = load("def forward(self, x):\n  return (x + 0).transpose(1, 2)\n", config)) {
+            for (TestResult result : model.execute(request, request)) {
+                assertEquals(5f, result.output("OUTPUT__0").floats()[3 * 100 + 7]);
+            }
+        }
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {"x[:1].expand(3)|1 1 1", "x[::2]|1 3", "x.flip(0)|3 2 1",
-        "torch.imag(torch.conj(torch.complex(x, x)))|-1 -2 -3", "x[1:]|2 3"})
+        "torch.imag(torch.conj(torch.complex(x, x)))|-1 -2 -3", "x[1:]|2 3",
+        "torch._neg_view(x + 1)|-2 -3 -4"})
     void writesOutViewsAsTheyRead(String result, String expected) {
         try (TestModel model = load("def forward(self, x):\n  return " + result + "\n")) {
             StringBuilder read = new StringBuilder();
@@ -48,6 +66,30 @@ final class ResultsTest extends TorchTest {
                 read.append(read.isEmpty() ? "" : " ").append(Math.round(value));
             }
             assertEquals(expected, read.toString());
+        }
+    }
+
+    /** The memory of an input is the request's, and gone before a response is sent from it. */
+    @Test
+    void copiesALargeInputThatAModelReturns() {
+        ModelConfig config = TestScripts.config("model", TestScripts.inputs(DataType.UINT8, ANY, "INPUT__0"),
+                TestScripts.outputs(DataType.UINT8, ANY, "OUTPUT__0"));
+        // Bytes are aligned wherever they lie, so the model gets the request's memory.
+        TestTensor sent = TestTensor.counting("INPUT__0", DataType.UINT8, Shape.of(40_000));
+
+        try (TestModel model = load("def forward(self, x):\n  return x\n", config)) {
+            assertArrayEquals(sent.bytes(), model.infer(TestRequest.of(sent)).output("OUTPUT__0").bytes());
+        }
+    }
+
+    @Test
+    void tellsAFailureThatRepeatsOnce() {
+        try (RecordedLog log = RecordedLog.of(PyTorchInstance.class);
+                TestModel model = load("def forward(self, x):\n  return x.view(7)\n")) {
+            for (int i = 0; i < 3; i++) {
+                assertEquals(StatusCode.INTERNAL, failure(model).code());
+            }
+            assertEquals(1, log.warnings().size(), log.warnings()::toString);
         }
     }
 

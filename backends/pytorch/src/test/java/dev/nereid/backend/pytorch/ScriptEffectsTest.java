@@ -11,8 +11,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Most of these look into source as libtorch writes it, which differs from what its author wrote. */
 final class ScriptEffectsTest {
-    private static final ScriptEffects ON_TENSORS = new ScriptEffects(true, true);
-    private static final ScriptEffects ON_STATE = new ScriptEffects(false, true);
+    private static final ScriptEffects ON_TENSORS = new ScriptEffects(true, true, false);
+    private static final ScriptEffects ON_STATE = new ScriptEffects(false, true, false);
 
     @TempDir
     Path directory;
@@ -41,6 +41,18 @@ final class ScriptEffectsTest {
         "y = self.weight * x", "y = torch.cumsum(x, 0, dtype=None)"})
     void areNotSeenWhereThereAreNone(String statement) throws IOException {
         assertEquals(ScriptEffects.NONE, of(statement));
+    }
+
+    /** Source given to libtorch can't fork, only what its Python part has written. */
+    @Test
+    void areSeenWhereTasksAreStarted() {
+        assertEquals(new ScriptEffects(false, false, true), ScriptEffects.of("""
+                  def __forked_function():
+                    return torch.add(x, 1)
+                  _0 = fork(__forked_function)
+                  return torch.wait(_0)
+                """));
+        assertEquals(ScriptEffects.NONE, ScriptEffects.of("  _0 = (self).pitchfork(x, )"));
     }
 
     @Test

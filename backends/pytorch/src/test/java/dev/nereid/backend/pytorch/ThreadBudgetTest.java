@@ -1,12 +1,16 @@
 package dev.nereid.backend.pytorch;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.logging.Level;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 final class ThreadBudgetTest {
     private final RecordedThreads threads = new RecordedThreads();
@@ -111,11 +115,42 @@ final class ThreadBudgetTest {
     }
 
     @Test
-    void boundsTheOtherPools() {
+    void boundsTheThreadsOfOpenBlas() {
         ThreadBudget.create(settings(2), threads);
 
         assertEquals(1, threads.blas);
+    }
+
+    /** The pool can be set once: as long as nobody uses it, a model may still come that wants another size. */
+    @Test
+    void boundsThePoolForAsynchronousTasksOnlyBeforeItIsUsed() {
+        ThreadBudget budget = ThreadBudget.create(settings(2), threads);
+        assertEquals(8, threads.interOp);
+
+        budget.requestInterOp("asks", 3);
+        budget.boundInterOp();
+
+        assertEquals(3, threads.interOp);
+    }
+
+    @Test
+    void boundsThePoolOfAModelThatDoesNotAsk() {
+        ThreadBudget budget = ThreadBudget.create(settings(2), threads);
+
+        budget.boundInterOp();
+        budget.requestInterOp("late", 3);
+
         assertEquals(2, threads.interOp);
+    }
+
+    @Test
+    void leavesASmallerPoolAsItIs() {
+        ThreadBudget budget = ThreadBudget.create(settings(16), threads);
+
+        budget.boundInterOp();
+        budget.requestInterOp("asks", 12);
+
+        assertEquals(12, threads.interOp);
     }
 
     @Test
@@ -139,10 +174,19 @@ final class ThreadBudgetTest {
 
             assertEquals(List.of(
                     "PyTorch threads: 4 cores usable, divided by the CPU instances of all models; OpenBLAS 1, since its"
-                            + " threads compete with OpenMP's; asynchronous tasks 4",
+                            + " threads compete with OpenMP's",
                     "PyTorch threads: 2 cores, 1 CPU instances: 2 for each execution",
                     "PyTorch threads: 2 cores, 2 CPU instances: 1 for each execution",
                     "PyTorch threads: 4 cores, 2 CPU instances: 2 for each execution"), log.texts(Level.INFO));
         }
+    }
+
+    /** A container with a quota has fewer cores than libtorch sees. */
+    @Test
+    void aModelsCountForAsynchronousTasksHoldsWhereFewerCoresMayBeUsed(@TempDir Path directory)
+            throws IOException, InterruptedException {
+        List<String> output = LibtorchProbe.run(directory, "cpu-cores=1");
+
+        assertTrue(output.contains("tasks 5"), output::toString);
     }
 }

@@ -53,6 +53,7 @@ final class TorchErrorsTest {
         "Unknown builtin op: my::op.|'op-libraries'",
         "Unknown type name '__torch__.torch.classes.my.Class':|name the library",
         "Error in run_func_( container_handle_|exported with",
+        "Error in dlopen: m.so: failed to map segment from shared object: Operation not permitted|TMPDIR",
         "Found no NVIDIA driver on your system.|on the CPU", "No CUDA GPUs are available|on the CPU"})
     void advisesOnTheseErrors(String text, String advice) {
         assertTrue(brief(text).startsWith(text) && brief(text).contains(advice), brief(text));
@@ -69,5 +70,16 @@ final class TorchErrorsTest {
     @Test
     void namesErrorsWithoutText() {
         assertEquals("IllegalStateException", TorchErrors.brief(new IllegalStateException()));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"
+                + " bytes.|DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.",
+        "isTensor() INTERNAL ASSERT FAILED at \"/pytorch/aten/src/ATen/core/ivalue_inl.h\":137, please report a bug to"
+                + " PyTorch. Expected Tensor but got Int|Expected Tensor but got Int"})
+    void dropsTheConditionsOfLibtorchsSource(String said, String told) {
+        assertEquals(told, brief(said));
+        assertEquals("It failed. RuntimeError: " + told, brief("It failed.\nRuntimeError: " + said));
     }
 }

@@ -1,5 +1,6 @@
 package dev.nereid.backend.tensorrt;
 
+import dev.nereid.backend.api.FileErrors;
 import dev.nereid.backend.api.InferenceException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -23,7 +24,8 @@ record PlanFile(MemorySegment content, Arena arena) implements AutoCloseable {
         String name = configuredName.isEmpty() ? DEFAULT_NAME : configuredName;
         Path path = versionDirectory.resolve(name).normalize();
         if (!path.startsWith(versionDirectory.normalize()) || !Files.isRegularFile(path)) {
-            throw InferenceException.unavailable("unable to find '" + path + "' for model instance '" + model + "'");
+            throw InferenceException.unavailable("unable to find '" + path + "' for model instance '" + model + "'"
+                    + FileErrors.obstacle(path).map(obstacle -> ": " + obstacle).orElse(""));
         }
         Arena arena = Arena.ofShared();
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
@@ -34,7 +36,7 @@ record PlanFile(MemorySegment content, Arena arena) implements AutoCloseable {
         } catch (IOException e) {
             arena.close();
             throw new InferenceException(dev.nereid.backend.api.StatusCode.UNAVAILABLE,
-                    "unable to read '" + name + "' of model '" + model + "': " + e.getMessage(), e);
+                    "unable to read '" + name + "' of model '" + model + "': " + FileErrors.reason(e), e);
         }
     }
 

@@ -38,12 +38,23 @@ final class ProfileContext {
      */
     private record Captured(TensorRt.CudaGraph graph, GraphSpecs.Spec spec, Map<String, Dims> inputs,
             Map<String, Dims> outputs) {
-        boolean serves(Map<String, Dims> wanted) {
-            if (wanted.equals(inputs)) {
-                return true;
-            }
+        /** Returns whether it also serves these shapes, of a smaller batch. */
+        boolean isFor(Map<String, Dims> wanted) {
             return spec.isInexact() && wanted.entrySet().stream()
                     .allMatch(entry -> covers(Objects.requireNonNull(inputs.get(entry.getKey())), entry.getValue()));
+        }
+
+        /** Returns the shapes of the outputs without the rows that filled a smaller batch up. */
+        Map<String, Dims> outputsOf(int rows) {
+            Map<String, Dims> shapes = new HashMap<>(outputs);
+            shapes.replaceAll((_, dims) -> {
+                long[] values = dims.toArray();
+                if (values.length > 0 && values[0] == spec.rows()) {
+                    values[0] = rows;
+                }
+                return Dims.of(values);
+            });
+            return shapes;
         }
 
         /** Beyond the first dimension shapes must be the same: the data of a smaller one would lie elsewhere. */
@@ -90,14 +101,22 @@ final class ProfileContext {
         }
     }
 
-    /** Puts an execution on the stream and returns the shapes of the outputs, as far as they are known. */
-    Map<String, Dims> run(Map<String, InputBinding.Bound> bound, CudaStream stream) {
+    /**
+     * Puts an execution of a batch of so many rows on the stream and returns the shapes of the outputs, as far as they are
+     * known.
+     */
+    Map<String, Dims> run(Map<String, InputBinding.Bound> bound, int rows, CudaStream stream) {
         Map<String, Dims> shapes = new LinkedHashMap<>();
         bound.forEach((name, input) -> shapes.put(name, input.dims()));
         for (Captured captured : graphs) {
-            if (captured.serves(shapes)) {
+            if (shapes.equals(captured.inputs())) {
                 stream.launch(captured.graph());
                 return captured.outputs();
+            }
+            // What is split by the shapes of an input has no rows, by which the batch could be told from what fills it up.
+            if (captured.isFor(shapes) && outputs.stream().allMatch(output -> output.slot().shapeSource().isEmpty())) {
+                stream.launch(captured.graph());
+                return captured.outputsOf(rows);
             }
         }
         return enqueue(shapes, stream);

@@ -226,7 +226,7 @@ final class TensorRtInstance implements ModelInstance {
                 input.load(part, Objects.requireNonNull(bound.get(input.slot().name())), stream);
             }
             part.markComputeStart();
-            Map<String, Dims> shapes = context.run(bound, stream);
+            Map<String, Dims> shapes = context.run(bound, part.rows(), stream);
             List<Fetched> fetched = fetch(part, shapes);
             BatchResponses responses = new BatchResponses(part, config.isBatching());
             copied.await();

@@ -365,6 +365,7 @@ final class FakeTensorRt implements TensorRt {
         @Override
         public void synchronize() {
             checkOpen();
+            story.add("synchronize");
         }
 
         @Override

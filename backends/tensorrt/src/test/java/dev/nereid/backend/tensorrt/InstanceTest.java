@@ -287,6 +287,29 @@ final class InstanceTest {
         });
     }
 
+    @Test
+    void givesEveryRowTheShapeValuesThatTheEngineAnswers() {
+        EngineLayout layout = new EngineLayout(List.of(new IoTensor("IN", true, DataType.FP32, Dims.of(-1, 1)),
+                new IoTensor("SHAPE", false, Optional.of(DataType.INT64), "INT64", Dims.of(3), true, true,
+                        Format.LINEAR)),
+                List.of(new Profile(Map.of("IN", Plans.range(Dims.of(1, 1), Dims.of(2, 1), Dims.of(8, 1))), Map.of())),
+                0);
+        FakeTensorRt trt = new FakeTensorRt(layout, call -> call.write("SHAPE", Shape.of(3),
+                MemorySegment.ofArray(new long[]{call.shape("IN").dimension(0), 7, 9})));
+        ModelConfig config = Plans.config("m").maxBatchSize(8)
+                .inputs(List.of(new ModelInput("IN", DataType.FP32, Dims.of(1))))
+                .outputs(List.of(new ModelOutput("SHAPE", Optional.of(DataType.INT64), Dims.of(2), Optional.empty(), "",
+                        true, false)))
+                .build();
+        withModel(trt, config, model -> {
+            List<TestResult> results = model.execute(TestRequest.of().fp32("IN", Shape.of(1, 1), 1f),
+                    TestRequest.of().fp32("IN", Shape.of(2, 1), 1f, 2f));
+
+            assertEquals(TestTensor.int64("SHAPE", Shape.of(1, 2), 7, 9), results.get(0).output("SHAPE"));
+            assertEquals(TestTensor.int64("SHAPE", Shape.of(2, 2), 7, 9, 7, 9), results.get(1).output("SHAPE"));
+        });
+    }
+
     private static TestRequest shaped(int value) {
         return TestRequest.of().fp32("IN", Shape.of(1, 1), 1f).int32("SHAPE", Shape.of(1, 1), value);
     }
@@ -406,12 +429,47 @@ final class InstanceTest {
     }
 
     @Test
+    void failsTheRequestsOfAnOutputThatHasMoreRows() {
+        FakeTensorRt trt = new FakeTensorRt(Plans.addition(),
+                call -> call.write("OUTPUT0", Shape.of(5, 1), MemorySegment.ofArray(new float[5])))
+                .withOutputShape("OUTPUT0", Dims.of(-1, -1));
+        withModel(trt, Plans.additionConfig("m").build(), model -> {
+            for (TestResult result : model.execute(sum(1, 1), sum(1, 2, 3))) {
+                assertEquals("[request id: <id_unknown>] failed to split the output tensor 'OUTPUT0' in responses:"
+                        + " expected batch size of 3 in model output, got 5", result.failure().getMessage());
+            }
+        });
+    }
+
+    /** The graph always computes all of its rows; those beyond the batch are nobody's. */
+    @Test
+    void leavesOutTheRowsThatAGraphComputesForNobody() {
+        FakeTensorRt trt = addition();
+        Optimization.GraphSpec spec = new Optimization.GraphSpec(4,
+                Map.of("INPUT0", Dims.of(1), "INPUT1", Dims.of(1)), 1,
+                Map.of("INPUT0", Dims.of(1), "INPUT1", Dims.of(1)));
+        withModel(trt, optimized(Plans.additionConfig("m"),
+                new Optimization.Cuda(true, false, List.of(spec), false)), model -> {
+                    trt.story.clear();
+                    List<TestResult> results = model.execute(sum(1, 1), sum(1, 2, 3));
+
+                    assertTrue(trt.story.contains("launch"), trt.story::toString);
+                    assertTrue(trt.story.contains("copy out 12"), trt.story::toString);
+                    assertArrayEquals(new float[]{2}, results.get(0).output("OUTPUT0").floats());
+                    assertArrayEquals(new float[]{4, 6}, results.get(1).output("OUTPUT0").floats());
+                });
+    }
+
+    @Test
     void aFailedExecutionFailsItsRequestsOnly() {
         FakeTensorRt trt = addition();
         withModel(trt, Plans.additionConfig("m").build(), model -> {
             trt.failsExecution = true;
+            trt.story.clear();
             assertEquals("unable to enqueue for inference: the test says so",
                     model.infer(sum(1, 1)).failure().getMessage());
+            // What was started before the failure still uses the memory that the next execution gets.
+            assertTrue(trt.story.contains("synchronize"), trt.story::toString);
             trt.failsExecution = false;
             assertArrayEquals(new float[]{2}, model.infer(sum(1, 1)).output("OUTPUT0").floats());
         });

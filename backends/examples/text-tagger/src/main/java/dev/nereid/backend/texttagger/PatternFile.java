@@ -1,5 +1,6 @@
 package dev.nereid.backend.texttagger;
 
+import dev.nereid.backend.api.FileErrors;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import java.io.IOException;
@@ -61,7 +62,8 @@ final class PatternFile {
         } catch (CharacterCodingException e) {
             throw new InferenceException(StatusCode.INVALID_ARG, "'" + name + "' is not UTF-8", e);
         } catch (IOException e) {
-            throw new InferenceException(StatusCode.INTERNAL, "'" + name + "' can't be read", e);
+            throw new InferenceException(StatusCode.INTERNAL, "'" + name + "' can't be read: " + FileErrors.reason(e),
+                    e);
         }
     }
 
