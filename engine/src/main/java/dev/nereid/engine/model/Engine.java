@@ -69,6 +69,7 @@ public final class Engine implements AutoCloseable {
     private final ModelLifecycle lifecycle;
     private final Path scratchDirectory;
     private final Gpus gpus;
+    private final boolean hasAllRepositories;
     private volatile @Nullable RepositoryPoller poller;
     private volatile boolean isStarted;
     private volatile boolean isStopping;
@@ -76,13 +77,15 @@ public final class Engine implements AutoCloseable {
     private boolean endedInTime;
 
     private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus,
-            Duration backendStartLimit) {
+            Duration backendStartLimit, boolean hasAllRepositories) {
         this.options = options;
+        this.hasAllRepositories = hasAllRepositories;
         this.repository = repository;
         this.scratchDirectory = scratchDirectory;
         this.gpus = gpus;
         this.buffers = new BufferPool(options.limits().maxInFlightBytes(), MAX_FREE_BYTES);
-        this.backends = new Backends(options.backends().directories(), options.backends().settings(),
+        this.backends = new Backends(options.backends().directories(), options.backends().factories(),
+                options.backends().settings(),
                 gpus.pinnedMemory(),
                 backendStartLimit);
         this.wakeups = new TimerWakeups(System::nanoTime);
@@ -131,12 +134,22 @@ public final class Engine implements AutoCloseable {
     }
 
     private static Engine create(EngineOptions options, Gpus gpus, Duration backendStartLimit) {
-        ModelRepository repository = ModelRepository.open(options.repository().directories(),
+        boolean hasAllRepositories = true;
+        if (options.repository().allowsMissing()) {
+            for (Path location : options.repository().directories()) {
+                if (!Files.isDirectory(location)) {
+                    hasAllRepositories = false;
+                    LOGGER.log(Level.ERROR, () -> "'" + location + "': repository path is not a valid directory; no "
+                            + "model is served until the server is started with one");
+                }
+            }
+        }
+        ModelRepository repository = ModelRepository.open(hasAllRepositories ? options.repository().directories() : List.of(),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         try {
             return new Engine(options, repository, Files.createTempDirectory("nereid-"), gpus,
-                    backendStartLimit);
+                    backendStartLimit, hasAllRepositories);
         } catch (IOException e) {
             throw new UncheckedIOException("no directory for temporary files can be made", e);
         }
@@ -144,8 +157,12 @@ public final class Engine implements AutoCloseable {
 
     /**
      * Loads the models that the options ask for, several at a time. Returns the models that failed, with the reason.
+     * Where a repository is missing and that doesn't end the server, nothing is loaded and the server is never ready.
      */
     public Map<String, InferenceException> start() {
+        if (!hasAllRepositories) {
+            return Map.of();
+        }
         List<String> names = options.loading().loadsAll()
                 ? new ArrayList<>(repository.list().keySet())
                 : options.loading().startupModels();
@@ -159,7 +176,7 @@ public final class Engine implements AutoCloseable {
         }
         isStarted = true;
         if (options.loading().mode() == ControlMode.POLL) {
-            poller = RepositoryPoller.start(repository, lifecycle, catalog, options.loading().pollInterval());
+            poller = RepositoryPoller.start(repository, lifecycle, options.loading().pollInterval());
         }
         return failures;
     }
@@ -271,9 +288,6 @@ public final class Engine implements AutoCloseable {
         requireExplicit();
         PathGuard.checkModelName(model);
         lifecycle.load(model, override);
-        if (readyVersions(model).isEmpty()) {
-            throw InferenceException.internal("failed to load '" + model + "', no version is available");
-        }
     }
 
     /**

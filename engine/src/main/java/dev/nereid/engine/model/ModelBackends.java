@@ -70,10 +70,9 @@ record ModelBackends(Backends backends, List<Path> repositories, boolean isAllow
         }
         String file = name + ".jar";
         for (String place : List.of(version + "/" + file, file)) {
-            if (Files.isRegularFile(model.directory().resolve(place))) {
-                return Optional.of(PathGuard.inside(model.directory(), place).orElseThrow(() -> InferenceException
-                        .invalid("'" + file + "' of model '" + model.name()
-                                + "' is a link that leaves the model's directory")));
+            Path jar = model.directory().resolve(place);
+            if (Files.isRegularFile(jar)) {
+                return Optional.of(jar);
             }
         }
         return Optional.empty();

@@ -2,7 +2,6 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.Warmup;
@@ -30,7 +29,6 @@ import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -165,12 +163,8 @@ final class WarmUp {
         byte[] bytes;
         try {
             bytes = Files.readAllBytes(path);
-        } catch (NoSuchFileException e) {
-            throw new InferenceException(StatusCode.INTERNAL,
-                    "failed to open text file for read " + path + ": No such file or directory", e);
         } catch (IOException e) {
-            throw new InferenceException(StatusCode.INTERNAL,
-                    "failed to open text file for read " + path + ": " + e.getMessage(), e);
+            throw ModelFiles.unreadable(path, e);
         }
         long size = bytes.length;
         if (type != DataType.BYTES) {
