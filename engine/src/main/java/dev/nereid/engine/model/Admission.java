@@ -27,8 +27,6 @@ import java.util.function.Function;
  * scheduler of their version. Threads: any.
  */
 public final class Admission {
-    private static final BooleanSupplier NEVER = () -> false;
-
     private final BufferPool buffers;
     private final ModelCatalog catalog;
 
@@ -70,7 +68,7 @@ public final class Admission {
      */
     Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
             RequestTrace trace) {
-        ActiveRequest request = admit(served, data, scope, listener, trace, NEVER);
+        ActiveRequest request = admit(served, data, scope, listener, trace);
         served.scheduler().submit(request);
         return request;
     }
@@ -87,7 +85,8 @@ public final class Admission {
     Response infer(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client,
             BooleanSupplier isGone) {
         SingleResponse answer = new SingleResponse();
-        ActiveRequest request = admit(served, data, scope, answer, client.trace(), isGone);
+        ActiveRequest request = admit(served, data, scope, answer, client.trace());
+        request.cancelWhen(isGone);
         client.waits(request);
         try {
             served.scheduler().submit(request);
@@ -99,7 +98,7 @@ public final class Admission {
     }
 
     private ActiveRequest admit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
-            RequestTrace trace, BooleanSupplier isGone) {
+            RequestTrace trace) {
         if (served.isPassive()) {
             throw InferenceException.unavailable("model '" + served.name()
                     + "' has passive instances only, which are loaded but execute no requests");
@@ -110,9 +109,6 @@ public final class Admission {
         CheckedRequest checked = served.validator().validate(data, scope);
         ActiveRequest request = new ActiveRequest(content(data, checked, served.allOutputs()), served.io(), buffers,
                 listener, start);
-        if (isGone != NEVER) {
-            request.cancelWhen(isGone);
-        }
         request.tracedBy(trace);
         trace.queuedInputs(checked.inputs());
         return request;

@@ -4,7 +4,6 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.plugin.LoadedBackend;
 import dev.nereid.repository.PolledModel;
-import dev.nereid.repository.config.PathGuard;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
