@@ -401,7 +401,6 @@ public final class QueueScheduler implements InstanceScheduler {
         statistics.addPending(-requests.size());
         executing += requests.size();
         lastProgress = now;
-        lastProgress = now;
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
     }
 
