@@ -170,6 +170,7 @@ class GrpcFrontEndTest {
         ModelStreamInferResponse last = stream.next();
         assertTrue(isFinal(last));
         assertEquals(MANY, last.getInferResponse().getModelName());
+        assertEquals("", last.getInferResponse().getModelVersion());
         assertEquals(0, last.getInferResponse().getOutputsCount());
     }
 
@@ -201,6 +202,22 @@ class GrpcFrontEndTest {
         assertEquals(Status.Code.UNAVAILABLE, status.getCode());
         assertEquals("no luck", status.getDescription());
         served.awaitCancelled();
+    }
+
+    @Test
+    void anErrorThatEndsTheStreamComesBehindEarlierAnswers() throws Exception {
+        Metadata headers = new Metadata();
+        headers.put(Metadata.Key.of("triton_grpc_error", Metadata.ASCII_STRING_MARSHALLER), "true");
+        ServedModels.Stream stream = served.stream(headers);
+        stream.send(request(PLAIN, "slow", 1).putParameters("hold", flag()));
+        served.awaitHeld();
+        stream.send(request(OTHER, "bad", 1).putParameters("fail", text("no luck")));
+        ModelInferResponse behind = served.infer(request(OTHER, "behind", 1));
+        assertEquals("behind", behind.getId());
+        served.release();
+
+        assertEquals("slow", stream.next().getInferResponse().getId());
+        assertEquals("no luck", stream.end().getDescription());
     }
 
     @Test
