@@ -66,8 +66,8 @@ class InferDecoderTest {
     }
 
     private String refused(String text) {
-        return assertThrows(InferenceException.class, () -> decode(text, _ -> {
-        })).getMessage();
+        return String.valueOf(assertThrows(InferenceException.class, () -> decode(text, _ -> {
+        })).getMessage());
     }
 
     private static byte[] data(RequestData request, int input) {
@@ -107,7 +107,7 @@ class InferDecoderTest {
         "contents {} } raw_input_contents: 'x' | contents field must not be specified when using raw_input_contents for 'IN' for model 'm'",
         "contents { int_contents: 1 } } | unexpected explicit tensor data for input tensor 'IN' for model 'm' of type 'INT32', expected datatype 'FP32'",
         "contents { fp32_contents: 1 uint_contents: 1 } } | unexpected explicit tensor data for input tensor 'IN' for model 'm' of type 'UINT32', expected datatype 'FP32'",
-        "contents { fp32_contents: 1 fp64_contents: 1 } } | unexpected explicit tensor data for input tensor 'IN' for model 'm' of type 'FP64', expected datatype 'FP32'",
+        "contents { fp32_contents: 1 fp64_contents: 1 } } | unexpected explicit tensor data for input tensor 'IN' for model 'm', binary data was already supplied.",
         "} inputs { name: 'IN' } id: 'x' | [request id: x] input 'IN' already exists in request",
         "} outputs { name: 'O' } outputs { name: 'O' } | [request id: <id_unknown>] output 'O' already exists in request",
         "parameters { key: 'shared_memory_region' value { int64_param: 5 } } } | invalid value type for 'shared_memory_region' parameter for tensor 'IN', expected string_param.",
@@ -124,9 +124,9 @@ class InferDecoderTest {
     }
 
     @Test
-    void twoListsOfTheRightTypeAreOneTooMany() {
-        assertEquals("unexpected explicit tensor data for input tensor 'IN' for model 'm' of type 'INT32', expected "
-                + "datatype 'BOOL'",
+    void aSecondListIsOneTooMany() {
+        assertEquals("unexpected explicit tensor data for input tensor 'IN' for model 'm', binary data was already "
+                + "supplied.",
                 refused("inputs { name: 'IN' datatype: 'BOOL' contents { bool_contents: true int_contents: 1 } }"));
     }
 

@@ -137,7 +137,7 @@ class V2ServiceTest {
 
         refused(StatusCode.UNAVAILABLE, "invalid argument for --log_format, got: x",
                 () -> service.logs().change(change, Dialect.HTTP));
-        refused(StatusCode.UNAVAILABLE, "invalid argument for log_format, got: x",
+        refused(StatusCode.INVALID_ARG, "invalid argument for log_format, got: x",
                 () -> service.logs().change(change, Dialect.GRPC));
     }
 
