@@ -299,6 +299,18 @@ public final class NereidServer implements AutoCloseable {
         return quarter.compareTo(TIME_FOR_MODELS) < 0 ? quarter : TIME_FOR_MODELS;
     }
 
+    /** Ends what models would answer later in time for its clients to be told, unless it is interrupted before. */
+    private Thread endLateBefore(Deadline deadline) {
+        return Thread.ofVirtual().name("nereid-end-late").start(() -> {
+            try {
+                Thread.sleep(deadline.remaining().dividedBy(4).multipliedBy(3));
+            } catch (InterruptedException e) {
+                return;
+            }
+            engine.endLate();
+        });
+    }
+
     /** Stops: not ready, no new connections, running requests finish, models are unloaded. */
     @Override
     public void close() {
@@ -317,6 +329,7 @@ public final class NereidServer implements AutoCloseable {
         }
         engine.beginStop();
         Deadline forRequests = Deadline.in(deadline.remaining().minus(timeForModels()));
+        Thread reminder = endLateBefore(forRequests);
         if (grpc != null) {
             grpc.refuseCalls();
         }
@@ -327,6 +340,7 @@ public final class NereidServer implements AutoCloseable {
         if (grpc != null) {
             grpc.close(forRequests);
         }
+        reminder.interrupt();
         // What follows closes the driver.
         sharedMemory.close();
         if (gpus != null) {

@@ -113,7 +113,7 @@ class DoctorTest {
 
         assertEquals(Diagnosis.ok("libgood", "4.2"), finding(findings, "Backend good", "libgood"));
         assertTrue(finding(findings, "Backend good", "start").found().startsWith("started in "));
-        assertEquals("built for 1.0, the server offers 1.0", finding(findings, "Backend good", "API").found());
+        assertEquals("built for 1.1, the server offers 1.1", finding(findings, "Backend good", "API").found());
         assertEquals(0, findings.count(Verdict.PROBLEM), findings::text);
         assertEquals(1, findings.count(Verdict.WARNING), findings::text);
         assertTrue(findings.text().endsWith("\n0 problems, 1 warning.\n"), findings::text);
