@@ -31,7 +31,7 @@ class GrpcFlagsTest {
     }
 
     private String mistake(String... flags) {
-        return assertThrows(UsageException.class, () -> options(flags)).getMessage();
+        return String.valueOf(assertThrows(UsageException.class, () -> options(flags)).getMessage());
     }
 
     @Test
