@@ -84,7 +84,8 @@ public final class Engine implements AutoCloseable {
                 backendStartLimit);
         this.wakeups = new TimerWakeups(System::nanoTime);
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
-                options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new));
+                options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
+                options.scheduling().firstBatchAt());
         this.admission = new Admission(buffers, catalog);
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repository().directories(),
@@ -138,7 +139,8 @@ public final class Engine implements AutoCloseable {
                 }
             }
         }
-        ModelRepository repository = ModelRepository.open(hasAllRepositories ? options.repository().directories() : List.of(),
+        ModelRepository repository = ModelRepository.open(
+                hasAllRepositories ? options.repository().directories() : List.of(),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         try {
@@ -192,6 +194,11 @@ public final class Engine implements AutoCloseable {
                     ? failure
                     : new InferenceException(StatusCode.INTERNAL, String.valueOf(e.getCause()), e));
         }
+    }
+
+    /** Returns whether each model repository that was named is there. An engine that lacks one serves nothing. */
+    public boolean hasAllRepositories() {
+        return hasAllRepositories;
     }
 
     /** Returns the pool that requests take their memory from. */

@@ -73,6 +73,8 @@ public final class QueueScheduler implements InstanceScheduler {
     private final Consumer<ActiveRequest> cancellation = this::cancel;
     /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
     private long lastProgress;
+    /** So many requests wait before the first of them is executed; 0 once that has happened. Guarded by the lock. */
+    private int firstBatchAt;
     /** Requests that are done with queue and instance, but whose answer has not left yet. */
     private final AtomicInteger answering = new AtomicInteger();
 
@@ -95,6 +97,24 @@ public final class QueueScheduler implements InstanceScheduler {
         this.order = keepsOrder ? new DeliveryOrder(this::deliver) : null;
         this.limiter = limiter;
         this.free = new InstancePool(limiter);
+    }
+
+    /** Has requests wait until that many do. For tests that need to know what is executed together. */
+    void holdUntilQueued(int requests) {
+        dispatchLock.lock();
+        try {
+            firstBatchAt = requests;
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    /** Lock held. */
+    private boolean isHeld() {
+        if (queue.size() >= firstBatchAt || isStopping) {
+            firstBatchAt = 0;
+        }
+        return firstBatchAt > 0;
     }
 
     @Override
@@ -234,9 +254,10 @@ public final class QueueScheduler implements InstanceScheduler {
             long since = clock.getAsLong() - limitNanos;
             long next = queue.nextEvent(true);
             boolean waitsForLonger = next != RequestQueue.NEVER && next > since;
-            return limiter == null && queue.size() > 0 && free.hasIdle() && !waitsForLonger && lastProgress < since
-                    ? Optional.of("requests wait though an instance is free")
-                    : Optional.empty();
+            return limiter == null && !isHeld() && queue.size() > 0 && free.hasIdle() && !waitsForLonger
+                    && lastProgress < since
+                            ? Optional.of("requests wait though an instance is free")
+                            : Optional.empty();
         } finally {
             dispatchLock.unlock();
         }
@@ -349,6 +370,10 @@ public final class QueueScheduler implements InstanceScheduler {
     /** Takes batches for the free instances, until there are none of the one or the other. Lock held. */
     private List<Assignment> match(long now) {
         List<Assignment> work = List.of();
+        if (isHeld()) {
+            setAlarm();
+            return work;
+        }
         BooleanSupplier isDue = () -> queue.isDue(now, drop);
         for (Instance instance = free.candidate(isDue); instance != null; instance = free.candidate(isDue)) {
             Assignment next = next(instance, now);
@@ -376,12 +401,11 @@ public final class QueueScheduler implements InstanceScheduler {
         statistics.addPending(-requests.size());
         executing += requests.size();
         lastProgress = now;
-        lastProgress = now;
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
     }
 
     private void setAlarm() {
-        alarm.set(queue.nextEvent(free.hasIdle()));
+        alarm.set(queue.nextEvent(free.hasIdle() && !isHeld()));
     }
 
     /** Lock held. */

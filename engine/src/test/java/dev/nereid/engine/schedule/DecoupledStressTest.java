@@ -1,6 +1,7 @@
 package dev.nereid.engine.schedule;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
@@ -227,7 +228,7 @@ class DecoupledStressTest {
                 case 1, 2 -> response(request, 4).send();
                 case 3 -> {
                     // Never sent, and released with its request.
-                    assertTrue(response(request, 4) != response(request, 4));
+                    assertNotSame(response(request, 4), response(request, 4));
                     request.complete();
                 }
                 default -> request.complete();

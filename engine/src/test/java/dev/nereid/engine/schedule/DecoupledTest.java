@@ -3,6 +3,7 @@ package dev.nereid.engine.schedule;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.Batch;
@@ -30,6 +31,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -41,7 +43,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Requests with any number of answers, also after their execution. */
 @Timeout(60)
 class DecoupledTest {
-    private static final InferenceException ENOUGH = InferenceException.unavailable("no more time");
 
     private final SchedulerFixture rig = SchedulerFixture.direct();
     /** What executions have left to be answered later. */
@@ -275,7 +276,7 @@ class DecoupledTest {
         untilLate(1);
         InferenceResponse begun = response(request, 4);
 
-        rig.scheduler.endLate(ENOUGH);
+        rig.scheduler.endLate(enough());
 
         assertEquals(List.of("failure UNAVAILABLE"), a.await().events());
         assertEquals("no more time", a.error().getMessage());
@@ -284,7 +285,7 @@ class DecoupledTest {
         begun.sendPartial();
         response(request, 4).sendPartial();
         InferenceResponse unsent = response(request, 4);
-        assertTrue(unsent != begun);
+        assertNotSame(begun, unsent);
         request.complete();
         request.fail(InferenceException.internal("too late"));
         assertEquals(List.of("failure UNAVAILABLE"), a.events());
@@ -298,7 +299,7 @@ class DecoupledTest {
         RecordingSink a = rig.submit("a");
         assertEquals(List.of("a"), instance.next());
 
-        rig.scheduler.endLate(ENOUGH);
+        rig.scheduler.endLate(enough());
         assertFalse(a.isDone());
         instance.let(1);
 
@@ -343,7 +344,7 @@ class DecoupledTest {
         a.await();
 
         for (Runnable late : List.<Runnable>of(begun::send, begun::sendPartial, request::complete, request::newResponse,
-                request::answerLater, () -> request.fail(ENOUGH))) {
+                request::answerLater, () -> request.fail(enough()))) {
             assertThrows(IllegalStateException.class, late::run);
         }
         assertEquals(List.of("partial", "end"), a.events());
@@ -380,7 +381,7 @@ class DecoupledTest {
             if (!isBusy.compareAndSet(false, true) || done.getCount() == 0) {
                 violations.incrementAndGet();
             }
-            Thread.yield();
+            LockSupport.parkNanos(1);
         }
 
         @Override
@@ -416,7 +417,7 @@ class DecoupledTest {
             });
             Waiting.until("it is late", () -> each.statistics.executionCount() == 1);
 
-            each.scheduler.endLate(ENOUGH);
+            each.scheduler.endLate(enough());
 
             Waiting.on(listener.done);
             backend.join();
@@ -424,5 +425,9 @@ class DecoupledTest {
             assertEquals(0, each.pool.inUseBytes());
         }
         assertEquals(0, violations.get());
+    }
+
+    private static InferenceException enough() {
+        return InferenceException.unavailable("no more time");
     }
 }

@@ -76,7 +76,8 @@ final class GrpcFlags {
      * @throws UsageException when a value is wrong, or flags contradict each other
      */
     static GrpcOptions options(CommandLine flags) {
-        return new GrpcOptions(flags.bool("allow-grpc"), CommandLine.address("grpc-address", flags.text("grpc-address")),
+        return new GrpcOptions(flags.bool("allow-grpc"),
+                CommandLine.address("grpc-address", flags.text("grpc-address")),
                 (int) flags.number("grpc-port", 0, 65535), flags.bool("reuse-grpc-port"),
                 (int) flags.number("grpc-infer-thread-count", 1, 128), flags.pattern("grpc-header-forward-pattern"),
                 flags.restrictions("grpc-restricted-protocol", "key"), compression(flags),

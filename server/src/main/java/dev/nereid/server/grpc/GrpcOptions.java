@@ -28,7 +28,8 @@ public record GrpcOptions(boolean isEnabled, String address, int port, boolean r
         Optional<String> forwardPattern, Map<String, Restriction> restrictions, Compression compression,
         int maxWaitingResponses, KeepAlive keepAlive, Optional<TlsOptions> tls, boolean hasReflection, Limits limits) {
     /** As without any flag. */
-    public static final GrpcOptions DEFAULT = new GrpcOptions(true, "0.0.0.0", 8001, false, 2, Optional.empty(), Map.of(),
+    public static final GrpcOptions DEFAULT = new GrpcOptions(true, "0.0.0.0", 8001, false, 2, Optional.empty(),
+            Map.of(),
             Compression.NONE, Integer.MAX_VALUE, KeepAlive.DEFAULT, Optional.empty(), false, Limits.DEFAULT);
 
     /** Copies the map. */

@@ -165,14 +165,14 @@ final class InferDecoder {
             if (elements.byteSize() == 0) {
                 continue;
             }
+            if (data.byteSize() > 0) {
+                throw InferenceException.invalid("unexpected explicit tensor data for input tensor " + where(name)
+                        + ", binary data was already supplied.");
+            }
             if (dataType.isEmpty() || !fits(list, dataType.get())) {
                 throw InferenceException.invalid("unexpected explicit tensor data for input tensor " + where(name)
                         + " of type '" + typeName(list) + "', expected datatype '"
                         + dataType.map(DataType::name).orElse("<invalid>") + "'");
-            }
-            if (data.byteSize() > 0) {
-                throw InferenceException.invalid("unexpected explicit tensor data for input tensor " + where(name)
-                        + ", binary data was already supplied.");
             }
             data = narrow(elements, list, dataType.get());
         }

@@ -10,11 +10,13 @@ import dev.nereid.server.grpc.wire.InferMessage;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
+import io.grpc.Status;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -96,15 +98,13 @@ final class StreamInferHandler implements ServerCallHandler<InferMessage, InferA
 
         @Override
         public void onCancel() {
-            isOver = true;
             writer.cancelled();
-            running.forEach(InferExchange::cancel);
+            giveUp();
         }
 
-        /** Ends the stream; requests that still run are given up. */
-        private void fail(InferenceException error) {
+        /** Reads no more; requests that still run are given up. */
+        private void giveUp() {
             isOver = true;
-            writer.fail(Statuses.of(error));
             running.forEach(InferExchange::cancel);
         }
     }
@@ -193,7 +193,8 @@ final class StreamInferHandler implements ServerCallHandler<InferMessage, InferA
         /** Tells an error that came instead of a response. */
         private void tell(InferenceException error, boolean isFinal) {
             if (stream.endsWithErrors) {
-                stream.fail(error);
+                // In its place: answers to earlier requests come first.
+                slot().answer(new End(stream, Statuses.of(error)));
                 return;
             }
             answer(slot(), failure(asAsked(Map.of(IS_FINAL, Parameter.of(isFinal))), error), null);
@@ -215,10 +216,33 @@ final class StreamInferHandler implements ServerCallHandler<InferMessage, InferA
             if (error != null) {
                 tell(error, true);
             } else if (!hasEnd && isDecoupled() && wantsEmptyFinal()) {
-                answer(slot(), InferAnswer.onStream(about(Map.of(IS_FINAL, Parameter.of(true))), List.of()), null);
+                answer(slot(), InferAnswer.onStream(asAsked(Map.of(IS_FINAL, Parameter.of(true))), List.of()), null);
             }
             over();
             slot().end();
+        }
+    }
+
+    /** The end of a stream with an error, in the place of an answer. */
+    private record End(Listener stream, Status status) implements StreamWriter.Answer {
+        @Override
+        public long byteSize() {
+            return 0;
+        }
+
+        @Override
+        public InferAnswer encode() {
+            throw new IllegalStateException("not an answer");
+        }
+
+        @Override
+        public Optional<Status> end() {
+            return Optional.of(status);
+        }
+
+        @Override
+        public void close() {
+            stream.giveUp();
         }
     }
 

@@ -75,6 +75,11 @@ final class StreamWriter {
         /** Returns what is to be sent. */
         InferAnswer encode();
 
+        /** Returns how the stream ends instead of sending this; empty for an answer that is sent. */
+        default Optional<Status> end() {
+            return Optional.empty();
+        }
+
         /** Called when the answer was given to the transport. */
         default void sent() {
         }
@@ -290,7 +295,11 @@ final class StreamWriter {
                 isSending = false;
                 return null;
             }
-            if (end.isEmpty() && !ready.isEmpty()) {
+            Answer first = ready.peek();
+            if (first != null && end.isEmpty()) {
+                end = first.end();
+            }
+            if (first != null && end.isEmpty()) {
                 if (!call.isReady()) {
                     isSending = false;
                     return null;

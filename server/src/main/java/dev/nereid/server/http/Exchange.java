@@ -47,6 +47,7 @@ final class Exchange {
     private boolean endsConnection;
     private boolean hasLeft;
     private boolean isBodyLeft;
+    private int sentDirectly;
     private @Nullable InputStream opened;
     private final HeapBudget heap;
     private long reserved;
@@ -252,6 +253,16 @@ final class Exchange {
         return hasLeft || response.isSent();
     }
 
+    /** Returns the status of the answer that has left. */
+    int sentStatus() {
+        return response.status().code();
+    }
+
+    /** Returns how many bytes the answer that has left took, its head included. */
+    long sentBytes() {
+        return sentDirectly > 0 ? sentDirectly : response.bytesWritten();
+    }
+
     /**
      * Returns whether a successful answer may be sent without Helidon's response: where that would do no more than pass
      * it on.
@@ -282,6 +293,7 @@ final class Exchange {
     /** Sends a part of an answer, the first one with its head, where it {@link #maySendDirectly may} be or has begun. */
     void sendDirectly(byte[] bytes, int length) {
         hasLeft = true;
+        sentDirectly = length;
         client.send(bytes, length);
     }
 

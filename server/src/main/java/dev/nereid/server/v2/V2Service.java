@@ -87,9 +87,9 @@ public final class V2Service {
     }
 
     /**
-     * Returns normally where the server is live.
+     * Returns normally where nothing keeps the server from serving what it has.
      *
-     * @throws InferenceException UNAVAILABLE why it is not
+     * @throws InferenceException UNAVAILABLE why it can't serve any more
      */
     public void checkLive() {
         Optional<String> reason = trouble.get();
@@ -97,6 +97,16 @@ public final class V2Service {
             throw new InferenceException(StatusCode.UNAVAILABLE, reason.get());
         }
         checkRunning();
+    }
+
+    /**
+     * Returns whether the server is live; one that lacks a model repository never is.
+     *
+     * @throws InferenceException UNAVAILABLE why it can't serve any more
+     */
+    public boolean isLive() {
+        checkLive();
+        return engine.hasAllRepositories();
     }
 
     /**

@@ -19,7 +19,8 @@ import java.util.List;
  * @param memory the memory that the model says it occupies
  */
 public record VersionStatistics(String model, String version, long lastInferenceMillis, long inferenceCount,
-        long executionCount, Requests requests, List<Responses> responses, List<Batch> batches, List<MemoryUsage> memory) {
+        long executionCount, Requests requests, List<Responses> responses, List<Batch> batches,
+        List<MemoryUsage> memory) {
     /** Copies the lists. */
     public VersionStatistics {
         responses = List.copyOf(responses);

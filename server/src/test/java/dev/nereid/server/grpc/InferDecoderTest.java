@@ -66,8 +66,8 @@ class InferDecoderTest {
     }
 
     private String refused(String text) {
-        return assertThrows(InferenceException.class, () -> decode(text, _ -> {
-        })).getMessage();
+        return String.valueOf(assertThrows(InferenceException.class, () -> decode(text, _ -> {
+        })).getMessage());
     }
 
     private static byte[] data(RequestData request, int input) {
@@ -89,8 +89,10 @@ class InferDecoderTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"BOOL, bool_contents: [true], 01", "INT8, 'int_contents: [-1, 300]', ff2c", "INT16, int_contents: [-70000], 90ee",
-        "INT32, int_contents: [-2], feffffff", "INT64, int64_contents: [1], 0100000000000000", "UINT8, uint_contents: [511], ff",
+    @CsvSource({"BOOL, bool_contents: [true], 01", "INT8, 'int_contents: [-1, 300]', ff2c",
+        "INT16, int_contents: [-70000], 90ee",
+        "INT32, int_contents: [-2], feffffff", "INT64, int64_contents: [1], 0100000000000000",
+        "UINT8, uint_contents: [511], ff",
         "UINT16, uint_contents: [4294967295], ffff", "UINT32, uint_contents: [7], 07000000",
         "UINT64, uint64_contents: [1], 0100000000000000", "FP32, fp32_contents: [1], 0000803f",
         "FP64, fp64_contents: [1], 000000000000f03f", "BYTES, 'bytes_contents: [''a'', '''']', 010000006100000000",
@@ -107,7 +109,7 @@ class InferDecoderTest {
         "contents {} } raw_input_contents: 'x' | contents field must not be specified when using raw_input_contents for 'IN' for model 'm'",
         "contents { int_contents: 1 } } | unexpected explicit tensor data for input tensor 'IN' for model 'm' of type 'INT32', expected datatype 'FP32'",
         "contents { fp32_contents: 1 uint_contents: 1 } } | unexpected explicit tensor data for input tensor 'IN' for model 'm' of type 'UINT32', expected datatype 'FP32'",
-        "contents { fp32_contents: 1 fp64_contents: 1 } } | unexpected explicit tensor data for input tensor 'IN' for model 'm' of type 'FP64', expected datatype 'FP32'",
+        "contents { fp32_contents: 1 fp64_contents: 1 } } | unexpected explicit tensor data for input tensor 'IN' for model 'm', binary data was already supplied.",
         "} inputs { name: 'IN' } id: 'x' | [request id: x] input 'IN' already exists in request",
         "} outputs { name: 'O' } outputs { name: 'O' } | [request id: <id_unknown>] output 'O' already exists in request",
         "parameters { key: 'shared_memory_region' value { int64_param: 5 } } } | invalid value type for 'shared_memory_region' parameter for tensor 'IN', expected string_param.",
@@ -124,9 +126,9 @@ class InferDecoderTest {
     }
 
     @Test
-    void twoListsOfTheRightTypeAreOneTooMany() {
-        assertEquals("unexpected explicit tensor data for input tensor 'IN' for model 'm' of type 'INT32', expected "
-                + "datatype 'BOOL'",
+    void aSecondListIsOneTooMany() {
+        assertEquals("unexpected explicit tensor data for input tensor 'IN' for model 'm', binary data was already "
+                + "supplied.",
                 refused("inputs { name: 'IN' datatype: 'BOOL' contents { bool_contents: true int_contents: 1 } }"));
     }
 
@@ -144,7 +146,8 @@ class InferDecoderTest {
         "k | uint64_param: 1 | invalid value type for 'k' parameter, expected int64_param, bool_param, or string_param.",
         "k | '' | invalid value type for 'k' parameter, expected int64_param, bool_param, or string_param."})
     void refusesParametersOfTheWrongKind(String name, String value, String expected) {
-        assertEquals(expected, refused("parameters { key: '" + name + "' value { " + (value.equals("''") ? "" : value) + " } }"));
+        assertEquals(expected,
+                refused("parameters { key: '" + name + "' value { " + (value.equals("''") ? "" : value) + " } }"));
     }
 
     @Test
@@ -185,7 +188,8 @@ class InferDecoderTest {
             decode("inputs { name: 'A' datatype: 'INT8' shape: 4 parameters { key: 'shared_memory_region' value { string_param: 'r' } } "
                     + "parameters { key: 'shared_memory_offset' value { int64_param: 4 } } "
                     + "parameters { key: 'shared_memory_byte_size' value { int64_param: 4 } } } "
-                    + "inputs { name: 'B' datatype: 'INT8' shape: 1 } raw_input_contents: 'b'", regions, Map.of(), decoded -> {
+                    + "inputs { name: 'B' datatype: 'INT8' shape: 1 } raw_input_contents: 'b'", regions, Map.of(),
+                    decoded -> {
                         shared.fill((byte) 0);
                         assertArrayEquals(new byte[]{7, 0, 0, 0}, data(decoded.request(), 0));
                         assertArrayEquals(new byte[]{'b'}, data(decoded.request(), 1));

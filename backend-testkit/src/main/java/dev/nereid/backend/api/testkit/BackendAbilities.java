@@ -20,6 +20,12 @@ public record BackendAbilities(boolean batching, boolean dynamicShapes, boolean 
     public static final BackendAbilities NONE = new BackendAbilities(false, false, false,
             Set.of(InstanceGroup.Kind.CPU), false);
 
+    /** Says nothing of decoupled models: requests have one answer. */
+    public BackendAbilities(boolean batching, boolean dynamicShapes, boolean optionalInputs,
+            Set<InstanceGroup.Kind> kinds) {
+        this(batching, dynamicShapes, optionalInputs, kinds, false);
+    }
+
     /** Copies the set. */
     public BackendAbilities {
         kinds = Set.copyOf(kinds);
