@@ -61,9 +61,10 @@ record AbilityContract(SampleModel sample) {
         // Where answers go by the elements of an input, the samples, which have one, may all be of one shape.
         long shapes = Stream.concat(sample.requests().stream(), sample.streamRequests().stream())
                 .map(request -> request.inputs().stream()
-                .map(input -> IntStream.range(skipped, input.shape().rank()).mapToObj(input.shape()::dimension)
+                        .map(input -> IntStream.range(skipped, input.shape().rank()).mapToObj(input.shape()::dimension)
+                                .toList())
                         .toList())
-                .toList()).distinct().count();
+                .distinct().count();
         assertTrue(shapes >= 2, "sampleRequests() must have two requests of different shapes");
         sample.loadAnswerUnload();
     }
