@@ -165,8 +165,9 @@ final class EngineRequest implements InferenceRequest {
     @Override
     public synchronized void answerLater() {
         if (isAnswered || isAnsweredLater || isExecuted) {
-            throw violations.refuse(label + " can't be answered later: it is answered, or was to be, or its execution has "
-                    + "returned");
+            throw violations
+                    .refuse(label + " can't be answered later: it is answered, or was to be, or its execution has "
+                            + "returned");
         }
         isAnsweredLater = true;
     }

@@ -41,7 +41,8 @@ public final class RepeatBackendFactory implements BackendFactory {
     private record RepeatModel(ModelConfig config) implements Model {
         RepeatModel {
             if (config.isBatching()) {
-                throw InferenceException.unsupported("a model of the repeat backend can't batch; set max_batch_size to 0");
+                throw InferenceException
+                        .unsupported("a model of the repeat backend can't batch; set max_batch_size to 0");
             }
             if (config.inputs().stream().anyMatch(input -> input.isOptional())) {
                 throw InferenceException.unsupported("no input of a model of the repeat backend can be optional");

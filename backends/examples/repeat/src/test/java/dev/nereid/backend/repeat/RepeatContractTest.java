@@ -59,7 +59,8 @@ class RepeatContractTest extends BackendContractTest {
 
     @Override
     protected List<TestRequest> streamRequests() {
-        return List.of(request(0, new int[0]), request(0, new int[]{0, 1, 0}, 1, 2, 3), request(20, new int[]{0, 0}, 4, 5));
+        return List.of(request(0, new int[0]), request(0, new int[]{0, 1, 0}, 1, 2, 3),
+                request(20, new int[]{0, 0}, 4, 5));
     }
 
     @Override

@@ -51,10 +51,12 @@ public final class SquareBackendFactory implements BackendFactory {
     private record SquareModel(ModelConfig config, int fails, int empties) implements Model {
         SquareModel {
             if (config.isBatching()) {
-                throw InferenceException.unsupported("a model of the square backend can't batch; set max_batch_size to 0");
+                throw InferenceException
+                        .unsupported("a model of the square backend can't batch; set max_batch_size to 0");
             }
             if (config.inputs().stream().anyMatch(input -> input.isOptional() || !input.dims().isFixed())) {
-                throw InferenceException.unsupported("the input of the square backend is one number that can't be optional");
+                throw InferenceException
+                        .unsupported("the input of the square backend is one number that can't be optional");
             }
         }
 
