@@ -34,7 +34,8 @@ class DocumentedCommandsIT {
     @CsvSource({"PyTorchThreads,0.01 - mlp-1,mlp-1: executions", "PyTorchSoak,20 2 - mlp-1,pointers",
         "PyTorchOverhead,1 - mlp-1,mlp-1"})
     void runAsTheyAre(String program, String arguments, String expected) throws IOException, InterruptedException {
-        String command = commands().stream().filter(each -> each.contains("." + program + " ")).findFirst().orElseThrow();
+        String command = commands().stream().filter(each -> each.contains("." + program + " ")).findFirst()
+                .orElseThrow();
         String small = command.replaceFirst("(?s)(\\." + program + ") .*", "$1 " + arguments);
         ProcessBuilder builder = new ProcessBuilder("bash", "-c", small).directory(RunningServer.LAYOUT.toFile())
                 .redirectErrorStream(true);

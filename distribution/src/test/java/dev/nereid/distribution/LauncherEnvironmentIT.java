@@ -73,7 +73,8 @@ class LauncherEnvironmentIT {
 
         assertEquals(0, result.status(), result.lines()::toString);
         Path cache = Path.of(result.after(CACHE).orElseThrow());
-        assertEquals(directory.toRealPath(), Objects.requireNonNull(Objects.requireNonNull(cache.getParent()).getParent()).toRealPath());
+        assertEquals(directory.toRealPath(),
+                Objects.requireNonNull(Objects.requireNonNull(cache.getParent()).getParent()).toRealPath());
         assertEquals("rwx------", mode(cache.getParent()));
     }
 

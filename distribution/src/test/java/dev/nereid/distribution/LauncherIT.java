@@ -68,7 +68,8 @@ class LauncherIT {
         Result result = run("serve", "--model-repository=" + repository, "--cache-config=local,size=1");
 
         assertEquals(1, result.status());
-        assertTrue(result.output().contains("--cache-config can't be used: the response cache is not offered yet"), result::output);
+        assertTrue(result.output().contains("--cache-config can't be used: the response cache is not offered yet"),
+                result::output);
     }
 
     @Test
@@ -84,7 +85,8 @@ class LauncherIT {
         Files.createDirectories(repository.resolve("bad").resolve("1"));
         Files.writeString(repository.resolve("bad").resolve("config.pbtxt"), "backend: \"nosuch\"");
 
-        Result result = run("serve", "--model-repository=" + repository, "--http-port=0", "--grpc-port=0", "--metrics-port=0");
+        Result result = run("serve", "--model-repository=" + repository, "--http-port=0", "--grpc-port=0",
+                "--metrics-port=0");
 
         assertEquals(1, result.status());
         assertTrue(result.output().contains("failed to load all models: bad"), result::output);
@@ -170,7 +172,8 @@ class LauncherIT {
         Files.writeString(models.resolve("bad").resolve("config.pbtxt"), "backend: \"nosuch\"");
         Files.writeString(ready, "http=1\n");
 
-        Result result = run("serve", "--model-repository=" + models, "--http-port=0", "--grpc-port=0", "--metrics-port=0",
+        Result result = run("serve", "--model-repository=" + models, "--http-port=0", "--grpc-port=0",
+                "--metrics-port=0",
                 "--ready-file=" + ready);
 
         assertEquals(1, result.status());
