@@ -24,6 +24,7 @@ import java.time.Duration;
  * @param allowsClientSharedMemory whether clients may register shared memory
  */
 public record ServerOptions(String id, Duration exitTimeout, boolean exitOnError, EngineOptions engine,
-        HttpOptions http, GrpcOptions grpc, MetricsOptions metrics, LogOptions logging, TraceOptions trace, boolean exitsOnStall,
+        HttpOptions http, GrpcOptions grpc, MetricsOptions metrics, LogOptions logging, TraceOptions trace,
+        boolean exitsOnStall,
         boolean allowsClientSharedMemory) {
 }
