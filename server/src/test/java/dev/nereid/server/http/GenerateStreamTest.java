@@ -50,7 +50,8 @@ class GenerateStreamTest {
     void start(@TempDir Path directory) throws IOException {
         Path models = Files.createDirectories(directory.resolve("models"));
         TestServer.writeModel(models, "streams",
-                "model_transaction_policy { decoupled: true } instance_group [{ count: 1 kind: KIND_CPU }]", "TYPE_FP32",
+                "model_transaction_policy { decoupled: true } instance_group [{ count: 1 kind: KIND_CPU }]",
+                "TYPE_FP32",
                 "1");
         server = TestServer.start(directory, "--exit-timeout-secs=4");
     }
@@ -234,7 +235,8 @@ class GenerateStreamTest {
     }
 
     private static String counters(String infer, String output, String success, String fail, String empty) {
-        return "{\"compute_infer\":" + infer + ",\"compute_output\":" + output + ",\"success\":" + success + ",\"fail\":"
+        return "{\"compute_infer\":" + infer + ",\"compute_output\":" + output + ",\"success\":" + success
+                + ",\"fail\":"
                 + fail + ",\"empty_response\":" + empty + ",\"cancel\":{\"count\":0,\"ns\":N}}";
     }
 

@@ -58,8 +58,10 @@ class StartTest {
 
     private static double utilization(TestServer server) {
         try (RawClient client = RawClient.connect(server.metricsPort())) {
-            return client.send("GET", "/metrics", "").body().lines().filter(line -> line.startsWith("nv_cpu_utilization "))
-                    .mapToDouble(line -> Double.parseDouble(line.substring(line.indexOf(' ') + 1))).findFirst().orElse(-1);
+            return client.send("GET", "/metrics", "").body().lines()
+                    .filter(line -> line.startsWith("nv_cpu_utilization "))
+                    .mapToDouble(line -> Double.parseDouble(line.substring(line.indexOf(' ') + 1))).findFirst()
+                    .orElse(-1);
         }
     }
 

@@ -48,7 +48,8 @@ public final class NextTokenBackendFactory implements BackendFactory {
         if (model.config().inputs().stream().anyMatch(input -> input.isOptional())) {
             throw InferenceException.unsupported("input 'TOKENS' can't be optional");
         }
-        return new TokenLoop(model.models(), called, ParameterText.integer(parameters.getOrDefault("max_tokens", "100")),
+        return new TokenLoop(model.models(), called,
+                ParameterText.integer(parameters.getOrDefault("max_tokens", "100")),
                 ParameterText.integer(parameters.getOrDefault("end_token", "0")));
     }
 
