@@ -120,7 +120,8 @@ class ScarcityIT {
         String setUser = "setpriv --reuid=" + USER + " --regid=" + USER + " --clear-groups ";
         Process trial = new ProcessBuilder("bash", "-c", setUser + "test -x " + RunningServer.LAYOUT.resolve("nereid"))
                 .redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
-        assumeTrue(trial.waitFor() == 0, "only root can give a process a user of its own, whose threads can be limited");
+        assumeTrue(trial.waitFor() == 0,
+                "only root can give a process a user of its own, whose threads can be limited");
         // The other user is to see the models.
         Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
         // Enough for the virtual machine, and too few for a server.
@@ -133,7 +134,9 @@ class ScarcityIT {
 
             assertTrue(process.waitFor(30, TimeUnit.SECONDS));
             assertEquals(1, process.exitValue(), output);
-            assertTrue(output.contains("error: the system gives this process no more threads; raise the limit of processes"),
+            assertTrue(
+                    output.contains(
+                            "error: the system gives this process no more threads; raise the limit of processes"),
                     output);
         } finally {
             process.destroyForcibly();

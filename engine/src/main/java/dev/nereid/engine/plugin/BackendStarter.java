@@ -166,7 +166,8 @@ final class BackendStarter {
         Context context = new Context(start.name(), start.directory(), start.settings(),
                 metrics.of(start.who(), start.labels()), stagingMemory);
         ClassLoader loader = type.getClassLoader();
-        BackendFactory factory = PluginCalls.call(start.who(), "start", loader, () -> checked(construct(type, context.name()), context));
+        BackendFactory factory = PluginCalls.call(start.who(), "start", loader,
+                () -> checked(construct(type, context.name()), context));
         notes.add(Diagnosis.ok("API", "built for " + factory.builtFor() + ", the server offers "
                 + context.serverApi()));
         notes.phase("its own diagnosis");

@@ -139,7 +139,8 @@ class DecoupledStressTest {
             failures += statistics.failures(reason).count();
         }
         assertEquals(sent, statistics.success().count() + failures, "refused ones count, too");
-        assertTrue(statistics.success().count() > ends.get() / 3, () -> "many succeed: " + statistics.success().count());
+        assertTrue(statistics.success().count() > ends.get() / 3,
+                () -> "many succeed: " + statistics.success().count());
         assertTrue(statistics.failures(FailureReason.CANCELED).count() > 0);
         assertTrue(statistics.failures(FailureReason.BACKEND).count() > 0);
         assertTrue(answers.get() > ends.get());

@@ -216,8 +216,10 @@ class DecoupledTest {
 
         InferenceException error = slow.ending.await().error();
         assertEquals(StatusCode.UNAVAILABLE, error.code());
-        assertTrue(error.getMessage().matches("the responses to the request were read too slowly: \\d+ bytes wait to be "
-                + "read, 1048576 may; read faster, or have the model answer with less"), error.getMessage());
+        assertTrue(
+                error.getMessage().matches("the responses to the request were read too slowly: \\d+ bytes wait to be "
+                        + "read, 1048576 may; read faster, or have the model answer with less"),
+                error.getMessage());
         assertEquals(10, slow.kept.size(), "as many as fit into the bound");
         assertEquals(1, rig.statistics.failures(FailureReason.OTHER).count());
         slow.kept.forEach(Response::close);

@@ -78,10 +78,11 @@ final class ConfigCompleter {
                     .toList();
             if (tensors.stream().map(OnnxTensorInfo::firstName).filter(name -> !name.isEmpty()).distinct()
                     .count() > 1) {
-                LOGGER.log(Level.WARNING, () -> "model '" + config.name() + "' is taken for one that does not batch, since"
-                        + " it names the first dimensions of its tensors differently: " + firstNames(tensors)
-                        + ". Where they are the batch all the same, specify max_batch_size in the model"
-                        + " configuration");
+                LOGGER.log(Level.WARNING,
+                        () -> "model '" + config.name() + "' is taken for one that does not batch, since"
+                                + " it names the first dimensions of its tensors differently: " + firstNames(tensors)
+                                + ". Where they are the batch all the same, specify max_batch_size in the model"
+                                + " configuration");
                 return 0;
             }
             LOGGER.log(Level.WARNING, () -> "autofilled max_batch_size to " + otherwise + " for model '" + config.name()
