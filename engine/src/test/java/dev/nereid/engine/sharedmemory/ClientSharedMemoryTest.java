@@ -123,7 +123,7 @@ class ClientSharedMemoryTest {
 
     @ParameterizedTest
     @CsvSource({"64,0,offset", "65,1,offset", "-1,1,offset", "60,5,offset + byte size", "0,65,offset + byte size",
-        "1,-1,offset + byte size", "1,9223372036854775807,offset + byte size"})
+        "1,9223372036854775807,offset + byte size"})
     void resolvesNothingOutside(long offset, long size, String what) {
         memory.register("r", "/object", 0, 64);
 
