@@ -74,7 +74,7 @@ class TutorialIT {
             Attributes manifest = jar.getManifest().getMainAttributes();
             assertEquals("scale", manifest.getValue("Plugin-Id"));
             assertEquals("1.0.0-SNAPSHOT", manifest.getValue("Plugin-Version"));
-            assertEquals(">=1.0.0 & <2.0.0", manifest.getValue("Plugin-Requires"));
+            assertEquals(">=1.1.0 & <2.0.0", manifest.getValue("Plugin-Requires"));
             assertNotNull(jar.getEntry("META-INF/extensions.idx"));
             assertFalse(jar.stream().anyMatch(entry -> entry.getName().startsWith("dev/nereid/")));
         }
