@@ -155,8 +155,9 @@ class LauncherIT {
         Path ready = repository.resolve("ready");
         Path models = Files.createDirectories(repository.resolve("models"));
         try (RunningServer server = RunningServer.start(models, "--ready-file=" + ready)) {
-            assertEquals("pid=" + server.process().pid() + "\nhttp=" + server.httpPort() + "\nmetrics="
-                    + server.metricsPort() + "\n", Files.readString(ready));
+            String content = Files.readString(ready);
+            assertTrue(content.matches("pid=" + server.process().pid() + "\nhttp=" + server.httpPort()
+                    + "\ngrpc=\\d+\nmetrics=" + server.metricsPort() + "\n"), content);
 
             assertTrue(server.process().toHandle().destroy());
             assertTrue(server.process().waitFor(60, TimeUnit.SECONDS));

@@ -31,6 +31,8 @@ final class LogSetup implements LogControl {
     private static final DateTimeFormatter ISO = DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT);
     /** Keeps loggers whose level was set from being collected. */
     private static final Logger LIBRARIES = Logger.getLogger("io.helidon");
+    private static final Logger GRPC = Logger.getLogger("io.grpc");
+    private static final Logger TRANSPORT = Logger.getLogger("io.netty");
     private static final Logger LISTENERS = Logger.getLogger("io.helidon.webserver.LoomServer");
     private static final Logger PLUGINS = Logger.getLogger("org.pf4j");
     private static final Logger JDK_EXIT = Logger.getLogger("java.lang.Runtime");
@@ -81,6 +83,8 @@ final class LogSetup implements LogControl {
                 : changed.verboseLevel() > 0 ? Level.FINE : Level.INFO);
         // What libraries say about themselves is of interest to their developers only.
         LIBRARIES.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.WARNING);
+        GRPC.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.WARNING);
+        TRANSPORT.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.WARNING);
         // A port that can't be opened is reported by the server itself, without a stack.
         LISTENERS.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.OFF);
         PLUGINS.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.SEVERE);
