@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import dev.nereid.server.tls.ServerTls;
 import dev.nereid.server.tls.TestCertificates;
 import dev.nereid.server.tls.TlsOptions;
@@ -83,11 +84,7 @@ class GrpcTlsTest {
     }
 
     private static void awaitShown(int port, String name) throws Exception {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-        while (!shown(port).equals(name)) {
-            assertTrue(System.nanoTime() < end, "not in time");
-            Thread.sleep(10);
-        }
+        Eventually.until("the certificate of " + name + " is shown", () -> shown(port).equals(name));
     }
 
     @ParameterizedTest

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import io.grpc.CallOptions;
 import io.grpc.ManagedChannel;
 import io.grpc.Status;
@@ -16,7 +17,6 @@ import java.net.SocketException;
 import java.time.Duration;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
@@ -41,22 +41,15 @@ class HostileGrpcTest {
     }
 
     @AfterEach
-    void anotherClientIsStillServedAndNothingIsHeld() throws InterruptedException {
+    void anotherClientIsStillServedAndNothingIsHeld() throws Exception {
         assertEquals(1, EchoListener.echo(other, new byte[64], CallOptions.DEFAULT).getRawOutputContentsCount());
         assertTrue(EchoListener.live(other, CallOptions.DEFAULT));
         other.shutdownNow();
         assertTrue(other.awaitTermination(20, TimeUnit.SECONDS));
         server.listener.close(Duration.ofSeconds(5));
-        await(() -> server.memory.held() == 0 && server.pool.inUseBytes() == 0);
+        Eventually.until("the memory is given back",
+                () -> server.memory.held() == 0 && server.pool.inUseBytes() == 0);
         server.close();
-    }
-
-    private static void await(BooleanSupplier condition) throws InterruptedException {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-        while (!condition.getAsBoolean()) {
-            assertTrue(System.nanoTime() < end, "not in time");
-            Thread.sleep(5);
-        }
     }
 
     @Test
