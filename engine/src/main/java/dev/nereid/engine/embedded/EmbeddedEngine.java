@@ -96,8 +96,8 @@ public final class EmbeddedEngine implements InferenceEngine {
                     throw InferenceException.unsupported("model '" + served.name()
                             + "' is decoupled: it answers any number of times, submit the request with a listener");
                 }
-                return engine.infer(served, data, scope, InferenceClient.PATIENT);
-            });
+                return engine.begin(served, data, scope, InferenceClient.PATIENT);
+            }).await();
         }
     }
 

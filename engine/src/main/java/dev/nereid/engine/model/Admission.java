@@ -3,7 +3,6 @@ package dev.nereid.engine.model;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.Tensor;
-import dev.nereid.engine.Response;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
 import dev.nereid.engine.memory.BufferPool;
@@ -40,7 +39,8 @@ public final class Admission {
      * has replaced it before it took the request.
      *
      * @param version empty for the highest that is ready
-     * @param action looks at the version's configuration and submits; is called again only where it threw UNAVAILABLE
+     * @param action looks at the version's configuration and submits, but does not wait for the answer; is called again only
+     *     where it threw UNAVAILABLE
      * @throws InferenceException NOT_FOUND or UNAVAILABLE, or what the action threw
      */
     <T> T onVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
@@ -83,15 +83,14 @@ public final class Admission {
     }
 
     /**
-     * Executes a request and waits for its one response, which is the caller's to close. The waiting thread may be lent to
-     * execute.
+     * Takes a request whose one response the current thread will wait for, and may be lent meanwhile to execute.
      *
      * @param scope gives memory for the checked request
      * @param client can give up while it waits
      * @param isGone tells whether nobody waits for the answer any more
-     * @throws InferenceException what is wrong with the request, or why it failed
+     * @throws InferenceException what is wrong with the request, or why it can't be taken
      */
-    Response infer(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client,
+    PendingInference begin(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client,
             BooleanSupplier isGone) {
         SingleResponse answer = new SingleResponse();
         ActiveRequest request = admit(served, data, scope, answer, client.trace());
@@ -99,11 +98,11 @@ public final class Admission {
         client.waits(request);
         try {
             served.scheduler().submit(request);
-            answer.await();
-        } finally {
+        } catch (RuntimeException | Error e) {
             client.answered();
+            throw e;
         }
-        return answer.get();
+        return new PendingInference(served, answer, client);
     }
 
     private ActiveRequest admit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,

@@ -248,7 +248,8 @@ public final class Engine implements AutoCloseable {
      * has replaced it before it took the request. This is the one look-up of a request.
      *
      * @param version empty for the highest that is ready
-     * @param action looks at the version's configuration and submits; is called again only where it threw UNAVAILABLE
+     * @param action looks at the version's configuration and submits, but does not wait for the answer; is called again only
+     *     where it threw UNAVAILABLE
      * @throws InferenceException NOT_FOUND or UNAVAILABLE, or what the action threw
      */
     public <T> T onVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
@@ -269,15 +270,25 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * Executes a request and waits for its one response, which is the caller's to close. The waiting thread may be lent to
-     * execute.
+     * Takes a request whose one response the current thread will wait for, and may be lent meanwhile to execute.
+     *
+     * @param scope gives memory for the checked request and must stay open until the answer is there
+     * @param client can give up while it waits
+     * @throws InferenceException what is wrong with the request, or why it can't be taken
+     */
+    public PendingInference begin(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client) {
+        return admission.begin(served, data, scope, client, () -> false);
+    }
+
+    /**
+     * Executes a request and waits for its one response, which is the caller's to close. Not for {@link #onVersion}.
      *
      * @param scope gives memory for the checked request and must stay open until this returns
      * @param client can give up while it waits
      * @throws InferenceException what is wrong with the request, or why it failed
      */
     public Response infer(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client) {
-        return admission.infer(served, data, scope, client, () -> false);
+        return begin(served, data, scope, client).await();
     }
 
     /**

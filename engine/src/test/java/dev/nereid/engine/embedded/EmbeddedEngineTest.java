@@ -13,6 +13,7 @@ import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.InferenceResponse;
+import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
@@ -37,7 +38,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -48,6 +51,24 @@ class EmbeddedEngineTest {
 
     @TempDir
     private Path repository;
+
+    /** Does with each batch what the test says. */
+    private record BehavingFactory(ModelInstance behaviour) implements BackendFactory {
+        @Override
+        public String name() {
+            return "echo";
+        }
+
+        @Override
+        public ApiVersion builtFor() {
+            return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
+        }
+
+        @Override
+        public Backend create(BackendContext context) {
+            return model -> instance -> behaviour;
+        }
+    }
 
     /** Answers with its input; as often as the input's first byte says where the model is decoupled. */
     private static final class EchoFactory implements BackendFactory {
@@ -204,6 +225,37 @@ class EmbeddedEngineTest {
                     .orElseThrow();
             assertEquals("UNAVAILABLE", echo.state());
             assertEquals("unloaded", echo.reason());
+        }
+    }
+
+    @Test
+    void aRequestThatFailedWhileItsModelWasLoadedAnewIsNotExecutedAgain() throws Exception {
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch replaced = new CountDownLatch(1);
+        AtomicInteger executions = new AtomicInteger();
+        EngineOptions options = EngineOptions.DEFAULT.withRepository(repository)
+                .withBackends(BackendSource.of(new BehavingFactory(batch -> {
+                    executions.incrementAndGet();
+                    begun.countDown();
+                    try {
+                        assertTrue(replaced.await(30, TimeUnit.SECONDS));
+                    } catch (InterruptedException e) {
+                        throw new AssertionError(e);
+                    }
+                    throw InferenceException.unavailable("busy");
+                }))).with(LoadOptions.DEFAULT.withMode(ControlMode.EXPLICIT).withStartupModels(List.of("echo")));
+        try (InferenceEngine engine = InferenceEngine.create(options)) {
+            assertEquals(Map.of(), engine.start());
+            CompletableFuture<InferenceException> failure = CompletableFuture.supplyAsync(() -> assertThrows(
+                    InferenceException.class, () -> engine.infer(request("echo", MemorySegment.ofArray(SENT)))));
+            assertTrue(begun.await(30, TimeUnit.SECONDS));
+            Files.writeString(repository.resolve("echo/1/changed"), "");
+            // The new version serves when this returns; the old one still executes.
+            engine.load("echo");
+            replaced.countDown();
+
+            assertEquals("busy", failure.get(30, TimeUnit.SECONDS).getMessage());
+            assertEquals(1, executions.get());
         }
     }
 }

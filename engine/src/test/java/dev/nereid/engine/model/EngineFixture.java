@@ -211,15 +211,15 @@ public final class EngineFixture implements AutoCloseable {
         RequestData request = new RequestData("r", Map.of(), CorrelationId.NONE, false, false, 0, 0, List.of(input),
                 List.of(), false);
         try (BufferScope scope = new BufferScope(engine.buffers())) {
-            return engine.onVersion(model, version, served -> {
-                try (var result = engine.infer(served, request, scope, InferenceClient.PATIENT)) {
-                    byte[] got = result.outputs().getFirst().data().toArray(ValueLayout.JAVA_BYTE);
-                    if (!Arrays.equals(sent, got)) {
-                        throw new AssertionError("wrong answer " + Arrays.toString(got));
-                    }
+            PendingInference pending = engine.onVersion(model, version,
+                    served -> engine.begin(served, request, scope, InferenceClient.PATIENT));
+            try (var result = pending.await()) {
+                byte[] got = result.outputs().getFirst().data().toArray(ValueLayout.JAVA_BYTE);
+                if (!Arrays.equals(sent, got)) {
+                    throw new AssertionError("wrong answer " + Arrays.toString(got));
                 }
-                return served.version();
-            });
+            }
+            return pending.version().version();
         }
     }
 

@@ -1,11 +1,12 @@
 package dev.nereid.server.http;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.Ticket;
-import dev.nereid.engine.model.InferenceClient;
+import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.InferenceClient;
+import dev.nereid.engine.model.PendingInference;
 import dev.nereid.engine.model.ServedVersion;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.trace.RequestTrace;
@@ -20,7 +21,6 @@ import dev.nereid.server.protocol.DecodeContext;
 import dev.nereid.server.protocol.GenerateCodec;
 import dev.nereid.server.v2.SharedMemoryRegions;
 import io.helidon.http.HeaderNames;
-import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -40,32 +40,6 @@ final class GenerateHandler {
     private final Engine engine;
     private final Tracer tracer;
     private final long maxInputSize;
-
-    /** Notes whether a request was good enough to be queued. */
-    private static final class Submission implements InferenceClient {
-        private final InferenceClient client;
-        private boolean isMade;
-
-        Submission(InferenceClient client) {
-            this.client = client;
-        }
-
-        @Override
-        public void waits(Ticket ticket) {
-            isMade = true;
-            client.waits(ticket);
-        }
-
-        @Override
-        public void answered() {
-            client.answered();
-        }
-
-        @Override
-        public RequestTrace trace() {
-            return client.trace();
-        }
-    }
 
     GenerateHandler(HttpFrontEnd.Services services, long maxInputSize) {
         this.engine = services.engine();
@@ -94,35 +68,39 @@ final class GenerateHandler {
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             scope.reserve(body.length);
             JsonWriter json = new JsonWriter(scope::reserve);
-            Submission submission = new Submission(new WaitingClient(exchange.client(), trace));
-            Optional<Opened> opened;
-            try {
-                // The version that the request is read by is the one that executes it.
-                opened = engine.onVersion(model, version, served -> served.config().isDecoupled()
-                        ? Optional.of(submit(served, body, scope, trace))
-                        : infer(served, body, scope, submission, json));
-            } catch (InferenceException e) {
-                if (!isStream || !submission.isMade) {
-                    throw e;
-                }
-                // An error in place of the first response still is an event, with the status of the error.
-                trace.mark(TracePoint.HTTP_SEND_START);
-                sendEvent(exchange, HttpStatus.of(e.code()), json.reset().error(e.getMessage()));
-                trace.mark(TracePoint.HTTP_SEND_END);
-                return;
+            InferenceClient client = new WaitingClient(exchange.client(), trace);
+            // The version that the request is read by is the one that executes it.
+            Taken taken = engine.onVersion(model, version, served -> served.config().isDecoupled()
+                    ? submit(served, body, scope, trace)
+                    : begin(served, body, scope, client));
+            switch (taken) {
+                case Opened opened -> answer(exchange, opened, isStream, json, trace);
+                case Begun begun -> answer(exchange, begun, isStream, json, trace);
             }
-            if (opened.isPresent()) {
-                answer(exchange, opened.get(), isStream, json, trace);
-                return;
-            }
-            trace.mark(TracePoint.HTTP_SEND_START);
-            if (isStream) {
-                sendEvent(exchange, 200, json);
-            } else {
-                exchange.sendJson(json);
-            }
-            trace.mark(TracePoint.HTTP_SEND_END);
         }
+    }
+
+    private static void answer(Exchange exchange, Begun begun, boolean isStream, JsonWriter json, RequestTrace trace) {
+        int status = 200;
+        try (Response response = begun.pending().await()) {
+            ServedVersion version = begun.pending().version();
+            begun.codec().encode(json, version.name(), version.versionText(), begun.id(), response.parameters(),
+                    response.outputs());
+        } catch (InferenceException e) {
+            if (!isStream) {
+                throw e;
+            }
+            // An error in place of the first response still is an event, with the status of the error.
+            status = HttpStatus.of(e.code());
+            json.reset().error(e.getMessage());
+        }
+        trace.mark(TracePoint.HTTP_SEND_START);
+        if (isStream) {
+            sendEvent(exchange, status, json);
+        } else {
+            exchange.sendJson(json);
+        }
+        trace.mark(TracePoint.HTTP_SEND_END);
     }
 
     private static void sendEvent(Exchange exchange, int status, JsonWriter json) {
@@ -130,6 +108,20 @@ final class GenerateHandler {
         events.add(json);
         events.flush(status);
         events.end();
+    }
+
+    /** A request that a model has taken. */
+    private sealed interface Taken {
+    }
+
+    /**
+     * A request that a model has taken which answers once.
+     *
+     * @param pending its answer
+     * @param codec writes that
+     * @param id the client's
+     */
+    private record Begun(PendingInference pending, GenerateCodec codec, String id) implements Taken {
     }
 
     /**
@@ -142,7 +134,7 @@ final class GenerateHandler {
      * @param ticket can cancel it
      */
     private record Opened(ServedVersion version, GenerateCodec codec, String id, ResponseQueue responses,
-            Ticket ticket) {
+            Ticket ticket) implements Taken {
         /** Writes a response, and closes it. */
         void encode(JsonWriter json, Response response) {
             try (response) {
@@ -252,16 +244,10 @@ final class GenerateHandler {
         trace.mark(TracePoint.HTTP_SEND_END);
     }
 
-    /** Has a model answer that is not decoupled. Returns nothing: the answer is written. */
-    private Optional<Opened> infer(ServedVersion served, byte[] body, BufferScope scope, InferenceClient client,
-            JsonWriter json) {
+    private Begun begin(ServedVersion served, byte[] body, BufferScope scope, InferenceClient client) {
         GenerateCodec codec = new GenerateCodec(served.config());
         RequestData request = decode(served, codec, body, scope);
-        try (Response response = engine.infer(served, request, scope, client)) {
-            codec.encode(json.reset(), served.name(), served.versionText(), request.id(), response.parameters(),
-                    response.outputs());
-        }
-        return Optional.empty();
+        return new Begun(engine.begin(served, request, scope, client), codec, request.id());
     }
 
     private RequestData decode(ServedVersion served, GenerateCodec codec, byte[] body, BufferScope scope) {

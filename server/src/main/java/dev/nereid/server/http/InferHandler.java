@@ -7,6 +7,7 @@ import dev.nereid.engine.Response;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.PendingInference;
 import dev.nereid.engine.model.ServedVersion;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
@@ -105,10 +106,6 @@ final class InferHandler {
         }
     }
 
-    /** A response and the version that it is of. */
-    private record Answer(ServedVersion version, Response response) {
-    }
-
     InferHandler(HttpFrontEnd.Services services, long maxInputSize, HeaderForwarding forwarding) {
         this.engine = services.engine();
         this.tracer = services.tracer();
@@ -151,12 +148,12 @@ final class InferHandler {
                 request = request.withParameters(forwarded(exchange));
             }
             RequestData checkable = request;
-            Answer answer = engine.onVersion(model, version, served -> new Answer(served,
-                    engine.infer(served, checkable, scope, new WaitingClient(exchange.client(), trace))));
-            try (Response result = answer.response()) {
+            PendingInference pending = engine.onVersion(model, version, served -> engine.begin(served, checkable, scope,
+                    new WaitingClient(exchange.client(), trace)));
+            try (Response result = pending.await()) {
                 // Outputs that can't be written are told as plain text, as by the reference.
                 exchange.errorsAs(Exchange.TEXT);
-                ServedVersion by = answer.version();
+                ServedVersion by = pending.version();
                 JsonWriter writer = codec.writer.reset();
                 EncodedResponse encoded = new InferResponseEncoder(by.name(), by.versionText(),
                         by.config().isBatching(), by::labels, scope::reserve).encode(writer, request.id(),
