@@ -90,6 +90,13 @@ public final class SampleRepository {
         IDENTITY_FP32(identity("TYPE_FP32"), true),
         /** Answers the texts it is asked, through the identity backend. */
         IDENTITY_BYTES(identity("TYPE_STRING"), true),
+        /** Answers a number n with n responses, through the example backend of that name. */
+        SQUARE("""
+                backend: "square"
+                max_batch_size: 0
+                input [ { name: "IN"  data_type: TYPE_INT32  dims: [ 1 ] } ]
+                output [ { name: "OUT"  data_type: TYPE_INT32  dims: [ 1 ] } ]
+                """, true),
         /** ResNet-50, for benchmarks. */
         RESNET50("""
                 platform: "pytorch_libtorch"
@@ -147,7 +154,7 @@ public final class SampleRepository {
             return Arrays.stream(values()).filter(model -> model.modelName().equals(name)).findFirst();
         }
 
-        /** Writes the model's file into a version's directory. Models of the identity backend have none. */
+        /** Writes the model's file into a version's directory. Models of the identity and square backends have none. */
         void writeModel(Path version) throws IOException {
         }
     }
