@@ -64,7 +64,8 @@ final class ModelCallService {
         try (BufferScope scope = new BufferScope(buffers)) {
             RequestData data = data(call, scope);
             return new Result(admission.onVersion(call.model(), call.version(),
-                    served -> admission.begin(served, data, scope, InferenceClient.PATIENT, call::isCancelled)).await());
+                    served -> admission.begin(served, data, scope, InferenceClient.PATIENT, call::isCancelled))
+                    .await());
         } finally {
             waits.end(caller, awaited);
         }

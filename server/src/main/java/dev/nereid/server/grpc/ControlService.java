@@ -146,8 +146,7 @@ final class ControlService {
     }
 
     private ServerLiveResponse serverLive(ServerLiveRequest request) {
-        service.checkLive();
-        return ServerLiveResponse.newBuilder().setLive(true).build();
+        return ServerLiveResponse.newBuilder().setLive(service.isLive()).build();
     }
 
     private ServerReadyResponse serverReady(ServerReadyRequest request) {

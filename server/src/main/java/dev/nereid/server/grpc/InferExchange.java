@@ -6,6 +6,7 @@ import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
+import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.model.ServedVersion;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.RequestTrace;
@@ -179,11 +180,7 @@ abstract class InferExchange implements ResponseListener {
         for (Tensor output : response.outputs()) {
             outputs.add(switch (choices.getOrDefault(output.name(), OutputChoice.VALUES)) {
                 case OutputChoice.Values _ -> output(output, output.data());
-                case OutputChoice.Classes classes -> {
-                    Tensor texts = classes.of(output, version().labels(output.name()),
-                            version().config().isBatching());
-                    yield output(texts, texts.data());
-                }
+                case OutputChoice.Classes classes -> classified(output, classes);
                 case OutputChoice.SharedMemory sharedMemory -> {
                     sharedMemory.write(output);
                     yield output(output, MemorySegment.NULL);
@@ -191,6 +188,15 @@ abstract class InferExchange implements ResponseListener {
             });
         }
         return outputs;
+    }
+
+    /** What is sorted lies on the heap, and is counted for as long as it is sorted. */
+    private InferAnswer.Output classified(Tensor output, OutputChoice.Classes classes) {
+        ServedVersion by = version();
+        try (BufferScope scope = new BufferScope(services.engine().buffers())) {
+            Tensor texts = classes.of(output, by.labels(output.name()), by.config().isBatching(), scope::reserve);
+            return output(texts, texts.data());
+        }
     }
 
     private static InferAnswer.Output output(Tensor tensor, MemorySegment data) {

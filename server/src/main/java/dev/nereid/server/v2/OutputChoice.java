@@ -32,12 +32,6 @@ public sealed interface OutputChoice {
         public Tensor of(Tensor output, List<String> labels, boolean isBatching, LongConsumer heap) {
             return Classification.classify(output, count, labels, isBatching, heap);
         }
-
-        /** Does the same for those who count nothing. */
-        public Tensor of(Tensor output, List<String> labels, boolean isBatching) {
-            return of(output, labels, isBatching, _ -> {
-            });
-        }
     }
 
     /**

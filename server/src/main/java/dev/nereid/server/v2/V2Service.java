@@ -87,25 +87,16 @@ public final class V2Service {
     }
 
     /**
-     * Returns normally where nothing keeps the server from serving what it has.
-     *
-     * @throws InferenceException UNAVAILABLE why it can't serve any more
-     */
-    public void checkLive() {
-        Optional<String> reason = trouble.get();
-        if (reason.isPresent()) {
-            throw new InferenceException(StatusCode.UNAVAILABLE, reason.get());
-        }
-        checkRunning();
-    }
-
-    /**
      * Returns whether the server is live; one that lacks a model repository never is.
      *
      * @throws InferenceException UNAVAILABLE why it can't serve any more
      */
     public boolean isLive() {
-        checkLive();
+        Optional<String> reason = trouble.get();
+        if (reason.isPresent()) {
+            throw new InferenceException(StatusCode.UNAVAILABLE, reason.get());
+        }
+        checkRunning();
         return engine.hasAllRepositories();
     }
 

@@ -16,10 +16,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.nereid.server.grpc.proto.ModelInferRequest;
 import dev.nereid.server.grpc.proto.ModelInferResponse;
 import dev.nereid.server.grpc.proto.ModelStreamInferResponse;
+import dev.nereid.server.grpc.proto.ServerLiveRequest;
+import dev.nereid.server.grpc.proto.ServerLiveResponse;
 import io.grpc.CallOptions;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.MethodDescriptor.MethodType;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.stub.ClientCalls;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -106,6 +111,22 @@ class GrpcFrontEndTest {
         assertEquals(Status.Code.UNIMPLEMENTED, decoupled.getCode());
         assertEquals("ModelInfer RPC doesn't support models with decoupled transaction policy",
                 decoupled.getDescription());
+    }
+
+    @Test
+    void aServerThatLacksARepositoryIsNotLive() {
+        assertTrue(isLive(served));
+        try (ServedModels without = new ServedModels(directory.resolve("second"), "--exit-on-error=false",
+                "--model-repository=" + directory.resolve("missing"))) {
+            assertFalse(isLive(without));
+        }
+    }
+
+    private static boolean isLive(ServedModels server) {
+        MethodDescriptor<ServerLiveRequest, ServerLiveResponse> live = ServedModels.method(MethodType.UNARY,
+                "ServerLive", ServerLiveRequest.getDefaultInstance(), ServerLiveResponse.getDefaultInstance());
+        return ClientCalls.blockingUnaryCall(server.channel, live, CallOptions.DEFAULT,
+                ServerLiveRequest.getDefaultInstance()).getLive();
     }
 
     @Test
