@@ -124,7 +124,8 @@ class GrpcFrontEndTest {
 
     private static boolean isLive(ServedModels server) {
         MethodDescriptor<ServerLiveRequest, ServerLiveResponse> live = ServedModels.method(MethodType.UNARY,
-                "ServerLive", ServerLiveRequest.getDefaultInstance(), ServerLiveResponse.getDefaultInstance());
+                Methods.SERVICE + "/ServerLive", ServerLiveRequest.getDefaultInstance(),
+                ServerLiveResponse.getDefaultInstance());
         return ClientCalls.blockingUnaryCall(server.channel, live, CallOptions.DEFAULT,
                 ServerLiveRequest.getDefaultInstance()).getLive();
     }
