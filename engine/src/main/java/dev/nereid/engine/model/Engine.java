@@ -1,7 +1,6 @@
 package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.Response;
@@ -43,10 +42,6 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -67,6 +62,7 @@ public final class Engine implements AutoCloseable {
     private final ModelCatalog catalog = new ModelCatalog();
     private final Admission admission;
     private final ModelLifecycle lifecycle;
+    private final Dependencies dependencies;
     private final Path scratchDirectory;
     private final Gpus gpus;
     private volatile @Nullable RepositoryPoller poller;
@@ -95,9 +91,11 @@ public final class Engine implements AutoCloseable {
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
+                new EnsembleLoader(admission, catalog, options.limits()),
                 options.scheduling(), options.limits());
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading().threads(),
                 options.loading().retries());
+        this.dependencies = new Dependencies(repository, catalog, lifecycle);
     }
 
     /**
@@ -149,38 +147,23 @@ public final class Engine implements AutoCloseable {
         List<String> names = options.loading().loadsAll()
                 ? new ArrayList<>(repository.list().keySet())
                 : options.loading().startupModels();
-        Map<String, Future<?>> loads = new TreeMap<>();
         Map<String, InferenceException> failures = new TreeMap<>();
-        try (ExecutorService starters = Executors.newVirtualThreadPerTaskExecutor()) {
-            for (String name : names) {
-                loads.put(name, starters.submit(() -> loadAtStart(name)));
+        List<String> valid = new ArrayList<>();
+        for (String name : names) {
+            try {
+                PathGuard.checkModelName(name);
+                valid.add(name);
+            } catch (InferenceException e) {
+                failures.put(name, e);
             }
-            loads.forEach((name, load) -> await(load).ifPresent(failure -> failures.put(name, failure)));
         }
+        failures.putAll(dependencies.loadAll(valid));
         isStarted = true;
         if (options.loading().mode() == ControlMode.POLL) {
-            poller = RepositoryPoller.start(repository, lifecycle, catalog, options.loading().pollInterval());
+            poller = RepositoryPoller.start(repository, lifecycle, dependencies, catalog,
+                    options.loading().pollInterval());
         }
         return failures;
-    }
-
-    private void loadAtStart(String name) {
-        PathGuard.checkModelName(name);
-        lifecycle.load(name, LoadOverride.NONE);
-    }
-
-    private static Optional<InferenceException> await(Future<?> load) {
-        try {
-            load.get();
-            return Optional.empty();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return Optional.of(InferenceException.unavailable("interrupted"));
-        } catch (ExecutionException e) {
-            return Optional.of(e.getCause() instanceof InferenceException failure
-                    ? failure
-                    : new InferenceException(StatusCode.INTERNAL, String.valueOf(e.getCause()), e));
-        }
     }
 
     /** Returns the pool that requests take their memory from. */
@@ -270,7 +253,7 @@ public final class Engine implements AutoCloseable {
     public void load(String model, LoadOverride override) {
         requireExplicit();
         PathGuard.checkModelName(model);
-        lifecycle.load(model, override);
+        dependencies.load(model, override);
         if (readyVersions(model).isEmpty()) {
             throw InferenceException.internal("failed to load '" + model + "', no version is available");
         }
@@ -279,12 +262,12 @@ public final class Engine implements AutoCloseable {
     /**
      * Unloads a model by request. An unknown one is fine.
      *
-     * @param withDependents whether models go too that were only loaded because this one needs them
+     * @param withDependents whether models go too that were only loaded because this one consists of them
      * @throws InferenceException UNAVAILABLE outside explicit mode
      */
     public void unload(String model, boolean withDependents) {
         requireExplicit();
-        lifecycle.unload(model);
+        dependencies.unload(model, withDependents);
     }
 
     private void requireExplicit() {

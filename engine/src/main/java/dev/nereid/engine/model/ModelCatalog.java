@@ -21,6 +21,8 @@ final class ModelCatalog {
     static final String UNLOADED = "unloaded";
 
     private final ConcurrentMap<String, Snapshot> models = new ConcurrentHashMap<>();
+    /** Why ensembles were refused before any version of them was loaded. */
+    private final ConcurrentMap<String, String> refusals = new ConcurrentHashMap<>();
 
     /** One version in a snapshot. */
     record Version(long number, VersionState state, String reason, @Nullable ServedVersion served) {
@@ -87,8 +89,24 @@ final class ModelCatalog {
         models.computeIfPresent(name, (ignored, old) -> change.apply(old));
     }
 
+    /** Notes why an ensemble does not fit its models. */
+    void refused(String name, String reason) {
+        refusals.put(name, reason);
+    }
+
+    /** Notes that an ensemble fits its models. */
+    void accepted(String name) {
+        refusals.remove(name);
+    }
+
+    /** Returns why an ensemble does not fit its models; empty where it does, or was not tried. */
+    Optional<String> refusal(String name) {
+        return Optional.ofNullable(refusals.get(name));
+    }
+
     /** Forgets a model. */
     void remove(String name) {
+        refusals.remove(name);
         models.remove(name);
     }
 

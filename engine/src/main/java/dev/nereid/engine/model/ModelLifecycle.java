@@ -91,19 +91,19 @@ final class ModelLifecycle implements AutoCloseable {
     }
 
     /**
-     * Loads a model, or re-loads it where something changed; returns when its versions are ready.
+     * Loads a model, or re-loads it where something changed; returns when its versions are ready. Returns whether other
+     * versions than before serve.
      *
      * @throws InferenceException with the protocol's text
      */
-    void load(String name, LoadOverride override) {
+    boolean load(String name, LoadOverride override) {
         while (true) {
             Slot slot = slots.computeIfAbsent(name, ignored -> new Slot());
             slot.loadLock.lock();
             try {
                 // The slot may have been forgotten while another load held it.
                 if (slots.get(name) == slot) {
-                    await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
-                    return;
+                    return await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
                 }
             } catch (RejectedExecutionException e) {
                 throw stopping(e);
@@ -127,13 +127,12 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private static void await(String name, Future<?> result) {
+    private static boolean await(String name, Future<Boolean> result) {
         boolean interrupted = false;
         try {
             while (true) {
                 try {
-                    result.get();
-                    return;
+                    return result.get();
                 } catch (InterruptedException e) {
                     interrupted = true;
                 } catch (ExecutionException e) {
@@ -152,11 +151,10 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private void loadWithRetries(String name, Slot slot, LoadOverride override) {
+    private boolean loadWithRetries(String name, Slot slot, LoadOverride override) {
         for (int attempt = 0;; attempt++) {
             try {
-                loadOnce(name, slot, override);
-                return;
+                return loadOnce(name, slot, override);
             } catch (InferenceException e) {
                 LOGGER.log(Level.ERROR, e::getMessage);
                 if (attempt >= retries) {
@@ -166,7 +164,7 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private void loadOnce(String name, Slot slot, LoadOverride override) {
+    private boolean loadOnce(String name, Slot slot, LoadOverride override) {
         if (isClosing) {
             throw InferenceException.unavailable(STOPPING);
         }
@@ -189,13 +187,85 @@ final class ModelLifecycle implements AutoCloseable {
             polled.warnings().forEach(warning -> LOGGER.log(Level.WARNING, warning));
             if (before != null && polled.isUnmodifiedSince(before) && isServing(name, polled)) {
                 catalog.updateKnown(name, old -> old.withoutFailuresBut(polled.versions()));
-                return;
+                return false;
             }
-            keepsDirectory = loadVersions(name, polled, before, slot, unloadsBefore, directory);
+            checkModels(polled);
+            boolean isOther = loadVersions(name, polled, before, slot, unloadsBefore, directory);
+            keepsDirectory = true;
+            return isOther;
         } finally {
             if (directory != null && !keepsDirectory) {
                 directory.close();
             }
+        }
+    }
+
+    /** An ensemble that does not fit its models is refused before anybody sees a version of it. */
+    private void checkModels(PolledModel polled) {
+        if (polled.versions().isEmpty()) {
+            return;
+        }
+        try {
+            loader.checkModels(polled);
+            catalog.accepted(polled.name());
+        } catch (InferenceException e) {
+            catalog.refused(polled.name(), e.getMessage());
+            throw loadFailure(polled.name(), e);
+        }
+    }
+
+    /** Returns whether a model serves as a load request said, and not as the repository says. */
+    boolean isServingOverride(String name) {
+        Slot slot = slots.get(name);
+        if (slot == null) {
+            return false;
+        }
+        synchronized (slot) {
+            return slot.source != null && slot.source.isOverride();
+        }
+    }
+
+    /**
+     * Loads an ensemble again as it was last loaded or tried, since one of its models is another one now; the old versions
+     * serve until the new ones do. Where it does not fit any longer, it is unloaded. Returns whether anything changed.
+     */
+    boolean reload(String name) {
+        Slot slot = slots.get(name);
+        if (slot == null) {
+            return false;
+        }
+        slot.loadLock.lock();
+        try {
+            return await(name, loadThreads.submit(() -> reloadOnce(name, slot)));
+        } catch (RejectedExecutionException e) {
+            return false;
+        } finally {
+            slot.loadLock.unlock();
+        }
+    }
+
+    private boolean reloadOnce(String name, Slot slot) {
+        PolledModel known;
+        OverrideDirectory directory;
+        long unloadsBefore;
+        synchronized (slot) {
+            known = slot.attempted;
+            directory = slot.overrideDirectory;
+            unloadsBefore = slot.unloads;
+        }
+        if (known == null || isClosing) {
+            return false;
+        }
+        try {
+            checkModels(known);
+            return loadVersions(name, known, null, slot, unloadsBefore, directory);
+        } catch (InferenceException e) {
+            LOGGER.log(Level.ERROR, e::getMessage);
+            boolean wasServing = !catalog.find(name).orElse(Snapshot.EMPTY).ready().isEmpty();
+            if (wasServing) {
+                unload(name);
+            }
+            return wasServing;
         }
     }
 
@@ -240,7 +310,10 @@ final class ModelLifecycle implements AutoCloseable {
         return ready.equals(polled.versions());
     }
 
-    /** Loads the selected versions and switches over. Returns whether the model now uses {@code directory}. */
+    /**
+     * Loads the selected versions and switches over; the model uses {@code directory} from then on. Returns whether other
+     * versions than before serve.
+     */
     private boolean loadVersions(String name, PolledModel polled, @Nullable PolledModel before, Slot slot,
             long unloadsBefore, @Nullable OverrideDirectory directory) {
         if (polled.versions().isEmpty()) {
@@ -288,7 +361,7 @@ final class ModelLifecycle implements AutoCloseable {
                         .filter(version -> !kept.contains(version.version())).toList();
                 publish(polled, made, replaced);
                 slot.source = polled;
-                oldDirectory = slot.overrideDirectory;
+                oldDirectory = slot.overrideDirectory == directory ? null : slot.overrideDirectory;
                 slot.overrideDirectory = directory;
             }
         }
@@ -303,7 +376,7 @@ final class ModelLifecycle implements AutoCloseable {
             inBackground(() -> made.updates().forEach(VersionUpdate::finish));
         }
         retire(name, replaced, oldDirectory);
-        return directory != null;
+        return !made.loaded().isEmpty() || !replaced.isEmpty();
     }
 
     /** What a load has made and not yet put into service. */
@@ -358,7 +431,8 @@ final class ModelLifecycle implements AutoCloseable {
         return loadFailure(name, InferenceException.invalid(text.toString()));
     }
 
-    private static InferenceException loadFailure(String name, InferenceException cause) {
+    /** Returns the protocol's error for a model that can't be loaded. */
+    static InferenceException loadFailure(String name, InferenceException cause) {
         return new InferenceException(StatusCode.INVALID_ARG,
                 "load failed for model '" + name + "': " + cause.getMessage() + "\n", cause);
     }

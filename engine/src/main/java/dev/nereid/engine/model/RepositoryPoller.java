@@ -18,20 +18,23 @@ final class RepositoryPoller implements AutoCloseable {
 
     private final ModelRepository repository;
     private final ModelLifecycle lifecycle;
+    private final Dependencies dependencies;
     private final ModelCatalog catalog;
     private final ScheduledExecutorService timer;
 
-    private RepositoryPoller(ModelRepository repository, ModelLifecycle lifecycle, ModelCatalog catalog) {
+    private RepositoryPoller(ModelRepository repository, ModelLifecycle lifecycle, Dependencies dependencies,
+            ModelCatalog catalog) {
         this.repository = repository;
         this.lifecycle = lifecycle;
+        this.dependencies = dependencies;
         this.catalog = catalog;
         this.timer = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().name("nereid-repository-poll").daemon(true).factory());
     }
 
-    static RepositoryPoller start(ModelRepository repository, ModelLifecycle lifecycle, ModelCatalog catalog,
-            Duration interval) {
-        RepositoryPoller poller = new RepositoryPoller(repository, lifecycle, catalog);
+    static RepositoryPoller start(ModelRepository repository, ModelLifecycle lifecycle, Dependencies dependencies,
+            ModelCatalog catalog, Duration interval) {
+        RepositoryPoller poller = new RepositoryPoller(repository, lifecycle, dependencies, catalog);
         // Never fails: poll() logs what goes wrong.
         var _ = poller.timer.scheduleWithFixedDelay(poller::poll, interval.toMillis(), interval.toMillis(),
                 TimeUnit.MILLISECONDS);
@@ -48,7 +51,7 @@ final class RepositoryPoller implements AutoCloseable {
             gone.removeAll(repository.list().keySet());
             // Which of two models of one name is meant, nobody can tell: neither is served.
             result.duplicates().stream().filter(name -> catalog.find(name).isPresent()).forEach(gone::add);
-            gone.forEach(lifecycle::forget);
+            gone.forEach(dependencies::forget);
             result.added().keySet().forEach(this::load);
             result.modified().keySet().forEach(this::load);
         } catch (InferenceException e) {
@@ -60,7 +63,7 @@ final class RepositoryPoller implements AutoCloseable {
 
     private void load(String name) {
         try {
-            lifecycle.load(name, LoadOverride.NONE);
+            dependencies.load(name, LoadOverride.NONE);
         } catch (InferenceException e) {
             LOGGER.log(Level.DEBUG, () -> "model '" + name + "' stays as it is");
         }

@@ -45,7 +45,8 @@ public final class SchedulerFactory {
      * @param pluginLoader the class loader of the strategy
      * @throws InferenceException UNSUPPORTED for a scheduling choice that this server does not offer
      */
-    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics, Optional<BatchingStrategy> strategy,
+    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics,
+            Optional<BatchingStrategy> strategy,
             ClassLoader pluginLoader) {
         CustomBatching custom = strategy.map(each -> new CustomBatching(config.name(), each, pluginLoader))
                 .orElse(null);
@@ -58,8 +59,7 @@ public final class SchedulerFactory {
             case SequenceBatching _ ->
                 throw InferenceException.unsupported("sequence batching is not offered yet, model '" + config.name()
                         + "' can't be served; remove sequence_batching from its configuration");
-            case Ensemble _ -> throw InferenceException.unsupported(
-                    "ensembles are not offered yet, model '" + config.name() + "' can't be served");
+            case Ensemble _ -> throw new IllegalStateException("ensemble '" + config.name() + "' has no instances");
         };
         return new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups, keepsOrder,
                 limiter.orElse(null));
