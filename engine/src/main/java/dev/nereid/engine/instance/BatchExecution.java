@@ -14,6 +14,7 @@ import java.lang.System.Logger.Level;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Executes batches of one model version, whatever its backend does, and counts what came of them. Threads: any. */
 public final class BatchExecution {
@@ -51,13 +52,15 @@ public final class BatchExecution {
         instance.noteDuration(times.computeEnd() - times.computeStart());
         boolean succeeded = false;
         List<ActiveRequest> requests = batch.engineRequests();
-        List<ActiveRequest> answered = requests;
+        // Made where some are left for later only.
+        @Nullable
+        List<ActiveRequest> answered = null;
         for (int i = 0; i < requests.size(); i++) {
             ActiveRequest request = requests.get(i);
             note(times, request.trace());
             request.executedIn(times);
             if (request.state() == State.DETACHED && late.leaves(request, times)) {
-                answered = answered == requests ? new ArrayList<>(requests.subList(0, i)) : answered;
+                answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 succeeded = true;
                 continue;
             }
@@ -68,14 +71,14 @@ public final class BatchExecution {
             }
             statistics.record(request, times.computeEnd(), times);
             succeeded |= request.failure() == null;
-            if (answered != requests) {
+            if (answered != null) {
                 answered.add(request);
             }
         }
         if (succeeded) {
             statistics.recordBatch(Math.max(1, batch.rows()), times, wallClock.millis());
         }
-        return answered;
+        return answered == null ? requests : answered;
     }
 
     /** Takes the requests whose backend answers after the execution of their batch has returned. */

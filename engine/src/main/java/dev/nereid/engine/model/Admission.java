@@ -31,7 +31,6 @@ import java.util.function.Function;
  * scheduler of their version. Threads: any.
  */
 public final class Admission implements Members {
-    private static final BooleanSupplier NEVER = () -> false;
     /** Only the check of a request without names needs memory. */
     private static final SegmentAllocator NO_MEMORY = (size, alignment) -> {
         throw new IllegalStateException("the request of a step is complete");
@@ -78,7 +77,7 @@ public final class Admission implements Members {
      */
     Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
             RequestTrace trace) {
-        ActiveRequest request = admit(served, data, scope, listener, trace, NEVER);
+        ActiveRequest request = admit(served, data, scope, listener, trace);
         served.scheduler().submit(request);
         return request;
     }
@@ -95,7 +94,8 @@ public final class Admission implements Members {
     Response infer(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client,
             BooleanSupplier isGone) {
         SingleResponse answer = new SingleResponse();
-        ActiveRequest request = admit(served, data, scope, answer, client.trace(), isGone);
+        ActiveRequest request = admit(served, data, scope, answer, client.trace());
+        request.cancelWhen(isGone);
         client.waits(request);
         try {
             served.scheduler().submit(request);
@@ -132,7 +132,9 @@ public final class Admission implements Members {
 
         @Override
         public ActiveRequest admit(RequestData data, ResponseListener listener, BooleanSupplier isGone) {
-            return Admission.this.admit(served, data, NO_MEMORY, listener, RequestTrace.OFF, isGone);
+            ActiveRequest request = Admission.this.admit(served, data, NO_MEMORY, listener, RequestTrace.OFF);
+            request.cancelWhen(isGone);
+            return request;
         }
 
         @Override
@@ -147,7 +149,7 @@ public final class Admission implements Members {
     }
 
     private ActiveRequest admit(ServedVersion served, RequestData data, SegmentAllocator scope,
-            ResponseListener listener, RequestTrace trace, BooleanSupplier isGone) {
+            ResponseListener listener, RequestTrace trace) {
         if (served.isPassive()) {
             throw InferenceException.unavailable("model '" + served.name()
                     + "' has passive instances only, which are loaded but execute no requests");
@@ -158,9 +160,6 @@ public final class Admission implements Members {
         CheckedRequest checked = served.validator().validate(data, scope);
         ActiveRequest request = new ActiveRequest(content(data, checked, served.allOutputs()), served.io(), buffers,
                 listener, start);
-        if (isGone != NEVER) {
-            request.cancelWhen(isGone);
-        }
         request.tracedBy(trace);
         trace.queuedInputs(checked.inputs());
         return request;

@@ -177,9 +177,6 @@ final class Dependencies {
         }
 
         private void loadMember(String name) {
-            if (lifecycle.isServingOverride(name)) {
-                return;
-            }
             try {
                 load(name, LoadOverride.NONE);
             } catch (InferenceException e) {

@@ -104,10 +104,19 @@ final class ModelCatalog {
         return Optional.ofNullable(refusals.get(name));
     }
 
-    /** Forgets a model. */
-    void remove(String name) {
+    /**
+     * Notes that a model is gone: none of its versions is available, and none failed. A model that never had a version is
+     * forgotten.
+     */
+    void retire(String name) {
         refusals.remove(name);
-        models.remove(name);
+        models.computeIfPresent(name, (ignored, old) -> old.versions().isEmpty()
+                ? null
+                : new Snapshot(old.versions().stream()
+                        .map(version -> version.state() == VersionState.UNLOADING
+                                ? version
+                                : Version.unloaded(version.number()))
+                        .toList()));
     }
 
     Optional<Snapshot> find(String name) {

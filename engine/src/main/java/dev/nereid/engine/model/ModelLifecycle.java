@@ -8,6 +8,7 @@ import dev.nereid.engine.model.ModelCatalog.Version;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.OverrideDirectory;
 import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.config.RepositoryAgents;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -36,7 +37,8 @@ import org.jspecify.annotations.Nullable;
  * so that many loads of one model don't keep others from loading; different models load side by side on a few platform
  * threads. A re-load creates the new versions while the old ones serve, switches over, and then drains the old ones; when
  * it fails, the old ones stay. Where only instance groups or the version policy changed, versions stay and only their
- * instances change. An unload does not wait for a running load: it marks the slot, and the load throws away what it made.
+ * instances change. An unload takes its turn among the loads: one that comes while the model loads waits until that is
+ * done. The end of the server waits for nobody: what a load has made by then is thrown away.
  *
  * <p>Plugins are never called under a slot's monitor.
  */
@@ -60,8 +62,6 @@ final class ModelLifecycle implements AutoCloseable {
     private static final class Slot {
         /** Held while the model is loaded. */
         private final ReentrantLock loadLock = new ReentrantLock(true);
-        /** Guarded by the slot itself: grows with each unload. */
-        private long unloads;
         /** Guarded by the slot itself: what the serving versions were loaded from. */
         private @Nullable PolledModel source;
         /** Guarded by the slot itself: what was last tried, so that polling does not try it again and again. */
@@ -168,11 +168,14 @@ final class ModelLifecycle implements AutoCloseable {
         if (isClosing) {
             throw InferenceException.unavailable(STOPPING);
         }
-        long unloadsBefore;
         PolledModel before;
         synchronized (slot) {
-            unloadsBefore = slot.unloads;
             before = slot.source;
+        }
+        if (override.isEmpty() && before != null && before.isOverride() && isServing(name, before)
+                && isUnchanged(name, before)) {
+            // As in the reference: a configuration that came with a request stays until something changes on disk.
+            return false;
         }
         OverrideDirectory directory = null;
         boolean keepsDirectory = false;
@@ -189,8 +192,9 @@ final class ModelLifecycle implements AutoCloseable {
                 catalog.updateKnown(name, old -> old.withoutFailuresBut(polled.versions()));
                 return false;
             }
+            runAgents(name, polled);
             checkModels(polled);
-            boolean isOther = loadVersions(name, polled, before, slot, unloadsBefore, directory);
+            boolean isOther = loadVersions(name, polled, before, slot, directory);
             keepsDirectory = true;
             return isOther;
         } finally {
@@ -211,17 +215,6 @@ final class ModelLifecycle implements AutoCloseable {
         } catch (InferenceException e) {
             catalog.refused(polled.name(), e.getMessage());
             throw loadFailure(polled.name(), e);
-        }
-    }
-
-    /** Returns whether a model serves as a load request said, and not as the repository says. */
-    boolean isServingOverride(String name) {
-        Slot slot = slots.get(name);
-        if (slot == null) {
-            return false;
-        }
-        synchronized (slot) {
-            return slot.source != null && slot.source.isOverride();
         }
     }
 
@@ -247,23 +240,22 @@ final class ModelLifecycle implements AutoCloseable {
     private boolean reloadOnce(String name, Slot slot) {
         PolledModel known;
         OverrideDirectory directory;
-        long unloadsBefore;
         synchronized (slot) {
             known = slot.attempted;
             directory = slot.overrideDirectory;
-            unloadsBefore = slot.unloads;
         }
         if (known == null || isClosing) {
             return false;
         }
         try {
             checkModels(known);
-            return loadVersions(name, known, null, slot, unloadsBefore, directory);
+            return loadVersions(name, known, null, slot, directory);
         } catch (InferenceException e) {
             LOGGER.log(Level.ERROR, e::getMessage);
             boolean wasServing = !catalog.find(name).orElse(Snapshot.EMPTY).ready().isEmpty();
             if (wasServing) {
-                unload(name);
+                // Whoever asked for this holds the load lock.
+                awaitUnload(unload(name, slot));
             }
             return wasServing;
         }
@@ -275,7 +267,23 @@ final class ModelLifecycle implements AutoCloseable {
                 throw InferenceException
                         .invalid("Load parameter 'config' must be specified for model file override");
             }
+        } catch (InferenceException e) {
+            throw pollFailure(name, e);
+        }
+        try {
             return OverrideDirectory.create(scratchDirectory, override.files());
+        } catch (InferenceException e) {
+            InferenceException failure = pollFailure(name, e);
+            // A path that leads out of the model's directory is the client's mistake.
+            throw e.code() == StatusCode.INVALID_ARG
+                    ? new InferenceException(e.code(), failure.getMessage(), e)
+                    : failure;
+        }
+    }
+
+    private boolean isUnchanged(String name, PolledModel before) {
+        try {
+            return repository.isUnchanged(before);
         } catch (InferenceException e) {
             throw pollFailure(name, e);
         }
@@ -289,6 +297,14 @@ final class ModelLifecycle implements AutoCloseable {
             return directory == null
                     ? repository.poll(name, override.config().get())
                     : repository.poll(name, override.config().get(), directory);
+        } catch (InferenceException e) {
+            throw pollFailure(name, e);
+        }
+    }
+
+    private void runAgents(String name, PolledModel polled) {
+        try {
+            RepositoryAgents.run(polled.config(), polled.directory());
         } catch (InferenceException e) {
             throw pollFailure(name, e);
         }
@@ -315,7 +331,7 @@ final class ModelLifecycle implements AutoCloseable {
      * versions than before serve.
      */
     private boolean loadVersions(String name, PolledModel polled, @Nullable PolledModel before, Slot slot,
-            long unloadsBefore, @Nullable OverrideDirectory directory) {
+            @Nullable OverrideDirectory directory) {
         if (polled.versions().isEmpty()) {
             catalog.update(name, old -> old);
             polled.hint().ifPresent(hint -> LOGGER.log(Level.ERROR, hint));
@@ -354,7 +370,7 @@ final class ModelLifecycle implements AutoCloseable {
         List<ServedVersion> replaced = List.of();
         boolean isOutdated;
         synchronized (slot) {
-            isOutdated = isClosing || slot.unloads != unloadsBefore;
+            isOutdated = isClosing;
             if (!isOutdated) {
                 List<Long> kept = made.updates().stream().map(update -> update.updated().version()).toList();
                 replaced = catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
@@ -367,8 +383,7 @@ final class ModelLifecycle implements AutoCloseable {
         }
         if (isOutdated) {
             abandon(name, polled, made, Map.of());
-            throw loadFailure(name, InferenceException.invalid("Newer operation has been applied to the model "
-                    + "lifecycle, current load operation is out-dated."));
+            throw InferenceException.unavailable(STOPPING);
         }
         made.loaded().forEach(version -> LOGGER.log(Level.INFO, () -> "successfully loaded '" + name + "' version "
                 + version.version() + " in " + version.loadTime().toMillis() + " ms"));
@@ -437,16 +452,51 @@ final class ModelLifecycle implements AutoCloseable {
                 "load failed for model '" + name + "': " + cause.getMessage() + "\n", cause);
     }
 
-    /** Unloads a model: requests are refused at once, running ones finish. Does nothing for an unknown model. */
+    /**
+     * Unloads a model: requests are refused at once, running ones finish. Waits until the model is loaded, where it is
+     * loading. Does nothing for an unknown model.
+     */
     void unload(String name) {
+        unloadInTurn(name, false);
+    }
+
+    private void unloadInTurn(String name, boolean isGone) {
         Slot slot = slots.get(name);
-        if (slot == null) {
-            return;
+        while (slot != null) {
+            CountDownLatch closed = null;
+            slot.loadLock.lock();
+            try {
+                // The slot may have been forgotten while a load held it.
+                if (slots.get(name) == slot) {
+                    closed = unload(name, slot);
+                    if (isGone) {
+                        catalog.retire(name);
+                        slots.remove(name, slot);
+                    }
+                }
+            } finally {
+                slot.loadLock.unlock();
+            }
+            if (closed != null) {
+                awaitUnload(closed);
+                return;
+            }
+            slot = slots.get(name);
         }
+    }
+
+    private static void awaitUnload(CountDownLatch closed) {
+        try {
+            boolean ignored = closed.await(UNLOAD_GRACE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private CountDownLatch unload(String name, Slot slot) {
         List<ServedVersion> retired;
         OverrideDirectory directory;
         synchronized (slot) {
-            slot.unloads++;
             slot.source = null;
             directory = slot.overrideDirectory;
             slot.overrideDirectory = null;
@@ -455,12 +505,7 @@ final class ModelLifecycle implements AutoCloseable {
             catalog.update(name, old -> old.with(unloading.stream()
                     .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
         }
-        CountDownLatch closed = retire(name, retired, directory);
-        try {
-            boolean ignored = closed.await(UNLOAD_GRACE.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        return retire(name, retired, directory);
     }
 
     /** Drains and closes versions in the background. */
@@ -500,11 +545,9 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    /** Forgets a model whose directory is gone, once it is unloaded. */
+    /** Unloads a model whose directory is gone. Nothing is left of it but that it once was there. */
     void forget(String name) {
-        unload(name);
-        catalog.remove(name);
-        slots.remove(name);
+        unloadInTurn(name, true);
     }
 
     /** Returns for each model what was last tried to load, whether it worked or not. */
@@ -528,7 +571,6 @@ final class ModelLifecycle implements AutoCloseable {
         slots.forEach((name, slot) -> {
             List<ServedVersion> versions;
             synchronized (slot) {
-                slot.unloads++;
                 slot.source = null;
                 versions = catalog.find(name).orElse(Snapshot.EMPTY).ready();
                 catalog.update(name, old -> old.with(versions.stream()

@@ -4,7 +4,6 @@ import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
 import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.engine.instance.Instance;
-import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.schedule.SchedulerFixture.Gated;
 import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import java.util.ArrayList;

@@ -1,5 +1,6 @@
 package dev.nereid.server.cli;
 
+import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
@@ -12,6 +13,8 @@ import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.v2.Category;
 import dev.nereid.server.v2.LogOptions;
 import dev.nereid.server.v2.Restriction;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -22,8 +25,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
 
 /** Turns the arguments of {@code nereid serve} into options. */
 public final class CommandLine {
@@ -101,17 +107,46 @@ public final class CommandLine {
 
     /** Returns the options, with or without a repository. */
     ServerOptions optionsForDoctor(Path defaultBackends) {
+        HttpOptions http = http();
+        MetricsOptions metrics = metrics();
+        checkPorts(List.of(new Port("http-port", http.isEnabled(), http.address(), http.port()),
+                new Port("metrics-port", metrics.isEnabled(), metrics.address(), metrics.port())));
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
-                bool("exit-on-error"), engine(defaultBackends), http(), metrics(), logging(),
+                bool("exit-on-error"), engine(defaultBackends), http, metrics, logging(),
                 TraceFlags.options(values), bool("exit-on-stall"),
                 bool("allow-client-shm"));
+    }
+
+    /** Where a listener will be. */
+    private record Port(String flag, boolean isOpened, String address, int number) {
+        boolean isSameAs(Port other) {
+            return isOpened && other.isOpened && number != 0 && number == other.number
+                    && (address.equals(other.address) || isForAll(address) || isForAll(other.address));
+        }
+
+        private static boolean isForAll(String address) {
+            return address.equals("0.0.0.0") || address.equals("::");
+        }
+    }
+
+    /** One port given twice would be noticed only when it is opened the second time, after all models are loaded. */
+    private static void checkPorts(List<Port> ports) {
+        for (int i = 0; i < ports.size(); i++) {
+            for (Port other : ports.subList(0, i)) {
+                if (other.isSameAs(ports.get(i))) {
+                    throw new UsageException("--" + other.flag + " and --" + ports.get(i).flag + " are both "
+                            + other.number + ", expected two different ports");
+                }
+            }
+        }
     }
 
     private EngineOptions engine(Path defaultBackends) {
         List<Path> repositories = all("model-repository").stream().map(value -> path("model-repository", value))
                 .toList();
+        boolean exitsOnError = bool("exit-on-error");
         for (Path repository : repositories) {
-            if (!Files.isDirectory(repository)) {
+            if (exitsOnError && !Files.isDirectory(repository)) {
                 throw new UsageException("--model-repository=" + repository
                         + ": repository path is not a valid directory");
             }
@@ -133,16 +168,21 @@ public final class CommandLine {
         }
         long inFlight = number("max-inflight-bytes", 0, Long.MAX_VALUE);
         String backendDirectory = text("backend-directory");
-        boolean loadsAll = mode != ControlMode.EXPLICIT || startup.contains("*");
         Path backends = backendDirectory.isEmpty() ? defaultBackends : path("backend-directory", backendDirectory);
+        boolean allowsModelBackends = bool("allow-model-backends");
+        Map<String, Map<String, String>> backendSettings = backendSettings();
+        if (!allowsModelBackends) {
+            checkBackendNames(backendSettings.keySet(), backends);
+        }
+        boolean loadsAll = mode != ControlMode.EXPLICIT || startup.contains("*");
         return new EngineOptions(
                 new RepositoryOptions(repositories,
-                        !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName),
+                        !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName, !exitsOnError),
                 new LoadOptions(mode, startup.contains("*") ? List.of() : startup, loadsAll,
                         Duration.ofSeconds(number("repository-poll-secs", 1, Integer.MAX_VALUE)),
                         bool("strict-readiness"), (int) number("model-load-thread-count", 1, 1024),
                         (int) number("model-load-retry-count", 0, Integer.MAX_VALUE)),
-                new BackendOptions(List.of(backends), backendSettings(), bool("allow-model-backends")),
+                new BackendOptions(List.of(BackendSource.directory(backends)), backendSettings, allowsModelBackends),
                 new LimitOptions(inFlight == 0 ? physicalMemory() / 2 : inFlight,
                         (int) number("max-queue-size", 1, Integer.MAX_VALUE),
                         number("max-response-bytes", 1, Long.MAX_VALUE)),
@@ -165,6 +205,24 @@ public final class CommandLine {
             return system.getTotalMemorySize();
         }
         return Runtime.getRuntime().maxMemory() * 2;
+    }
+
+    /** Settings for a backend that isn't there are for one that is misspelt, or that was forgotten. */
+    private static void checkBackendNames(Set<String> named, Path directory) {
+        Set<String> there = new TreeSet<>();
+        try (Stream<Path> entries = Files.list(directory)) {
+            entries.map(entry -> String.valueOf(entry.getFileName()))
+                    .forEach(name -> there.add(name.endsWith(".jar") ? name.substring(0, name.length() - 4) : name));
+        } catch (IOException | UncheckedIOException e) {
+            // Models that need backends will tell.
+            return;
+        }
+        for (String name : named) {
+            if (!name.isEmpty() && !there.contains(name)) {
+                throw new UsageException("--backend-config names backend '" + name + "', expected one of those in '"
+                        + directory + "': " + String.join(", ", there) + Suggestion.text(name, there, ""));
+            }
+        }
     }
 
     private Map<String, Map<String, String>> backendSettings() {
@@ -246,7 +304,8 @@ public final class CommandLine {
                     // Without summaries it means nothing, as in the reference.
                 }
                 default -> throw new UsageException("--metrics-config has value '" + value + "', expected "
-                        + "counter_latencies=<true|false> or histogram_latencies=<true|false>");
+                        + "counter_latencies=<true|false> or histogram_latencies=<true|false>"
+                        + Suggestion.text(parts[0], List.of("counter_latencies", "histogram_latencies"), ""));
             }
         }
         String address = text("metrics-address");
@@ -286,7 +345,7 @@ public final class CommandLine {
 
     private String text(String name) {
         List<String> given = all(name);
-        return given.isEmpty() ? FlagTable.get(name).defaultValue() : given.getFirst();
+        return given.isEmpty() ? FlagTable.get(name).defaultValue() : given.getLast();
     }
 
     private boolean bool(String name) {
@@ -295,7 +354,9 @@ public final class CommandLine {
     }
 
     private long number(String name, long min, long max) {
-        long value = FlagTable.number(name, text(name));
+        long value = FlagTable.get(name).kind() == Flag.Kind.LEVEL
+                ? FlagTable.level(name, text(name))
+                : FlagTable.number(name, text(name));
         if (value < min || value > max) {
             throw new UsageException("--" + name + " has value " + value + ", expected " + min + " to " + max);
         }

@@ -1,5 +1,6 @@
 package dev.nereid.server.cli;
 
+import dev.nereid.repository.config.FileFailures;
 import dev.nereid.server.v2.LogControl;
 import dev.nereid.server.v2.LogOptions;
 import java.io.IOException;
@@ -12,7 +13,6 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 import java.util.logging.ConsoleHandler;
-import java.util.logging.FileHandler;
 import java.util.logging.Formatter;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -45,19 +45,17 @@ final class LogSetup implements LogControl {
     /**
      * Sets logging up.
      *
-     * @throws UsageException when the log file can't be written
+     * @throws UsageException when the log file can't be written, or another server writes it
      */
     static LogSetup apply(LogOptions options) {
         LogManager.getLogManager().reset();
         Handler handler;
         try {
-            handler = options.file().isPresent()
-                    ? new FileHandler(options.file().get().toString(), true)
-                    : new ConsoleHandler();
+            handler = options.file().isPresent() ? LogFileHandler.open(options.file().get()) : new ConsoleHandler();
             handler.setEncoding(StandardCharsets.UTF_8.name());
         } catch (IOException e) {
             throw new UsageException("--log-file=" + options.file().map(Object::toString).orElse("")
-                    + " can't be written: " + e.getMessage());
+                    + " can't be written: " + FileFailures.reason(e));
         }
         handler.setLevel(Level.ALL);
         LogSetup setup = new LogSetup(handler, options);
