@@ -6,6 +6,9 @@ import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
+import dev.nereid.engine.cache.CacheStatistics;
+import dev.nereid.engine.cache.LocalCache;
+import dev.nereid.engine.cache.ResponseCache;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.RateLimiter;
@@ -57,6 +60,7 @@ public final class Engine implements AutoCloseable {
     private final Admission admission;
     private final ModelLifecycle lifecycle;
     private final Dependencies dependencies;
+    private final Optional<ResponseCache> cache;
     private final Path scratchDirectory;
     private final Gpus gpus;
     private final boolean hasAllRepositories;
@@ -82,13 +86,17 @@ public final class Engine implements AutoCloseable {
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
                 options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new));
         this.admission = new Admission(buffers, catalog);
+        this.cache = options.cache().byteSize() == 0
+                ? Optional.empty()
+                : Optional.of(new LocalCache(options.cache().byteSize()));
+        Caching caching = new Caching(cache, options.cache());
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repository().directories(),
                         options.backends().allowsModelBackends()),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
-                new EnsembleLoader(admission, catalog, options.limits()),
+                new EnsembleLoader(admission, catalog, caching, options.limits()), caching,
                 options.scheduling(), options.limits());
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading().threads(),
                 options.loading().retries());
@@ -179,6 +187,11 @@ public final class Engine implements AutoCloseable {
     /** Returns the pool that requests take their memory from. */
     public BufferPool buffers() {
         return buffers;
+    }
+
+    /** Returns what the response cache has done; empty where there is none. */
+    public Optional<CacheStatistics> cacheStatistics() {
+        return cache.map(ResponseCache::statistics);
     }
 
     /** Returns the GPUs that models may be placed on. */
@@ -395,6 +408,7 @@ public final class Engine implements AutoCloseable {
         if (allClosed) {
             backends.close();
             buffers.close();
+            cache.ifPresent(ResponseCache::close);
             gpus.close();
         }
         try {

@@ -24,11 +24,13 @@ import java.util.OptionalLong;
 final class EnsembleLoader {
     private final Members members;
     private final ModelCatalog catalog;
+    private final Caching caching;
     private final LimitOptions limits;
 
-    EnsembleLoader(Members members, ModelCatalog catalog, LimitOptions limits) {
+    EnsembleLoader(Members members, ModelCatalog catalog, Caching caching, LimitOptions limits) {
         this.members = members;
         this.catalog = catalog;
+        this.caching = caching;
         this.limits = limits;
     }
 
@@ -102,7 +104,8 @@ final class EnsembleLoader {
         EnsembleScheduler scheduler = new EnsembleScheduler(config,
                 model -> served(model).map(each -> each.config().isDecoupled()).orElse(false), members, statistics,
                 System::nanoTime, InstantSource.system());
-        return new ServedVersion(version, complete, null, scheduler, statistics, labels(polled),
+        return new ServedVersion(version, complete, null, caching.before(scheduler, config, statistics), statistics,
+                labels(polled),
                 Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
     }
 

@@ -47,11 +47,12 @@ final class VersionLoader {
     private final WarmUp warmUp;
     private final ModelCallService calls;
     private final EnsembleLoader ensembles;
+    private final Caching caching;
     private final SchedulingOptions scheduling;
     private final LimitOptions limits;
 
     VersionLoader(ModelBackends backends, ConfigLoader configs, Gpus gpus, SchedulerFactory schedulers, WarmUp warmUp,
-            ModelCallService calls, EnsembleLoader ensembles, SchedulingOptions scheduling, LimitOptions limits) {
+            ModelCallService calls, EnsembleLoader ensembles, Caching caching, SchedulingOptions scheduling, LimitOptions limits) {
         this.backends = backends;
         this.configs = configs;
         this.gpus = gpus;
@@ -59,6 +60,7 @@ final class VersionLoader {
         this.warmUp = warmUp;
         this.calls = calls;
         this.ensembles = ensembles;
+        this.caching = caching;
         this.scheduling = scheduling;
         this.limits = limits;
     }
@@ -107,7 +109,8 @@ final class VersionLoader {
             instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled, executionNanos)));
             BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
-            return new ServedVersion(version, complete, instances, instances.scheduler(), statistics, labels,
+            return new ServedVersion(version, complete, instances,
+                    caching.before(instances.scheduler(), checked, statistics), statistics, labels,
                     Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
         } catch (Throwable e) {
             model.close();
