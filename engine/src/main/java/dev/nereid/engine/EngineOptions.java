@@ -24,7 +24,8 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
         LimitOptions limits, SchedulingOptions scheduling, GpuOptions gpu, CacheOptions cache) {
     /** No models, no backends, everything else as without any flag. */
     public static final EngineOptions DEFAULT = new EngineOptions(RepositoryOptions.DEFAULT, LoadOptions.DEFAULT,
-            BackendOptions.DEFAULT, LimitOptions.DEFAULT, SchedulingOptions.DEFAULT, GpuOptions.DEFAULT, CacheOptions.NONE);
+            BackendOptions.DEFAULT, LimitOptions.DEFAULT, SchedulingOptions.DEFAULT, GpuOptions.DEFAULT,
+            CacheOptions.NONE);
 
     /** Returns these options with models in that directory. */
     public EngineOptions withRepository(Path directory) {

@@ -170,7 +170,8 @@ public final class CachingScheduler implements Scheduler {
             }
             try {
                 if (!cache.put(key, response.outputs())) {
-                    LOGGER.log(Level.DEBUG, () -> "a response of model '" + config.name() + "' is too large to be cached");
+                    LOGGER.log(Level.DEBUG,
+                            () -> "a response of model '" + config.name() + "' is too large to be cached");
                 }
             } catch (RuntimeException e) {
                 LOGGER.log(Level.WARNING, "a response of model '" + config.name() + "' could not be cached", e);

@@ -144,7 +144,8 @@ public final class Engine implements AutoCloseable {
                 }
             }
         }
-        ModelRepository repository = ModelRepository.open(hasAllRepositories ? options.repository().directories() : List.of(),
+        ModelRepository repository = ModelRepository.open(
+                hasAllRepositories ? options.repository().directories() : List.of(),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         try {

@@ -52,7 +52,8 @@ final class VersionLoader {
     private final LimitOptions limits;
 
     VersionLoader(ModelBackends backends, ConfigLoader configs, Gpus gpus, SchedulerFactory schedulers, WarmUp warmUp,
-            ModelCallService calls, EnsembleLoader ensembles, Caching caching, SchedulingOptions scheduling, LimitOptions limits) {
+            ModelCallService calls, EnsembleLoader ensembles, Caching caching, SchedulingOptions scheduling,
+            LimitOptions limits) {
         this.backends = backends;
         this.configs = configs;
         this.gpus = gpus;

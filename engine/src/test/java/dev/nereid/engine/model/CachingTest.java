@@ -78,7 +78,8 @@ class CachingTest {
 
     @Test
     void anEqualRequestIsAnsweredWithoutAnExecution() {
-        Engine engine = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("m", CACHED, 1).start();
+        Engine engine = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("m", CACHED, 1)
+                .start();
         engine.load("m", LoadOverride.NONE);
 
         byte[] first = infer(engine, "m", Map.of(), 1, 2, 3, 4);
@@ -96,7 +97,8 @@ class CachingTest {
 
     @Test
     void otherContentsShapesAndParametersAreOtherRequests() {
-        Engine engine = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("m", CACHED, 1).start();
+        Engine engine = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("m", CACHED, 1)
+                .start();
         engine.load("m", LoadOverride.NONE);
 
         byte[] ignored = infer(engine, "m", Map.of(), 1, 2, 3, 4);
@@ -110,7 +112,8 @@ class CachingTest {
 
     @Test
     void nothingOldIsFoundAfterAReload() {
-        EngineFixture fixture = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("m", CACHED, 1);
+        EngineFixture fixture = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("m", CACHED,
+                1);
         Engine engine = fixture.start();
         engine.load("m", LoadOverride.NONE);
         byte[] ignored = infer(engine, "m", Map.of(), 1, 2, 3, 4);
@@ -242,12 +245,14 @@ class CachingTest {
     @Test
     void aHitOfAnEnsembleRunsNoStep() {
         EngineFixture fixture = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("a", 1);
-        fixture.write("e/config.pbtxt", """
-                platform: "ensemble" max_batch_size: 4 response_cache { enable: true }
-                input { name: "INPUT0" data_type: TYPE_UINT8 dims: 4 } output { name: "X" data_type: TYPE_UINT8 dims: 4 }
-                ensemble_scheduling { step { model_name: "a" model_version: -1
-                  input_map { key: "INPUT0" value: "INPUT0" } output_map { key: "OUTPUT0" value: "X" } } }
-                """).write("e/1/empty", "");
+        fixture.write("e/config.pbtxt",
+                """
+                        platform: "ensemble" max_batch_size: 4 response_cache { enable: true }
+                        input { name: "INPUT0" data_type: TYPE_UINT8 dims: 4 } output { name: "X" data_type: TYPE_UINT8 dims: 4 }
+                        ensemble_scheduling { step { model_name: "a" model_version: -1
+                          input_map { key: "INPUT0" value: "INPUT0" } output_map { key: "OUTPUT0" value: "X" } } }
+                        """)
+                .write("e/1/empty", "");
         Engine engine = fixture.start();
         engine.load("e", LoadOverride.NONE);
 

@@ -18,7 +18,8 @@ final class CacheFlags {
         List<String> settings = values.getOrDefault(CONFIG, List.of());
         List<String> sizes = values.getOrDefault(BYTE_SIZE, List.of());
         if (!settings.isEmpty() && !sizes.isEmpty()) {
-            throw new UsageException("--response-cache-byte-size and --cache-config both provided, expected one of them");
+            throw new UsageException(
+                    "--response-cache-byte-size and --cache-config both provided, expected one of them");
         }
         if (!sizes.isEmpty()) {
             return new CacheOptions(size("--" + BYTE_SIZE, sizes.getLast()), false);

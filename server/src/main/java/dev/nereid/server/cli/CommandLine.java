@@ -177,7 +177,8 @@ public final class CommandLine {
         boolean loadsAll = mode != ControlMode.EXPLICIT || startup.contains("*");
         return new EngineOptions(
                 new RepositoryOptions(repositories,
-                        !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName, !exitsOnError),
+                        !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName,
+                        !exitsOnError),
                 new LoadOptions(mode, startup.contains("*") ? List.of() : startup, loadsAll,
                         Duration.ofSeconds(number("repository-poll-secs", 1, Integer.MAX_VALUE)),
                         bool("strict-readiness"), (int) number("model-load-thread-count", 1, 1024),

@@ -89,14 +89,16 @@ public final class MetricsText {
         head(text, "nv_model_load_duration_secs", "Model load time in seconds", "gauge");
         versions.forEach(version -> sample(text, "nv_model_load_duration_secs", labels(version),
                 version.loadTime().toNanos() / 1e9));
-        List<ServedVersion> cached = versions.stream().filter(version -> version.config().isResponseCacheEnabled()).toList();
+        List<ServedVersion> cached = versions.stream().filter(version -> version.config().isResponseCacheEnabled())
+                .toList();
         counter(text, cached, "nv_cache_num_hits_per_model", "Number of cache hits per model",
                 stats -> stats.cacheHit().count());
         counter(text, cached, "nv_cache_num_misses_per_model", "Number of cache misses per model",
                 stats -> stats.cacheMiss().count());
         duration(text, cached, "nv_cache_hit_duration_per_model", "Total cache hit duration per model, in microseconds",
                 ModelStatistics::cacheHit);
-        duration(text, cached, "nv_cache_miss_duration_per_model", "Total cache miss duration per model, in microseconds",
+        duration(text, cached, "nv_cache_miss_duration_per_model",
+                "Total cache miss duration per model, in microseconds",
                 ModelStatistics::cacheMiss);
         engine.cacheStatistics().ifPresent(statistics -> cache(text, statistics));
         pinnedMemory(text);

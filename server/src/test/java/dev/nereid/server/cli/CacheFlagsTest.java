@@ -36,12 +36,15 @@ class CacheFlagsTest {
                 mistake("x"));
         assertEquals("--cache-config option format is '<cache name>,<setting>=<value>'. Got local,size",
                 mistake("local,size"));
-        assertEquals("--cache-config=local,size=0: expected a number of bytes above 0, got '0'", mistake("local,size=0"));
+        assertEquals("--cache-config=local,size=0: expected a number of bytes above 0, got '0'",
+                mistake("local,size=0"));
         assertEquals("--cache-config: the local cache needs local,size=<bytes>", mistake("local,single-flight=true"));
         assertEquals("--cache-config=local,x=1: expected local,size=<bytes> or local,single-flight=<true|false>",
                 mistake("local,x=1"));
-        assertEquals("--cache-config=redis,host=h: cache 'redis' is not offered, expected 'local', which keeps responses in "
-                + "the server's memory", mistake("redis,host=h"));
+        assertEquals(
+                "--cache-config=redis,host=h: cache 'redis' is not offered, expected 'local', which keeps responses in "
+                        + "the server's memory",
+                mistake("redis,host=h"));
         assertEquals("--response-cache-byte-size and --cache-config both provided, expected one of them",
                 assertThrows(UsageException.class, () -> CacheFlags.options(Map.of(CacheFlags.BYTE_SIZE, List.of("1"),
                         CacheFlags.CONFIG, List.of("local,size=1")))).getMessage());

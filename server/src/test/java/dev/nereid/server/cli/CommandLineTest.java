@@ -241,7 +241,8 @@ class CommandLineTest {
                 "--log is ambiguous, it may mean --log-error, --log-file, --log-format, --log-info, --log-verbose, "
                         + "--log-warning",
                 mistake("--log=1"));
-        assertEquals("--repoagent-directory can't be used: repository agents are not offered", mistake("--repoagent-dir=x"));
+        assertEquals("--repoagent-directory can't be used: repository agents are not offered",
+                mistake("--repoagent-dir=x"));
     }
 
     @Test
