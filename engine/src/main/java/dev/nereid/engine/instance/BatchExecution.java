@@ -58,6 +58,7 @@ public final class BatchExecution {
         for (int i = 0; i < requests.size(); i++) {
             ActiveRequest request = requests.get(i);
             note(times, request.trace());
+            request.executedIn(times);
             if (request.state() == State.DETACHED && late.leaves(request, instance, times)) {
                 answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 succeeded = true;

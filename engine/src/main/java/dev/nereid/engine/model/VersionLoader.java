@@ -46,17 +46,22 @@ final class VersionLoader {
     private final SchedulerFactory schedulers;
     private final WarmUp warmUp;
     private final ModelCallService calls;
+    private final EnsembleLoader ensembles;
+    private final Caching caching;
     private final SchedulingOptions scheduling;
     private final LimitOptions limits;
 
     VersionLoader(ModelBackends backends, ConfigLoader configs, Gpus gpus, SchedulerFactory schedulers, WarmUp warmUp,
-            ModelCallService calls, SchedulingOptions scheduling, LimitOptions limits) {
+            ModelCallService calls, EnsembleLoader ensembles, Caching caching, SchedulingOptions scheduling,
+            LimitOptions limits) {
         this.backends = backends;
         this.configs = configs;
         this.gpus = gpus;
         this.schedulers = schedulers;
         this.warmUp = warmUp;
         this.calls = calls;
+        this.ensembles = ensembles;
+        this.caching = caching;
         this.scheduling = scheduling;
         this.limits = limits;
     }
@@ -68,9 +73,8 @@ final class VersionLoader {
      */
     ServedVersion load(PolledModel polled, long version) {
         long start = System.nanoTime();
-        if (polled.config().getPlatform().equals("ensemble")) {
-            throw InferenceException.unsupported(
-                    "ensembles are not offered yet, model '" + polled.name() + "' can't be served");
+        if (EnsembleLoader.isEnsemble(polled)) {
+            return ensembles.load(polled, version);
         }
         LoadedBackend backend = backends.of(polled, version);
         try {
@@ -106,7 +110,8 @@ final class VersionLoader {
             instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled, executionNanos)));
             BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
-            return new ServedVersion(version, complete, instances, statistics, labels,
+            return new ServedVersion(version, complete, instances,
+                    caching.before(instances.scheduler(), checked, statistics), statistics, labels,
                     Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
         } catch (Throwable e) {
             model.close();
@@ -139,10 +144,25 @@ final class VersionLoader {
         }
     }
 
+    /**
+     * Checks an ensemble against its models; any other model is left to its load.
+     *
+     * @throws InferenceException with what is wrong
+     */
+    void checkModels(PolledModel polled) {
+        if (EnsembleLoader.isEnsemble(polled)) {
+            boolean ignored = ensembles.check(polled);
+        }
+    }
+
     /** Returns whether a model asks for other instance groups than a version has. */
     boolean hasOtherInstances(ServedVersion current, PolledModel polled) {
+        Optional<InstanceSet> instances = current.instances();
+        if (instances.isEmpty()) {
+            return false;
+        }
         var asked = ConfigLoader.withInstances(polled.config(), gpus.devices(),
-                current.instances().backend().attributes());
+                instances.get().backend().attributes());
         return !asked.getInstanceGroupList().equals(current.completeConfig().getInstanceGroupList());
     }
 
@@ -153,7 +173,7 @@ final class VersionLoader {
      * @throws InferenceException when a new instance can't be created; the version serves on as it is
      */
     VersionUpdate update(ServedVersion current, PolledModel polled) {
-        InstanceSet instances = current.instances();
+        InstanceSet instances = current.instances().orElseThrow();
         var asked = ConfigLoader.withInstances(polled.config(), gpus.devices(), instances.backend().attributes());
         var complete = current.completeConfig().toBuilder().clearInstanceGroup()
                 .addAllInstanceGroup(asked.getInstanceGroupList()).setVersionPolicy(asked.getVersionPolicy()).build();

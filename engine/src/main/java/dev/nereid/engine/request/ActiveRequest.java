@@ -7,9 +7,11 @@ import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.engine.Response;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
 import dev.nereid.engine.memory.BufferPool;
+import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.RequestRecord;
 import dev.nereid.engine.trace.RequestTrace;
@@ -88,6 +90,19 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     private Consumer<ActiveRequest> onCancel = request -> {
     };
     private @Nullable Consumer<ActiveRequest> onLateAnswer;
+    private @Nullable AnswerObserver observer;
+    private @Nullable BatchTimes times;
+
+    /** Sees the answer to a request that has one response, before its listener does. */
+    public interface AnswerObserver {
+        /**
+         * Takes the answer; must not close the response, and must neither block nor throw.
+         *
+         * @param response null where the request failed
+         * @param error null where it succeeded
+         */
+        void answered(@Nullable Response response, @Nullable InferenceException error);
+    }
 
     /** Where a request is. */
     public enum State {
@@ -255,6 +270,13 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         return response;
     }
 
+    /** Starts a response whose outputs have the shapes that clients see. */
+    public InferenceResponse newPresentedResponse() {
+        PendingResponse response = (PendingResponse) newResponse();
+        response.isPresented();
+        return response;
+    }
+
     void send(PendingResponse response, boolean isFinal) {
         if (!state.isOpen()) {
             if (cut != null) {
@@ -379,6 +401,11 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         }
     }
 
+    /** Fails a request for that reason; does nothing where it is answered. */
+    public void fail(InferenceException failure, FailureReason reason) {
+        answer(null, failure, reason);
+    }
+
     /** Writes the answer down. Returns whether it counts: false, and nothing is done, where the request has one. */
     private boolean answer(@Nullable SentResponse last, @Nullable InferenceException failure, FailureReason reason) {
         State now = state;
@@ -472,6 +499,33 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         return isLate;
     }
 
+    /**
+     * Notes that no instance, but something else answers the request, from any thread.
+     *
+     * @param ending gets the request once its answer is there, on the thread that answers, and is to deliver it
+     */
+    public void answeredElsewhere(LongSupplier nanoClock, Consumer<ActiveRequest> ending) {
+        clock = nanoClock;
+        lastResponseNanos = queuedNanos;
+        onLateAnswer = ending;
+        state = State.LATE;
+    }
+
+    /** Notes the times of the execution that the request was a part of. */
+    public void executedIn(BatchTimes value) {
+        times = value;
+    }
+
+    /** Returns the times of the execution that the request was a part of; null where there was none. */
+    public @Nullable BatchTimes times() {
+        return times;
+    }
+
+    /** Says, before the request is submitted, who sees the answer before the listener. */
+    public void observedBy(AnswerObserver value) {
+        observer = value;
+    }
+
     /** Gives the kept answer to the listener, which ends the request. Called once, without any lock. */
     public void deliver() {
         if (!isAbandoned) {
@@ -485,6 +539,9 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
             failure = new InferenceException(StatusCode.INTERNAL, "the request ended without an answer");
         }
         try {
+            if (observer != null) {
+                observer.answered(last, failure);
+            }
             if (last != null) {
                 listener.response(last, true);
             }

@@ -29,6 +29,7 @@ final class PendingResponse implements InferenceResponse {
     private List<Runnable> releases = List.of();
     private Map<String, Parameter> parameters = Map.of();
     private boolean isFinished;
+    private boolean isPresented;
     private long begunNanos;
     private long occupiedBytes = OBJECTS;
 
@@ -143,12 +144,17 @@ final class PendingResponse implements InferenceResponse {
         return occupiedBytes;
     }
 
+    /** Says that the outputs have the shapes that clients see. */
+    void isPresented() {
+        isPresented = true;
+    }
+
     SentResponse finish(OutputShapes shapes) {
         if (isFinished) {
             throw new IllegalStateException("a response may be sent only once");
         }
         // Where the outputs don't fit the configuration, the response stays unsent and is dropped with its request.
-        List<Tensor> presented = shapes.present(outputs);
+        List<Tensor> presented = isPresented ? outputs : shapes.present(outputs);
         isFinished = true;
         return new SentResponse(presented, parameters, this);
     }

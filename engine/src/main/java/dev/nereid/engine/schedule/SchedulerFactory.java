@@ -62,8 +62,7 @@ public final class SchedulerFactory {
             case SequenceBatching _ ->
                 throw InferenceException.unsupported("sequence batching is not offered yet, model '" + config.name()
                         + "' can't be served; remove sequence_batching from its configuration");
-            case Ensemble _ -> throw InferenceException.unsupported(
-                    "ensembles are not offered yet, model '" + config.name() + "' can't be served");
+            case Ensemble _ -> throw new IllegalStateException("ensemble '" + config.name() + "' has no instances");
         };
         QueueScheduler scheduler = new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups,
                 keepsOrder, limiter.orElse(null));
