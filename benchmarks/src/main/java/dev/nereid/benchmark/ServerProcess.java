@@ -41,7 +41,8 @@ final class ServerProcess implements AutoCloseable {
      */
     static ServerProcess server(Children children, Path home, Path repository, String javaOptions, String... flags) {
         List<String> command = new ArrayList<>(List.of(home.resolve("nereid").toString(), "serve",
-                "--model-repository=" + repository, "--http-address=127.0.0.1", "--http-port=0", "--metrics-port=0"));
+                "--model-repository=" + repository, "--http-address=127.0.0.1", "--http-port=0", "--grpc-address=127.0.0.1",
+                "--grpc-port=0", "--metrics-port=0"));
         command.addAll(List.of(flags));
         String inherited = System.getenv().getOrDefault(OPTIONS, "");
         Child child = Child.start("the server", children, command,

@@ -56,6 +56,22 @@ final class RunningServer implements AutoCloseable {
         return start(builder);
     }
 
+    /** Starts a server under limits that a command of the shell sets, with further variables in its environment. */
+    static RunningServer startUnder(String limits, Map<String, String> environment, Path repository, String... flags)
+            throws IOException, InterruptedException {
+        return start(under(limits, environment, repository, flags));
+    }
+
+    /** Returns what starts a server under limits that a command of the shell sets; it uses no GPU. */
+    static ProcessBuilder under(String limits, Map<String, String> environment, Path repository, String... flags)
+            throws IOException {
+        ProcessBuilder builder = builder(LAYOUT, repository, flags);
+        builder.command().addAll(0, List.of("bash", "-c", limits + " && exec \"$0\" \"$@\""));
+        builder.environment().put(CPU_ONLY, "1");
+        builder.environment().putAll(environment);
+        return builder;
+    }
+
     /** Starts a server that uses the machine's GPUs. */
     static RunningServer startOnGpus(Path repository, String... flags) throws IOException, InterruptedException {
         ProcessBuilder builder = builder(LAYOUT, repository, flags);
@@ -65,7 +81,8 @@ final class RunningServer implements AutoCloseable {
 
     private static ProcessBuilder builder(Path layout, Path repository, String... flags) throws IOException {
         List<String> command = new ArrayList<>(List.of(layout.resolve("nereid").toString(), "serve",
-                "--model-repository=" + repository, "--http-address=127.0.0.1", "--http-port=0", "--metrics-port=0"));
+                "--model-repository=" + repository, "--http-address=127.0.0.1", "--http-port=0",
+                "--grpc-address=127.0.0.1", "--grpc-port=0", "--metrics-port=0"));
         command.addAll(List.of(flags));
         if (command.stream().noneMatch(each -> each.startsWith(READY_FILE))) {
             command.add(READY_FILE + Files.createTempDirectory(DIRECTORY).resolve("ready"));

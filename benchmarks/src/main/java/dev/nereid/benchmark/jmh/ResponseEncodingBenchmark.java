@@ -35,7 +35,9 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(1)
 public class ResponseEncodingBenchmark {
     private final JsonWriter writer = new JsonWriter();
-    private final InferResponseEncoder encoder = new InferResponseEncoder("m", "1", true, _ -> List.of());
+    private final InferResponseEncoder encoder = new InferResponseEncoder("m", "1", true, _ -> List.of(),
+            _ -> {
+            });
     private final Arena arena = Arena.ofShared();
     private List<Tensor> outputs = List.of();
 

@@ -59,7 +59,7 @@ public final class BatchExecution {
             ActiveRequest request = requests.get(i);
             note(times, request.trace());
             request.executedIn(times);
-            if (request.state() == State.DETACHED && late.leaves(request, times)) {
+            if (request.state() == State.DETACHED && late.leaves(request, instance, times)) {
                 answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 succeeded = true;
                 continue;
@@ -86,9 +86,10 @@ public final class BatchExecution {
         /**
          * Takes a request. Returns false where its answer came just now.
          *
+         * @param instance executed it, and must not be closed before its answer
          * @param times of the execution that has returned
          */
-        boolean leaves(ActiveRequest request, BatchTimes times);
+        boolean leaves(ActiveRequest request, Instance instance, BatchTimes times);
     }
 
     private InferenceException unanswered() {

@@ -58,12 +58,21 @@ public final class Admission implements Members {
             try {
                 return action.apply(served);
             } catch (InferenceException e) {
-                ServedVersion current = e.code() == StatusCode.UNAVAILABLE ? catalog.lookup(model, version) : served;
+                ServedVersion current = e.code() == StatusCode.UNAVAILABLE ? successor(model, version, e) : served;
                 if (current == served) {
                     throw e;
                 }
                 served = current;
             }
+        }
+    }
+
+    /** Returns the version that serves now; where there is none, {@code refusal} says why better than its absence. */
+    private ServedVersion successor(String model, OptionalLong version, InferenceException refusal) {
+        try {
+            return catalog.lookup(model, version);
+        } catch (InferenceException gone) {
+            throw refusal;
         }
     }
 

@@ -84,7 +84,8 @@ public final class Engine implements AutoCloseable {
                 backendStartLimit);
         this.wakeups = new TimerWakeups(System::nanoTime);
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
-                options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new));
+                options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
+                options.scheduling().firstBatchAt());
         this.admission = new Admission(buffers, catalog);
         this.cache = options.cache().byteSize() == 0
                 ? Optional.empty()
@@ -183,6 +184,11 @@ public final class Engine implements AutoCloseable {
             poller = RepositoryPoller.start(repository, lifecycle, dependencies, options.loading().pollInterval());
         }
         return failures;
+    }
+
+    /** Returns whether each model repository that was named is there. An engine that lacks one serves nothing. */
+    public boolean hasAllRepositories() {
+        return hasAllRepositories;
     }
 
     /** Returns the pool that requests take their memory from. */
@@ -394,6 +400,19 @@ public final class Engine implements AutoCloseable {
         if (running != null) {
             running.close();
         }
+    }
+
+    /**
+     * Ends the requests whose models would answer them later, now and from here on, with UNAVAILABLE; for a server that
+     * stops and can't wait for them any longer.
+     */
+    public void endLate() {
+        lifecycle.endLate();
+    }
+
+    /** Returns what loads and unloads models. */
+    ModelLifecycle lifecycle() {
+        return lifecycle;
     }
 
     /** Finishes running requests, up to a limit, and closes models and backends. Returns whether all ended in time. */

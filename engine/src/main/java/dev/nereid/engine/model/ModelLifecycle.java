@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -46,6 +47,10 @@ final class ModelLifecycle implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(ModelLifecycle.class.getName());
     /** How long an unload waits for an idle model to be gone, so that a client which asks next sees it gone. */
     private static final Duration UNLOAD_GRACE = Duration.ofSeconds(1);
+    /** How long versions that are unloaded wait for requests which their backend answers later. */
+    private static final Duration LATE_LIMIT = Duration.ofMinutes(5);
+    /** So much of the time for a stop is kept for what follows the last answers, if a quarter of it is not less. */
+    private static final Duration AFTER_ANSWERS = Duration.ofSeconds(1);
     private static final String STOPPING = "Server is stopping";
 
     private final ModelRepository repository;
@@ -56,6 +61,9 @@ final class ModelLifecycle implements AutoCloseable {
     private final ExecutorService loadThreads;
     private final ExecutorService unloadThreads;
     private final ConcurrentMap<String, Slot> slots = new ConcurrentHashMap<>();
+    /** Versions that wait for their last requests or close. */
+    private final Set<ServedVersion> closing = ConcurrentHashMap.newKeySet();
+    private volatile Duration lateLimit = LATE_LIMIT;
     private volatile boolean isClosing;
 
     /** What is known of one model beside its versions. */
@@ -512,10 +520,11 @@ final class ModelLifecycle implements AutoCloseable {
     private CountDownLatch retire(String name, List<ServedVersion> versions,
             @Nullable OverrideDirectory directory) {
         CountDownLatch closed = new CountDownLatch(1);
+        closing.addAll(versions);
         inBackground(() -> {
             try {
                 for (ServedVersion version : versions) {
-                    version.close();
+                    close(version);
                     catalog.updateKnown(name, old -> old.with(old.find(version.version())
                             .filter(found -> found.state() == VersionState.UNLOADING)
                             .map(found -> List.of(Version.unloaded(found.number())))
@@ -534,6 +543,43 @@ final class ModelLifecycle implements AutoCloseable {
             }
         });
         return closed;
+    }
+
+    private void close(ServedVersion version) {
+        Duration limit = lateLimit;
+        Thread reminder = after(limit, () -> version.endLate(InferenceException.unavailable("model '" + version.name()
+                + "' is being unloaded, and did not answer the request within " + limit.toSeconds() + " s")));
+        try {
+            version.close();
+        } finally {
+            reminder.interrupt();
+            closing.remove(version);
+        }
+    }
+
+    /** Says how long versions that are unloaded wait for requests which their backend answers later. */
+    void lateLimit(Duration value) {
+        lateLimit = value;
+    }
+
+    /** Ends all requests that their backends answer later, now and from here on: there is no more time for them. */
+    void endLate() {
+        InferenceException reason = InferenceException
+                .unavailable("the server is stopping, and the model did not answer the request in time");
+        catalog.all().values().forEach(snapshot -> snapshot.ready().forEach(version -> version.endLate(reason)));
+        closing.forEach(version -> version.endLate(reason));
+    }
+
+    /** Returns a thread that does something then, unless it is interrupted before. */
+    private static Thread after(Duration delay, Runnable action) {
+        return Thread.ofVirtual().name("nereid-end-late").start(() -> {
+            try {
+                Thread.sleep(delay);
+            } catch (InterruptedException e) {
+                return;
+            }
+            action.run();
+        });
     }
 
     private void inBackground(Runnable task) {
@@ -581,6 +627,8 @@ final class ModelLifecycle implements AutoCloseable {
         });
         loadThreads.shutdown();
         boolean allClosed = true;
+        Duration kept = limit.dividedBy(4).compareTo(AFTER_ANSWERS) < 0 ? limit.dividedBy(4) : AFTER_ANSWERS;
+        Thread reminder = after(limit.minus(kept), this::endLate);
         try {
             // A load that is under way throws away what it made; backends must not be closed before.
             allClosed = loadThreads.awaitTermination(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
@@ -594,6 +642,8 @@ final class ModelLifecycle implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             allClosed = false;
+        } finally {
+            reminder.interrupt();
         }
         return allClosed;
     }

@@ -20,6 +20,7 @@ public final class SchedulerFactory {
     private final Wakeups wakeups;
     private final int maxQueueSize;
     private final Optional<RateLimiter> limiter;
+    private final int firstBatchAt;
 
     /**
      * Creates the factory.
@@ -28,14 +29,16 @@ public final class SchedulerFactory {
      * @param wallClock the time of day
      * @param maxQueueSize bound on waiting requests where a model sets none
      * @param limiter shares resources between the models; empty where every free instance may execute
+     * @param firstBatchAt how many requests wait before a model with dynamic batching executes its first; 0 for none
      */
     public SchedulerFactory(LongSupplier clock, InstantSource wallClock, Wakeups wakeups, int maxQueueSize,
-            Optional<RateLimiter> limiter) {
+            Optional<RateLimiter> limiter, int firstBatchAt) {
         this.clock = clock;
         this.wallClock = wallClock;
         this.wakeups = wakeups;
         this.maxQueueSize = maxQueueSize;
         this.limiter = limiter;
+        this.firstBatchAt = firstBatchAt;
     }
 
     /**
@@ -61,8 +64,12 @@ public final class SchedulerFactory {
                         + "' can't be served; remove sequence_batching from its configuration");
             case Ensemble _ -> throw new IllegalStateException("ensemble '" + config.name() + "' has no instances");
         };
-        return new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups, keepsOrder,
-                limiter.orElse(null));
+        QueueScheduler scheduler = new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups,
+                keepsOrder, limiter.orElse(null));
+        if (config.scheduling() instanceof DynamicBatching) {
+            scheduler.holdUntilQueued(firstBatchAt);
+        }
+        return scheduler;
     }
 
     /** Returns what shares resources between the models; empty where every free instance may execute. */

@@ -8,6 +8,7 @@ import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.server.ServerOptions;
+import dev.nereid.server.grpc.GrpcOptions;
 import dev.nereid.server.http.HttpOptions;
 import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.v2.Category;
@@ -108,11 +109,13 @@ public final class CommandLine {
     /** Returns the options, with or without a repository. */
     ServerOptions optionsForDoctor(Path defaultBackends) {
         HttpOptions http = http();
+        GrpcOptions grpc = GrpcFlags.options(this);
         MetricsOptions metrics = metrics();
         checkPorts(List.of(new Port("http-port", http.isEnabled(), http.address(), http.port()),
+                new Port("grpc-port", grpc.isEnabled(), grpc.address(), grpc.port()),
                 new Port("metrics-port", metrics.isEnabled(), metrics.address(), metrics.port())));
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
-                bool("exit-on-error"), engine(defaultBackends), http, metrics, logging(),
+                bool("exit-on-error"), engine(defaultBackends), http, grpc, metrics, logging(),
                 TraceFlags.options(values), bool("exit-on-stall"),
                 bool("allow-client-shm"));
     }
@@ -249,38 +252,44 @@ public final class CommandLine {
     }
 
     private HttpOptions http() {
-        String pattern = text("http-header-forward-pattern");
-        if (!pattern.isEmpty()) {
-            try {
-                Pattern.compile(pattern);
-            } catch (PatternSyntaxException e) {
-                throw new UsageException("--http-header-forward-pattern has value '" + pattern
-                        + "', which is not a regular expression: " + e.getDescription());
-            }
-        }
         return new HttpOptions(bool("allow-http"), address("http-address", text("http-address")),
-                (int) number("http-port", 0, 65535), bool("reuse-http-port"),
-                pattern.isEmpty() ? Optional.empty() : Optional.of(pattern),
-                number("http-max-input-size", 1, Long.MAX_VALUE), restrictions());
+                (int) number("http-port", 0, 65535), bool("reuse-http-port"), pattern("http-header-forward-pattern"),
+                number("http-max-input-size", 1, Long.MAX_VALUE), restrictions("http-restricted-api", "header"));
     }
 
-    private Map<String, Restriction> restrictions() {
+    /** Returns a regular expression; empty where none is given. */
+    Optional<String> pattern(String name) {
+        String pattern = text(name);
+        if (pattern.isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            Pattern.compile(pattern);
+        } catch (PatternSyntaxException e) {
+            throw new UsageException("--" + name + " has value '" + pattern
+                    + "', which is not a regular expression: " + e.getDescription());
+        }
+        return Optional.of(pattern);
+    }
+
+    /** Returns what is restricted, by category. */
+    Map<String, Restriction> restrictions(String name, String header) {
         Map<String, Restriction> restrictions = new LinkedHashMap<>();
-        for (String value : all("http-restricted-api")) {
+        for (String value : all(name)) {
             int colon = value.indexOf(':');
             int equals = value.indexOf('=', colon + 1);
             if (colon < 1 || equals < colon + 2) {
-                throw new UsageException("--http-restricted-api has value '" + value
-                        + "', expected <category>[,<category>...]:<header>=<value>");
+                throw new UsageException("--" + name + " has value '" + value
+                        + "', expected <category>[,<category>...]:<" + header + ">=<value>");
             }
             Restriction restriction = new Restriction(value.substring(colon + 1, equals), value.substring(equals + 1));
             for (String category : value.substring(0, colon).split(",", -1)) {
                 if (!Category.names().contains(category)) {
-                    throw new UsageException("--http-restricted-api names category '" + category + "', expected one of "
+                    throw new UsageException("--" + name + " names category '" + category + "', expected one of "
                             + String.join(", ", Category.names()));
                 }
                 if (restrictions.putIfAbsent(category, restriction) != null) {
-                    throw new UsageException("--http-restricted-api names category '" + category + "' twice");
+                    throw new UsageException("--" + name + " names category '" + category + "' twice");
                 }
             }
         }
@@ -331,7 +340,7 @@ public final class CommandLine {
     }
 
     /** The reference writes IPv6 addresses as {@code ipv6:[::1]}. */
-    private static String address(String flag, String value) {
+    static String address(String flag, String value) {
         String address = value.startsWith("ipv6:") ? value.substring("ipv6:".length()) : value;
         if (address.isBlank()) {
             throw new UsageException("--" + flag + " must not be empty");
@@ -345,17 +354,17 @@ public final class CommandLine {
         return values.getOrDefault(name, List.of());
     }
 
-    private String text(String name) {
+    String text(String name) {
         List<String> given = all(name);
         return given.isEmpty() ? FlagTable.get(name).defaultValue() : given.getLast();
     }
 
-    private boolean bool(String name) {
+    boolean bool(String name) {
         String value = text(name);
         return !value.isEmpty() && FlagTable.bool(name, value);
     }
 
-    private long number(String name, long min, long max) {
+    long number(String name, long min, long max) {
         long value = FlagTable.get(name).kind() == Flag.Kind.LEVEL
                 ? FlagTable.level(name, text(name))
                 : FlagTable.number(name, text(name));
@@ -365,7 +374,7 @@ public final class CommandLine {
         return value;
     }
 
-    private static Path path(String flag, String value) {
+    static Path path(String flag, String value) {
         try {
             return Path.of(value);
         } catch (InvalidPathException e) {

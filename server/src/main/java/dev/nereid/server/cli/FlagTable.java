@@ -74,6 +74,7 @@ final class FlagTable {
         repeatable("http-restricted-api", HTTP,
                 "<category>[,<category>...]:<header>=<value>: endpoints that need a header.");
         add("allow-client-shm", Kind.BOOL, "false", HTTP, "Whether clients may register shared memory.");
+        GrpcFlags.add();
         repeatable("trace-config", TRACING, "triton,file=<path>, triton,log-frequency=<number>, rate=<number>, "
                 + "level=<TIMESTAMPS|TENSORS|OFF>, count=<number> or mode=triton.");
         add("trace-file", Kind.TEXT, "", TRACING, "Deprecated: --trace-config=triton,file=<path>.");
@@ -117,16 +118,6 @@ final class FlagTable {
         add("max-response-bytes", Kind.NUMBER, "67108864", LIMITS,
                 "Bound on the responses of one request to a decoupled model that a client has not read yet.");
 
-        refuse("gRPC is not offered yet", "allow-grpc", "false", "0");
-        for (String flag : List.of("grpc-address", "grpc-port", "reuse-grpc-port", "grpc-header-forward-pattern",
-                "grpc-infer-thread-count", "grpc-infer-allocation-pool-size", "grpc-max-response-pool-size",
-                "grpc-use-ssl", "grpc-use-ssl-mutual", "grpc-server-cert", "grpc-server-key", "grpc-root-cert",
-                "grpc-infer-response-compression-level", "grpc-keepalive-time", "grpc-keepalive-timeout",
-                "grpc-keepalive-permit-without-calls", "grpc-http2-max-pings-without-data",
-                "grpc-http2-min-recv-ping-interval-without-data", "grpc-http2-max-ping-strikes",
-                "grpc-max-connection-age", "grpc-max-connection-age-grace", "grpc-restricted-protocol")) {
-            refuse("gRPC is not offered yet", flag);
-        }
         refuse("the SageMaker front end is not offered", "allow-sagemaker", "false", "0");
         refuse("the Vertex AI front end is not offered", "allow-vertex-ai", "false", "0");
         for (String flag : List.of("sagemaker-port", "sagemaker-safe-port-range", "sagemaker-thread-count")) {
@@ -148,15 +139,15 @@ final class FlagTable {
     private FlagTable() {
     }
 
-    private static void add(String name, Kind kind, String defaultValue, String group, String help) {
+    static void add(String name, Kind kind, String defaultValue, String group, String help) {
         FLAGS.put(name, new Flag(name, kind, defaultValue, false, group, help));
     }
 
-    private static void repeatable(String name, String group, String help) {
+    static void repeatable(String name, String group, String help) {
         FLAGS.put(name, new Flag(name, Kind.TEXT, "", true, group, help));
     }
 
-    private static void refuse(String reason, String name, String... harmlessValues) {
+    static void refuse(String reason, String name, String... harmlessValues) {
         REFUSED.put(name, new Refusal(reason, List.of(harmlessValues)));
     }
 

@@ -312,16 +312,14 @@ class CommandLineTest {
 
     @Test
     void aFlagThatIsNotOfferedIsRefusedAndNeverIgnored() {
-        assertEquals("--grpc-port can't be used: gRPC is not offered yet", mistake("--grpc-port=8001"));
-        assertEquals("--allow-grpc can't be used: gRPC is not offered yet", mistake("--allow-grpc=true"));
         assertEquals("--cache-directory can't be used: the response cache needs no library",
                 mistake("--cache-directory", "x"));
     }
 
     @Test
     void aFlagThatIsNotOfferedMayBeTurnedOff() {
-        assertEquals(8000, options("--allow-grpc=false", "--allow-gpu-metrics", "0").http().port());
-        assertEquals(9000, options("--allow-grpc", "false", "--http-port=9000").http().port());
+        assertEquals(8000, options("--allow-sagemaker=false", "--allow-gpu-metrics", "0").http().port());
+        assertEquals(9000, options("--allow-sagemaker", "false", "--http-port=9000").http().port());
     }
 
     // Models to load

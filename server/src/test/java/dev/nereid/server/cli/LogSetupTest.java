@@ -32,7 +32,8 @@ import org.junit.jupiter.api.parallel.Isolated;
 
 @Isolated("logging is the same for the whole process")
 class LogSetupTest {
-    private static final Pattern LINE = Pattern.compile("[IWE]\\d{4} \\d\\d:\\d\\d:\\d\\d\\.\\d{6} \\d+ Test\\] .*");
+    private static final Pattern LINE = Pattern
+            .compile("[IWE]\\d{4} \\d\\d:\\d\\d:\\d\\d\\.\\d{6} \\d+ LogSetupTest\\.java:\\d+\\] .*");
 
     @TempDir
     private Path directory;
@@ -57,6 +58,16 @@ class LogSetupTest {
         assertEquals(3, lines.size());
         lines.forEach(line -> assertTrue(LINE.matcher(line).matches(), line));
         assertEquals(List.of('I', 'W', 'E'), lines.stream().map(line -> line.charAt(0)).toList());
+    }
+
+    @Test
+    void aLineSaysWhichLineOfCodeLogs() throws IOException {
+        apply(true, true, true, 0, false);
+        System.getLogger("dev.nereid.Test").log(System.Logger.Level.INFO, () -> "here");
+        int next = StackWalker.getInstance().walk(frames -> frames.findFirst().orElseThrow().getLineNumber());
+
+        String line = lines().getFirst();
+        assertTrue(line.endsWith(" LogSetupTest.java:" + (next - 1) + "] here"), line);
     }
 
     @Test
@@ -113,7 +124,9 @@ class LogSetupTest {
         apply(true, true, true, 0, true);
         logger.info("started");
 
-        assertTrue(lines().getFirst().matches("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ I \\d+ Test\\] started"),
+        assertTrue(
+                lines().getFirst().matches(
+                        "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ I \\d+ LogSetupTest\\.java:\\d+\\] started"),
                 lines().getFirst());
     }
 

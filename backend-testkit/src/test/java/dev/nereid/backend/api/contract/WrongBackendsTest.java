@@ -72,6 +72,20 @@ class WrongBackendsTest {
     }
 
     @Test
+    void aModelThatIsNotDecoupledThoughThatIsDeclaredIsFound() {
+        Subject.abilities = EchoFactory.ABILITIES.withDecoupled();
+        assertFails("answersAnyNumberOfTimes", "must be decoupled once it is loaded", execute(EchoFactory::answer));
+    }
+
+    @Test
+    void answeringSeveralTimesThoughThatIsNotDeclaredIsFound() {
+        assertFails("answersAnyNumberOfTimes", "the number of answers", execute(request -> {
+            EchoFactory.respond(request).sendPartial();
+            EchoFactory.respond(request).send();
+        }));
+    }
+
+    @Test
     void aStrategyThatDividesDifferentlyEachTimeIsFound() {
         AtomicInteger calls = new AtomicInteger();
         assertFails("dividesTheSameRequestsInTheSameWay", "sizes of the batches that the strategy makes",
