@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Objects;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -72,7 +73,7 @@ class LauncherEnvironmentIT {
 
         assertEquals(0, result.status(), result.lines()::toString);
         Path cache = Path.of(result.after(CACHE).orElseThrow());
-        assertEquals(directory.toRealPath(), cache.getParent().getParent().toRealPath());
+        assertEquals(directory.toRealPath(), Objects.requireNonNull(Objects.requireNonNull(cache.getParent()).getParent()).toRealPath());
         assertEquals("rwx------", mode(cache.getParent()));
     }
 

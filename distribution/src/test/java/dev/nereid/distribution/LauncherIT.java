@@ -65,10 +65,10 @@ class LauncherIT {
 
     @Test
     void refusesFlagsThatAreNotOffered() throws Exception {
-        Result result = run("serve", "--model-repository=" + repository, "--grpc-port=8001");
+        Result result = run("serve", "--model-repository=" + repository, "--cache-config=local,size=1");
 
         assertEquals(1, result.status());
-        assertTrue(result.output().contains("--grpc-port can't be used: gRPC is not offered yet"), result::output);
+        assertTrue(result.output().contains("--cache-config can't be used: the response cache is not offered yet"), result::output);
     }
 
     @Test
@@ -84,7 +84,7 @@ class LauncherIT {
         Files.createDirectories(repository.resolve("bad").resolve("1"));
         Files.writeString(repository.resolve("bad").resolve("config.pbtxt"), "backend: \"nosuch\"");
 
-        Result result = run("serve", "--model-repository=" + repository, "--http-port=0", "--metrics-port=0");
+        Result result = run("serve", "--model-repository=" + repository, "--http-port=0", "--grpc-port=0", "--metrics-port=0");
 
         assertEquals(1, result.status());
         assertTrue(result.output().contains("failed to load all models: bad"), result::output);
@@ -95,7 +95,7 @@ class LauncherIT {
     @Test
     void endsWhereTheHeapIsExhausted() throws Exception {
         Result result = run(Map.of("NEREID_JAVA_OPTIONS", "-Xmx4m"), "serve", "--model-repository=" + repository,
-                "--http-port=0", "--metrics-port=0");
+                "--http-port=0", "--grpc-port=0", "--metrics-port=0");
 
         assertEquals(3, result.status(), result::output);
         assertTrue(result.output().contains("java.lang.OutOfMemoryError"), result::output);
@@ -119,7 +119,7 @@ class LauncherIT {
 
     @Test
     void theDoctorLooksAtTheMachine() throws Exception {
-        Result result = run("doctor", "--http-port=0", "--metrics-port=0");
+        Result result = run("doctor", "--http-port=0", "--grpc-port=0", "--metrics-port=0");
 
         assertEquals(0, result.status(), result::output);
         for (String expected : List.of("System\n", "glibc", "GPUs\n", "Backend identity\n", "Backend pytorch\n",
@@ -130,7 +130,7 @@ class LauncherIT {
 
     @Test
     void theDoctorEndsWithOneWhereThereIsAProblem() throws Exception {
-        Result result = run("doctor", "--json", "--http-port=0", "--metrics-port=0",
+        Result result = run("doctor", "--json", "--http-port=0", "--grpc-port=0", "--metrics-port=0",
                 "--backend-directory=" + repository);
 
         assertEquals(1, result.status(), result::output);
@@ -141,7 +141,7 @@ class LauncherIT {
     void namesThePortThatIsTaken() throws Exception {
         try (RunningServer server = RunningServer.start(repository)) {
             Result result = run("serve", "--model-repository=" + repository, "--http-address=127.0.0.1",
-                    "--http-port=" + server.httpPort(), "--metrics-port=0");
+                    "--http-port=" + server.httpPort(), "--grpc-port=0", "--metrics-port=0");
 
             assertEquals(1, result.status());
             assertTrue(result.output().contains("can't open 127.0.0.1:" + server.httpPort()), result::output);
@@ -170,7 +170,7 @@ class LauncherIT {
         Files.writeString(models.resolve("bad").resolve("config.pbtxt"), "backend: \"nosuch\"");
         Files.writeString(ready, "http=1\n");
 
-        Result result = run("serve", "--model-repository=" + models, "--http-port=0", "--metrics-port=0",
+        Result result = run("serve", "--model-repository=" + models, "--http-port=0", "--grpc-port=0", "--metrics-port=0",
                 "--ready-file=" + ready);
 
         assertEquals(1, result.status());

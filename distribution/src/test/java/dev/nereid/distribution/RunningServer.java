@@ -65,7 +65,8 @@ final class RunningServer implements AutoCloseable {
 
     private static ProcessBuilder builder(Path layout, Path repository, String... flags) throws IOException {
         List<String> command = new ArrayList<>(List.of(layout.resolve("nereid").toString(), "serve",
-                "--model-repository=" + repository, "--http-address=127.0.0.1", "--http-port=0", "--metrics-port=0"));
+                "--model-repository=" + repository, "--http-address=127.0.0.1", "--http-port=0",
+                "--grpc-address=127.0.0.1", "--grpc-port=0", "--metrics-port=0"));
         command.addAll(List.of(flags));
         if (command.stream().noneMatch(each -> each.startsWith(READY_FILE))) {
             command.add(READY_FILE + Files.createTempDirectory(DIRECTORY).resolve("ready"));

@@ -1,5 +1,6 @@
 package dev.nereid.engine;
 
+import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.repository.config.Devices.ComputeCapability;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -23,6 +24,16 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
     /** No models, no backends, everything else as without any flag. */
     public static final EngineOptions DEFAULT = new EngineOptions(RepositoryOptions.DEFAULT, LoadOptions.DEFAULT,
             BackendOptions.DEFAULT, LimitOptions.DEFAULT, SchedulingOptions.DEFAULT, GpuOptions.DEFAULT);
+
+    /** Returns these options with models in that directory. */
+    public EngineOptions withRepository(Path directory) {
+        return with(repository.withDirectories(List.of(directory)));
+    }
+
+    /** Returns these options with backends from there. */
+    public EngineOptions withBackends(BackendSource... sources) {
+        return with(backends.withSources(sources));
+    }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(RepositoryOptions value) {
@@ -60,10 +71,12 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * @param directories directories with models
      * @param autoComplete whether backends complete configurations
      * @param configName the name of a custom configuration; empty for none
+     * @param allowsMissing whether an engine of which a directory is missing starts all the same, never to be ready
      */
-    public record RepositoryOptions(List<Path> directories, boolean autoComplete, String configName) {
+    public record RepositoryOptions(List<Path> directories, boolean autoComplete, String configName,
+            boolean allowsMissing) {
         /** No directory, completed configurations, none with a name of its own. */
-        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "");
+        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "", false);
 
         /** Keeps a copy of the list. */
         public RepositoryOptions {
@@ -72,17 +85,22 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
 
         /** Returns these options with those directories. */
         public RepositoryOptions withDirectories(List<Path> value) {
-            return new RepositoryOptions(value, autoComplete, configName);
+            return new RepositoryOptions(value, autoComplete, configName, allowsMissing);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withAutoComplete(boolean value) {
-            return new RepositoryOptions(directories, value, configName);
+            return new RepositoryOptions(directories, value, configName, allowsMissing);
         }
 
         /** Returns these options with that name. */
         public RepositoryOptions withConfigName(String value) {
-            return new RepositoryOptions(directories, autoComplete, value);
+            return new RepositoryOptions(directories, autoComplete, value, allowsMissing);
+        }
+
+        /** Returns these options with that choice. */
+        public RepositoryOptions withMissingAllowed(boolean value) {
+            return new RepositoryOptions(directories, autoComplete, configName, value);
         }
     }
 
@@ -148,33 +166,45 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
     /**
      * Where backends are, and what they are told.
      *
-     * @param directories directories with the jars of backends
+     * @param sources where backends come from, the first match wins
      * @param settings settings by backend; the empty name is for all
      * @param allowsModelBackends whether a model may bring its backend along in its directory
      */
-    public record BackendOptions(List<Path> directories, Map<String, Map<String, String>> settings,
+    public record BackendOptions(List<BackendSource> sources, Map<String, Map<String, String>> settings,
             boolean allowsModelBackends) {
         /** No backends, no settings; models don't bring any along. */
         public static final BackendOptions DEFAULT = new BackendOptions(List.of(), Map.of(), false);
 
         /** Keeps a copy of the list. */
         public BackendOptions {
-            directories = List.copyOf(directories);
+            sources = List.copyOf(sources);
         }
 
-        /** Returns these options with those directories. */
-        public BackendOptions withDirectories(List<Path> value) {
-            return new BackendOptions(value, settings, allowsModelBackends);
+        /** Returns the directories among the sources. */
+        public List<Path> directories() {
+            return sources.stream().filter(BackendSource.Directory.class::isInstance)
+                    .map(source -> ((BackendSource.Directory) source).path()).toList();
+        }
+
+        /** Returns the backends among the sources that are on the program's own class path. */
+        public List<BackendFactory> factories() {
+            return sources.stream().filter(BackendSource.InProcess.class::isInstance)
+                    .map(source -> ((BackendSource.InProcess) source).factory()).toList();
+        }
+
+        /** Returns these options with those sources. */
+        public BackendOptions withSources(BackendSource... values) {
+            return new BackendOptions(List.of(values), settings, allowsModelBackends);
         }
 
         /** Returns these options with those settings. */
         public BackendOptions withSettings(Map<String, Map<String, String>> value) {
-            return new BackendOptions(directories, value, allowsModelBackends);
+            return new BackendOptions(sources, value, allowsModelBackends);
         }
 
         /** Returns these options with that choice. */
         public BackendOptions withModelBackends(boolean value) {
-            return new BackendOptions(directories, settings, value);
+            return new BackendOptions(sources, settings, value);
         }
     }
 
@@ -213,12 +243,14 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * @param hostPolicies where the threads of instances run, by the name of the policy
      * @param parallelInstanceLoading whether instances of one model are created at the same time; empty for what the
      *     backend says
+     * @param firstBatchAt how many requests wait before a model with dynamic batching executes its first, so that tests know
+     *     what is executed together; 0 for none
      */
     public record SchedulingOptions(Optional<List<RateResource>> rateLimit, Map<String, HostPolicy> hostPolicies,
-            Optional<Boolean> parallelInstanceLoading) {
+            Optional<Boolean> parallelInstanceLoading, int firstBatchAt) {
         /** No rate limiter, no policies, instances as the backend says. */
         public static final SchedulingOptions DEFAULT = new SchedulingOptions(Optional.empty(), Map.of(),
-                Optional.empty());
+                Optional.empty(), 0);
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.nereid.repository;
 
 import dev.nereid.repository.config.ConfigReader;
+import dev.nereid.repository.config.ModelFiles;
 import java.io.IOException;
 import java.nio.file.FileVisitOption;
 import java.nio.file.FileVisitResult;
@@ -15,7 +16,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sizes and modification times of everything in a model's directory, by relative path: equal fingerprints mean that
+ * Sizes and modification times of everything in a model's directory but what tools leave there, by relative path: equal fingerprints mean that
  * nothing changed. Files that come and go while it is taken are there or not; the next fingerprint tells.
  *
  * @param versions for each version, what its directory holds
@@ -66,6 +67,10 @@ public record Fingerprint(Map<Long, Map<String, Stamp>> versions, Map<String, St
                     new SimpleFileVisitor<>() {
                         @Override
                         public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) {
+                            if (root.equals(directory.getParent())
+                                    && ModelFiles.isLeftByTools(String.valueOf(directory.getFileName()))) {
+                                return FileVisitResult.SKIP_SUBTREE;
+                            }
                             if (!directory.equals(root)) {
                                 stamps.put(root.relativize(directory).toString(), Stamp.ofDirectory(attributes));
                             }

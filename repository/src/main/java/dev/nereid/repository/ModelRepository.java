@@ -4,6 +4,8 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.ConfigValidator;
+import dev.nereid.repository.config.FileFailures;
+import dev.nereid.repository.config.ModelFiles;
 import dev.nereid.repository.config.PathGuard;
 import dev.nereid.repository.config.proto.ModelConfig;
 import java.io.IOException;
@@ -39,14 +41,29 @@ public final class ModelRepository {
         this.configLoader = configLoader;
     }
 
-    /** Opens repositories; each must be a directory. Paths in texts are shown as they are given here. */
+    /**
+     * Opens repositories; each must be a directory. One that is given twice, under whatever name, counts once. Paths in
+     * texts are shown as they are given here.
+     */
     public static ModelRepository open(List<Path> locations, ConfigLoader configLoader) {
+        List<Path> distinct = new ArrayList<>();
         for (Path location : locations) {
             if (!Files.isDirectory(location)) {
                 throw InferenceException.invalid("repository path is not a valid directory");
             }
+            if (distinct.stream().noneMatch(known -> isSame(known, location))) {
+                distinct.add(location);
+            }
         }
-        return new ModelRepository(locations, configLoader);
+        return new ModelRepository(distinct, configLoader);
+    }
+
+    private static boolean isSame(Path one, Path other) {
+        try {
+            return Files.isSameFile(one, other);
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /** Returns the repositories' directories. */
@@ -61,13 +78,13 @@ public final class ModelRepository {
             try (Stream<Path> entries = Files.list(location)) {
                 entries.filter(Files::isDirectory).forEach(directory -> {
                     String name = String.valueOf(directory.getFileName());
-                    if (PathGuard.isModelName(name)) {
+                    if (PathGuard.isModelName(name) && !ModelFiles.isLeftByTools(name)) {
                         models.computeIfAbsent(name, key -> new ArrayList<>()).add(directory);
                     }
                 });
             } catch (IOException | UncheckedIOException e) {
                 throw new InferenceException(StatusCode.INTERNAL,
-                        "failed to list model repository '" + location + "': " + e.getMessage(), e);
+                        "failed to list model repository '" + location + "': " + FileFailures.reason(e), e);
             }
         }
         return models;
@@ -92,6 +109,14 @@ public final class ModelRepository {
     public PolledModel poll(String name, String configJson, OverrideDirectory override) {
         PathGuard.checkModelName(name);
         return poll(name, override.path(), Optional.of(configJson));
+    }
+
+    /** Returns whether a model's directory in a repository holds what it held when the model was read. */
+    public boolean isUnchanged(PolledModel earlier) {
+        Path directory = directory(earlier.name());
+        return directory.equals(earlier.directory()) && Fingerprint
+                .of(directory, VersionDirectories.scan(directory), configLoader.configName())
+                .equals(earlier.fingerprint());
     }
 
     /** Reads all models and compares them with those that are known. */
@@ -129,7 +154,7 @@ public final class ModelRepository {
     private Path directory(String name) {
         PathGuard.checkModelName(name);
         List<Path> directories = new ArrayList<>();
-        for (Path location : locations) {
+        for (Path location : ModelFiles.isLeftByTools(name) ? List.<Path>of() : locations) {
             try {
                 Path directory = location.resolve(name);
                 if (Files.isDirectory(directory)) {
@@ -163,7 +188,7 @@ public final class ModelRepository {
             return new PolledModel(name, directory, config, selected, fingerprint, configJson.isPresent(), warnings,
                     selected.isEmpty() ? Layout.modelHint(directory) : Optional.empty());
         } catch (UncheckedIOException | InvalidPathException | SecurityException e) {
-            throw new InferenceException(StatusCode.INTERNAL, UNEXPECTED + e.getMessage(), e);
+            throw new InferenceException(StatusCode.INTERNAL, UNEXPECTED + FileFailures.pathAndReason(e), e);
         }
     }
 }

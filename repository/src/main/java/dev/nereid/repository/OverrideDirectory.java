@@ -2,6 +2,7 @@ package dev.nereid.repository;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.repository.config.FileFailures;
 import dev.nereid.repository.config.PathGuard;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -42,7 +43,7 @@ public final class OverrideDirectory implements AutoCloseable {
             directory = new OverrideDirectory(Files.createTempDirectory(parent, "override"));
         } catch (IOException e) {
             throw new InferenceException(StatusCode.INTERNAL,
-                    "failed to create a directory for model file overrides: " + e.getMessage(), e);
+                    "failed to create a directory for model file overrides: " + FileFailures.pathAndReason(e), e);
         }
         try {
             files.forEach(directory::write);
@@ -118,7 +119,8 @@ public final class OverrideDirectory implements AutoCloseable {
                 }
             });
         } catch (IOException | UncheckedIOException e) {
-            LOGGER.log(System.Logger.Level.WARNING, () -> "failed to delete '" + path + "': " + e.getMessage());
+            LOGGER.log(System.Logger.Level.WARNING,
+                    () -> "failed to delete '" + path + "': " + FileFailures.pathAndReason(e));
         }
     }
 }

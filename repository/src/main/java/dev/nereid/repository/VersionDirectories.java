@@ -1,5 +1,7 @@
 package dev.nereid.repository;
 
+import dev.nereid.repository.config.FileFailures;
+import dev.nereid.repository.config.ModelFiles;
 import dev.nereid.repository.config.proto.ModelConfig;
 import dev.nereid.repository.config.proto.ModelVersionPolicy;
 import java.io.IOException;
@@ -35,13 +37,13 @@ record VersionDirectories(List<Long> versions, List<String> warnings) {
             entries.filter(Files::isDirectory).map(path -> String.valueOf(path.getFileName())).sorted()
                     .forEach(name -> add(name, versions, warnings));
         } catch (IOException | UncheckedIOException e) {
-            warnings.add("failed to list model directory '" + modelDirectory + "': " + e.getMessage());
+            warnings.add("failed to list model directory '" + modelDirectory + "': " + FileFailures.reason(e));
         }
         return new VersionDirectories(List.copyOf(versions), warnings);
     }
 
     private static void add(String name, Set<Long> versions, List<String> warnings) {
-        if (RESERVED.contains(name) || name.startsWith(".")) {
+        if (RESERVED.contains(name) || ModelFiles.isLeftByTools(name)) {
             return;
         }
         if (!name.chars().allMatch(c -> c >= '0' && c <= '9')) {

@@ -53,6 +53,74 @@ class ModelRepositoryTest {
     }
 
     @Test
+    void leavesOutWhatFileSystemsAndToolsLeave() throws IOException {
+        // given
+        model("good", CONFIG, "1");
+        for (String name : List.of("lost+found", ".git", "..data", ".ipynb_checkpoints")) {
+            model(name, CONFIG, "1");
+        }
+        ModelRepository repository = open(root);
+
+        // when, then
+        assertEquals(Set.of("good"), repository.list().keySet());
+        assertEquals(Set.of("good"), repository.pollAll(Map.of()).added().keySet());
+        var failure = assertThrows(InferenceException.class, () -> repository.poll(".git"));
+        assertEquals(StatusCode.NOT_FOUND, failure.code());
+    }
+
+    @Test
+    void aCheckpointOfAnEditorIsNoChange() throws IOException {
+        // given
+        model("m", CONFIG, "1");
+        ModelRepository repository = open(root);
+        PolledModel before = repository.poll("m");
+
+        // when
+        Files.writeString(Files.createDirectories(root.resolve("m/.ipynb_checkpoints")).resolve("x"), "y");
+        Files.createDirectories(root.resolve("m/lost+found"));
+
+        // then
+        assertTrue(repository.poll("m").isUnmodifiedSince(before));
+        assertEquals(List.of(), repository.poll("m").warnings());
+    }
+
+    @Test
+    void countsADirectoryOnceThatIsGivenTwice() throws IOException {
+        // given
+        model("m", CONFIG, "1");
+        Path link = Files.createSymbolicLink(temporary.resolve("link"), root);
+
+        // when
+        ModelRepository repository = open(root, root.resolve("../models"), link);
+
+        // then
+        assertEquals(List.of(root), repository.locations());
+        assertEquals(List.of(1L), repository.poll("m").versions());
+    }
+
+    @Test
+    void warnsOfCharactersThatNobodySees() {
+        // given
+        model("m", "backend: 'b' input { name: 'IN\u200b' data_type: TYPE_FP32 dims: 1 }", "1");
+
+        // when, then
+        assertEquals(List.of("configuration of model 'm': field 'input[0].name' has the invisible character U+200B "
+                + "(zero width space) at position 3 of its value"), open(root).poll("m").warnings());
+    }
+
+    @Test
+    void namesACharacterThatNobodySeesWhereTheModelIsRefused() {
+        // given
+        model("m", "name: 'm\u00a0' backend: 'b'", "1");
+
+        // when, then
+        var failure = assertThrows(InferenceException.class, () -> open(root).poll("m"));
+        assertEquals("unexpected directory name 'm' for model 'm\\u00A0', directory name must equal model name; field "
+                + "'name' has the invisible character U+00A0 (no-break space) at position 2 of its value",
+                failure.getMessage());
+    }
+
+    @Test
     void refusesALocationThatIsNoDirectory() {
         var failure = assertThrows(InferenceException.class, () -> open(root.resolve("none")));
         assertEquals("repository path is not a valid directory", failure.getMessage());

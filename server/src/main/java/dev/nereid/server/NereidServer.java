@@ -7,12 +7,14 @@ import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.server.Watchdog.Trouble;
 import dev.nereid.server.listener.Deadline;
+import dev.nereid.server.grpc.GrpcFrontEnd;
 import dev.nereid.server.http.HttpFrontEnd;
 import dev.nereid.server.http.MetricsEndpoint;
 import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.metrics.CpuSampler;
 import dev.nereid.server.metrics.GpuSampler;
 import dev.nereid.server.metrics.MetricsText;
+import dev.nereid.server.tls.TlsException;
 import dev.nereid.server.trace.TraceWriter;
 import dev.nereid.server.v2.LogControl;
 import dev.nereid.server.v2.V2Service;
@@ -48,6 +50,7 @@ public final class NereidServer implements AutoCloseable {
     private final ClientSharedMemory sharedMemory;
     private @Nullable CompletableFuture<HttpFrontEnd> preparedHttp;
     private @Nullable HttpFrontEnd http;
+    private @Nullable GrpcFrontEnd grpc;
     private @Nullable MetricsEndpoint metrics;
     private @Nullable CpuSampler cpu;
     private @Nullable GpuSampler gpus;
@@ -137,6 +140,9 @@ public final class NereidServer implements AutoCloseable {
             LOGGER.log(Level.INFO,
                     () -> "Started HTTPService at " + options.http().address() + ":" + frontEnd.port());
         }
+        if (options.grpc().isEnabled()) {
+            openGrpc();
+        }
         if (options.metrics().isEnabled()) {
             Optional<CpuSampler> sampler = options.metrics().reportsCpu()
                     ? Optional.of(CpuSampler.start(Path.of("/proc"), options.metrics().interval()))
@@ -151,6 +157,22 @@ public final class NereidServer implements AutoCloseable {
             LOGGER.log(Level.INFO,
                     () -> "Started Metrics Service at " + options.metrics().address() + ":" + endpoint.port());
         }
+    }
+
+    private void openGrpc() {
+        GrpcFrontEnd frontEnd;
+        try {
+            frontEnd = GrpcFrontEnd.create(new GrpcFrontEnd.Services(engine, tracer, service), options.grpc());
+        } catch (TlsException e) {
+            throw new StartException(String.valueOf(e.getMessage()));
+        }
+        grpc = frontEnd;
+        boolean ignored = opened("gRPC", options.grpc().address(), options.grpc().port(), () -> {
+            frontEnd.open();
+            return true;
+        });
+        LOGGER.log(Level.INFO,
+                () -> "Started GRPCInferenceService at " + options.grpc().address() + ":" + frontEnd.port());
     }
 
     private Optional<GpuSampler> gpuSampler() {
@@ -172,6 +194,10 @@ public final class NereidServer implements AutoCloseable {
         List<Supplier<Optional<Trouble>>> checks = new ArrayList<>();
         if (frontEnd != null) {
             checks.add(() -> trouble("HTTP", frontEnd.health()));
+        }
+        GrpcFrontEnd calls = grpc;
+        if (calls != null) {
+            checks.add(() -> trouble("gRPC", calls.health()));
         }
         if (endpoint != null) {
             checks.add(() -> trouble("metrics", endpoint.health()));
@@ -252,6 +278,11 @@ public final class NereidServer implements AutoCloseable {
         return http == null ? -1 : http.port();
     }
 
+    /** Returns the gRPC port; -1 where there is no listener. */
+    public int grpcPort() {
+        return grpc == null ? -1 : grpc.port();
+    }
+
     /** Returns the metrics port; -1 where there is no listener. */
     public int metricsPort() {
         return metrics == null ? -1 : metrics.port();
@@ -266,6 +297,18 @@ public final class NereidServer implements AutoCloseable {
     private Duration timeForModels() {
         Duration quarter = options.exitTimeout().dividedBy(4);
         return quarter.compareTo(TIME_FOR_MODELS) < 0 ? quarter : TIME_FOR_MODELS;
+    }
+
+    /** Ends what models would answer later in time for its clients to be told, unless it is interrupted before. */
+    private Thread endLateBefore(Deadline deadline) {
+        return Thread.ofVirtual().name("nereid-end-late").start(() -> {
+            try {
+                Thread.sleep(deadline.remaining().dividedBy(4).multipliedBy(3));
+            } catch (InterruptedException e) {
+                return;
+            }
+            engine.endLate();
+        });
     }
 
     /** Stops: not ready, no new connections, running requests finish, models are unloaded. */
@@ -285,11 +328,19 @@ public final class NereidServer implements AutoCloseable {
             watchdog.close();
         }
         engine.beginStop();
+        Deadline forRequests = Deadline.in(deadline.remaining().minus(timeForModels()));
+        Thread reminder = endLateBefore(forRequests);
+        if (grpc != null) {
+            grpc.refuseCalls();
+        }
         if (preparedHttp != null) {
-            Deadline forRequests = Deadline.in(deadline.remaining().minus(timeForModels()));
             preparedHttp.thenApply(Optional::of).exceptionally(_ -> Optional.empty()).join()
                     .ifPresent(frontEnd -> frontEnd.close(forRequests));
         }
+        if (grpc != null) {
+            grpc.close(forRequests);
+        }
+        reminder.interrupt();
         // What follows closes the driver.
         sharedMemory.close();
         if (gpus != null) {

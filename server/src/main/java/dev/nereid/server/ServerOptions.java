@@ -1,6 +1,7 @@
 package dev.nereid.server;
 
 import dev.nereid.engine.EngineOptions;
+import dev.nereid.server.grpc.GrpcOptions;
 import dev.nereid.server.http.HttpOptions;
 import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.trace.TraceOptions;
@@ -15,6 +16,7 @@ import java.time.Duration;
  * @param exitOnError whether a model that fails to load at the start ends the server
  * @param engine models and backends
  * @param http the HTTP listener
+ * @param grpc the gRPC listener
  * @param metrics the metrics listener
  * @param logging what is logged, and how
  * @param trace which requests are traced, and how
@@ -22,6 +24,6 @@ import java.time.Duration;
  * @param allowsClientSharedMemory whether clients may register shared memory
  */
 public record ServerOptions(String id, Duration exitTimeout, boolean exitOnError, EngineOptions engine,
-        HttpOptions http, MetricsOptions metrics, LogOptions logging, TraceOptions trace, boolean exitsOnStall,
+        HttpOptions http, GrpcOptions grpc, MetricsOptions metrics, LogOptions logging, TraceOptions trace, boolean exitsOnStall,
         boolean allowsClientSharedMemory) {
 }

@@ -53,6 +53,20 @@ class ArchitectureTest {
     }
 
     @Test
+    void grpcStaysAtTheEdge() {
+        noClasses().that().resideOutsideOfPackages(ROOT + ".grpc..", ROOT + ".tls..").should()
+                .dependOnClassesThat(resideInAnyPackage("io.grpc..", "io.netty..")).check(SERVER);
+    }
+
+    @Test
+    void theFrontEndsDoNotKnowEachOther() {
+        noClasses().that().resideInAPackage(ROOT + ".grpc..").should()
+                .dependOnClassesThat(resideInAPackage(ROOT + ".http..")).check(SERVER);
+        noClasses().that().resideInAPackage(ROOT + ".http..").should()
+                .dependOnClassesThat(resideInAPackage(ROOT + ".grpc..")).check(SERVER);
+    }
+
+    @Test
     void noBackendIsKnownByItsClass() {
         noClasses().should()
                 .dependOnClassesThat(

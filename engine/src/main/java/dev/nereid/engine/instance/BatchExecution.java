@@ -14,6 +14,7 @@ import java.lang.System.Logger.Level;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Executes batches of one model version, whatever its backend does, and counts what came of them. Threads: any. */
 public final class BatchExecution {
@@ -51,7 +52,9 @@ public final class BatchExecution {
         instance.noteDuration(times.computeEnd() - times.computeStart());
         boolean succeeded = false;
         List<ActiveRequest> requests = batch.engineRequests();
-        List<ActiveRequest> answered = requests;
+        // Made where some are left for later only.
+        @Nullable
+        List<ActiveRequest> answered = null;
         for (int i = 0; i < requests.size(); i++) {
             ActiveRequest request = requests.get(i);
             if (request.isStandIn()) {
@@ -60,8 +63,8 @@ public final class BatchExecution {
                 continue;
             }
             note(times, request.trace());
-            if (request.state() == State.DETACHED && late.leaves(request, times)) {
-                answered = answered == requests ? new ArrayList<>(requests.subList(0, i)) : answered;
+            if (request.state() == State.DETACHED && late.leaves(request, instance, times)) {
+                answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 succeeded = true;
                 continue;
             }
@@ -72,14 +75,14 @@ public final class BatchExecution {
             }
             statistics.record(request, times.computeEnd(), times);
             succeeded |= request.failure() == null;
-            if (answered != requests) {
+            if (answered != null) {
                 answered.add(request);
             }
         }
         if (succeeded) {
             statistics.recordBatch(Math.max(1, batch.rows()), times, wallClock.millis());
         }
-        return answered;
+        return answered == null ? requests : answered;
     }
 
     /** Lets go of what filled a gap. */
@@ -97,9 +100,10 @@ public final class BatchExecution {
         /**
          * Takes a request. Returns false where its answer came just now.
          *
+         * @param instance executed it, and must not be closed before its answer
          * @param times of the execution that has returned
          */
-        boolean leaves(ActiveRequest request, BatchTimes times);
+        boolean leaves(ActiveRequest request, Instance instance, BatchTimes times);
     }
 
     private InferenceException unanswered() {

@@ -27,8 +27,6 @@ import java.util.function.Function;
  * scheduler of their version. Threads: any.
  */
 public final class Admission {
-    private static final BooleanSupplier NEVER = () -> false;
-
     private final BufferPool buffers;
     private final ModelCatalog catalog;
 
@@ -51,12 +49,21 @@ public final class Admission {
             try {
                 return action.apply(served);
             } catch (InferenceException e) {
-                ServedVersion current = e.code() == StatusCode.UNAVAILABLE ? catalog.lookup(model, version) : served;
+                ServedVersion current = e.code() == StatusCode.UNAVAILABLE ? successor(model, version, e) : served;
                 if (current == served) {
                     throw e;
                 }
                 served = current;
             }
+        }
+    }
+
+    /** Returns the version that serves now; where there is none, {@code refusal} says why better than its absence. */
+    private ServedVersion successor(String model, OptionalLong version, InferenceException refusal) {
+        try {
+            return catalog.lookup(model, version);
+        } catch (InferenceException gone) {
+            throw refusal;
         }
     }
 
@@ -70,7 +77,7 @@ public final class Admission {
      */
     Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
             RequestTrace trace) {
-        ActiveRequest request = admit(served, data, scope, listener, trace, NEVER);
+        ActiveRequest request = admit(served, data, scope, listener, trace);
         served.scheduler().submit(request);
         return request;
     }
@@ -87,7 +94,8 @@ public final class Admission {
     Response infer(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client,
             BooleanSupplier isGone) {
         SingleResponse answer = new SingleResponse();
-        ActiveRequest request = admit(served, data, scope, answer, client.trace(), isGone);
+        ActiveRequest request = admit(served, data, scope, answer, client.trace());
+        request.cancelWhen(isGone);
         client.waits(request);
         try {
             served.scheduler().submit(request);
@@ -99,7 +107,7 @@ public final class Admission {
     }
 
     private ActiveRequest admit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
-            RequestTrace trace, BooleanSupplier isGone) {
+            RequestTrace trace) {
         if (served.isPassive()) {
             throw InferenceException.unavailable("model '" + served.name()
                     + "' has passive instances only, which are loaded but execute no requests");
@@ -110,9 +118,6 @@ public final class Admission {
         CheckedRequest checked = served.validator().validate(data, scope);
         ActiveRequest request = new ActiveRequest(content(data, checked, served.allOutputs()), served.io(), buffers,
                 listener, start);
-        if (isGone != NEVER) {
-            request.cancelWhen(isGone);
-        }
         request.tracedBy(trace);
         trace.queuedInputs(checked.inputs());
         return request;

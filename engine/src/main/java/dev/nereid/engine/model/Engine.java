@@ -2,12 +2,11 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.ControlMode;
+import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
-import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.RateLimiter;
@@ -16,14 +15,11 @@ import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.plugin.BackendStatus;
 import dev.nereid.engine.plugin.Backends;
-import dev.nereid.engine.request.CheckedRequest;
-import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.schedule.SchedulerFactory;
 import dev.nereid.engine.schedule.TimerWakeups;
 import dev.nereid.engine.stats.MetricFamily;
 import dev.nereid.engine.trace.RequestTrace;
-import dev.nereid.engine.trace.TracePoint;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.PathGuard;
@@ -36,12 +32,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -69,6 +63,7 @@ public final class Engine implements AutoCloseable {
     private final ModelLifecycle lifecycle;
     private final Path scratchDirectory;
     private final Gpus gpus;
+    private final boolean hasAllRepositories;
     private volatile @Nullable RepositoryPoller poller;
     private volatile boolean isStarted;
     private volatile boolean isStopping;
@@ -76,18 +71,21 @@ public final class Engine implements AutoCloseable {
     private boolean endedInTime;
 
     private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus,
-            Duration backendStartLimit) {
+            Duration backendStartLimit, boolean hasAllRepositories) {
         this.options = options;
+        this.hasAllRepositories = hasAllRepositories;
         this.repository = repository;
         this.scratchDirectory = scratchDirectory;
         this.gpus = gpus;
         this.buffers = new BufferPool(options.limits().maxInFlightBytes(), MAX_FREE_BYTES);
-        this.backends = new Backends(options.backends().directories(), options.backends().settings(),
+        this.backends = new Backends(options.backends().directories(), options.backends().factories(),
+                options.backends().settings(),
                 gpus.pinnedMemory(),
                 backendStartLimit);
         this.wakeups = new TimerWakeups(System::nanoTime);
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
-                options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new));
+                options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
+                options.scheduling().firstBatchAt());
         this.admission = new Admission(buffers, catalog);
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repository().directories(),
@@ -131,12 +129,23 @@ public final class Engine implements AutoCloseable {
     }
 
     private static Engine create(EngineOptions options, Gpus gpus, Duration backendStartLimit) {
-        ModelRepository repository = ModelRepository.open(options.repository().directories(),
+        boolean hasAllRepositories = true;
+        if (options.repository().allowsMissing()) {
+            for (Path location : options.repository().directories()) {
+                if (!Files.isDirectory(location)) {
+                    hasAllRepositories = false;
+                    LOGGER.log(Level.ERROR, () -> "'" + location + "': repository path is not a valid directory; no "
+                            + "model is served until the server is started with one");
+                }
+            }
+        }
+        ModelRepository repository = ModelRepository.open(
+                hasAllRepositories ? options.repository().directories() : List.of(),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         try {
             return new Engine(options, repository, Files.createTempDirectory("nereid-"), gpus,
-                    backendStartLimit);
+                    backendStartLimit, hasAllRepositories);
         } catch (IOException e) {
             throw new UncheckedIOException("no directory for temporary files can be made", e);
         }
@@ -144,8 +153,12 @@ public final class Engine implements AutoCloseable {
 
     /**
      * Loads the models that the options ask for, several at a time. Returns the models that failed, with the reason.
+     * Where a repository is missing and that doesn't end the server, nothing is loaded and the server is never ready.
      */
     public Map<String, InferenceException> start() {
+        if (!hasAllRepositories) {
+            return Map.of();
+        }
         List<String> names = options.loading().loadsAll()
                 ? new ArrayList<>(repository.list().keySet())
                 : options.loading().startupModels();
@@ -159,7 +172,7 @@ public final class Engine implements AutoCloseable {
         }
         isStarted = true;
         if (options.loading().mode() == ControlMode.POLL) {
-            poller = RepositoryPoller.start(repository, lifecycle, catalog, options.loading().pollInterval());
+            poller = RepositoryPoller.start(repository, lifecycle, options.loading().pollInterval());
         }
         return failures;
     }
@@ -181,6 +194,11 @@ public final class Engine implements AutoCloseable {
                     ? failure
                     : new InferenceException(StatusCode.INTERNAL, String.valueOf(e.getCause()), e));
         }
+    }
+
+    /** Returns whether each model repository that was named is there. An engine that lacks one serves nothing. */
+    public boolean hasAllRepositories() {
+        return hasAllRepositories;
     }
 
     /** Returns the pool that requests take their memory from. */
@@ -271,9 +289,6 @@ public final class Engine implements AutoCloseable {
         requireExplicit();
         PathGuard.checkModelName(model);
         lifecycle.load(model, override);
-        if (readyVersions(model).isEmpty()) {
-            throw InferenceException.internal("failed to load '" + model + "', no version is available");
-        }
     }
 
     /**
@@ -390,6 +405,19 @@ public final class Engine implements AutoCloseable {
         if (running != null) {
             running.close();
         }
+    }
+
+    /**
+     * Ends the requests whose models would answer them later, now and from here on, with UNAVAILABLE; for a server that
+     * stops and can't wait for them any longer.
+     */
+    public void endLate() {
+        lifecycle.endLate();
+    }
+
+    /** Returns what loads and unloads models. */
+    ModelLifecycle lifecycle() {
+        return lifecycle;
     }
 
     /** Finishes running requests, up to a limit, and closes models and backends. Returns whether all ended in time. */

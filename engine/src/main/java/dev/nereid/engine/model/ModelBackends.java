@@ -4,7 +4,6 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.plugin.LoadedBackend;
 import dev.nereid.repository.PolledModel;
-import dev.nereid.repository.config.PathGuard;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
@@ -70,10 +69,9 @@ record ModelBackends(Backends backends, List<Path> repositories, boolean isAllow
         }
         String file = name + ".jar";
         for (String place : List.of(version + "/" + file, file)) {
-            if (Files.isRegularFile(model.directory().resolve(place))) {
-                return Optional.of(PathGuard.inside(model.directory(), place).orElseThrow(() -> InferenceException
-                        .invalid("'" + file + "' of model '" + model.name()
-                                + "' is a link that leaves the model's directory")));
+            Path jar = model.directory().resolve(place);
+            if (Files.isRegularFile(jar)) {
+                return Optional.of(jar);
             }
         }
         return Optional.empty();

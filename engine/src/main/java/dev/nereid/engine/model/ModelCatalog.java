@@ -87,9 +87,18 @@ final class ModelCatalog {
         models.computeIfPresent(name, (ignored, old) -> change.apply(old));
     }
 
-    /** Forgets a model. */
-    void remove(String name) {
-        models.remove(name);
+    /**
+     * Notes that a model is gone: none of its versions is available, and none failed. A model that never had a version is
+     * forgotten.
+     */
+    void retire(String name) {
+        models.computeIfPresent(name, (ignored, old) -> old.versions().isEmpty()
+                ? null
+                : new Snapshot(old.versions().stream()
+                        .map(version -> version.state() == VersionState.UNLOADING
+                                ? version
+                                : Version.unloaded(version.number()))
+                        .toList()));
     }
 
     Optional<Snapshot> find(String name) {

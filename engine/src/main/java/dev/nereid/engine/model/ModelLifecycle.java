@@ -8,6 +8,7 @@ import dev.nereid.engine.model.ModelCatalog.Version;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.OverrideDirectory;
 import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.config.RepositoryAgents;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -36,7 +38,8 @@ import org.jspecify.annotations.Nullable;
  * so that many loads of one model don't keep others from loading; different models load side by side on a few platform
  * threads. A re-load creates the new versions while the old ones serve, switches over, and then drains the old ones; when
  * it fails, the old ones stay. Where only instance groups or the version policy changed, versions stay and only their
- * instances change. An unload does not wait for a running load: it marks the slot, and the load throws away what it made.
+ * instances change. An unload takes its turn among the loads: one that comes while the model loads waits until that is
+ * done. The end of the server waits for nobody: what a load has made by then is thrown away.
  *
  * <p>Plugins are never called under a slot's monitor.
  */
@@ -44,6 +47,10 @@ final class ModelLifecycle implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(ModelLifecycle.class.getName());
     /** How long an unload waits for an idle model to be gone, so that a client which asks next sees it gone. */
     private static final Duration UNLOAD_GRACE = Duration.ofSeconds(1);
+    /** How long versions that are unloaded wait for requests which their backend answers later. */
+    private static final Duration LATE_LIMIT = Duration.ofMinutes(5);
+    /** So much of the time for a stop is kept for what follows the last answers, if a quarter of it is not less. */
+    private static final Duration AFTER_ANSWERS = Duration.ofSeconds(1);
     private static final String STOPPING = "Server is stopping";
 
     private final ModelRepository repository;
@@ -54,14 +61,15 @@ final class ModelLifecycle implements AutoCloseable {
     private final ExecutorService loadThreads;
     private final ExecutorService unloadThreads;
     private final ConcurrentMap<String, Slot> slots = new ConcurrentHashMap<>();
+    /** Versions that wait for their last requests or close. */
+    private final Set<ServedVersion> closing = ConcurrentHashMap.newKeySet();
+    private volatile Duration lateLimit = LATE_LIMIT;
     private volatile boolean isClosing;
 
     /** What is known of one model beside its versions. */
     private static final class Slot {
         /** Held while the model is loaded. */
         private final ReentrantLock loadLock = new ReentrantLock(true);
-        /** Guarded by the slot itself: grows with each unload. */
-        private long unloads;
         /** Guarded by the slot itself: what the serving versions were loaded from. */
         private @Nullable PolledModel source;
         /** Guarded by the slot itself: what was last tried, so that polling does not try it again and again. */
@@ -170,11 +178,14 @@ final class ModelLifecycle implements AutoCloseable {
         if (isClosing) {
             throw InferenceException.unavailable(STOPPING);
         }
-        long unloadsBefore;
         PolledModel before;
         synchronized (slot) {
-            unloadsBefore = slot.unloads;
             before = slot.source;
+        }
+        if (override.isEmpty() && before != null && before.isOverride() && isServing(name, before)
+                && isUnchanged(name, before)) {
+            // As in the reference: a configuration that came with a request stays until something changes on disk.
+            return;
         }
         OverrideDirectory directory = null;
         boolean keepsDirectory = false;
@@ -191,7 +202,8 @@ final class ModelLifecycle implements AutoCloseable {
                 catalog.updateKnown(name, old -> old.withoutFailuresBut(polled.versions()));
                 return;
             }
-            keepsDirectory = loadVersions(name, polled, before, slot, unloadsBefore, directory);
+            runAgents(name, polled);
+            keepsDirectory = loadVersions(name, polled, before, slot, directory);
         } finally {
             if (directory != null && !keepsDirectory) {
                 directory.close();
@@ -205,7 +217,23 @@ final class ModelLifecycle implements AutoCloseable {
                 throw InferenceException
                         .invalid("Load parameter 'config' must be specified for model file override");
             }
+        } catch (InferenceException e) {
+            throw pollFailure(name, e);
+        }
+        try {
             return OverrideDirectory.create(scratchDirectory, override.files());
+        } catch (InferenceException e) {
+            InferenceException failure = pollFailure(name, e);
+            // A path that leads out of the model's directory is the client's mistake.
+            throw e.code() == StatusCode.INVALID_ARG
+                    ? new InferenceException(e.code(), failure.getMessage(), e)
+                    : failure;
+        }
+    }
+
+    private boolean isUnchanged(String name, PolledModel before) {
+        try {
+            return repository.isUnchanged(before);
         } catch (InferenceException e) {
             throw pollFailure(name, e);
         }
@@ -219,6 +247,14 @@ final class ModelLifecycle implements AutoCloseable {
             return directory == null
                     ? repository.poll(name, override.config().get())
                     : repository.poll(name, override.config().get(), directory);
+        } catch (InferenceException e) {
+            throw pollFailure(name, e);
+        }
+    }
+
+    private void runAgents(String name, PolledModel polled) {
+        try {
+            RepositoryAgents.run(polled.config(), polled.directory());
         } catch (InferenceException e) {
             throw pollFailure(name, e);
         }
@@ -242,7 +278,7 @@ final class ModelLifecycle implements AutoCloseable {
 
     /** Loads the selected versions and switches over. Returns whether the model now uses {@code directory}. */
     private boolean loadVersions(String name, PolledModel polled, @Nullable PolledModel before, Slot slot,
-            long unloadsBefore, @Nullable OverrideDirectory directory) {
+            @Nullable OverrideDirectory directory) {
         if (polled.versions().isEmpty()) {
             catalog.update(name, old -> old);
             polled.hint().ifPresent(hint -> LOGGER.log(Level.ERROR, hint));
@@ -281,7 +317,7 @@ final class ModelLifecycle implements AutoCloseable {
         List<ServedVersion> replaced = List.of();
         boolean isOutdated;
         synchronized (slot) {
-            isOutdated = isClosing || slot.unloads != unloadsBefore;
+            isOutdated = isClosing;
             if (!isOutdated) {
                 List<Long> kept = made.updates().stream().map(update -> update.updated().version()).toList();
                 replaced = catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
@@ -294,8 +330,7 @@ final class ModelLifecycle implements AutoCloseable {
         }
         if (isOutdated) {
             abandon(name, polled, made, Map.of());
-            throw loadFailure(name, InferenceException.invalid("Newer operation has been applied to the model "
-                    + "lifecycle, current load operation is out-dated."));
+            throw InferenceException.unavailable(STOPPING);
         }
         made.loaded().forEach(version -> LOGGER.log(Level.INFO, () -> "successfully loaded '" + name + "' version "
                 + version.version() + " in " + version.loadTime().toMillis() + " ms"));
@@ -363,16 +398,51 @@ final class ModelLifecycle implements AutoCloseable {
                 "load failed for model '" + name + "': " + cause.getMessage() + "\n", cause);
     }
 
-    /** Unloads a model: requests are refused at once, running ones finish. Does nothing for an unknown model. */
+    /**
+     * Unloads a model: requests are refused at once, running ones finish. Waits until the model is loaded, where it is
+     * loading. Does nothing for an unknown model.
+     */
     void unload(String name) {
+        unloadInTurn(name, false);
+    }
+
+    private void unloadInTurn(String name, boolean isGone) {
         Slot slot = slots.get(name);
-        if (slot == null) {
-            return;
+        while (slot != null) {
+            CountDownLatch closed = null;
+            slot.loadLock.lock();
+            try {
+                // The slot may have been forgotten while a load held it.
+                if (slots.get(name) == slot) {
+                    closed = unload(name, slot);
+                    if (isGone) {
+                        catalog.retire(name);
+                        slots.remove(name, slot);
+                    }
+                }
+            } finally {
+                slot.loadLock.unlock();
+            }
+            if (closed != null) {
+                awaitUnload(closed);
+                return;
+            }
+            slot = slots.get(name);
         }
+    }
+
+    private static void awaitUnload(CountDownLatch closed) {
+        try {
+            boolean ignored = closed.await(UNLOAD_GRACE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private CountDownLatch unload(String name, Slot slot) {
         List<ServedVersion> retired;
         OverrideDirectory directory;
         synchronized (slot) {
-            slot.unloads++;
             slot.source = null;
             directory = slot.overrideDirectory;
             slot.overrideDirectory = null;
@@ -381,22 +451,18 @@ final class ModelLifecycle implements AutoCloseable {
             catalog.update(name, old -> old.with(unloading.stream()
                     .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
         }
-        CountDownLatch closed = retire(name, retired, directory);
-        try {
-            boolean ignored = closed.await(UNLOAD_GRACE.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        return retire(name, retired, directory);
     }
 
     /** Drains and closes versions in the background. */
     private CountDownLatch retire(String name, List<ServedVersion> versions,
             @Nullable OverrideDirectory directory) {
         CountDownLatch closed = new CountDownLatch(1);
+        closing.addAll(versions);
         inBackground(() -> {
             try {
                 for (ServedVersion version : versions) {
-                    version.close();
+                    close(version);
                     catalog.updateKnown(name, old -> old.with(old.find(version.version())
                             .filter(found -> found.state() == VersionState.UNLOADING)
                             .map(found -> List.of(Version.unloaded(found.number())))
@@ -417,6 +483,43 @@ final class ModelLifecycle implements AutoCloseable {
         return closed;
     }
 
+    private void close(ServedVersion version) {
+        Duration limit = lateLimit;
+        Thread reminder = after(limit, () -> version.endLate(InferenceException.unavailable("model '" + version.name()
+                + "' is being unloaded, and did not answer the request within " + limit.toSeconds() + " s")));
+        try {
+            version.close();
+        } finally {
+            reminder.interrupt();
+            closing.remove(version);
+        }
+    }
+
+    /** Says how long versions that are unloaded wait for requests which their backend answers later. */
+    void lateLimit(Duration value) {
+        lateLimit = value;
+    }
+
+    /** Ends all requests that their backends answer later, now and from here on: there is no more time for them. */
+    void endLate() {
+        InferenceException reason = InferenceException
+                .unavailable("the server is stopping, and the model did not answer the request in time");
+        catalog.all().values().forEach(snapshot -> snapshot.ready().forEach(version -> version.endLate(reason)));
+        closing.forEach(version -> version.endLate(reason));
+    }
+
+    /** Returns a thread that does something then, unless it is interrupted before. */
+    private static Thread after(Duration delay, Runnable action) {
+        return Thread.ofVirtual().name("nereid-end-late").start(() -> {
+            try {
+                Thread.sleep(delay);
+            } catch (InterruptedException e) {
+                return;
+            }
+            action.run();
+        });
+    }
+
     private void inBackground(Runnable task) {
         try {
             unloadThreads.execute(task);
@@ -426,11 +529,9 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    /** Forgets a model whose directory is gone, once it is unloaded. */
+    /** Unloads a model whose directory is gone. Nothing is left of it but that it once was there. */
     void forget(String name) {
-        unload(name);
-        catalog.remove(name);
-        slots.remove(name);
+        unloadInTurn(name, true);
     }
 
     /** Returns for each model what was last tried to load, whether it worked or not. */
@@ -454,7 +555,6 @@ final class ModelLifecycle implements AutoCloseable {
         slots.forEach((name, slot) -> {
             List<ServedVersion> versions;
             synchronized (slot) {
-                slot.unloads++;
                 slot.source = null;
                 versions = catalog.find(name).orElse(Snapshot.EMPTY).ready();
                 catalog.update(name, old -> old.with(versions.stream()
@@ -465,6 +565,8 @@ final class ModelLifecycle implements AutoCloseable {
         });
         loadThreads.shutdown();
         boolean allClosed = true;
+        Duration kept = limit.dividedBy(4).compareTo(AFTER_ANSWERS) < 0 ? limit.dividedBy(4) : AFTER_ANSWERS;
+        Thread reminder = after(limit.minus(kept), this::endLate);
         try {
             // A load that is under way throws away what it made; backends must not be closed before.
             allClosed = loadThreads.awaitTermination(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
@@ -478,6 +580,8 @@ final class ModelLifecycle implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             allClosed = false;
+        } finally {
+            reminder.interrupt();
         }
         return allClosed;
     }

@@ -3,10 +3,12 @@ package dev.nereid.engine.model;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.PollResult;
+import dev.nereid.repository.PolledModel;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -18,20 +20,18 @@ final class RepositoryPoller implements AutoCloseable {
 
     private final ModelRepository repository;
     private final ModelLifecycle lifecycle;
-    private final ModelCatalog catalog;
     private final ScheduledExecutorService timer;
 
-    private RepositoryPoller(ModelRepository repository, ModelLifecycle lifecycle, ModelCatalog catalog) {
+    private RepositoryPoller(ModelRepository repository, ModelLifecycle lifecycle) {
         this.repository = repository;
         this.lifecycle = lifecycle;
-        this.catalog = catalog;
         this.timer = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().name("nereid-repository-poll").daemon(true).factory());
     }
 
-    static RepositoryPoller start(ModelRepository repository, ModelLifecycle lifecycle, ModelCatalog catalog,
+    static RepositoryPoller start(ModelRepository repository, ModelLifecycle lifecycle,
             Duration interval) {
-        RepositoryPoller poller = new RepositoryPoller(repository, lifecycle, catalog);
+        RepositoryPoller poller = new RepositoryPoller(repository, lifecycle);
         // Never fails: poll() logs what goes wrong.
         var _ = poller.timer.scheduleWithFixedDelay(poller::poll, interval.toMillis(), interval.toMillis(),
                 TimeUnit.MILLISECONDS);
@@ -41,13 +41,14 @@ final class RepositoryPoller implements AutoCloseable {
     /** Looks once. */
     void poll() {
         try {
-            PollResult result = repository.pollAll(lifecycle.attempted());
+            Map<String, PolledModel> known = lifecycle.attempted();
+            PollResult result = repository.pollAll(known);
             result.failed().forEach((name, failure) -> LOGGER.log(Level.WARNING,
                     () -> "failed to poll model '" + name + "': " + failure.getMessage()));
-            Set<String> gone = new HashSet<>(catalog.all().keySet());
+            Set<String> gone = new HashSet<>(known.keySet());
             gone.removeAll(repository.list().keySet());
             // Which of two models of one name is meant, nobody can tell: neither is served.
-            result.duplicates().stream().filter(name -> catalog.find(name).isPresent()).forEach(gone::add);
+            result.duplicates().stream().filter(known::containsKey).forEach(gone::add);
             gone.forEach(lifecycle::forget);
             result.added().keySet().forEach(this::load);
             result.modified().keySet().forEach(this::load);

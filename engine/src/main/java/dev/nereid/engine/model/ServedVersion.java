@@ -183,6 +183,11 @@ public final class ServedVersion {
         return allOutputs;
     }
 
+    /** Ends requests whose execution has returned, but which their backend has yet to answer, now and from here on. */
+    void endLate(InferenceException reason) {
+        scheduler().endLate(reason);
+    }
+
     /** Finishes the running requests, then closes instances and model. Blocks until that is done. */
     void close() {
         instances.close();

@@ -2,7 +2,6 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.Warmup;
@@ -13,16 +12,15 @@ import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
-import dev.nereid.engine.request.CheckedRequest;
 import dev.nereid.engine.request.ActiveRequest;
-import dev.nereid.engine.request.ModelIo;
-import dev.nereid.engine.request.SingleResponse;
-import dev.nereid.engine.stats.ModelStatistics;
-import java.util.Set;
+import dev.nereid.engine.request.CheckedRequest;
 import dev.nereid.engine.request.InputData;
+import dev.nereid.engine.request.ModelIo;
 import dev.nereid.engine.request.OutputShapes;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.request.RequestValidator;
+import dev.nereid.engine.request.SingleResponse;
+import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.config.ModelFiles;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -30,15 +28,14 @@ import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
 
@@ -165,12 +162,8 @@ final class WarmUp {
         byte[] bytes;
         try {
             bytes = Files.readAllBytes(path);
-        } catch (NoSuchFileException e) {
-            throw new InferenceException(StatusCode.INTERNAL,
-                    "failed to open text file for read " + path + ": No such file or directory", e);
         } catch (IOException e) {
-            throw new InferenceException(StatusCode.INTERNAL,
-                    "failed to open text file for read " + path + ": " + e.getMessage(), e);
+            throw ModelFiles.unreadable(path, e);
         }
         long size = bytes.length;
         if (type != DataType.BYTES) {

@@ -22,6 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 import org.pf4j.PluginState;
 
 /**
@@ -72,13 +73,27 @@ final class BackendStarter {
             start.release().ifPresent(Runnable::run);
             throw e;
         }
+        return start(() -> construct(type, start.name()), type.getClassLoader(), start);
+    }
+
+    /**
+     * Starts a backend that is on the class path of the program itself.
+     *
+     * @throws InferenceException with what is wrong
+     */
+    LoadedBackend start(BackendFactory factory, Start start) {
+        LOGGER.log(Level.INFO, () -> "starting " + start.who() + " from the class path");
+        return start(() -> factory, factory.getClass().getClassLoader(), start);
+    }
+
+    private LoadedBackend start(Supplier<BackendFactory> factory, ClassLoader loader, Start start) {
         Context context = new Context(start.name(), start.directory(), start.settings(),
                 metrics.of(start.who(), start.labels()), stagingMemory);
         CompletableFuture<LoadedBackend> starting = new CompletableFuture<>();
         Thread.ofPlatform().name("nereid-start-" + start.name()).daemon(true).start(() -> {
             try {
-                LoadedBackend started = PluginCalls.call(start.who(), "start", type.getClassLoader(),
-                        () -> start(type, context, start));
+                LoadedBackend started = PluginCalls.call(start.who(), "start", loader,
+                        () -> start(factory, loader, context, start));
                 if (!starting.complete(started)) {
                     // Too late: nobody waits for it any more.
                     started.close();
@@ -92,22 +107,22 @@ final class BackendStarter {
         return await(start, starting);
     }
 
-    private static LoadedBackend start(Class<? extends BackendFactory> type, Context context, Start start) {
-        BackendFactory factory = factory(type, context);
+    private static LoadedBackend start(Supplier<BackendFactory> source, ClassLoader loader, Context context,
+            Start start) {
+        BackendFactory factory = checked(source.get(), context);
         Backend backend = factory.create(context);
         BackendAttributes attributes;
         try {
             attributes = backend.attributes();
         } catch (RuntimeException | Error e) {
-            PluginCalls.close(start.who(), type.getClassLoader(), backend);
+            PluginCalls.close(start.who(), loader, backend);
             throw e;
         }
-        return new LoadedBackend(context.name(), backend, attributes, type.getClassLoader(), context.metrics(),
+        return new LoadedBackend(context.name(), backend, attributes, loader, context.metrics(),
                 start.release());
     }
 
-    private static BackendFactory factory(Class<? extends BackendFactory> type, Context context) {
-        BackendFactory factory = construct(type, context.name());
+    private static BackendFactory checked(BackendFactory factory, Context context) {
         ApiVersion server = context.serverApi();
         ApiVersion builtFor = factory.builtFor();
         if (!server.canRun(builtFor)) {
@@ -151,7 +166,7 @@ final class BackendStarter {
         Context context = new Context(start.name(), start.directory(), start.settings(),
                 metrics.of(start.who(), start.labels()), stagingMemory);
         ClassLoader loader = type.getClassLoader();
-        BackendFactory factory = PluginCalls.call(start.who(), "start", loader, () -> factory(type, context));
+        BackendFactory factory = PluginCalls.call(start.who(), "start", loader, () -> checked(construct(type, context.name()), context));
         notes.add(Diagnosis.ok("API", "built for " + factory.builtFor() + ", the server offers "
                 + context.serverApi()));
         notes.phase("its own diagnosis");

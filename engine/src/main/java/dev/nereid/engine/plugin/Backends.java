@@ -1,9 +1,13 @@
 package dev.nereid.engine.plugin;
 
+import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StagingMemory;
 import dev.nereid.engine.stats.BackendMetrics;
+import dev.nereid.repository.config.Suggestions;
 import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * is started for that model and closed after it.
  */
 public final class Backends implements AutoCloseable {
+    private static final Logger LOGGER = System.getLogger(Backends.class.getName());
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_.-]*");
 
     /** How long a backend may take to start. Natives that are unpacked for the first time take tens of seconds. */
@@ -34,6 +39,7 @@ public final class Backends implements AutoCloseable {
 
     private final List<Path> directories;
     private final Map<String, Map<String, String>> settings;
+    private final Map<String, BackendFactory> inProcess = new HashMap<>();
     private final BackendPluginManager plugins = new BackendPluginManager();
     private final Map<String, Slot> slots = new HashMap<>();
     private final List<LoadedBackend> startOrder = new ArrayList<>();
@@ -48,21 +54,23 @@ public final class Backends implements AutoCloseable {
      * @param settings by backend name; the empty name holds what is meant for all
      */
     public Backends(List<Path> directories, Map<String, Map<String, String>> settings) {
-        this(directories, settings, StagingMemory.PLAIN, START_LIMIT);
+        this(directories, List.of(), settings, StagingMemory.PLAIN, START_LIMIT);
     }
 
     /**
      * Creates the catalog; nothing is loaded yet.
      *
      * @param directories where to look, first match wins
+     * @param factories backends on the class path of the program itself, which go before those in directories
      * @param settings by backend name; the empty name holds what is meant for all
      * @param stagingMemory what backends copy to GPUs through
      * @param startLimit how long one of them may take to start
      */
-    public Backends(List<Path> directories, Map<String, Map<String, String>> settings, StagingMemory stagingMemory,
-            Duration startLimit) {
+    public Backends(List<Path> directories, List<BackendFactory> factories, Map<String, Map<String, String>> settings,
+            StagingMemory stagingMemory, Duration startLimit) {
         this.starter = new BackendStarter(metrics, stagingMemory, startLimit);
         this.directories = List.copyOf(directories);
+        factories.forEach(factory -> inProcess.put(factory.name(), factory));
         this.settings = Map.copyOf(settings);
     }
 
@@ -80,6 +88,15 @@ public final class Backends implements AutoCloseable {
             LoadedBackend running = slot.backend;
             if (running != null) {
                 return running;
+            }
+            BackendFactory factory = inProcess.get(name);
+            if (factory != null) {
+                LoadedBackend started = start(name, factory);
+                slot.backend = started;
+                synchronized (startOrder) {
+                    startOrder.add(started);
+                }
+                return started;
             }
             Path path = find(name).orElseThrow(() -> notFound(name));
             PluginFiles files = files(path);
@@ -144,11 +161,31 @@ public final class Backends implements AutoCloseable {
         return files;
     }
 
+    private LoadedBackend start(String name, BackendFactory factory) {
+        ReadSettings read = new ReadSettings(settingsOf(name));
+        LoadedBackend started = starter.start(factory, new BackendStarter.Start(name, Path.of("").toAbsolutePath(),
+                read, Map.of("backend", name), Optional.empty()));
+        warnOfUnread(name, read);
+        return started;
+    }
+
     private LoadedBackend start(String name, PluginFiles files) {
         Path parent = files.path().getParent();
         Path directory = Files.isDirectory(files.path()) || parent == null ? files.path() : parent;
-        return starter.start(files, plugins, new BackendStarter.Start(name, directory, settingsOf(name),
+        ReadSettings read = new ReadSettings(settingsOf(name));
+        LoadedBackend started = starter.start(files, plugins, new BackendStarter.Start(name, directory, read,
                 Map.of("backend", name), Optional.empty()));
+        warnOfUnread(name, read);
+        return started;
+    }
+
+    /** What is meant for all backends need not mean something to each. */
+    private void warnOfUnread(String name, ReadSettings read) {
+        for (String key : read.unread(settings.getOrDefault(name, Map.of()).keySet())) {
+            LOGGER.log(Level.WARNING, () -> "--backend-config=" + name + "," + key + ": backend '" + name
+                    + "' did not ask for a setting of that name when it started"
+                    + Suggestions.didYouMean(key, read.asked()));
+        }
     }
 
     /**
@@ -181,8 +218,11 @@ public final class Backends implements AutoCloseable {
             throw e;
         }
         Path parent = jar.toAbsolutePath().getParent();
-        return starter.start(files, own.plugins(), new BackendStarter.Start(name, parent == null ? jar : parent,
-                settingsOf(name), all, Optional.of(release)));
+        ReadSettings read = new ReadSettings(settingsOf(name));
+        LoadedBackend started = starter.start(files, own.plugins(), new BackendStarter.Start(name,
+                parent == null ? jar : parent, read, all, Optional.of(release)));
+        warnOfUnread(name, read);
+        return started;
     }
 
     private Map<String, String> settingsOf(String name) {
@@ -219,6 +259,8 @@ public final class Backends implements AutoCloseable {
     /** Returns everything in the backend directories and its state, by name. */
     public List<BackendStatus> statuses() {
         Map<String, BackendStatus> found = new TreeMap<>();
+        inProcess.keySet().forEach(name -> found.put(name,
+                new BackendStatus(name, "class path", settingsOf(name), isLoaded(name) ? "loaded" : "available")));
         for (Path directory : directories) {
             for (Path path : entries(directory)) {
                 String fileName = path.getFileName().toString();
@@ -238,14 +280,22 @@ public final class Backends implements AutoCloseable {
         return List.copyOf(all);
     }
 
-    private String state(String name, Path path) {
-        Slot slot;
+    private @Nullable Slot slot(String name) {
         synchronized (slots) {
-            slot = slots.get(name);
+            return slots.get(name);
         }
-        if (slot != null && slot.backend != null) {
+    }
+
+    private boolean isLoaded(String name) {
+        Slot slot = slot(name);
+        return slot != null && slot.backend != null;
+    }
+
+    private String state(String name, Path path) {
+        if (isLoaded(name)) {
             return "loaded";
         }
+        Slot slot = slot(name);
         InferenceException failure = slot == null ? null : slot.failure;
         if (failure != null) {
             return failure.getMessage();

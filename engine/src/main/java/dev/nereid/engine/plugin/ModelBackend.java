@@ -2,6 +2,7 @@ package dev.nereid.engine.plugin;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.repository.config.FileFailures;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -36,7 +37,7 @@ record ModelBackend(String name, Path jar, String user, Path directory, BackendP
             }
         } catch (IOException e) {
             throw new InferenceException(StatusCode.INTERNAL,
-                    "backend '" + name + "': its jar can't be copied: " + e.getMessage(), e);
+                    "backend '" + name + "': its jar can't be copied: " + FileFailures.pathAndReason(e), e);
         }
     }
 
@@ -57,7 +58,8 @@ record ModelBackend(String name, Path jar, String user, Path directory, BackendP
             Files.deleteIfExists(copy());
             Files.deleteIfExists(directory);
         } catch (IOException e) {
-            LOGGER.log(Level.WARNING, () -> "the copy of backend '" + name + "' can't be deleted: " + e.getMessage());
+            LOGGER.log(Level.WARNING,
+                    () -> "the copy of backend '" + name + "' can't be deleted: " + FileFailures.pathAndReason(e));
         }
     }
 }

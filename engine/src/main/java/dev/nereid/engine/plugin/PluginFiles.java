@@ -2,6 +2,7 @@ package dev.nereid.engine.plugin;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.repository.config.FileFailures;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -89,7 +90,7 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
             return files.filter(file -> file.getFileName().toString().endsWith(JAR_SUFFIX)).sorted().toList();
         } catch (IOException | UncheckedIOException e) {
             throw new InferenceException(StatusCode.INVALID_ARG,
-                    "backend '" + name + "': its directory can't be read: " + e.getMessage(), e);
+                    "backend '" + name + "': its directory can't be read: " + FileFailures.reason(e), e);
         }
     }
 
@@ -100,7 +101,8 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
                     jar.getEntry(CONTRACT_CLASS) != null);
         } catch (IOException e) {
             throw InferenceException.invalid(
-                    "backend '" + name + "': " + path.getFileName() + " is not a readable jar: " + e.getMessage());
+                    "backend '" + name + "': " + path.getFileName() + " is not a readable jar: "
+                            + FileFailures.reason(e));
         }
     }
 }

@@ -97,6 +97,10 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     private volatile boolean isCancelled;
     /** Why the engine ended the request before its backend has; nothing more of it reaches the listener. */
     private volatile @Nullable InferenceException cut;
+    /** Whether a response that is not the last is on its way to the listener. */
+    private volatile boolean isSending;
+    /** Whether the engine ended the request, whose backend may still write into responses that it has not sent. */
+    private volatile boolean isAbandoned;
     private LongSupplier clock = System::nanoTime;
     private RequestTrace trace = RequestTrace.OFF;
     private BooleanSupplier cancelSource = () -> false;
@@ -327,13 +331,18 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     void send(PendingResponse response, boolean isFinal) {
         if (!state.isOpen()) {
             if (cut != null) {
-                response.drop();
+                dropOpenResponses();
                 return;
             }
             throw wrongState("given a response");
         }
         if (!isFinal && !io.isDecoupled()) {
             throw InferenceException.unsupported("a model that is not decoupled sends one response for each request");
+        }
+        if (!isFinal && cut != null) {
+            openResponses = response.removedFrom(openResponses);
+            response.drop();
+            return;
         }
         SentResponse finished = response.finish(io.outputShapes());
         trace.mark(TracePoint.INFER_RESPONSE_COMPLETE);
@@ -356,11 +365,31 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         }
         if (isFinal) {
             answer(finished, null, FailureReason.BACKEND);
-        } else if (cut != null) {
-            finished.close();
         } else {
-            listener.response(finished, false);
+            pass(finished);
         }
+    }
+
+    /** Gives the listener a response, unless the engine has ended the request; waits for neither. */
+    private void pass(SentResponse response) {
+        isSending = true;
+        try {
+            if (cut != null) {
+                response.close();
+            } else {
+                listener.response(response, false);
+            }
+        } finally {
+            isSending = false;
+        }
+    }
+
+    /** Releases what its backend has not sent. By whoever may still write into it. */
+    private void dropOpenResponses() {
+        for (PendingResponse response = openResponses; response != null; response = response.next()) {
+            response.drop();
+        }
+        openResponses = null;
     }
 
     /** Counts a response of a decoupled model, and ends the request where its receiver is too slow. */
@@ -390,8 +419,8 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     @Override
     public void fail(InferenceException failure) {
-        if (!answer(null, failure, FailureReason.ofExecution(failure.code())) && cut == null) {
-            throw wrongState("failed");
+        if (!answer(null, failure, FailureReason.ofExecution(failure.code()))) {
+            refused("failed");
         }
     }
 
@@ -403,8 +432,18 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
             }
             throw InferenceException.unsupported("a model that is not decoupled sends one response for each request");
         }
-        if (!answer(null, null, FailureReason.BACKEND) && cut == null) {
-            throw wrongState("completed");
+        if (!answer(null, null, FailureReason.BACKEND)) {
+            refused("completed");
+        }
+    }
+
+    /** Takes an answer that comes too late: a mistake of the backend, unless the engine has ended the request. */
+    private void refused(String wish) {
+        if (cut == null) {
+            throw wrongState(wish);
+        }
+        if (isAbandoned) {
+            dropOpenResponses();
         }
     }
 
@@ -434,9 +473,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         }
         if (last != null) {
             last.close();
-            if (cut == null) {
-                throw wrongState("given a response");
-            }
+            refused("given a response");
         }
         return false;
     }
@@ -446,6 +483,12 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         if (!STATE.compareAndSet(this, from, State.ANSWERING)) {
             return false;
         }
+        settle(from, last, failure, reason);
+        return true;
+    }
+
+    private void settle(State from, @Nullable SentResponse last, @Nullable InferenceException failure,
+            FailureReason reason) {
         InferenceException cutBy = cut;
         if (cutBy != null) {
             if (last != null) {
@@ -468,7 +511,6 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         if (from == State.LATE && ending != null) {
             ending.accept(this);
         }
-        return true;
     }
 
     /**
@@ -476,8 +518,18 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
      * reaches nobody.
      */
     public void endLate(InferenceException reason) {
+        if (state != State.LATE) {
+            return;
+        }
         cut = reason;
-        answer(State.LATE, null, reason, FailureReason.OTHER);
+        // The listener gets one call after the other.
+        while (isSending) {
+            Thread.onSpinWait();
+        }
+        if (STATE.compareAndSet(this, State.LATE, State.ANSWERING)) {
+            isAbandoned = true;
+            settle(State.LATE, null, reason, FailureReason.OTHER);
+        }
     }
 
     /** Notes that the execution of the request's batch starts. */
@@ -505,10 +557,9 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     /** Gives the kept answer to the listener, which ends the request. Called once, without any lock. */
     public void deliver() {
-        for (PendingResponse response = openResponses; response != null; response = response.next()) {
-            response.drop();
+        if (!isAbandoned) {
+            dropOpenResponses();
         }
-        openResponses = null;
         trace.mark(TracePoint.REQUEST_END);
         state = State.ENDED;
         SentResponse last = result;

@@ -21,7 +21,6 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -75,12 +74,18 @@ public final class QueueScheduler implements InstanceScheduler {
     private final boolean isBound;
     /** How many requests instances execute. Guarded by the lock. */
     private int executing;
-    /** Requests whose execution has returned, but whose backend has yet to answer. */
-    private final Set<ActiveRequest> late = ConcurrentHashMap.newKeySet();
+    /** Requests whose execution has returned, but whose backend has yet to answer, and who executed each. */
+    private final ConcurrentHashMap<ActiveRequest, Instance> late = new ConcurrentHashMap<>();
+    /** Why late requests are ended as soon as they are late; null while there is time to wait for them. */
+    private volatile @Nullable InferenceException lateEnd;
+    /** How many instances are being taken out of service. */
+    private final AtomicInteger removals = new AtomicInteger();
     private final BatchExecution.LateAnswers lateAnswers = this::leaves;
     private final Consumer<ActiveRequest> cancellation = this::cancel;
     /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
     private long lastProgress;
+    /** So many requests wait before the first of them is executed; 0 once that has happened. Guarded by the lock. */
+    private int firstBatchAt;
     /** Requests that are done with queue and instance, but whose answer has not left yet. */
     private final AtomicInteger answering = new AtomicInteger();
 
@@ -104,6 +109,24 @@ public final class QueueScheduler implements InstanceScheduler {
         this.order = keepsOrder ? new DeliveryOrder(this::deliver) : null;
         this.limiter = limiter;
         this.free = new InstancePool(limiter);
+    }
+
+    /** Has requests wait until that many do. For tests that need to know what is executed together. */
+    void holdUntilQueued(int requests) {
+        dispatchLock.lock();
+        try {
+            firstBatchAt = requests;
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    /** Lock held. */
+    private boolean isHeld() {
+        if (queue.size() >= firstBatchAt || isStopping) {
+            firstBatchAt = 0;
+        }
+        return firstBatchAt > 0;
     }
 
     @Override
@@ -149,6 +172,11 @@ public final class QueueScheduler implements InstanceScheduler {
                 }
             }
             setAlarm();
+            removals.incrementAndGet();
+            while (late.containsValue(instance)) {
+                progress.awaitUninterruptibly();
+            }
+            removals.decrementAndGet();
         } finally {
             dispatchLock.unlock();
         }
@@ -265,10 +293,10 @@ public final class QueueScheduler implements InstanceScheduler {
             long since = clock.getAsLong() - limitNanos;
             long next = queue.nextEvent(true);
             boolean waitsForLonger = next != RequestQueue.NEVER && next > since;
-            return limiter == null && queue.size() > 0 && free.hasIdle(queue::hasWork) && !waitsForLonger
+            return limiter == null && !isHeld() && queue.size() > 0 && free.hasIdle(queue::hasWork) && !waitsForLonger
                     && lastProgress < since
-                    ? Optional.of("requests wait though an instance is free")
-                    : Optional.empty();
+                            ? Optional.of("requests wait though an instance is free")
+                            : Optional.empty();
         } finally {
             dispatchLock.unlock();
         }
@@ -276,7 +304,8 @@ public final class QueueScheduler implements InstanceScheduler {
 
     @Override
     public void endLate(InferenceException reason) {
-        late.forEach(request -> request.endLate(reason));
+        lateEnd = reason;
+        late.forEach((request, _) -> request.endLate(reason));
     }
 
     @Override
@@ -382,6 +411,10 @@ public final class QueueScheduler implements InstanceScheduler {
     /** Takes batches for the free instances, until there are none of the one or the other. Lock held. */
     private List<Assignment> match(long now) {
         List<Assignment> work = List.of();
+        if (isHeld()) {
+            setAlarm();
+            return work;
+        }
         Predicate<Instance> isDue = instance -> queue.isDue(instance, now, drop);
         for (Instance instance = free.candidate(isDue, isBound); instance != null; instance = free.candidate(isDue,
                 isBound)) {
@@ -418,7 +451,7 @@ public final class QueueScheduler implements InstanceScheduler {
     }
 
     private void setAlarm() {
-        alarm.set(queue.nextEvent(free.hasIdle()));
+        alarm.set(queue.nextEvent(free.hasIdle() && !isHeld()));
     }
 
     /** Lock held. */
@@ -552,7 +585,7 @@ public final class QueueScheduler implements InstanceScheduler {
     /** Lets what waits for these requests go on, unless their answers are still to come. Lock held. */
     private void noteExecuted(List<ActiveRequest> requests, long now) {
         for (ActiveRequest request : requests) {
-            if (!late.contains(request)) {
+            if (!late.containsKey(request)) {
                 queue.executed(request, now, drop);
             }
         }
@@ -608,18 +641,26 @@ public final class QueueScheduler implements InstanceScheduler {
 
     private void signalProgress() {
         if (isStopping) {
-            dispatchLock.lock();
-            try {
-                progress.signalAll();
-            } finally {
-                dispatchLock.unlock();
-            }
+            signalNow();
         }
     }
 
-    private boolean leaves(ActiveRequest request, BatchTimes times) {
-        late.add(request);
+    private void signalNow() {
+        dispatchLock.lock();
+        try {
+            progress.signalAll();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    private boolean leaves(ActiveRequest request, Instance instance, BatchTimes times) {
+        late.put(request, instance);
         if (request.leavesBatch(answered -> endLate(answered, times))) {
+            InferenceException tooLate = lateEnd;
+            if (tooLate != null) {
+                request.endLate(tooLate);
+            }
             return true;
         }
         late.remove(request);
@@ -633,6 +674,9 @@ public final class QueueScheduler implements InstanceScheduler {
         late.remove(request);
         if (isBound) {
             goOnAfter(request);
+        }
+        if (removals.get() > 0) {
+            signalNow();
         }
         answer(request);
     }

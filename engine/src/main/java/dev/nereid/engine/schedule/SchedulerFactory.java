@@ -24,6 +24,7 @@ public final class SchedulerFactory {
     private final Wakeups wakeups;
     private final int maxQueueSize;
     private final Optional<RateLimiter> limiter;
+    private final int firstBatchAt;
 
     /**
      * Creates the factory.
@@ -32,14 +33,16 @@ public final class SchedulerFactory {
      * @param wallClock the time of day
      * @param maxQueueSize bound on waiting requests where a model sets none
      * @param limiter shares resources between the models; empty where every free instance may execute
+     * @param firstBatchAt how many requests wait before a model with dynamic batching executes its first; 0 for none
      */
     public SchedulerFactory(LongSupplier clock, InstantSource wallClock, Wakeups wakeups, int maxQueueSize,
-            Optional<RateLimiter> limiter) {
+            Optional<RateLimiter> limiter, int firstBatchAt) {
         this.clock = clock;
         this.wallClock = wallClock;
         this.wakeups = wakeups;
         this.maxQueueSize = maxQueueSize;
         this.limiter = limiter;
+        this.firstBatchAt = firstBatchAt;
     }
 
     /**
@@ -49,7 +52,8 @@ public final class SchedulerFactory {
      * @param pluginLoader the class loader of the strategy
      * @throws InferenceException UNSUPPORTED for a scheduling choice that this server does not offer
      */
-    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics, Optional<BatchingStrategy> strategy,
+    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics,
+            Optional<BatchingStrategy> strategy,
             ClassLoader pluginLoader) {
         return scheduler(config, statistics, strategy, pluginLoader, List.of());
     }
@@ -80,8 +84,12 @@ public final class SchedulerFactory {
             case Ensemble _ -> throw InferenceException.unsupported(
                     "ensembles are not offered yet, model '" + config.name() + "' can't be served");
         };
-        return new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups, keepsOrder,
-                limiter.orElse(null));
+        QueueScheduler scheduler = new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups,
+                keepsOrder, limiter.orElse(null));
+        if (config.scheduling() instanceof DynamicBatching) {
+            scheduler.holdUntilQueued(firstBatchAt);
+        }
+        return scheduler;
     }
 
     private RequestQueue sequences(ModelConfig config, SequenceBatching batching, List<InitialStates.Start> states) {

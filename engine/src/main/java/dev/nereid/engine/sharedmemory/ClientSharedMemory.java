@@ -248,6 +248,13 @@ public final class ClientSharedMemory implements AutoCloseable {
             if (offset < 0 || offset >= size) {
                 throw InferenceException.invalid("Invalid offset for shared memory region: '" + name + "'");
             }
+            if (Long.compareUnsigned(byteSize, -1 - offset) > 0) {
+                throw InferenceException
+                        .invalid("Integer overflow detected: byte_size (" + Long.toUnsignedString(byteSize)
+                                + ") + offset (" + offset + ") exceeds maximum value (" + Long.toUnsignedString(-1)
+                                + ") for region '"
+                                + name + "'");
+            }
             if (byteSize < 0 || byteSize > size - offset) {
                 throw InferenceException
                         .invalid("Invalid offset + byte size for shared memory region: '" + name + "'");

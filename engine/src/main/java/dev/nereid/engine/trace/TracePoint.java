@@ -6,6 +6,10 @@ public enum TracePoint {
     HTTP_RECV_START,
     /** The request's body is read. */
     HTTP_RECV_END,
+    /** The gRPC front end starts to wait for the request. */
+    GRPC_WAITREAD_START,
+    /** It has the request. */
+    GRPC_WAITREAD_END,
     /** The engine takes the request. */
     REQUEST_START,
     /** It is put into the queue. */
@@ -25,5 +29,9 @@ public enum TracePoint {
     /** The front end starts to send the answer. */
     HTTP_SEND_START,
     /** The answer is sent. */
-    HTTP_SEND_END
+    HTTP_SEND_END,
+    /** The gRPC front end starts to send an answer. */
+    GRPC_SEND_START,
+    /** The transport has the answer. */
+    GRPC_SEND_END
 }

@@ -3,6 +3,7 @@ package dev.nereid.engine.model;
 import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.testkit.FakeBackend;
+import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
@@ -52,6 +53,7 @@ public final class EngineFixture implements AutoCloseable {
     private int loadThreads = 4;
     private int loadRetries;
     private boolean allowsModelBackends;
+    private boolean exitOnError = true;
     private Duration backendStartLimit = Backends.START_LIMIT;
     private SchedulingOptions scheduling = SchedulingOptions.DEFAULT;
     private GpuDriver driver = GpuDriver.none("this is a test");
@@ -107,6 +109,11 @@ public final class EngineFixture implements AutoCloseable {
 
     EngineFixture allowingModelBackends() {
         allowsModelBackends = true;
+        return this;
+    }
+
+    EngineFixture stayingUp() {
+        exitOnError = false;
         return this;
     }
 
@@ -175,9 +182,9 @@ public final class EngineFixture implements AutoCloseable {
         LoadOptions loading = new LoadOptions(mode, startupModels, mode != ControlMode.EXPLICIT, Duration.ofDays(1),
                 strictReadiness, loadThreads, loadRetries);
         EngineOptions options = EngineOptions.DEFAULT
-                .with(RepositoryOptions.DEFAULT.withDirectories(repositories))
+                .with(RepositoryOptions.DEFAULT.withDirectories(repositories).withMissingAllowed(!exitOnError))
                 .with(loading)
-                .with(new BackendOptions(List.of(backends), Map.of(), allowsModelBackends))
+                .with(new BackendOptions(List.of(BackendSource.directory(backends)), Map.of(), allowsModelBackends))
                 .with(scheduling)
                 .with(gpuOptions);
         Engine engine = Engine.create(options, driver, backendStartLimit);

@@ -57,6 +57,26 @@ class EngineStartTest extends EngineTesting {
     }
 
     @Test
+    void aRepositoryThatIsMissingLeavesTheServerUpButNeverReady() {
+        EngineFixture fixture = fixture().stayingUp().laxReadiness().model("a", 1);
+        Engine engine = fixture.alsoServing(fixture.repository().resolve("missing")).start();
+
+        assertFalse(engine.isReady());
+        assertEquals("Server not ready",
+                assertThrows(InferenceException.class, () -> engine.load("a", LoadOverride.NONE)).getMessage());
+        assertEquals(List.of(), lifeCycle());
+    }
+
+    @Test
+    void aRepositoryThatIsMissingEndsTheStart() {
+        EngineFixture fixture = fixture();
+        fixture.alsoServing(fixture.repository().resolve("missing"));
+
+        assertEquals("repository path is not a valid directory",
+                assertThrows(InferenceException.class, fixture::create).getMessage());
+    }
+
+    @Test
     void nothingIsAnsweredBeforeTheStart() {
         Engine engine = fixture().model("m", 1).create();
 

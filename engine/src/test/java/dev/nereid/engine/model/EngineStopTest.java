@@ -2,17 +2,26 @@ package dev.nereid.engine.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceRequest;
+import dev.nereid.backend.api.InferenceResponse;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -113,5 +122,100 @@ class EngineStopTest extends EngineTesting {
         mayClose.countDown();
         EngineFixture.until("both are closed",
                 () -> lifeCycle().stream().filter("closeModel m 1"::equals).count() == 2);
+    }
+
+    /** Has executions leave their requests, of which the first is given back. */
+    private CompletableFuture<InferenceRequest> answeringLater() {
+        CompletableFuture<InferenceRequest> left = new CompletableFuture<>();
+        backend.onExecute(batch -> {
+            InferenceRequest request = batch.requests().getFirst();
+            request.answerLater();
+            left.complete(request);
+        });
+        return left;
+    }
+
+    private static String failure(Future<Long> running) {
+        ExecutionException failure = assertThrows(ExecutionException.class, () -> running.get(30, TimeUnit.SECONDS));
+        InferenceException cause = assertInstanceOf(InferenceException.class, failure.getCause());
+        assertEquals(StatusCode.UNAVAILABLE, cause.code());
+        return cause.getMessage();
+    }
+
+    @Test
+    void requestsThatThereIsNoTimeForEndAndTheirModelIsClosed() throws Exception {
+        CompletableFuture<InferenceRequest> left = answeringLater();
+        Engine engine = fixture().model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));
+            InferenceRequest request = left.get(30, TimeUnit.SECONDS);
+
+            Future<Boolean> stop = clients.submit(() -> engine.stopWithin(Duration.ofSeconds(60)));
+            EngineFixture.until("it stops", engine::isStopping);
+
+            engine.endLate();
+
+            assertEquals("the server is stopping, and the model did not answer the request in time", failure(running));
+            assertTrue(request.isCancelled());
+            assertTrue(stop.get());
+        }
+        assertEquals(List.of("closeInstance m_0_0", "closeModel m 1", "close fake"), lifeCycle().subList(3, 6));
+    }
+
+    @Test
+    void stoppingEndsRequestsThatAreNotAnsweredInTime() throws Exception {
+        CompletableFuture<InferenceRequest> left = answeringLater();
+        Engine engine = fixture().model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));
+            InferenceRequest request = left.get(30, TimeUnit.SECONDS);
+
+            boolean ignored = engine.stopWithin(Duration.ofMillis(100));
+
+            assertEquals("the server is stopping, and the model did not answer the request in time", failure(running));
+            assertTrue(request.isCancelled());
+        }
+    }
+
+    @Test
+    void anUnloadWaitsForRequestsThatAreAnsweredLater() throws Exception {
+        CompletableFuture<InferenceRequest> left = answeringLater();
+        Engine engine = fixture().model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));
+            InferenceRequest request = left.get(30, TimeUnit.SECONDS);
+            Future<?> unload = clients.submit(() -> engine.unload("m", false));
+            EngineFixture.until("it is unloaded", () -> engine.readyVersions("m").isEmpty());
+            assertFalse(lifeCycle().contains("closeInstance m_0_0"));
+
+            InferenceResponse response = request.newResponse();
+            response.copyOutput("OUTPUT0", DataType.UINT8, Shape.of(1, 4), request.inputs().getFirst().data());
+            response.send();
+
+            assertEquals(1, running.get(30, TimeUnit.SECONDS));
+            unload.get(30, TimeUnit.SECONDS);
+            EngineFixture.until("it is closed", () -> lifeCycle().contains("closeModel m 1"));
+        }
+    }
+
+    @Test
+    void anUnloadEndsRequestsThatAreNotAnsweredInTime() throws Exception {
+        CompletableFuture<InferenceRequest> left = answeringLater();
+        Engine engine = fixture().model("m", 1).start();
+        engine.lifecycle().lateLimit(Duration.ZERO);
+        engine.load("m", LoadOverride.NONE);
+        try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));
+            InferenceRequest request = left.get(30, TimeUnit.SECONDS);
+
+            engine.unload("m", false);
+
+            assertEquals("model 'm' is being unloaded, and did not answer the request within 0 s", failure(running));
+            assertTrue(request.isCancelled());
+            EngineFixture.until("it is closed", () -> lifeCycle().contains("closeModel m 1"));
+        }
     }
 }

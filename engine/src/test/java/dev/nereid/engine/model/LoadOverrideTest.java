@@ -2,9 +2,11 @@ package dev.nereid.engine.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.StatusCode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,16 +24,60 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(120)
 class LoadOverrideTest extends EngineTesting {
     @Test
-    void aConfigurationThatComesWithTheRequestReplacesThatOfTheRepositoryUntilTheNextPlainLoad() {
-        Engine engine = fixture().model("m", 1).start();
+    void aConfigurationThatComesWithTheRequestStaysUntilSomethingChangesOnDisk() {
+        EngineFixture fixture = fixture().model("m", 1);
+        Engine engine = fixture.start();
         engine.load("m", LoadOverride.NONE);
         String json = engine.lookup("m", OptionalLong.empty()).configJson().replace("\"max_batch_size\":4",
                 "\"max_batch_size\":2");
         engine.load("m", new LoadOverride(Optional.of(json), Map.of()));
         assertEquals(2, engine.lookup("m", OptionalLong.empty()).config().maxBatchSize());
 
+        ServedVersion overridden = engine.lookup("m", OptionalLong.empty());
+        engine.load("m", LoadOverride.NONE);
+        assertSame(overridden, engine.lookup("m", OptionalLong.empty()));
+
+        fixture.write("m/1/model.bin", "changed");
         engine.load("m", LoadOverride.NONE);
         assertEquals(4, engine.lookup("m", OptionalLong.empty()).config().maxBatchSize());
+    }
+
+    @Test
+    void anUnloadEndsAnOverride() {
+        Engine engine = fixture().model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        String json = engine.lookup("m", OptionalLong.empty()).configJson().replace("\"max_batch_size\":4",
+                "\"max_batch_size\":2");
+        engine.load("m", new LoadOverride(Optional.of(json), Map.of()));
+        engine.unload("m", false);
+
+        engine.load("m", LoadOverride.NONE);
+        assertEquals(4, engine.lookup("m", OptionalLong.empty()).config().maxBatchSize());
+    }
+
+    @Test
+    void anOverrideStaysAlthoughTheRepositorysOwnConfigurationIsBroken() {
+        EngineFixture fixture = fixture().model("m", 1);
+        Engine engine = fixture.start();
+        engine.load("m", LoadOverride.NONE);
+        String json = engine.lookup("m", OptionalLong.empty()).configJson();
+        fixture.write("m/config.pbtxt", "nonsense");
+        engine.load("m", new LoadOverride(Optional.of(json), Map.of()));
+
+        engine.load("m", LoadOverride.NONE);
+        assertEquals(1, EngineFixture.infer(engine, "m"));
+    }
+
+    @Test
+    void aFileThatLeadsOutOfTheModelsDirectoryIsTheClientsMistake() {
+        Engine engine = fixture().model("m", 1).start();
+
+        InferenceException failure = assertThrows(InferenceException.class, () -> engine.load("m",
+                new LoadOverride(Optional.of("{\"backend\":\"fake\"}"), Map.of("file:../../x.pt", new byte[1]))));
+        assertEquals(StatusCode.INVALID_ARG, failure.code());
+        assertEquals("failed to load 'm', failed to poll from model repository: Invalid file parameter "
+                + "'file:../../x.pt' with normalized path '../../x.pt' must stay within model directory.",
+                failure.getMessage());
     }
 
     @Test

@@ -10,6 +10,7 @@ import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
@@ -78,7 +79,7 @@ class ModelCallServiceTest {
         }
         EngineOptions options = EngineOptions.DEFAULT
                 .with(RepositoryOptions.DEFAULT.withDirectories(List.of(directory.resolve("models"))))
-                .with(BackendOptions.DEFAULT.withDirectories(List.of(directory.resolve("backends"))));
+                .with(BackendOptions.DEFAULT.withSources(BackendSource.directory(directory.resolve("backends"))));
         Engine engine = Engine.create(options, GpuDriver.none("this is a test"));
         assertEquals(Map.of(), engine.start());
         return engine;

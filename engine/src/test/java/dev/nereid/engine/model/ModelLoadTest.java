@@ -9,12 +9,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.testkit.FakeBackend;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
+import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Random;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -246,7 +250,7 @@ class ModelLoadTest extends EngineTesting {
     }
 
     @Test
-    void anUnloadDuringALoadOverrulesIt() throws Exception {
+    void anUnloadDuringALoadWaitsForIt() throws Exception {
         CountDownLatch isLoading = new CountDownLatch(1);
         CountDownLatch mayLoad = new CountDownLatch(1);
         backend.onCreateModel(context -> {
@@ -260,15 +264,99 @@ class ModelLoadTest extends EngineTesting {
             assertEquals(List.of("m 1 LOADING"), EngineFixture.index(engine));
             assertFalse(engine.isReady());
 
-            engine.unload("m", false);
+            CountDownLatch isUnloading = new CountDownLatch(1);
+            Future<?> unload = clients.submit(() -> {
+                isUnloading.countDown();
+                engine.unload("m", false);
+            });
+            EngineFixture.await(isUnloading);
+            assertEquals(List.of("m 1 LOADING"), EngineFixture.index(engine));
             mayLoad.countDown();
-            ExecutionException failure = assertThrows(ExecutionException.class, load::get);
-            assertEquals("load failed for model 'm': Newer operation has been applied to the model lifecycle, current "
-                    + "load operation is out-dated.\n", Objects.requireNonNull(failure.getCause()).getMessage());
+            load.get();
+            unload.get();
         }
-        assertEquals(List.of("m 1 UNAVAILABLE (unloaded)"), EngineFixture.index(engine));
+        EngineFixture.until("unloaded", () -> EngineFixture.index(engine).equals(List.of(
+                "m 1 UNAVAILABLE (unloaded)")));
         assertTrue(lifeCycle().contains("closeModel m 1"));
         assertTrue(engine.isReady());
+    }
+
+    @Test
+    void loadsUpdatesAndUnloadsOfOneModelAllSucceed() throws Exception {
+        EngineFixture fixture = fixture().model("m", 1, 2).model("n", 1);
+        Engine engine = fixture.start();
+        try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<?>> all = new ArrayList<>();
+            for (int c = 0; c < 8; c++) {
+                Random random = new Random(c);
+                all.add(clients.submit(() -> {
+                    for (int i = 0; i < 25; i++) {
+                        String model = random.nextBoolean() ? "m" : "n";
+                        switch (random.nextInt(4)) {
+                            case 0 -> engine.unload(model, false);
+                            case 1 -> engine.load(model, new LoadOverride(
+                                    Optional.of(config(1 + random.nextInt(8))), Map.of()));
+                            case 2 -> {
+                                swapConfig(fixture, model, 1 + random.nextInt(3));
+                                engine.load(model, LoadOverride.NONE);
+                            }
+                            default -> engine.load(model, LoadOverride.NONE);
+                        }
+                    }
+                    return null;
+                }));
+            }
+            for (Future<?> each : all) {
+                each.get();
+            }
+        }
+        engine.load("m", LoadOverride.NONE);
+        engine.load("n", LoadOverride.NONE);
+
+        assertEquals(2, EngineFixture.infer(engine, "m"));
+        assertEquals(1, EngineFixture.infer(engine, "n"));
+        assertTrue(engine.isReady());
+        EngineFixture.until("what was replaced is closed", () -> open("createModel", "closeModel") == 2);
+    }
+
+    private static String config(int maxBatchSize) {
+        return """
+                {"backend":"fake","max_batch_size":%d,
+                "input":[{"name":"INPUT0","data_type":"TYPE_UINT8","dims":[4]}],
+                "output":[{"name":"OUTPUT0","data_type":"TYPE_UINT8","dims":[4]}]}""".formatted(maxBatchSize);
+    }
+
+    /** Replaces a configuration in one step, as a deployment does: no load sees half of it. */
+    private static void swapConfig(EngineFixture fixture, String model, int instances) throws IOException {
+        synchronized (fixture) {
+            fixture.model("../next", EngineFixture.GROUP_OF_ONE.replace("1", Integer.toString(instances)));
+            Files.move(fixture.repository().resolve("../next/config.pbtxt"),
+                    fixture.repository().resolve(model).resolve("config.pbtxt"), StandardCopyOption.ATOMIC_MOVE);
+        }
+    }
+
+    private long open(String opened, String closed) {
+        List<String> events = backend.events();
+        return events.stream().filter(event -> event.startsWith(opened)).count()
+                - events.stream().filter(event -> event.startsWith(closed)).count();
+    }
+
+    @Test
+    void aFileWithAnotherSumThanTheConfigurationSaysKeepsTheModelFromLoading() {
+        EngineFixture fixture = fixture().model("m", EngineFixture.GROUP_OF_ONE + """
+                model_repository_agents { agents { name: "checksum" parameters {
+                    key: "MD5:1/model.bin" value: "6654c734ccab8f440ff0825eb443dc7f" } } }
+                """, 1);
+        Engine engine = fixture.start();
+        engine.load("m", LoadOverride.NONE);
+        fixture.write("m/1/model.bin", "v2");
+
+        assertEquals(
+                "failed to load 'm', failed to poll from model repository: model 'm' has a file '1/model.bin' whose MD5 "
+                        + "sum is 1b267619c4812cc46ee281747884ca50, expected 6654c734ccab8f440ff0825eb443dc7f; the file is damaged or not the one that the "
+                        + "configuration was made for",
+                loadFailure(engine, "m").getMessage());
+        assertEquals(1, EngineFixture.infer(engine, "m"), "the version before serves on");
     }
 
     @Test

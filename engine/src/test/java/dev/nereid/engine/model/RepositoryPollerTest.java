@@ -69,15 +69,42 @@ class RepositoryPollerTest {
     }
 
     @Test
-    void unloadsAndForgetsWhatIsGone() {
+    void unloadsWhatIsGone() {
         Engine engine = fixture.model("a", 1).start();
         fixture.delete("a");
         poll(engine);
 
         assertEquals(List.of(), EngineFixture.index(engine));
-        assertEquals("Request for unknown model: 'a' is not found",
+        assertEquals("Request for unknown model: 'a' has no available versions",
                 assertThrows(InferenceException.class, () -> EngineFixture.infer(engine, "a")).getMessage());
         EngineFixture.until("closed", () -> backend.events().contains("closeModel a 1"));
+    }
+
+    @Test
+    void aModelThatFailedAndIsGoneNoLongerKeepsTheServerFromBeingReady() {
+        backend.onCreateModel(context -> {
+            throw InferenceException.invalid("broken");
+        });
+        Engine engine = fixture.model("a", 1).model("b").start();
+        assertFalse(engine.isReady());
+        fixture.delete("a").delete("b");
+        poll(engine);
+        poll(engine);
+
+        assertTrue(engine.isReady());
+        assertEquals("Request for unknown model: 'b' is not found",
+                assertThrows(InferenceException.class, () -> EngineFixture.infer(engine, "b")).getMessage());
+    }
+
+    @Test
+    void aModelThatComesBackIsServedAgain() {
+        Engine engine = fixture.model("a", 1).start();
+        fixture.delete("a");
+        poll(engine);
+        fixture.model("a", 1);
+        poll(engine);
+
+        assertEquals(1, EngineFixture.infer(engine, "a"));
     }
 
     @Test
@@ -103,7 +130,7 @@ class RepositoryPollerTest {
         poll(engine);
 
         assertTrue(engine.isReady());
-        assertEquals("Request for unknown model: 'a' is not found",
+        assertEquals("Request for unknown model: 'a' has no available versions",
                 assertThrows(InferenceException.class, () -> EngineFixture.infer(engine, "a")).getMessage());
     }
 

@@ -260,7 +260,7 @@ class BrokenBackendsTest extends BackendsTest {
         CountDownLatch mayStart = new CountDownLatch(1);
         FakeBackend slow = new FakeBackend("slow").onCreate(context -> waitFor(mayStart));
         PluginJar.delegatingTo(slow).writeTo(directory.resolve("slow.jar"));
-        try (Backends impatient = new Backends(List.of(directory), Map.of(), StagingMemory.PLAIN, Duration.ZERO)) {
+        try (Backends impatient = new Backends(List.of(directory), List.of(), Map.of(), StagingMemory.PLAIN, Duration.ZERO)) {
             InferenceException failure = assertThrows(InferenceException.class, () -> impatient.get("slow"));
             assertEquals(StatusCode.UNAVAILABLE, failure.code());
             assertEquals("backend 'slow' did not start within 0 s; it is not tried again until its files change",

@@ -15,11 +15,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 
 /** Which backends are found, when they start, and what the table shows of them. */
@@ -52,6 +56,53 @@ class DiscoveryTest extends BackendsTest {
         }
 
         assertEquals(List.of(directory.resolve("first/b")), seen);
+    }
+
+    @Test
+    void aSettingThatTheBackendNeverAskedForIsWarnedOf() {
+        FakeBackend fake = new FakeBackend("b").onCreate(context -> {
+            String ignored = context.settings().getOrDefault("allow-tf32", "false");
+        });
+        PluginJar.delegatingTo(fake).writeTo(directory.resolve("b/b.jar"));
+        List<String> warnings = new ArrayList<>();
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord line) {
+                warnings.add(line.getMessage());
+            }
+
+            @Override
+            public void flush() {
+                // Nothing is kept back.
+            }
+
+            @Override
+            public void close() {
+                // Nothing is open.
+            }
+        };
+        Logger logger = Logger.getLogger(Backends.class.getName());
+        logger.addHandler(handler);
+        try (Backends configured = new Backends(List.of(directory), Map.of("b",
+                Map.of("allow-tf23", "true", "allow-tf32", "true"), "", Map.of("for-others", "x")))) {
+            configured.get("b");
+        } finally {
+            logger.removeHandler(handler);
+        }
+
+        assertEquals(
+                List.of("--backend-config=b,allow-tf23: backend 'b' did not ask for a setting of that name when it "
+                        + "started; did you mean 'allow-tf32'?"),
+                warnings);
+    }
+
+    @Test
+    void aBackendThatLooksAtAllSettingsIsNotWarnedOf() {
+        ReadSettings settings = new ReadSettings(Map.of("a", "1", "b", "2"));
+
+        assertEquals(Set.of("a", "b"), settings.unread(Set.of("a", "b")));
+        assertEquals(Map.of("a", "1", "b", "2"), Map.copyOf(settings));
+        assertEquals(Set.of(), settings.unread(Set.of("a", "b")));
     }
 
     @Test

@@ -89,6 +89,7 @@ class DirectQueueTest {
     }
 
     private List<String> poll() {
-        return queue.poll(BatchingQueueTesting.NOBODY, NOW, (request, error) -> dropped.add(request.id())).stream().map(ActiveRequest::id).toList();
+        return queue.poll(BatchingQueueTesting.NOBODY, NOW, (request, error) -> dropped.add(request.id())).stream()
+                .map(ActiveRequest::id).toList();
     }
 }

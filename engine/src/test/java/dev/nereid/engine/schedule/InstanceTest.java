@@ -198,7 +198,8 @@ class InstanceTest {
 
     @Test
     void oneSlowExecutionDoesNotSwitchThreads() {
-        Instance instance = Instance.create("m_0_0", ThreadConfinement.ANY_THREAD, loader, () -> SchedulerFixture::answerAll);
+        Instance instance = Instance.create("m_0_0", ThreadConfinement.ANY_THREAD, loader,
+                () -> SchedulerFixture::answerAll);
         repeat(100, () -> instance.noteDuration(10_000));
         instance.noteDuration(1_000_000);
 

@@ -4,7 +4,6 @@ import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
 import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.engine.instance.Instance;
-import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.schedule.SchedulerFixture.Gated;
 import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import java.util.ArrayList;
@@ -145,7 +144,8 @@ class LentThreadTest {
     /** Returns the threads of two executions; the second request comes during the first, which takes that long. */
     private static List<Thread> executeWhileALentThreadIsBusy(long micros) throws Exception {
         List<Thread> executed = Collections.synchronizedList(new ArrayList<>());
-        try (SchedulerFixture rig = SchedulerFixture.direct(); ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+        try (SchedulerFixture rig = SchedulerFixture.direct();
+                ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             CountDownLatch started = new CountDownLatch(1);
             CountDownLatch second = new CountDownLatch(1);
             rig.add("m_0", ThreadConfinement.ANY_THREAD, new Open(batch -> {

@@ -31,7 +31,8 @@ class QueueSchedulerStallTest {
         }
 
         @Override
-        public List<ActiveRequest> poll(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        public List<ActiveRequest> poll(Instance instance, long now,
+                BiConsumer<ActiveRequest, InferenceException> drop) {
             return isOpen ? drain() : List.of();
         }
 

@@ -9,6 +9,8 @@ import dev.nereid.engine.schedule.SchedulerFixture.Gated;
 import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import dev.nereid.engine.stats.FailureReason;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -63,6 +65,46 @@ class QueueSchedulerTest {
             assertEquals(0, rig.scheduler.queueSize());
             instance.let(1);
         }
+    }
+
+    @Test
+    void theFirstBatchCanBeHeldUntilSoManyRequestsWait() {
+        try (SchedulerFixture rig = SchedulerFixture.batching(4, 50, QueuePolicy.DEFAULT)) {
+            rig.scheduler.holdUntilQueued(3);
+            Gated instance = new Gated();
+            rig.add("m_0", instance);
+            rig.submit("a");
+            rig.submit("b");
+            rig.time.advanceMicros(TimeUnit.SECONDS.toMicros(60));
+            assertTrue(instance.isIdle());
+            assertEquals(2, rig.scheduler.queueSize());
+            assertEquals(Optional.empty(), rig.scheduler.stall(TimeUnit.SECONDS.toNanos(30)));
+
+            rig.submit("c");
+            assertEquals(List.of("a", "b", "c"), instance.next());
+            instance.let(1);
+            rig.submit("d");
+            rig.time.advanceMicros(50);
+            assertEquals(List.of("d"), instance.next());
+            instance.let(1);
+        }
+    }
+
+    @Test
+    void requestsThatAreHeldStillExpireAndAreExecutedAtTheEnd() {
+        SchedulerFixture rig = SchedulerFixture.batching(4, 0, REJECT_AFTER_50);
+        Open instance = new Open();
+        RecordingSink last;
+        try (rig) {
+            rig.scheduler.holdUntilQueued(9);
+            rig.add("m_0", instance);
+            RecordingSink first = rig.submit("a");
+            rig.time.advanceMicros(51);
+            assertEquals("Request timeout expired", first.await().error().getMessage());
+            last = rig.submit("b");
+        }
+        last.await();
+        assertEquals(List.of(List.of("b")), instance.batches());
     }
 
     @Test

@@ -69,7 +69,8 @@ final class SchedulerFixture implements AutoCloseable {
 
     /** Puts an instance into service that shares a thread, or resources with others. */
     Instance add(String name, InstanceThread thread, RateLimiter.@Nullable Claim claim, ModelInstance model) {
-        Instance instance = Instance.create(name, ThreadConfinement.OWN_THREAD, SchedulerFixture.class.getClassLoader(), thread,
+        Instance instance = Instance.create(name, ThreadConfinement.OWN_THREAD, SchedulerFixture.class.getClassLoader(),
+                thread,
                 claim, () -> model);
         scheduler.add(instance);
         return instance;

@@ -77,7 +77,8 @@ class SharedInstancesTest {
     @Test
     void whatWaitsForCompanyDoesNotKeepOthersFromTheResources() {
         RateLimiter limiter = new RateLimiter(List.of());
-        try (SchedulerFixture one = direct(limiter); SchedulerFixture two = batching(limiter, 100, QueuePolicy.DEFAULT)) {
+        try (SchedulerFixture one = direct(limiter);
+                SchedulerFixture two = batching(limiter, 100, QueuePolicy.DEFAULT)) {
             Open first = new Open();
             Gated second = new Gated();
             one.add("one_0", limiter.claim(ONE_OF_R, 0), first);
@@ -94,7 +95,9 @@ class SharedInstancesTest {
     @Test
     void aRequestThatIsGoneGivesUpItsPlaceInTheLine() {
         RateLimiter limiter = new RateLimiter(List.of());
-        try (SchedulerFixture one = direct(limiter); SchedulerFixture two = direct(limiter); SchedulerFixture three = direct(limiter)) {
+        try (SchedulerFixture one = direct(limiter);
+                SchedulerFixture two = direct(limiter);
+                SchedulerFixture three = direct(limiter)) {
             Gated first = new Gated();
             Gated third = new Gated();
             one.add("one_0", limiter.claim(needs(2, 0), 0), first);
@@ -153,7 +156,9 @@ class SharedInstancesTest {
     @Test
     void anInstanceThatIsTakenOutOfServiceLeavesTheLine() {
         RateLimiter limiter = new RateLimiter(List.of());
-        try (SchedulerFixture one = direct(limiter); SchedulerFixture two = direct(limiter); SchedulerFixture three = direct(limiter)) {
+        try (SchedulerFixture one = direct(limiter);
+                SchedulerFixture two = direct(limiter);
+                SchedulerFixture three = direct(limiter)) {
             Gated first = new Gated();
             Gated third = new Gated();
             one.add("one_0", limiter.claim(needs(2, 0), 0), first);

@@ -106,7 +106,8 @@ final class TestRequests {
             RequestData data = new RequestData(id, Map.of(), CorrelationId.NONE, false, false, priority, timeoutMicros,
                     List.of(), List.of(), false);
             ActiveRequest.Content content = new ActiveRequest.Content(data, inputs, rows, Set.of("OUTPUT0"));
-            return new ActiveRequest(content, new ModelIo(isDecoupled, outputShapes, new ModelStatistics(), 1 << 20), pool, sink,
+            return new ActiveRequest(content, new ModelIo(isDecoupled, outputShapes, new ModelStatistics(), 1 << 20),
+                    pool, sink,
                     clock.getAsLong());
         }
     }

@@ -5,6 +5,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.repository.config.proto.ModelConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -43,6 +44,18 @@ public record ConfigLoader(boolean isAutoCompleteOn, String configName) {
     }
 
     private ModelConfig prepare(ModelConfig given, Path modelDirectory, String modelName) {
+        try {
+            return filled(given, modelDirectory, modelName);
+        } catch (InferenceException e) {
+            List<String> invisible = InvisibleCharacters.inValues(given);
+            if (invisible.isEmpty()) {
+                throw e;
+            }
+            throw new InferenceException(e.code(), e.getMessage() + "; " + invisible.getFirst(), e);
+        }
+    }
+
+    private ModelConfig filled(ModelConfig given, Path modelDirectory, String modelName) {
         ModelConfig config = ConfigNormalizer.fillBackend(given, modelDirectory, modelName);
         config = ConfigNormalizer.fillDefaults(config, modelName);
         ConfigValidator.checkGeneral(config);
@@ -53,10 +66,14 @@ public record ConfigLoader(boolean isAutoCompleteOn, String configName) {
         return config;
     }
 
-    /** Fills in and checks the instance groups, as soon as the backend's attributes are known. */
+    /**
+     * Fills in and checks the instance groups, as soon as the backend's attributes are known, and checks what else the
+     * backend relies on when it gets the model.
+     */
     public static ModelConfig withInstances(ModelConfig config, Devices devices, BackendAttributes attributes) {
         ModelConfig filled = ConfigNormalizer.fillInstanceGroups(config, devices, attributes);
         ConfigValidator.checkInstanceGroups(filled, devices);
+        ConfigValidator.checkForBackend(filled);
         return filled;
     }
 

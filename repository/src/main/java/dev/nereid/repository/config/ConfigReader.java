@@ -38,7 +38,7 @@ public final class ConfigReader {
      */
     public static Path configFile(Path modelDirectory, String configName) {
         if (!configName.isEmpty()) {
-            Path custom = PathGuard.inside(modelDirectory, "configs/" + configName + ".pbtxt")
+            Path custom = PathGuard.named(modelDirectory, "configs/" + configName + ".pbtxt")
                     .orElseThrow(() -> InferenceException
                             .invalid("invalid model config name '" + Printable.escape(configName) + "'"));
             if (Files.isRegularFile(custom)) {

@@ -8,6 +8,7 @@ import dev.nereid.repository.config.proto.ModelMetrics;
 import dev.nereid.repository.config.proto.ModelQueuePolicy;
 import dev.nereid.repository.config.proto.ModelSequenceBatching;
 import dev.nereid.repository.config.proto.ModelWarmup;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -52,6 +53,7 @@ public final class ConfigValidator {
             checkMetric(control);
         }
         checkFiles(config);
+        RepositoryAgents.check(config);
     }
 
     /** Checks instance groups after normalisation. */
@@ -64,6 +66,12 @@ public final class ConfigValidator {
         TensorValidator.check(config);
     }
 
+    /** Checks what a backend relies on when it gets the model, before it completes the configuration. */
+    static void checkForBackend(ModelConfig config) {
+        checkRuntime(config);
+        TensorValidator.checkSourceCounts(config);
+    }
+
     /** Refuses a configuration whose name is not that of its directory. */
     public static void checkDirectoryName(ModelConfig config, String directoryName) {
         if (!config.getName().equals(directoryName)) {
@@ -74,10 +82,15 @@ public final class ConfigValidator {
 
     /** Returns what an operator should know although it is no error. */
     public static List<String> warnings(ModelConfig config) {
-        return config.hasSequenceBatching() && config.containsParameters("TRITON_BATCH_STRATEGY_PATH")
-                ? List.of("TRITON_BATCH_STRATEGY_PATH cannot be specified with sequence batcher, "
-                        + "using default batching strategy")
-                : List.of();
+        List<String> warnings = new ArrayList<>();
+        if (config.hasSequenceBatching() && config.containsParameters("TRITON_BATCH_STRATEGY_PATH")) {
+            warnings.add("TRITON_BATCH_STRATEGY_PATH cannot be specified with sequence batcher, "
+                    + "using default batching strategy");
+        }
+        InvisibleCharacters.inValues(config)
+                .forEach(found -> warnings.add("configuration of model '" + config.getName() + "': " + found));
+        warnings.addAll(UnusedSettings.of(config));
+        return warnings;
     }
 
     private static void checkDynamicBatching(ModelDynamicBatching batching, int maxBatchSize, String name) {
@@ -191,6 +204,27 @@ public final class ConfigValidator {
         }
         for (ModelEnsembling.Step step : config.getEnsembleScheduling().getStepList()) {
             PathGuard.checkModelName(step.getModelName());
+            if (!step.getModelNamespace().isEmpty()) {
+                throw invalid("ensemble '" + config.getName() + "' names namespace '"
+                        + Printable.escape(step.getModelNamespace()) + "' of model '" + step.getModelName()
+                        + "', but model namespaces are not offered; remove 'model_namespace'");
+            }
+        }
+    }
+
+    /** Backends are named, not found by the file of a library: what the reference would have loaded is not here. */
+    private static void checkRuntime(ModelConfig config) {
+        String runtime = config.getRuntime();
+        if (runtime.equals("model.py")) {
+            throw invalid("'runtime' of model '" + config.getName()
+                    + "' is 'model.py', but models written in Python can't be run by backend '" + config.getBackend()
+                    + "'; export the model, and remove 'runtime'");
+        }
+        if (!runtime.isEmpty() && !runtime.equals("libtriton_" + config.getBackend() + ".so")
+                && !runtime.equals(config.getBackend() + ".jar")) {
+            throw invalid("unable to find backend library '" + Printable.escape(runtime) + "' for model '"
+                    + config.getName() + "'; backend '" + config.getBackend()
+                    + "' is found by its name, remove 'runtime'");
         }
     }
 

@@ -5,10 +5,13 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.repository.config.proto.ModelConfig;
 import dev.nereid.repository.config.proto.ModelOutput;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /**
  * Finds the files that a configuration names, each inside the directory where it belongs. Files need not exist, except
@@ -18,7 +21,29 @@ public final class ModelFiles {
     /** The largest label file that is read. */
     private static final int MAX_LABEL_BYTES = 64 << 20;
 
+    private static final Pattern VERSION = Pattern.compile("0|[1-9][0-9]*");
+
     private ModelFiles() {
+    }
+
+    /**
+     * Returns whether a name in a repository or in a model's directory is that of something which file systems, volumes
+     * and tools leave there, such as {@code lost+found}, {@code ..data} and {@code .ipynb_checkpoints}.
+     */
+    public static boolean isLeftByTools(String name) {
+        return name.startsWith(".") || name.equals("lost+found");
+    }
+
+    /** Returns whether a directory of that name holds a version of a model. */
+    static boolean isVersion(String name) {
+        if (!VERSION.matcher(name).matches()) {
+            return false;
+        }
+        try {
+            return Long.parseLong(name) >= 0;
+        } catch (NumberFormatException e) {
+            return false;
+        }
     }
 
     /** Reads the labels of every output that has a label file: output name to labels, whose index is the class. */
@@ -27,7 +52,7 @@ public final class ModelFiles {
         for (ModelOutput output : config.getOutputList()) {
             String file = output.getLabelFilename();
             if (!file.isEmpty()) {
-                Path path = PathGuard.inside(modelDirectory, file)
+                Path path = PathGuard.named(modelDirectory, file)
                         .orElseThrow(() -> new InferenceException(StatusCode.UNSUPPORTED,
                                 "label file path '" + Printable.escape(file) + "' for output '" + output.getName()
                                         + "' in model '" + config.getName() + "' is outside model directory"));
@@ -54,7 +79,7 @@ public final class ModelFiles {
 
     /** Returns the file named by {@code runtime} in a directory of backends. */
     public static Path runtimeFile(Path backendDirectory, String runtime, String modelName) {
-        return PathGuard.inside(backendDirectory, runtime)
+        return PathGuard.named(backendDirectory, runtime)
                 .orElseThrow(() -> InferenceException.invalid("backend library name '" + Printable.escape(runtime)
                         + "' escapes backend directory '" + backendDirectory + "', for model '" + modelName
                         + "', check model config runtime field"));
@@ -66,7 +91,21 @@ public final class ModelFiles {
     }
 
     private static Path inside(String what, Path directory, String file) {
-        return PathGuard.inside(directory, file).orElseThrow(() -> InferenceException
+        Path path = PathGuard.named(directory, file).orElseThrow(() -> InferenceException
                 .invalid(what + " '" + Printable.escape(file) + "' is outside its directory"));
+        if (Files.isSymbolicLink(path)) {
+            checkLink(what, path, file);
+        }
+        return path;
+    }
+
+    private static void checkLink(String what, Path path, String file) {
+        try {
+            // As a read will find it; the real path of a file in another process's root is that of another file.
+            BasicFileAttributes ignored = Files.readAttributes(path, BasicFileAttributes.class);
+        } catch (IOException e) {
+            throw new InferenceException(StatusCode.INVALID_ARG, what + " '" + Printable.escape(file)
+                    + "' is a link that can't be followed: " + FileFailures.reason(path, e), e);
+        }
     }
 }

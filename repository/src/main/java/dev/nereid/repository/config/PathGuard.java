@@ -9,9 +9,10 @@ import java.util.Optional;
 
 /**
  * Decides about every name and path that comes from outside: model names, and the files that a configuration or a load
- * request names. A path is good if it is relative, has no {@code ..} and, with links followed as far as it exists,
- * stays inside its directory. Comparisons are by path element, so that {@code /models/a_secret} is not inside
- * {@code /models/a}.
+ * request names. A path is good if it is relative and has no {@code ..}. Where a client's files are written, it must
+ * also stay inside its directory with links followed as far as it exists; elsewhere, links are the repository owner's,
+ * who may keep models wherever he likes, and are followed. Comparisons are by path element, so that
+ * {@code /models/a_secret} is not inside {@code /models/a}.
  */
 public final class PathGuard {
     private PathGuard() {
@@ -53,6 +54,13 @@ public final class PathGuard {
         } catch (InvalidPathException e) {
             return false;
         }
+    }
+
+    /** Returns {@code relative} in {@code directory}, or nothing where its text leads out of it. Links may lead anywhere. */
+    public static Optional<Path> named(Path directory, String relative) {
+        return isRelative(relative)
+                ? Optional.of(directory.normalize().resolve(relative).normalize())
+                : Optional.empty();
     }
 
     /**

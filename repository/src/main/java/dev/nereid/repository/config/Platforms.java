@@ -70,7 +70,7 @@ final class Platforms {
 
     private static Optional<Known> match(ModelConfig.Builder config, Path modelDirectory) {
         boolean isNothingGiven = config.getPlatform().isEmpty() && config.getDefaultModelFilename().isEmpty();
-        Optional<Path> versionDirectory = isNothingGiven ? firstDirectory(modelDirectory) : Optional.empty();
+        Optional<Path> versionDirectory = isNothingGiven ? firstVersion(modelDirectory) : Optional.empty();
         for (Known known : KNOWN) {
             boolean isPlatform = !known.platform().isEmpty() && known.platform().equals(config.getPlatform());
             boolean isFile = known.file().equals(config.getDefaultModelFilename());
@@ -143,10 +143,11 @@ final class Platforms {
         }
     }
 
-    /** Returns the first of all sub-directories by name, whether it is a version or not. */
-    private static Optional<Path> firstDirectory(Path modelDirectory) {
+    /** Returns the first of all version directories by name. */
+    private static Optional<Path> firstVersion(Path modelDirectory) {
         try (Stream<Path> entries = Files.list(modelDirectory)) {
-            return entries.filter(Files::isDirectory).min((a, b) -> a.toString().compareTo(b.toString()));
+            return entries.filter(entry -> ModelFiles.isVersion(String.valueOf(entry.getFileName())))
+                    .filter(Files::isDirectory).min((a, b) -> a.toString().compareTo(b.toString()));
         } catch (IOException | UncheckedIOException e) {
             // Somebody is just replacing the directory; what else is known has to do.
             return Optional.empty();

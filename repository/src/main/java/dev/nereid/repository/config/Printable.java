@@ -7,7 +7,7 @@ final class Printable {
     private Printable() {
     }
 
-    /** Returns {@code text} with control characters escaped, cut after a sensible length. */
+    /** Returns {@code text} with control and invisible characters escaped, cut after a sensible length. */
     static String escape(String text) {
         StringBuilder escaped = new StringBuilder(Math.min(text.length(), MAX_LENGTH));
         for (int i = 0; i < text.length(); i++) {
@@ -20,7 +20,7 @@ final class Printable {
                 case '\r' -> escaped.append("\\r");
                 case '\t' -> escaped.append("\\t");
                 default -> {
-                    if (Character.isISOControl(c)) {
+                    if (Character.isISOControl(c) || InvisibleCharacters.name(c).isPresent()) {
                         escaped.append(String.format("\\u%04X", (int) c));
                     } else {
                         escaped.append(c);

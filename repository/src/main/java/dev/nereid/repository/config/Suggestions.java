@@ -1,20 +1,26 @@
 package dev.nereid.repository.config;
 
 import java.util.Collection;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
 /** Finds what somebody may have meant with a misspelt name. */
-final class Suggestions {
+public final class Suggestions {
+    private static final int MIN_PREFIX = 4;
+
     private Suggestions() {
     }
 
     /** Returns {@code "; did you mean 'x'?"} for the nearest candidate, or nothing where none is near. */
-    static String didYouMean(String misspelt, Collection<String> candidates) {
+    public static String didYouMean(String misspelt, Collection<String> candidates) {
         return nearest(misspelt, candidates).map(name -> "; did you mean '" + name + "'?").orElse("");
     }
 
-    /** Returns the candidate with the smallest edit distance, if it is at most a third of the name's length. */
+    /**
+     * Returns the candidate with the smallest edit distance, if it is at most a third of the name's length; else the only
+     * one that begins with the name.
+     */
     static Optional<String> nearest(String misspelt, Collection<String> candidates) {
         String wanted = misspelt.toLowerCase(Locale.ROOT);
         int best = Math.max(1, wanted.length() / 3) + 1;
@@ -26,7 +32,13 @@ final class Suggestions {
                 nearest = candidate;
             }
         }
-        return nearest.isEmpty() ? Optional.empty() : Optional.of(nearest);
+        if (!nearest.isEmpty()) {
+            return Optional.of(nearest);
+        }
+        List<String> longer = wanted.length() < MIN_PREFIX
+                ? List.of()
+                : candidates.stream().filter(each -> each.toLowerCase(Locale.ROOT).startsWith(wanted)).toList();
+        return longer.size() == 1 ? Optional.of(longer.getFirst()) : Optional.empty();
     }
 
     /** Returns insertions, deletions, replacements and swaps of neighbours from one to the other, at most {@code limit}. */

@@ -30,6 +30,10 @@ final class SyntaxErrors {
 
     /** Describes an error in {@code text}. */
     static String describe(String text, TextFormat.ParseException failure) {
+        Optional<String> invisible = InvisibleCharacters.inSyntax(text);
+        if (invisible.isPresent()) {
+            return invisible.get();
+        }
         String message = failure.getMessage() == null ? "malformed text" : failure.getMessage();
         Matcher unknownField = UNKNOWN_FIELD.matcher(message);
         if (unknownField.find()) {

@@ -28,6 +28,12 @@ final class TensorValidator {
         new TensorValidator(config).check();
     }
 
+    static void checkSourceCounts(ModelConfig config) {
+        TensorValidator validator = new TensorValidator(config);
+        config.getBatchInputList().forEach(validator::checkSourceCount);
+        config.getBatchOutputList().forEach(validator::checkSourceCount);
+    }
+
     private void check() {
         for (ModelInput input : config.getInputList()) {
             checkShape("model input ", input.getName(), input.getDataType(), input.getDimsList(),
@@ -122,13 +128,7 @@ final class TensorValidator {
     private void checkBatchInputs() {
         Set<String> inputs = new HashSet<>(config.getInputList().stream().map(ModelInput::getName).toList());
         for (BatchInput batchInput : config.getBatchInputList()) {
-            if (batchInput.getKind() == BatchInput.Kind.UNRECOGNIZED) {
-                throw invalid("unknown batch input kind '" + batchInput.getKindValue() + "'");
-            }
-            if (batchInput.getSourceInputCount() != 1) {
-                throw invalid("batch input kind '" + batchInput.getKind() + "' expects 1 source input, got "
-                        + batchInput.getSourceInputCount());
-            }
+            checkSourceCount(batchInput);
             if (batchInput.getDataType() != DataType.TYPE_INT32 && batchInput.getDataType() != DataType.TYPE_FP32) {
                 throw invalid("batch input data type must be TYPE_INT32 or TYPE_FP32");
             }
@@ -141,10 +141,7 @@ final class TensorValidator {
         Set<String> outputs = new HashSet<>(config.getOutputList().stream().map(ModelOutput::getName).toList());
         Set<String> seen = new HashSet<>();
         for (BatchOutput batchOutput : config.getBatchOutputList()) {
-            if (batchOutput.getSourceInputCount() != 1) {
-                throw invalid("batch output kind '" + batchOutput.getKind() + "' expects 1 source input, got "
-                        + batchOutput.getSourceInputCount());
-            }
+            checkSourceCount(batchOutput);
             checkSources(batchOutput.getSourceInputList(), inputs);
             for (String target : batchOutput.getTargetNameList()) {
                 if (!outputs.contains(target)) {
@@ -154,6 +151,23 @@ final class TensorValidator {
                     throw invalid("target output name '" + target + "' can only be specified once");
                 }
             }
+        }
+    }
+
+    private void checkSourceCount(BatchInput batchInput) {
+        if (batchInput.getKind() == BatchInput.Kind.UNRECOGNIZED) {
+            throw invalid("unknown batch input kind '" + batchInput.getKindValue() + "'");
+        }
+        if (batchInput.getSourceInputCount() != 1) {
+            throw invalid("batch input kind '" + batchInput.getKind() + "' expects 1 source input, got "
+                    + batchInput.getSourceInputCount());
+        }
+    }
+
+    private void checkSourceCount(BatchOutput batchOutput) {
+        if (batchOutput.getSourceInputCount() != 1) {
+            throw invalid("batch output kind '" + batchOutput.getKind() + "' expects 1 source input, got "
+                    + batchOutput.getSourceInputCount());
         }
     }
 

@@ -7,11 +7,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 
 /** Reads small text files whole, with a limit, and says in the protocol's words why one cannot be read. */
@@ -40,30 +36,6 @@ final class TextFiles {
 
     /** Returns the text that clients know for a file that is missing or unreadable. */
     static String failureText(Path file, IOException failure) {
-        return "failed to open text file for read " + file + ": " + reason(file, failure);
-    }
-
-    private static String reason(Path file, IOException failure) {
-        if (failure instanceof NoSuchFileException) {
-            return "No such file or directory";
-        }
-        if (failure instanceof AccessDeniedException) {
-            return "Permission denied";
-        }
-        if (failure instanceof NotDirectoryException) {
-            return "Not a directory";
-        }
-        if (failure instanceof FileSystemLoopException) {
-            return "Too many levels of symbolic links";
-        }
-        if (Files.isDirectory(file)) {
-            return "Is a directory";
-        }
-        String message = failure.getMessage();
-        String path = file.toString() + ": ";
-        if (message == null) {
-            return "input/output error";
-        }
-        return message.startsWith(path) ? message.substring(path.length()) : message;
+        return "failed to open text file for read " + file + ": " + FileFailures.reason(file, failure);
     }
 }

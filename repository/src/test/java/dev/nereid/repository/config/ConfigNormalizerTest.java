@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConfigNormalizerTest {
     private static final Devices GPUS = new Devices(true,
@@ -72,6 +73,20 @@ class ConfigNormalizerTest {
 
         assertThrows(InferenceException.class, () -> ConfigNormalizer.fillBackend(ModelConfig.getDefaultInstance(),
                 directory, "m"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {".ipynb_checkpoints", "..data", ".cache", "0_old", "01", "-1", "+0"})
+    void looksIntoVersionsOnly(String other) throws IOException {
+        // given
+        Files.createDirectories(directory.resolve(other));
+        Files.writeString(Files.createDirectories(directory.resolve("1")).resolve("model.onnx"), "");
+
+        // when
+        ModelConfig filled = ConfigNormalizer.fillBackend(ModelConfig.getDefaultInstance(), directory, "m");
+
+        // then
+        assertEquals("onnxruntime", filled.getBackend());
     }
 
     @Test

@@ -27,6 +27,8 @@ class ConfigReaderTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
         "max_batchsize: 5 | line 1, column 1: unknown field 'max_batchsize' in ModelConfig; did you mean 'max_batch_size'?",
+        "max_batch: 5 | line 1, column 1: unknown field 'max_batch' in ModelConfig; did you mean 'max_batch_size'?",
+        "model_: 5 | line 1, column 1: unknown field 'model_' in ModelConfig",
         "nonsense_field: 5 | line 1, column 1: unknown field 'nonsense_field' in ModelConfig",
         "input { name: 'a' data_typ: TYPE_FP32 } | line 1, column 19: unknown field 'data_typ' in ModelInput; did you mean 'data_type'?",
         "optimization { cuda { graf_spec { } } } | line 1, column 23: unknown field 'graf_spec' in Cuda; did you mean 'graph_spec'?",
@@ -49,6 +51,24 @@ class ConfigReaderTest {
         var failure = assertThrows(InferenceException.class, () -> ConfigReader.parseText(text));
         assertEquals(expected, failure.getMessage());
         assertEquals(StatusCode.INVALID_ARG, failure.code());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
+        "\uFEFFname: 'x' | line 1, column 1: found the invisible character U+FEFF (byte order mark); remove it",
+        "name:\u00a0'x' | line 1, column 6: found the invisible character U+00A0 (no-break space); remove it",
+        "na\u200bme: 'x' | line 1, column 3: found the invisible character U+200B (zero width space); remove it",
+        "name: \u201cx\u201d | line 1, column 7: found the typographic quote U+201C, expected a plain one: \" or '",
+        "name: 'x' # \u201c\u00a0\\n \u2019 | line 2, column 2: found the typographic quote U+2019, expected a plain one: \" or '"})
+    void namesCharactersThatNobodySees(String text, String expected) {
+        var failure = assertThrows(InferenceException.class,
+                () -> ConfigReader.parseText(text.replace("\\n", "\n")));
+        assertEquals(expected, failure.getMessage());
+    }
+
+    @Test
+    void keepsWhateverStandsInStrings() {
+        assertEquals("a\u200b\u201cb", ConfigReader.parseText("name: 'a\u200b\u201cb' # \u00a0").getName());
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.repository.config.proto.ModelConfig;
@@ -57,6 +58,49 @@ class ConfigValidatorTest {
         "ensemble_scheduling { } ^ ensemble scheduling cannot be set for model 'm' whose platform is not ensemble"})
     void checksTheGeneralPart(String text, String expected) {
         assertRefused(expected, () -> ConfigValidator.checkGeneral(ConfigReader.parseText(BASE + text)));
+    }
+
+    @Test
+    void acceptsABatchInputThatNobodyGets() {
+        assertDoesNotThrow(() -> ConfigValidator.checkTensors(ConfigReader.parseText(BASE + """
+                input { name: 'I' data_type: TYPE_FP32 dims: 1 }
+                output { name: 'O' data_type: TYPE_FP32 dims: 1 }
+                batch_input { kind: BATCH_ELEMENT_COUNT source_input: 'I' data_type: TYPE_FP32 }
+                """)));
+    }
+
+    @Test
+    void refusesNamespacesOfModels() {
+        assertRefused(
+                "ensemble 'm' names namespace '/models' of model 'a', but model namespaces are not offered; remove "
+                        + "'model_namespace'",
+                () -> ConfigValidator.checkGeneral(ConfigReader.parseText("""
+                        name: 'm' platform: 'ensemble' version_policy { latest { num_versions: 1 } }
+                        input { name: 'I' data_type: TYPE_FP32 dims: 1 }
+                        output { name: 'O' data_type: TYPE_FP32 dims: 1 }
+                        ensemble_scheduling { step { model_name: 'a' model_namespace: '/models'
+                            input_map { key: 'I' value: 'I' } output_map { key: 'O' value: 'O' } } }
+                        """)));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '^', quoteCharacter = '`', value = {
+        "runtime: 'model.py' ^ 'runtime' of model 'm' is 'model.py', but models written in Python can't be run by backend 'b'; export the model, and remove 'runtime'",
+        "runtime: 'libtriton_other.so' ^ unable to find backend library 'libtriton_other.so' for model 'm'; backend 'b' is found by its name, remove 'runtime'",
+        "batch_output { target_name: 'O' } ^ batch output kind 'BATCH_SCATTER_WITH_INPUT_SHAPE' expects 1 source input, got 0 for m",
+        "batch_output { target_name: 'O' source_input: ['I', 'J'] } ^ batch output kind 'BATCH_SCATTER_WITH_INPUT_SHAPE' expects 1 source input, got 2 for m",
+        "batch_input { target_name: 'O' data_type: TYPE_FP32 } ^ batch input kind 'BATCH_ELEMENT_COUNT' expects 1 source input, got 0 for m"})
+    void checksWhatABackendReliesOn(String text, String expected) {
+        assertRefused(expected, () -> ConfigLoader.withInstances(ConfigReader.parseText(BASE + text), Devices.NONE,
+                BackendAttributes.DEFAULT));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "runtime: 'libtriton_b.so'", "runtime: 'b.jar'",
+        "batch_input { source_input: 'I' data_type: TYPE_FP32 }"})
+    void givesTheRestToTheBackend(String text) {
+        assertDoesNotThrow(() -> ConfigLoader.withInstances(ConfigReader.parseText(BASE + text), Devices.NONE,
+                BackendAttributes.DEFAULT));
     }
 
     @ParameterizedTest

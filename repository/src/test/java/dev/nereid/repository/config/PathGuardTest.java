@@ -127,6 +127,34 @@ class PathGuardTest {
     }
 
     @Test
+    void followsTheOwnersLinks() throws IOException {
+        // given
+        Path store = Files.createDirectories(root.resolve("store"));
+        Path model = Files.createDirectories(root.resolve("m"));
+        Path version = Files.createDirectories(model.resolve("1"));
+        Files.writeString(store.resolve("0a1b"), "cat\ndog\n");
+        Files.createSymbolicLink(version.resolve("model.onnx"), store.resolve("0a1b"));
+        Files.createSymbolicLink(model.resolve("labels.txt"), Path.of("../store/0a1b"));
+        Files.createSymbolicLink(model.resolve("warmup"), store);
+
+        // when, then
+        assertEquals(version.resolve("model.onnx"), ModelFiles.modelFile(version, "model.onnx"));
+        assertEquals(Map.of("O", List.of("cat", "dog")), ModelFiles.labels(withLabels("labels.txt"), model));
+        assertEquals(model.resolve("warmup/0a1b"), ModelFiles.warmupFile(model, "0a1b"));
+    }
+
+    @Test
+    void saysWhyALinkCanNotBeFollowed() throws IOException {
+        // given
+        Files.createSymbolicLink(root.resolve("model.pt"), root.resolve("not-there"));
+
+        // when, then
+        var failure = assertThrows(InferenceException.class, () -> ModelFiles.modelFile(root, "model.pt"));
+        assertEquals("model file 'model.pt' is a link that can't be followed: No such file or directory",
+                failure.getMessage());
+    }
+
+    @Test
     void keepsTheRuntimeInItsDirectory() {
         assertEquals(root.resolve("model.py"), ModelFiles.runtimeFile(root, "model.py", "m"));
         var failure = assertThrows(InferenceException.class, () -> ModelFiles.runtimeFile(root, "../x.so", "m"));

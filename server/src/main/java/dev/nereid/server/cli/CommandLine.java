@@ -1,5 +1,6 @@
 package dev.nereid.server.cli;
 
+import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
@@ -7,11 +8,14 @@ import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.server.ServerOptions;
+import dev.nereid.server.grpc.GrpcOptions;
 import dev.nereid.server.http.HttpOptions;
 import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.v2.Category;
 import dev.nereid.server.v2.LogOptions;
 import dev.nereid.server.v2.Restriction;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -22,8 +26,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
 
 /** Turns the arguments of {@code nereid serve} into options. */
 public final class CommandLine {
@@ -101,17 +108,48 @@ public final class CommandLine {
 
     /** Returns the options, with or without a repository. */
     ServerOptions optionsForDoctor(Path defaultBackends) {
+        HttpOptions http = http();
+        GrpcOptions grpc = GrpcFlags.options(this);
+        MetricsOptions metrics = metrics();
+        checkPorts(List.of(new Port("http-port", http.isEnabled(), http.address(), http.port()),
+                new Port("grpc-port", grpc.isEnabled(), grpc.address(), grpc.port()),
+                new Port("metrics-port", metrics.isEnabled(), metrics.address(), metrics.port())));
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
-                bool("exit-on-error"), engine(defaultBackends), http(), metrics(), logging(),
+                bool("exit-on-error"), engine(defaultBackends), http, grpc, metrics, logging(),
                 TraceFlags.options(values), bool("exit-on-stall"),
                 bool("allow-client-shm"));
+    }
+
+    /** Where a listener will be. */
+    private record Port(String flag, boolean isOpened, String address, int number) {
+        boolean isSameAs(Port other) {
+            return isOpened && other.isOpened && number != 0 && number == other.number
+                    && (address.equals(other.address) || isForAll(address) || isForAll(other.address));
+        }
+
+        private static boolean isForAll(String address) {
+            return address.equals("0.0.0.0") || address.equals("::");
+        }
+    }
+
+    /** One port given twice would be noticed only when it is opened the second time, after all models are loaded. */
+    private static void checkPorts(List<Port> ports) {
+        for (int i = 0; i < ports.size(); i++) {
+            for (Port other : ports.subList(0, i)) {
+                if (other.isSameAs(ports.get(i))) {
+                    throw new UsageException("--" + other.flag + " and --" + ports.get(i).flag + " are both "
+                            + other.number + ", expected two different ports");
+                }
+            }
+        }
     }
 
     private EngineOptions engine(Path defaultBackends) {
         List<Path> repositories = all("model-repository").stream().map(value -> path("model-repository", value))
                 .toList();
+        boolean exitsOnError = bool("exit-on-error");
         for (Path repository : repositories) {
-            if (!Files.isDirectory(repository)) {
+            if (exitsOnError && !Files.isDirectory(repository)) {
                 throw new UsageException("--model-repository=" + repository
                         + ": repository path is not a valid directory");
             }
@@ -133,16 +171,22 @@ public final class CommandLine {
         }
         long inFlight = number("max-inflight-bytes", 0, Long.MAX_VALUE);
         String backendDirectory = text("backend-directory");
-        boolean loadsAll = mode != ControlMode.EXPLICIT || startup.contains("*");
         Path backends = backendDirectory.isEmpty() ? defaultBackends : path("backend-directory", backendDirectory);
+        boolean allowsModelBackends = bool("allow-model-backends");
+        Map<String, Map<String, String>> backendSettings = backendSettings();
+        if (!allowsModelBackends) {
+            checkBackendNames(backendSettings.keySet(), backends);
+        }
+        boolean loadsAll = mode != ControlMode.EXPLICIT || startup.contains("*");
         return new EngineOptions(
                 new RepositoryOptions(repositories,
-                        !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName),
+                        !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName,
+                        !exitsOnError),
                 new LoadOptions(mode, startup.contains("*") ? List.of() : startup, loadsAll,
                         Duration.ofSeconds(number("repository-poll-secs", 1, Integer.MAX_VALUE)),
                         bool("strict-readiness"), (int) number("model-load-thread-count", 1, 1024),
                         (int) number("model-load-retry-count", 0, Integer.MAX_VALUE)),
-                new BackendOptions(List.of(backends), backendSettings(), bool("allow-model-backends")),
+                new BackendOptions(List.of(BackendSource.directory(backends)), backendSettings, allowsModelBackends),
                 new LimitOptions(inFlight == 0 ? physicalMemory() / 2 : inFlight,
                         (int) number("max-queue-size", 1, Integer.MAX_VALUE),
                         number("max-response-bytes", 1, Long.MAX_VALUE)),
@@ -167,6 +211,24 @@ public final class CommandLine {
         return Runtime.getRuntime().maxMemory() * 2;
     }
 
+    /** Settings for a backend that isn't there are for one that is misspelt, or that was forgotten. */
+    private static void checkBackendNames(Set<String> named, Path directory) {
+        Set<String> there = new TreeSet<>();
+        try (Stream<Path> entries = Files.list(directory)) {
+            entries.map(entry -> String.valueOf(entry.getFileName()))
+                    .forEach(name -> there.add(name.endsWith(".jar") ? name.substring(0, name.length() - 4) : name));
+        } catch (IOException | UncheckedIOException e) {
+            // Models that need backends will tell.
+            return;
+        }
+        for (String name : named) {
+            if (!name.isEmpty() && !there.contains(name)) {
+                throw new UsageException("--backend-config names backend '" + name + "', expected one of those in '"
+                        + directory + "': " + String.join(", ", there) + Suggestion.text(name, there, ""));
+            }
+        }
+    }
+
     private Map<String, Map<String, String>> backendSettings() {
         Map<String, Map<String, String>> settings = new LinkedHashMap<>();
         for (String value : all("backend-config")) {
@@ -189,38 +251,44 @@ public final class CommandLine {
     }
 
     private HttpOptions http() {
-        String pattern = text("http-header-forward-pattern");
-        if (!pattern.isEmpty()) {
-            try {
-                Pattern.compile(pattern);
-            } catch (PatternSyntaxException e) {
-                throw new UsageException("--http-header-forward-pattern has value '" + pattern
-                        + "', which is not a regular expression: " + e.getDescription());
-            }
-        }
         return new HttpOptions(bool("allow-http"), address("http-address", text("http-address")),
-                (int) number("http-port", 0, 65535), bool("reuse-http-port"),
-                pattern.isEmpty() ? Optional.empty() : Optional.of(pattern),
-                number("http-max-input-size", 1, Long.MAX_VALUE), restrictions());
+                (int) number("http-port", 0, 65535), bool("reuse-http-port"), pattern("http-header-forward-pattern"),
+                number("http-max-input-size", 1, Long.MAX_VALUE), restrictions("http-restricted-api", "header"));
     }
 
-    private Map<String, Restriction> restrictions() {
+    /** Returns a regular expression; empty where none is given. */
+    Optional<String> pattern(String name) {
+        String pattern = text(name);
+        if (pattern.isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            Pattern.compile(pattern);
+        } catch (PatternSyntaxException e) {
+            throw new UsageException("--" + name + " has value '" + pattern
+                    + "', which is not a regular expression: " + e.getDescription());
+        }
+        return Optional.of(pattern);
+    }
+
+    /** Returns what is restricted, by category. */
+    Map<String, Restriction> restrictions(String name, String header) {
         Map<String, Restriction> restrictions = new LinkedHashMap<>();
-        for (String value : all("http-restricted-api")) {
+        for (String value : all(name)) {
             int colon = value.indexOf(':');
             int equals = value.indexOf('=', colon + 1);
             if (colon < 1 || equals < colon + 2) {
-                throw new UsageException("--http-restricted-api has value '" + value
-                        + "', expected <category>[,<category>...]:<header>=<value>");
+                throw new UsageException("--" + name + " has value '" + value
+                        + "', expected <category>[,<category>...]:<" + header + ">=<value>");
             }
             Restriction restriction = new Restriction(value.substring(colon + 1, equals), value.substring(equals + 1));
             for (String category : value.substring(0, colon).split(",", -1)) {
                 if (!Category.names().contains(category)) {
-                    throw new UsageException("--http-restricted-api names category '" + category + "', expected one of "
+                    throw new UsageException("--" + name + " names category '" + category + "', expected one of "
                             + String.join(", ", Category.names()));
                 }
                 if (restrictions.putIfAbsent(category, restriction) != null) {
-                    throw new UsageException("--http-restricted-api names category '" + category + "' twice");
+                    throw new UsageException("--" + name + " names category '" + category + "' twice");
                 }
             }
         }
@@ -246,7 +314,8 @@ public final class CommandLine {
                     // Without summaries it means nothing, as in the reference.
                 }
                 default -> throw new UsageException("--metrics-config has value '" + value + "', expected "
-                        + "counter_latencies=<true|false> or histogram_latencies=<true|false>");
+                        + "counter_latencies=<true|false> or histogram_latencies=<true|false>"
+                        + Suggestion.text(parts[0], List.of("counter_latencies", "histogram_latencies"), ""));
             }
         }
         String address = text("metrics-address");
@@ -270,7 +339,7 @@ public final class CommandLine {
     }
 
     /** The reference writes IPv6 addresses as {@code ipv6:[::1]}. */
-    private static String address(String flag, String value) {
+    static String address(String flag, String value) {
         String address = value.startsWith("ipv6:") ? value.substring("ipv6:".length()) : value;
         if (address.isBlank()) {
             throw new UsageException("--" + flag + " must not be empty");
@@ -284,25 +353,27 @@ public final class CommandLine {
         return values.getOrDefault(name, List.of());
     }
 
-    private String text(String name) {
+    String text(String name) {
         List<String> given = all(name);
-        return given.isEmpty() ? FlagTable.get(name).defaultValue() : given.getFirst();
+        return given.isEmpty() ? FlagTable.get(name).defaultValue() : given.getLast();
     }
 
-    private boolean bool(String name) {
+    boolean bool(String name) {
         String value = text(name);
         return !value.isEmpty() && FlagTable.bool(name, value);
     }
 
-    private long number(String name, long min, long max) {
-        long value = FlagTable.number(name, text(name));
+    long number(String name, long min, long max) {
+        long value = FlagTable.get(name).kind() == Flag.Kind.LEVEL
+                ? FlagTable.level(name, text(name))
+                : FlagTable.number(name, text(name));
         if (value < min || value > max) {
             throw new UsageException("--" + name + " has value " + value + ", expected " + min + " to " + max);
         }
         return value;
     }
 
-    private static Path path(String flag, String value) {
+    static Path path(String flag, String value) {
         try {
             return Path.of(value);
         } catch (InvalidPathException e) {

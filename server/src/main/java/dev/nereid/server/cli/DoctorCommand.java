@@ -30,7 +30,7 @@ public final class DoctorCommand {
               --backend-start-secs=<number>   How long to wait for each backend. Default: 60.
 
             Flags that matter here: --backend-directory, --backend-config, --model-repository, --http-port,
-            --metrics-port, --min-supported-compute-capability. None is needed.
+            --grpc-port, --metrics-port, --min-supported-compute-capability. None is needed.
             """;
 
     private DoctorCommand() {

@@ -20,6 +20,8 @@ record Flag(String name, Kind kind, String defaultValue, boolean isRepeatable, S
         BOOL,
         /** A whole number. */
         NUMBER,
+        /** A whole number, or true for 1 and false for 0. */
+        LEVEL,
         /** Any text. */
         TEXT
     }

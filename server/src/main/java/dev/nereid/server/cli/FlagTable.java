@@ -2,11 +2,14 @@ package dev.nereid.server.cli;
 
 import dev.nereid.server.cli.Flag.Kind;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Every flag of {@code nereid serve}: those that work, and those of the reference that are known but not offered, each
@@ -39,7 +42,7 @@ final class FlagTable {
         add("ready-file", Kind.TEXT, "", SERVER,
                 "File that tells the ports, written when the server is ready and deleted when it ends.");
         add("exit-on-stall", Kind.BOOL, "false", SERVER, "Whether a server that can't serve any more ends.");
-        add("log-verbose", Kind.NUMBER, "0", LOGGING, "Verbose log level; 0 is off.");
+        add("log-verbose", Kind.LEVEL, "0", LOGGING, "Verbose log level; 0 is off.");
         add("log-info", Kind.BOOL, "true", LOGGING, "Whether to log information.");
         add("log-warning", Kind.BOOL, "true", LOGGING, "Whether to log warnings.");
         add("log-error", Kind.BOOL, "true", LOGGING, "Whether to log errors.");
@@ -71,6 +74,7 @@ final class FlagTable {
         repeatable("http-restricted-api", HTTP,
                 "<category>[,<category>...]:<header>=<value>: endpoints that need a header.");
         add("allow-client-shm", Kind.BOOL, "false", HTTP, "Whether clients may register shared memory.");
+        GrpcFlags.add();
         repeatable("trace-config", TRACING, "triton,file=<path>, triton,log-frequency=<number>, rate=<number>, "
                 + "level=<TIMESTAMPS|TENSORS|OFF>, count=<number> or mode=triton.");
         add("trace-file", Kind.TEXT, "", TRACING, "Deprecated: --trace-config=triton,file=<path>.");
@@ -110,16 +114,6 @@ final class FlagTable {
         add("max-response-bytes", Kind.NUMBER, "67108864", LIMITS,
                 "Bound on the responses of one request to a decoupled model that a client has not read yet.");
 
-        refuse("gRPC is not offered yet", "allow-grpc", "false", "0");
-        for (String flag : List.of("grpc-address", "grpc-port", "reuse-grpc-port", "grpc-header-forward-pattern",
-                "grpc-infer-thread-count", "grpc-infer-allocation-pool-size", "grpc-max-response-pool-size",
-                "grpc-use-ssl", "grpc-use-ssl-mutual", "grpc-server-cert", "grpc-server-key", "grpc-root-cert",
-                "grpc-infer-response-compression-level", "grpc-keepalive-time", "grpc-keepalive-timeout",
-                "grpc-keepalive-permit-without-calls", "grpc-http2-max-pings-without-data",
-                "grpc-http2-min-recv-ping-interval-without-data", "grpc-http2-max-ping-strikes",
-                "grpc-max-connection-age", "grpc-max-connection-age-grace", "grpc-restricted-protocol")) {
-            refuse("gRPC is not offered yet", flag);
-        }
         refuse("the SageMaker front end is not offered", "allow-sagemaker", "false", "0");
         refuse("the Vertex AI front end is not offered", "allow-vertex-ai", "false", "0");
         for (String flag : List.of("sagemaker-port", "sagemaker-safe-port-range", "sagemaker-thread-count")) {
@@ -129,7 +123,7 @@ final class FlagTable {
             refuse("the Vertex AI front end is not offered", flag);
         }
         refuse("model namespaces are not offered", "model-namespacing", "false", "0");
-        refuse("the server copies nothing from one GPU to another", "enable-peer-access", "false", "0");
+        refuse("the server copies nothing from one GPU to another", "enable-peer-access", "true", "1", "false", "0");
         for (String flag : List.of("cuda-memory-pool-byte-size", "cuda-virtual-address-size")) {
             refuse("the server keeps tensors in host memory; backends allocate on the GPU themselves", flag);
         }
@@ -143,22 +137,24 @@ final class FlagTable {
     private FlagTable() {
     }
 
-    private static void add(String name, Kind kind, String defaultValue, String group, String help) {
+    static void add(String name, Kind kind, String defaultValue, String group, String help) {
         FLAGS.put(name, new Flag(name, kind, defaultValue, false, group, help));
     }
 
-    private static void repeatable(String name, String group, String help) {
+    static void repeatable(String name, String group, String help) {
         FLAGS.put(name, new Flag(name, Kind.TEXT, "", true, group, help));
     }
 
-    private static void refuse(String reason, String name, String... harmlessValues) {
+    static void refuse(String reason, String name, String... harmlessValues) {
         REFUSED.put(name, new Refusal(reason, List.of(harmlessValues)));
     }
 
     /**
      * Returns the values of all flags that were given, by flag name.
      *
-     * @throws UsageException when a flag is unknown, not offered, given twice, or lacks its value
+     * A flag that is given again overrules itself, unless it is repeatable. Names may be cut where what is left is clear.
+     *
+     * @throws UsageException when a flag is unknown, not offered, or lacks its value
      */
     static Map<String, List<String>> parse(List<String> arguments) {
         Map<String, List<String>> values = new LinkedHashMap<>();
@@ -170,7 +166,7 @@ final class FlagTable {
             }
             int equals = argument.indexOf('=');
             String given = equals < 0 ? argument.substring(2) : argument.substring(2, equals);
-            String name = ALIASES.getOrDefault(given, given);
+            String name = fullName(given);
             Optional<String> inline = equals < 0 ? Optional.empty() : Optional.of(argument.substring(equals + 1));
             Optional<String> following = i + 1 < arguments.size() && !arguments.get(i + 1).startsWith("--")
                     ? Optional.of(arguments.get(i + 1))
@@ -199,12 +195,31 @@ final class FlagTable {
             }
             check(flag, value);
             List<String> all = values.computeIfAbsent(name, ignored -> new ArrayList<>());
-            if (!all.isEmpty() && !flag.isRepeatable()) {
-                throw new UsageException("--" + name + " is given more than once");
+            if (!flag.isRepeatable()) {
+                all.clear();
             }
             all.add(value);
         }
         return values;
+    }
+
+    /** Returns the flag that is meant: the one of that name, or the only one whose name begins like that. */
+    private static String fullName(String given) {
+        if (ALIASES.containsKey(given) || FLAGS.containsKey(given) || REFUSED.containsKey(given)) {
+            return ALIASES.getOrDefault(given, given);
+        }
+        TreeSet<String> meant = new TreeSet<>();
+        for (Collection<String> names : List.of(FLAGS.keySet(), REFUSED.keySet(), ALIASES.keySet())) {
+            names.stream().filter(name -> name.startsWith(given))
+                    .forEach(name -> meant.add(ALIASES.getOrDefault(name, name)));
+        }
+        if (given.isEmpty() || meant.isEmpty()) {
+            return given;
+        }
+        if (meant.size() > 1) {
+            throw new UsageException("--" + given + " is ambiguous, it may mean --" + String.join(", --", meant));
+        }
+        return meant.first();
     }
 
     private static boolean isRefused(String name, Optional<String> value) {
@@ -216,6 +231,7 @@ final class FlagTable {
         switch (flag.kind()) {
             case SWITCH, BOOL -> bool(flag.name(), value);
             case NUMBER -> number(flag.name(), value);
+            case LEVEL -> level(flag.name(), value);
             case TEXT -> {
             }
         }
@@ -235,6 +251,24 @@ final class FlagTable {
         } catch (NumberFormatException e) {
             throw new UsageException("--" + name + " has value '" + value + "', expected a whole number");
         }
+    }
+
+    static long level(String name, String value) {
+        return switch (value.toLowerCase(Locale.ROOT)) {
+            case "true" -> 1;
+            case "false" -> 0;
+            default -> number(name, value);
+        };
+    }
+
+    /** Returns the names of all flags that work. */
+    static Set<String> names() {
+        return FLAGS.keySet();
+    }
+
+    /** Returns the names of all flags that are known and refused, but for values that change nothing. */
+    static Set<String> refusedNames() {
+        return REFUSED.keySet();
     }
 
     static Flag get(String name) {
@@ -257,7 +291,7 @@ final class FlagTable {
             String left = "--" + flag.name() + switch (flag.kind()) {
                 case SWITCH -> "";
                 case BOOL -> "=<true|false>";
-                case NUMBER -> "=<number>";
+                case NUMBER, LEVEL -> "=<number>";
                 case TEXT -> "=<text>";
             };
             text.append("  ").append(left)

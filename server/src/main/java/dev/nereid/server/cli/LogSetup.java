@@ -1,5 +1,6 @@
 package dev.nereid.server.cli;
 
+import dev.nereid.repository.config.FileFailures;
 import dev.nereid.server.v2.LogControl;
 import dev.nereid.server.v2.LogOptions;
 import java.io.IOException;
@@ -10,9 +11,9 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.Locale;
 import java.util.logging.ConsoleHandler;
-import java.util.logging.FileHandler;
 import java.util.logging.Formatter;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -45,19 +46,17 @@ final class LogSetup implements LogControl {
     /**
      * Sets logging up.
      *
-     * @throws UsageException when the log file can't be written
+     * @throws UsageException when the log file can't be written, or another server writes it
      */
     static LogSetup apply(LogOptions options) {
         LogManager.getLogManager().reset();
         Handler handler;
         try {
-            handler = options.file().isPresent()
-                    ? new FileHandler(options.file().get().toString(), true)
-                    : new ConsoleHandler();
+            handler = options.file().isPresent() ? LogFileHandler.open(options.file().get()) : new ConsoleHandler();
             handler.setEncoding(StandardCharsets.UTF_8.name());
         } catch (IOException e) {
             throw new UsageException("--log-file=" + options.file().map(Object::toString).orElse("")
-                    + " can't be written: " + e.getMessage());
+                    + " can't be written: " + FileFailures.reason(e));
         }
         handler.setLevel(Level.ALL);
         LogSetup setup = new LogSetup(handler, options);
@@ -107,6 +106,12 @@ final class LogSetup implements LogControl {
     }
 
     private static final class LineFormatter extends Formatter {
+        private static final StackWalker WALKER = StackWalker.getInstance();
+        /** What stands between a line of code that logs and the formatter. */
+        private static final List<String> LOGGING = List.of(LineFormatter.class.getName(),
+                LogFileHandler.class.getName(),
+                "java.util.logging.", "java.lang.System$", "sun.util.logging.", "jdk.internal.logger.", "org.slf4j.");
+
         private final boolean isIso;
 
         LineFormatter(boolean isIso) {
@@ -118,14 +123,13 @@ final class LogSetup implements LogControl {
             StringBuilder text = new StringBuilder(128);
             char level = letter(line.getLevel());
             Instant time = line.getInstant();
-            String source = line.getLoggerName() == null ? "" : line.getLoggerName();
             if (isIso) {
                 text.append(ISO.format(time.atZone(ZoneOffset.UTC))).append(' ').append(level).append(' ');
             } else {
                 text.append(level).append(SHORT.format(time.atZone(ZoneId.systemDefault()))).append(' ');
             }
             text.append(ProcessHandle.current().pid()).append(' ');
-            text.append(source.substring(source.lastIndexOf('.') + 1)).append("] ");
+            text.append(place(line)).append("] ");
             String message = formatMessage(line);
             // A table starts with a line break; only the server itself logs one.
             text.append(message.startsWith("\n+") ? message : escape(message)).append('\n');
@@ -137,6 +141,19 @@ final class LogSetup implements LogControl {
                         .forEach(each -> text.append("    ").append(escape(each.stripLeading())).append('\n'));
             }
             return text.toString();
+        }
+
+        /** Returns the file and line that log, which the logger's own thread formats. */
+        private static String place(LogRecord line) {
+            String logger = line.getLoggerName() == null ? "" : line.getLoggerName();
+            return WALKER.walk(frames -> frames.filter(frame -> !isLogging(frame.getClassName())).findFirst())
+                    .filter(frame -> frame.getFileName() != null && frame.getLineNumber() > 0)
+                    .map(frame -> frame.getFileName() + ":" + frame.getLineNumber())
+                    .orElseGet(() -> logger.substring(logger.lastIndexOf('.') + 1));
+        }
+
+        private static boolean isLogging(String className) {
+            return LOGGING.stream().anyMatch(className::startsWith);
         }
 
         private static char letter(Level level) {

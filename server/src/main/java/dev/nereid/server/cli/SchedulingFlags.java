@@ -11,16 +11,31 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** The flags, and the one environment variable, that say how instances are created and share the machine. */
+/** The flags, and the two environment variables, that say how instances are created and share the machine. */
 final class SchedulingFlags {
     private static final String PARALLEL_LOADING = "TRITON_PARALLEL_INSTANCE_LOADING";
+    private static final String DELAY_SCHEDULER = "TRITONSERVER_DELAY_SCHEDULER";
 
     private SchedulingFlags() {
     }
 
     static SchedulingOptions options(Map<String, List<String>> values, Map<String, String> environment) {
         return new SchedulingOptions(rateLimit(values), hostPolicies(values.getOrDefault("host-policy", List.of())),
-                parallelLoading(environment));
+                parallelLoading(environment), firstBatchAt(environment));
+    }
+
+    private static int firstBatchAt(Map<String, String> environment) {
+        String value = environment.getOrDefault(DELAY_SCHEDULER, "0");
+        try {
+            int requests = Integer.parseInt(value);
+            if (requests >= 0) {
+                return requests;
+            }
+        } catch (NumberFormatException e) {
+            // Told below, like a negative number.
+        }
+        throw new UsageException("the environment variable " + DELAY_SCHEDULER + " has value '" + value
+                + "', expected how many requests wait before a model's first batch is formed");
     }
 
     private static Optional<List<RateResource>> rateLimit(Map<String, List<String>> values) {

@@ -10,6 +10,7 @@ import dev.nereid.engine.plugin.Examination;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.server.ServerOptions;
+import dev.nereid.server.grpc.GrpcFrontEnd;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
@@ -58,6 +59,10 @@ public final class Doctor {
         String group = "Ports and directories";
         if (options.http().isEnabled()) {
             findings.add(group, PlaceCheck.port("HTTP", options.http().address(), options.http().port(), "http-port"));
+        }
+        if (options.grpc().isEnabled()) {
+            findings.add(group, PlaceCheck.port("gRPC", options.grpc().address(), options.grpc().port(), "grpc-port"));
+            findings.add(group, Diagnosis.ok("gRPC transport", GrpcFrontEnd.transport()));
         }
         if (options.metrics().isEnabled()) {
             findings.add(group, PlaceCheck.port("metrics", options.metrics().address(), options.metrics().port(),

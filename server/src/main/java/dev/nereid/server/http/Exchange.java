@@ -47,6 +47,7 @@ final class Exchange {
     private boolean endsConnection;
     private boolean hasLeft;
     private boolean isBodyLeft;
+    private int sentDirectly;
     private @Nullable InputStream opened;
     private final HeapBudget heap;
     private long reserved;
@@ -252,6 +253,16 @@ final class Exchange {
         return hasLeft || response.isSent();
     }
 
+    /** Returns the status of the answer that has left. */
+    int sentStatus() {
+        return response.status().code();
+    }
+
+    /** Returns how many bytes the answer that has left took, its head included. */
+    long sentBytes() {
+        return sentDirectly > 0 ? sentDirectly : response.bytesWritten();
+    }
+
     /**
      * Returns whether a successful answer may be sent without Helidon's response: where that would do no more than pass
      * it on.
@@ -264,9 +275,25 @@ final class Exchange {
         return !endsConnection && !isHttp10() && !request.headers().contains(HeaderNames.EXPECT);
     }
 
-    /** Sends a successful answer that is whole, head included, where it {@link #maySendDirectly may} be. */
+    /**
+     * Decides how an answer of unknown length is sent without Helidon's response: in chunks, or, where this returns false,
+     * up to the end of the connection.
+     */
+    boolean beginUnbounded() {
+        beforeSend();
+        endsConnection |= isHttp10();
+        return !isHttp10();
+    }
+
+    /** Returns whether the connection ends with the answer. */
+    boolean endsConnection() {
+        return endsConnection;
+    }
+
+    /** Sends a part of an answer, the first one with its head, where it {@link #maySendDirectly may} be or has begun. */
     void sendDirectly(byte[] bytes, int length) {
         hasLeft = true;
+        sentDirectly = length;
         client.send(bytes, length);
     }
 

@@ -13,16 +13,29 @@ import dev.nereid.engine.trace.TracePoint;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.json.JsonDocument;
 import dev.nereid.json.JsonWriter;
+import dev.nereid.server.http.ResponseQueue.Answer;
+import dev.nereid.server.http.ResponseQueue.End;
+import dev.nereid.server.http.ResponseQueue.Event;
 import dev.nereid.server.protocol.DecodeContext;
 import dev.nereid.server.protocol.GenerateCodec;
 import dev.nereid.server.v2.SharedMemoryRegions;
 import io.helidon.http.HeaderNames;
-import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
-/** The generate extension (v2-http, 6): one request, one response, in plain JSON or as a server-sent event. */
+/**
+ * The generate extension (v2-http, 6): one request in plain JSON, answered with one response, or with any number of them as
+ * server-sent events.
+ *
+ * <p>The answers of a decoupled model come from any thread and are written by the connection's own; a client that leaves
+ * cancels its request, whose memory stays until its end.
+ */
 final class GenerateHandler {
-    private static final String EVENTS = "text/event-stream; charset=utf-8";
+    private static final String NOT_ONE = "generate expects model to produce exactly 1 response, use generate stream for "
+            + "model that generates various number of responses";
+    /** Events that are there leave together up to this size. */
+    private static final int PIECE = 32 * 1024;
 
     private final Engine engine;
     private final Tracer tracer;
@@ -61,10 +74,7 @@ final class GenerateHandler {
     }
 
     void handle(Exchange exchange, String model, OptionalLong version, boolean isStream) {
-        ServedVersion served = engine.lookup(model, version);
-        if (served.config().isDecoupled()) {
-            throw InferenceException.unsupported("decoupled models are not offered yet");
-        }
+        ServedVersion ignored = engine.lookup(model, version);
         String coding = exchange.header(HeaderNames.CONTENT_ENCODING).orElse("");
         if (!coding.isEmpty() && !coding.equals("identity")) {
             throw InferenceException.invalid("Unsupported content-encoding, only 'identity' is supported.");
@@ -84,25 +94,30 @@ final class GenerateHandler {
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             scope.reserve(body.length);
             JsonWriter json = new JsonWriter(scope::reserve);
-            int status = 200;
             Submission submission = new Submission(new WaitingClient(exchange.client(), trace));
+            Optional<Opened> opened;
             try {
                 // The version that the request is read by is the one that executes it.
-                boolean ignored = engine.onVersion(model, version,
-                        served -> infer(served, body, scope, submission, json));
+                opened = engine.onVersion(model, version, served -> served.config().isDecoupled()
+                        ? Optional.of(submit(served, body, scope, trace))
+                        : infer(served, body, scope, submission, json));
             } catch (InferenceException e) {
                 if (!isStream || !submission.isMade) {
                     throw e;
                 }
                 // An error in place of the first response still is an event, with the status of the error.
-                status = HttpStatus.of(e.code());
-                json.reset().error(e.getMessage());
+                trace.mark(TracePoint.HTTP_SEND_START);
+                sendEvent(exchange, HttpStatus.of(e.code()), json.reset().error(e.getMessage()));
+                trace.mark(TracePoint.HTTP_SEND_END);
+                return;
+            }
+            if (opened.isPresent()) {
+                answer(exchange, opened.get(), isStream, json, trace);
+                return;
             }
             trace.mark(TracePoint.HTTP_SEND_START);
             if (isStream) {
-                String event = "data: " + new String(json.buffer(), 0, json.size(), StandardCharsets.UTF_8) + "\n\n";
-                byte[] bytes = event.getBytes(StandardCharsets.UTF_8);
-                exchange.send(status, EVENTS, bytes, bytes.length);
+                sendEvent(exchange, 200, json);
             } else {
                 exchange.sendJson(json);
             }
@@ -110,15 +125,147 @@ final class GenerateHandler {
         }
     }
 
-    private boolean infer(ServedVersion served, byte[] body, BufferScope scope, InferenceClient client,
+    private static void sendEvent(Exchange exchange, int status, JsonWriter json) {
+        EventStream events = new EventStream(exchange);
+        events.add(json);
+        events.flush(status);
+        events.end();
+    }
+
+    /**
+     * A request that a decoupled model has taken.
+     *
+     * @param version takes it
+     * @param codec writes its responses
+     * @param id the client's
+     * @param responses gets its answers
+     * @param ticket can cancel it
+     */
+    private record Opened(ServedVersion version, GenerateCodec codec, String id, ResponseQueue responses,
+            Ticket ticket) {
+        /** Writes a response, and closes it. */
+        void encode(JsonWriter json, Response response) {
+            try (response) {
+                codec.encode(json.reset(), version.name(), version.versionText(), id, response.parameters(),
+                        response.outputs());
+            }
+        }
+    }
+
+    private Opened submit(ServedVersion served, byte[] body, BufferScope scope, RequestTrace trace) {
+        GenerateCodec codec = new GenerateCodec(served.config());
+        RequestData request = decode(served, codec, body, scope);
+        ResponseQueue responses = new ResponseQueue();
+        return new Opened(served, codec, request.id(), responses,
+                engine.submit(served, request, scope, responses, trace));
+    }
+
+    private static void answer(Exchange exchange, Opened opened, boolean isStream, JsonWriter json,
+            RequestTrace trace) {
+        exchange.client().waits(opened.ticket()::cancel);
+        try {
+            if (isStream) {
+                stream(exchange, opened, json, trace);
+            } else {
+                one(exchange, opened, json, trace);
+            }
+        } finally {
+            exchange.client().answered();
+            if (!opened.responses().hasEnded()) {
+                // The client has gone, or can't be told the rest. What the model reads stays until it is done.
+                opened.ticket().cancel();
+                opened.responses().awaitEnd();
+            }
+        }
+    }
+
+    private static void stream(Exchange exchange, Opened opened, JsonWriter json, RequestTrace trace) {
+        EventStream events = new EventStream(exchange);
+        int status = 200;
+        while (!opened.responses().hasEnded()) {
+            Event next = opened.responses().take();
+            do {
+                InferenceException error = event(next, opened, json);
+                if (error != null && !events.isBegun() && events.waiting() == 0) {
+                    status = HttpStatus.of(error.code());
+                }
+                if (json.size() > 0) {
+                    events.add(json);
+                }
+                next = opened.responses().hasEnded() || events.waiting() > PIECE ? null : opened.responses().poll();
+            } while (next != null);
+            if (events.waiting() > 0) {
+                if (!events.isBegun()) {
+                    trace.mark(TracePoint.HTTP_SEND_START);
+                }
+                events.flush(status);
+            }
+        }
+        events.end();
+        trace.mark(TracePoint.HTTP_SEND_END);
+    }
+
+    /** Writes what an event shows, which may be nothing. Returns the error that it is. */
+    private static @Nullable InferenceException event(Event event, Opened opened, JsonWriter json) {
+        json.reset();
+        InferenceException error = switch (event) {
+            case Answer answer -> encoded(answer.response(), opened, json);
+            case End end -> end.error();
+        };
+        if (error != null) {
+            json.reset().error(error.getMessage());
+        }
+        return error;
+    }
+
+    /** Writes a response. Returns why it can't be written. */
+    private static @Nullable InferenceException encoded(Response response, Opened opened, JsonWriter json) {
+        try {
+            opened.encode(json, response);
+            return null;
+        } catch (InferenceException e) {
+            return e;
+        }
+    }
+
+    private static void one(Exchange exchange, Opened opened, JsonWriter json, RequestTrace trace) {
+        int count = 0;
+        InferenceException error = null;
+        while (!opened.responses().hasEnded()) {
+            switch (opened.responses().take()) {
+                case Answer answer -> {
+                    if (count == 0) {
+                        opened.encode(json, answer.response());
+                    } else {
+                        answer.response().close();
+                    }
+                    count++;
+                }
+                case End end -> error = end.error();
+            }
+        }
+        if (error != null && count == 0) {
+            throw error;
+        }
+        trace.mark(TracePoint.HTTP_SEND_START);
+        exchange.sendJson(count == 1 && error == null ? json : json.reset().error(NOT_ONE));
+        trace.mark(TracePoint.HTTP_SEND_END);
+    }
+
+    /** Has a model answer that is not decoupled. Returns nothing: the answer is written. */
+    private Optional<Opened> infer(ServedVersion served, byte[] body, BufferScope scope, InferenceClient client,
             JsonWriter json) {
         GenerateCodec codec = new GenerateCodec(served.config());
-        RequestData request = codec.decode(new JsonDocument(scope::reserve), body, 0, body.length,
-                new DecodeContext(served.name(), maxInputSize, scope, SharedMemoryRegions.NONE));
+        RequestData request = decode(served, codec, body, scope);
         try (Response response = engine.infer(served, request, scope, client)) {
             codec.encode(json.reset(), served.name(), served.versionText(), request.id(), response.parameters(),
                     response.outputs());
         }
-        return true;
+        return Optional.empty();
+    }
+
+    private RequestData decode(ServedVersion served, GenerateCodec codec, byte[] body, BufferScope scope) {
+        return codec.decode(new JsonDocument(scope::reserve), body, 0, body.length,
+                new DecodeContext(served.name(), maxInputSize, scope, SharedMemoryRegions.NONE));
     }
 }

@@ -24,6 +24,7 @@ import java.io.UncheckedIOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
@@ -108,19 +109,26 @@ public final class HttpFrontEnd implements AutoCloseable {
     }
 
     private void handle(Exchange exchange) {
+        boolean isLogged = LOGGER.isLoggable(Level.DEBUG);
+        long begin = isLogged ? System.nanoTime() : 0;
         try {
             route(exchange);
+            if (isLogged) {
+                logRequest(exchange, begin, "");
+            }
         } catch (InferenceException e) {
-            LOGGER.log(Level.DEBUG, () -> exchange.method() + " " + printable(exchange.path()) + ": " + e.getMessage());
             exchange.sendError(e);
+            if (isLogged) {
+                logRequest(exchange, begin, ": " + e.getMessage());
+            }
         } catch (UncheckedIOException | CloseConnectionException | DataReader.InsufficientDataAvailableException e) {
             // The client has gone, in the middle of its request or of our answer: nobody is left to tell.
-            LOGGER.log(Level.DEBUG, () -> "connection lost: " + e.getMessage());
+            LOGGER.log(Level.DEBUG, () -> requestLine(exchange) + " lost its connection: " + e.getMessage());
             throw new CloseConnectionException("connection lost", e);
         } catch (RequestException e) {
             throw e;
         } catch (RuntimeException | VirtualMachineError e) {
-            LOGGER.log(Level.ERROR, exchange.method() + " " + printable(exchange.path()) + " failed", e);
+            LOGGER.log(Level.ERROR, requestLine(exchange) + " failed", e);
             if (exchange.isSent()) {
                 throw new CloseConnectionException("the answer broke off", e);
             }
@@ -129,6 +137,16 @@ public final class HttpFrontEnd implements AutoCloseable {
             exchange.release();
         }
         exchange.finish();
+    }
+
+    private static void logRequest(Exchange exchange, long begin, String reason) {
+        double millis = (System.nanoTime() - begin) / 1e6;
+        LOGGER.log(Level.DEBUG, () -> String.format(Locale.ROOT, "%s, %d, %d bytes, %.3f ms%s", requestLine(exchange),
+                exchange.sentStatus(), exchange.sentBytes(), millis, reason));
+    }
+
+    private static String requestLine(Exchange exchange) {
+        return "HTTP request: " + exchange.method() + " " + printable(exchange.path());
     }
 
     private static String printable(String text) {
@@ -161,7 +179,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     private void dispatch(Exchange exchange, Route route) {
         OptionalLong modelVersion = ModelVersions.parse(route.version());
         switch (route.endpoint()) {
-            case LIVE -> live(exchange);
+            case LIVE -> exchange.sendEmpty(service.isLive() ? 200 : 400, Exchange.TEXT);
             case READY -> exchange.sendEmpty(service.isReady() ? 200 : 400, Exchange.TEXT);
             case SERVER_METADATA -> metadata(exchange);
             case MODEL_METADATA -> models.metadata(exchange, route.model(), modelVersion);
@@ -183,11 +201,6 @@ public final class HttpFrontEnd implements AutoCloseable {
             case TRACE_SETTING -> trace.handle(exchange, route.model());
             case LOG_SETTING -> logs.handle(exchange);
         }
-    }
-
-    private void live(Exchange exchange) {
-        service.checkLive();
-        exchange.sendEmpty(200, Exchange.TEXT);
     }
 
     private void metadata(Exchange exchange) {

@@ -3,9 +3,9 @@ package dev.nereid.server.http;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.engine.Response;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
-import dev.nereid.engine.Response;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.model.ServedVersion;
 import dev.nereid.engine.request.RequestData;
@@ -159,7 +159,8 @@ final class InferHandler {
                 ServedVersion by = answer.version();
                 JsonWriter writer = codec.writer.reset();
                 EncodedResponse encoded = new InferResponseEncoder(by.name(), by.versionText(),
-                        by.config().isBatching(), by::labels).encode(writer, request.id(), result.parameters(),
+                        by.config().isBatching(), by::labels, scope::reserve).encode(writer, request.id(),
+                                result.parameters(),
                                 result.outputs(), decoded.outputs());
                 // A client that has its answer may register the region anew at once.
                 lease.end();

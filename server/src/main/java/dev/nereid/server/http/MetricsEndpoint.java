@@ -1,5 +1,6 @@
 package dev.nereid.server.http;
 
+import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.memory.HeapBudget;
 import dev.nereid.server.listener.Client;
 import dev.nereid.server.listener.ClientConnections;
@@ -18,12 +19,16 @@ import org.jspecify.annotations.Nullable;
 public final class MetricsEndpoint implements AutoCloseable {
     private static final String TYPE = "text/plain; charset=utf-8";
 
+    private static final int USUAL_LENGTH = 64 * 1024;
+    /** What is written and its larger memory, the text, and its bytes. */
+    private static final int COPIES = 4;
     private static final Duration GRACE = Duration.ofMillis(200);
 
     private final MetricsText metrics;
     private final HeapBudget heap;
     private final ClientConnections connections;
     private @Nullable Listener listener;
+    private volatile int longest = USUAL_LENGTH;
 
     private MetricsEndpoint(MetricsText metrics, HeapBudget heap) {
         this.metrics = metrics;
@@ -69,7 +74,13 @@ public final class MetricsEndpoint implements AutoCloseable {
     }
 
     private void handle(Exchange exchange) {
-        answer(exchange);
+        try {
+            answer(exchange);
+        } catch (InferenceException e) {
+            exchange.sendError(e);
+        } finally {
+            exchange.release();
+        }
         exchange.finish();
     }
 
@@ -78,7 +89,10 @@ public final class MetricsEndpoint implements AutoCloseable {
         if (!exchange.method().equals("GET") && !exchange.method().equals("HEAD")) {
             exchange.sendWrongMethod("GET, HEAD", Exchange.TEXT);
         } else if (path.equals("/metrics") || path.equals("/metrics/")) {
+            // How long it is will be known when it is there; it is about as long as the one before.
+            exchange.reserve((long) COPIES * longest);
             byte[] text = metrics.write().getBytes(StandardCharsets.UTF_8);
+            longest = Math.max(longest, text.length);
             exchange.send(200, TYPE, text, text.length);
         } else {
             exchange.sendError(404, "Not Found", Exchange.TEXT);

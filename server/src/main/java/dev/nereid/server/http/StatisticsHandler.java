@@ -6,6 +6,7 @@ import dev.nereid.server.v2.VersionStatistics;
 import dev.nereid.server.v2.VersionStatistics.Batch;
 import dev.nereid.server.v2.VersionStatistics.Counter;
 import dev.nereid.server.v2.VersionStatistics.Requests;
+import dev.nereid.server.v2.VersionStatistics.Responses;
 import java.util.OptionalLong;
 
 /** Statistics of one model or all (metrics-and-statistics, 2). */
@@ -39,7 +40,18 @@ final class StatisticsHandler {
         counter(json, "cache_hit", requests.cacheHit());
         counter(json, "cache_miss", requests.cacheMiss());
         json.endObject();
-        json.name("response_stats").beginObject().endObject();
+        json.name("response_stats").beginObject();
+        for (Responses responses : statistics.responses()) {
+            json.name(Integer.toString(responses.index())).beginObject();
+            counter(json, "compute_infer", responses.computeInfer());
+            counter(json, "compute_output", responses.computeOutput());
+            counter(json, "success", responses.success());
+            counter(json, "fail", responses.fail());
+            counter(json, "empty_response", responses.emptyResponse());
+            counter(json, "cancel", responses.cancel());
+            json.endObject();
+        }
+        json.endObject();
         json.name("batch_stats").beginArray();
         for (Batch batch : statistics.batches()) {
             json.beginObject().name("batch_size").integer(batch.size());

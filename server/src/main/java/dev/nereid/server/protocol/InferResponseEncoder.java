@@ -10,27 +10,31 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.LongConsumer;
 
 /**
- * Encodes the answers of one model version. Safe for any number of threads.
+ * Encodes the answers of one model version.
  */
 public final class InferResponseEncoder {
     private final String modelName;
     private final String modelVersion;
     private final boolean isBatching;
     private final Function<String, List<String>> labels;
+    private final LongConsumer heap;
 
     /**
      * Creates the encoder of a model version.
      *
      * @param labels the labels of an output, by its name; an empty list for none
+     * @param heap gets the bytes that classifications are about to take of the Java heap; may throw
      */
     public InferResponseEncoder(String modelName, String modelVersion, boolean isBatching,
-            Function<String, List<String>> labels) {
+            Function<String, List<String>> labels, LongConsumer heap) {
         this.modelName = modelName;
         this.modelVersion = modelVersion;
         this.isBatching = isBatching;
         this.labels = labels;
+        this.heap = heap;
     }
 
     /**
@@ -84,7 +88,7 @@ public final class InferResponseEncoder {
         return switch (format.choice()) {
             case OutputChoice.Values _ -> encode(writer, output, format.isBinary());
             case OutputChoice.Classes classes -> encode(writer,
-                    classes.of(output, labels.apply(output.name()), isBatching), format.isBinary());
+                    classes.of(output, labels.apply(output.name()), isBatching, heap), format.isBinary());
             case OutputChoice.SharedMemory sharedMemory -> {
                 sharedMemory.write(output);
                 describe(writer, output);

@@ -16,11 +16,16 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.PriorityQueue;
+import java.util.function.LongConsumer;
 
 /** Replaces an output by the largest values of each batch entry, as texts {@code value:index:label}. */
 final class Classification {
     private static final int MAX_ELEMENTS = 1_000_000;
     private static final int DECIMALS = 6;
+    /** What a kept value takes while values are compared. */
+    private static final int BYTES_PER_CANDIDATE = 32;
+    /** What a text takes beside its label: {@code value:index:}, its array, and its place in the tensor. */
+    private static final int BYTES_PER_TEXT = 128;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -34,8 +39,9 @@ final class Classification {
      * Returns the replacement.
      *
      * @param classes how many values each batch entry keeps, unsigned
+     * @param heap gets, before they are taken, the bytes that this takes of the Java heap; may throw
      */
-    static Tensor classify(Tensor output, long classes, List<String> labels, boolean isBatching) {
+    static Tensor classify(Tensor output, long classes, List<String> labels, boolean isBatching, LongConsumer heap) {
         DataType type = output.dataType();
         if (!isSortable(type)) {
             throw InferenceException
@@ -48,6 +54,9 @@ final class Classification {
             throw InferenceException.invalid("classification output tensor too large");
         }
         long kept = Long.compareUnsigned(classes, perEntry) < 0 ? classes : perEntry;
+        int longestLabel = labels.stream().mapToInt(String::length).max().orElse(0);
+        heap.accept(perEntry * Long.BYTES + kept * BYTES_PER_CANDIDATE
+                + batch * kept * (BYTES_PER_TEXT + 2L * longestLabel));
         List<byte[]> texts = new ArrayList<>();
         for (long entry = 0; entry < batch; entry++) {
             long size = perEntry * type.byteSize();

@@ -23,7 +23,8 @@ public final class LogService {
     /**
      * Changes settings, and returns all of them.
      *
-     * @throws InferenceException UNSUPPORTED for a file; UNAVAILABLE for a format that there is not
+     * @throws InferenceException UNSUPPORTED for a file; UNAVAILABLE or INVALID_ARG, as the dialect has it, for a
+     *     format that there is not
      */
     public LogSettings change(LogChange change, Dialect dialect) {
         if (change.namesFile()) {
@@ -43,8 +44,8 @@ public final class LogService {
         return switch (format) {
             case DEFAULT_FORMAT -> false;
             case ISO_FORMAT -> true;
-            default -> throw InferenceException
-                    .unavailable("invalid argument for " + dialect.logFormat() + ", got: " + format);
+            default -> throw new InferenceException(dialect.wrongLogFormat(),
+                    "invalid argument for " + dialect.logFormat() + ", got: " + format);
         };
     }
 }

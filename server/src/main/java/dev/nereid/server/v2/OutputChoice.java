@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.sharedmemory.SharedRange;
 import java.util.List;
+import java.util.function.LongConsumer;
 
 /** What a client wants of an output. */
 public sealed interface OutputChoice {
@@ -25,10 +26,17 @@ public sealed interface OutputChoice {
          *
          * @param labels the output's labels; an empty list for none
          * @param isBatching whether the output's first dimension is the batch's
+         * @param heap gets, before they are taken, the bytes that this takes of the Java heap; may throw
          * @throws InferenceException INVALID_ARG for an output that can't be classified
          */
+        public Tensor of(Tensor output, List<String> labels, boolean isBatching, LongConsumer heap) {
+            return Classification.classify(output, count, labels, isBatching, heap);
+        }
+
+        /** Does the same for those who count nothing. */
         public Tensor of(Tensor output, List<String> labels, boolean isBatching) {
-            return Classification.classify(output, count, labels, isBatching);
+            return of(output, labels, isBatching, _ -> {
+            });
         }
     }
 

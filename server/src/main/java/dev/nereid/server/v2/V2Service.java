@@ -16,6 +16,7 @@ import dev.nereid.server.v2.ModelMetadata.TensorMetadata;
 import dev.nereid.server.v2.VersionStatistics.Batch;
 import dev.nereid.server.v2.VersionStatistics.Counter;
 import dev.nereid.server.v2.VersionStatistics.Requests;
+import dev.nereid.server.v2.VersionStatistics.Responses;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -86,9 +87,9 @@ public final class V2Service {
     }
 
     /**
-     * Returns normally where the server is live.
+     * Returns normally where nothing keeps the server from serving what it has.
      *
-     * @throws InferenceException UNAVAILABLE why it is not
+     * @throws InferenceException UNAVAILABLE why it can't serve any more
      */
     public void checkLive() {
         Optional<String> reason = trouble.get();
@@ -96,6 +97,16 @@ public final class V2Service {
             throw new InferenceException(StatusCode.UNAVAILABLE, reason.get());
         }
         checkRunning();
+    }
+
+    /**
+     * Returns whether the server is live; one that lacks a model repository never is.
+     *
+     * @throws InferenceException UNAVAILABLE why it can't serve any more
+     */
+    public boolean isLive() {
+        checkLive();
+        return engine.hasAllRepositories();
     }
 
     /**
@@ -207,8 +218,11 @@ public final class V2Service {
         List<Batch> batches = new ArrayList<>();
         statistics.batches().forEach((rows, batch) -> batches.add(new Batch(rows, Counter.of(batch.input()),
                 Counter.of(batch.infer()), Counter.of(batch.output()))));
+        List<Responses> responses = new ArrayList<>();
+        statistics.responses().forEach((index, each) -> responses.add(Responses.of(index, each)));
         return new VersionStatistics(version.name(), version.versionText(), statistics.lastInferenceMillis(),
-                statistics.inferenceCount(), statistics.executionCount(), requests, batches, version.memoryUsage());
+                statistics.inferenceCount(), statistics.executionCount(), requests, responses, batches,
+                version.memoryUsage());
     }
 
     /**

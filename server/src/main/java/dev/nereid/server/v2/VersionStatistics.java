@@ -2,6 +2,7 @@ package dev.nereid.server.v2;
 
 import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.engine.stats.DurationCounter;
+import dev.nereid.engine.stats.ResponseStatistics;
 import java.util.List;
 
 /**
@@ -13,13 +14,16 @@ import java.util.List;
  * @param inferenceCount rows of successful requests
  * @param executionCount executions
  * @param requests requests by outcome, and where their time went
+ * @param responses responses of a decoupled model by their place among those of their request, ascending
  * @param batches executions by number of rows, ascending
  * @param memory the memory that the model says it occupies
  */
 public record VersionStatistics(String model, String version, long lastInferenceMillis, long inferenceCount,
-        long executionCount, Requests requests, List<Batch> batches, List<MemoryUsage> memory) {
+        long executionCount, Requests requests, List<Responses> responses, List<Batch> batches,
+        List<MemoryUsage> memory) {
     /** Copies the lists. */
     public VersionStatistics {
+        responses = List.copyOf(responses);
         batches = List.copyOf(batches);
         memory = List.copyOf(memory);
     }
@@ -54,6 +58,26 @@ public record VersionStatistics(String model, String version, long lastInference
      */
     public record Requests(Counter success, Counter fail, Counter queue, Counter computeInput, Counter computeInfer,
             Counter computeOutput, Counter cacheHit, Counter cacheMiss) {
+    }
+
+    /**
+     * Responses of one place, under the names of the protocol.
+     *
+     * @param index the place, from 0
+     * @param computeInfer the time until outputs were begun
+     * @param computeOutput the time for their outputs
+     * @param success those that were sent
+     * @param fail errors in place of a response
+     * @param emptyResponse ends without a response
+     * @param cancel cancellations in place of a response
+     */
+    public record Responses(int index, Counter computeInfer, Counter computeOutput, Counter success, Counter fail,
+            Counter emptyResponse, Counter cancel) {
+        static Responses of(int index, ResponseStatistics statistics) {
+            return new Responses(index, Counter.of(statistics.computeInfer()), Counter.of(statistics.computeOutput()),
+                    Counter.of(statistics.success()), Counter.of(statistics.fail()), Counter.of(statistics.empty()),
+                    Counter.of(statistics.cancel()));
+        }
     }
 
     /**

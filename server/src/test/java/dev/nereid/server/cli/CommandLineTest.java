@@ -1,5 +1,6 @@
 package dev.nereid.server.cli;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -9,6 +10,8 @@ import dev.nereid.engine.ControlMode;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.v2.Restriction;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -16,10 +19,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CommandLineTest {
@@ -218,8 +223,79 @@ class CommandLineTest {
     }
 
     @Test
-    void aFlagThatIsNotRepeatableIsGivenOnce() {
-        assertEquals("--http-port is given more than once", mistake("--http-port=1", "--http-port=2"));
+    void theLastOfARepeatedFlagCounts() {
+        ServerOptions options = options("--http-port=1", "--http-port=2", "--pinned-memory-pool-byte-size=1",
+                "--pinned-memory-pool-byte-size=2", "--rate-limit=execution_count", "--rate-limit=off");
+
+        assertEquals(2, options.http().port());
+        assertEquals(2, options.engine().gpu().pinnedPoolBytes());
+        assertEquals(Optional.empty(), options.engine().scheduling().rateLimit());
+    }
+
+    @Test
+    void aNameMayBeCutWhereItIsClear() {
+        assertFalse(options("--log-warn=false").logging().warning());
+        assertEquals("x", options("--id=x").id());
+        assertEquals(9000, options("--http-p", "9000").http().port());
+        assertEquals(
+                "--log is ambiguous, it may mean --log-error, --log-file, --log-format, --log-info, --log-verbose, "
+                        + "--log-warning",
+                mistake("--log=1"));
+        assertEquals("--cache-conf can't be used: the response cache is not offered yet".replace("conf ", "config "),
+                mistake("--cache-conf=x"));
+    }
+
+    @Test
+    void theRepositorysTwoNamesAreOneFlag() {
+        assertEquals(List.of(repository),
+                CommandLine.parse(List.of("--model-s", repository.toString())).options(BACKENDS).engine()
+                        .repository().directories());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"true, 1", "True, 1", "false, 0", "0, 0", "3, 3"})
+    void theVerboseLevelMayBeABoolean(String value, int level) {
+        assertEquals(level, options("--log-verbose=" + value).logging().verboseLevel());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"true", "1", "false", "0"})
+    void whatIsWantedOfPeerAccessChangesNothing(String value) {
+        assertEquals(8000, options("--enable-peer-access=" + value).http().port());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {"--http-port=9000 --metrics-port=9000", "--http-port=8002",
+        "--http-port=9000 --metrics-port=9000 --metrics-address=127.0.0.1",
+        "--http-port=9000 --metrics-port=9000 --http-address=127.0.0.1 --metrics-address=0.0.0.0"})
+    void aPortThatIsGivenTwiceIsToldBeforeModelsLoad(String flags) {
+        String mistake = mistake(flags.split(" ", -1));
+        assertTrue(mistake.startsWith("--http-port and --metrics-port are both "), mistake);
+        assertTrue(mistake.endsWith(", expected two different ports"), mistake);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--http-port=0 --metrics-port=0", "--http-port=8002 --allow-metrics=false",
+        "--metrics-port=8000 --allow-http=false",
+        "--http-port=9000 --metrics-port=9000 --http-address=127.0.0.1 --metrics-address=127.0.0.2"})
+    void portsThatDoNotMeetAreFine(String flags) {
+        assertDoesNotThrow(() -> options(flags.split(" ", -1)));
+    }
+
+    @Test
+    void aMisspeltMetricsSettingIsToldWithWhatWasMeant() {
+        assertEquals("--metrics-config has value 'counter_latency=false', expected counter_latencies=<true|false> or "
+                + "histogram_latencies=<true|false>; did you mean counter_latencies?",
+                mistake("--metrics-config=counter_latency=false"));
+    }
+
+    @Test
+    void aMissingRepositoryNeedNotEndTheServer() {
+        Path missing = repository.resolve("missing");
+        ServerOptions options = CommandLine.parse(List.of("--model-repository=" + missing, "--exit-on-error=false"))
+                .options(BACKENDS);
+
+        assertEquals(List.of(missing), options.engine().repository().directories());
     }
 
     @Test
@@ -236,16 +312,14 @@ class CommandLineTest {
 
     @Test
     void aFlagThatIsNotOfferedIsRefusedAndNeverIgnored() {
-        assertEquals("--grpc-port can't be used: gRPC is not offered yet", mistake("--grpc-port=8001"));
-        assertEquals("--allow-grpc can't be used: gRPC is not offered yet", mistake("--allow-grpc=true"));
         assertEquals("--cache-config can't be used: the response cache is not offered yet",
                 mistake("--cache-config", "local,size=1"));
     }
 
     @Test
     void aFlagThatIsNotOfferedMayBeTurnedOff() {
-        assertEquals(8000, options("--allow-grpc=false", "--allow-gpu-metrics", "0").http().port());
-        assertEquals(9000, options("--allow-grpc", "false", "--http-port=9000").http().port());
+        assertEquals(8000, options("--allow-sagemaker=false", "--allow-gpu-metrics", "0").http().port());
+        assertEquals(9000, options("--allow-sagemaker", "false", "--http-port=9000").http().port());
     }
 
     // Models to load
@@ -282,6 +356,40 @@ class CommandLineTest {
 
         assertEquals(Map.of("pytorch", Map.of("threads", "4", "list", "a,b=c", "empty", ""), "",
                 Map.of("log", "x", "default-max-batch-size", "8")), options.engine().backends().settings());
+    }
+
+    @Test
+    void settingsForABackendThatIsNotThereAreTold() throws IOException {
+        Files.createDirectories(repository.resolve("backends/pytorch"));
+        Files.createFile(repository.resolve("backends/identity.jar"));
+        String directory = "--backend-directory=" + repository.resolve("backends");
+
+        assertEquals("--backend-config names backend 'pytroch', expected one of those in '"
+                + repository.resolve("backends") + "': identity, pytorch; did you mean pytorch?",
+                mistake(directory, "--backend-config=pytroch,allow-tf32=true"));
+        assertDoesNotThrow(() -> options(directory, "--backend-config=pytorch,allow-tf32=true",
+                "--backend-config=identity,x=y", "--backend-config=default-max-batch-size=8"));
+        assertDoesNotThrow(
+                () -> options(directory, "--allow-model-backends=true", "--backend-config=own,allow-tf32=true"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("refusedFlags")
+    void everyFlagThatIsNotOfferedIsRefusedWithAReason(String flag) {
+        String mistake = mistake("--" + flag + "=nonsense");
+        assertTrue(mistake.startsWith("--" + flag + " can't be used: "), mistake);
+    }
+
+    static Stream<String> refusedFlags() {
+        return FlagTable.refusedNames().stream();
+    }
+
+    @Test
+    void boundsAndWhatAStallDoesAreTaken() {
+        assertEquals(64L << 20, options().engine().limits().maxResponseBytes());
+        assertEquals(9, options("--max-response-bytes=9").engine().limits().maxResponseBytes());
+        assertFalse(options().exitsOnStall());
+        assertTrue(options("--exit-on-stall=true").exitsOnStall());
     }
 
     @Test

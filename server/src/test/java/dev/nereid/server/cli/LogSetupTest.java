@@ -1,14 +1,20 @@
 package dev.nereid.server.cli;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.server.v2.LogOptions;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -17,14 +23,17 @@ import java.util.logging.Level;
 import java.util.logging.LogManager;
 import java.util.logging.Logger;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
 @Isolated("logging is the same for the whole process")
 class LogSetupTest {
-    private static final Pattern LINE = Pattern.compile("[IWE]\\d{4} \\d\\d:\\d\\d:\\d\\d\\.\\d{6} \\d+ Test\\] .*");
+    private static final Pattern LINE = Pattern
+            .compile("[IWE]\\d{4} \\d\\d:\\d\\d:\\d\\d\\.\\d{6} \\d+ LogSetupTest\\.java:\\d+\\] .*");
 
     @TempDir
     private Path directory;
@@ -49,6 +58,16 @@ class LogSetupTest {
         assertEquals(3, lines.size());
         lines.forEach(line -> assertTrue(LINE.matcher(line).matches(), line));
         assertEquals(List.of('I', 'W', 'E'), lines.stream().map(line -> line.charAt(0)).toList());
+    }
+
+    @Test
+    void aLineSaysWhichLineOfCodeLogs() throws IOException {
+        apply(true, true, true, 0, false);
+        System.getLogger("dev.nereid.Test").log(System.Logger.Level.INFO, () -> "here");
+        int next = StackWalker.getInstance().walk(frames -> frames.findFirst().orElseThrow().getLineNumber());
+
+        String line = lines().getFirst();
+        assertTrue(line.endsWith(" LogSetupTest.java:" + (next - 1) + "] here"), line);
     }
 
     @Test
@@ -105,7 +124,9 @@ class LogSetupTest {
         apply(true, true, true, 0, true);
         logger.info("started");
 
-        assertTrue(lines().getFirst().matches("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ I \\d+ Test\\] started"),
+        assertTrue(
+                lines().getFirst().matches(
+                        "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ I \\d+ LogSetupTest\\.java:\\d+\\] started"),
                 lines().getFirst());
     }
 
@@ -125,7 +146,52 @@ class LogSetupTest {
                         0, false, Optional.of(directory.resolve("missing/x.log")))));
 
         String message = Objects.requireNonNull(failure.getMessage());
-        assertTrue(message.contains("missing/x.log can't be written"), message);
+        assertTrue(message.endsWith("missing/x.log can't be written: No such file or directory"), message);
+    }
+
+    @Test
+    void aFileThatAnotherServerWritesIsTold() throws Exception {
+        try (FileChannel other = FileChannel.open(file(), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                FileLock lock = other.lock()) {
+            UsageException failure = assertThrows(UsageException.class, () -> apply(true, true, true, 0, false));
+            assertEquals("--log-file=" + file()
+                    + " is already written by another server; give each server a log file of its own",
+                    failure.getMessage());
+            assertTrue(lock.isValid());
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            assertEquals(List.of(file()), files.toList());
+        }
+    }
+
+    @Test
+    @Timeout(60)
+    void aFileThatAnotherProcessWritesIsTold() throws Exception {
+        Process other = new ProcessBuilder(ProcessHandle.current().info().command().orElseThrow(), "-cp",
+                System.getProperty("java.class.path"), LogFileHolder.class.getName(), file().toString()).start();
+        try (BufferedReader out = other.inputReader(StandardCharsets.UTF_8)) {
+            assertEquals("open", out.readLine());
+
+            UsageException failure = assertThrows(UsageException.class, () -> apply(true, true, true, 0, false));
+            assertEquals("--log-file=" + file()
+                    + " is already written by another server; give each server a log file of its own",
+                    failure.getMessage());
+            other.getOutputStream().close();
+            other.waitFor();
+        } finally {
+            other.destroyForcibly();
+        }
+        assertDoesNotThrow(() -> apply(true, true, true, 0, false));
+    }
+
+    @Test
+    void aFileIsAppendedTo() throws IOException {
+        Files.writeString(file(), "before\n");
+        apply(true, true, true, 0, false);
+        logger.info("after");
+
+        assertEquals(List.of("before", "after"),
+                lines().stream().map(line -> line.substring(line.lastIndexOf(' ') + 1)).toList());
     }
 
     private Path file() {

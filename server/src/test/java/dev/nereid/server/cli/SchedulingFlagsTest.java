@@ -103,6 +103,21 @@ class SchedulingFlagsTest {
                 assertThrows(UsageException.class, () -> options(Map.of(name, "yes"))).getMessage());
     }
 
+    @ParameterizedTest
+    @CsvSource({"12, 12", "0, 0"})
+    void theEnvironmentSaysHowManyRequestsTheFirstBatchWaitsFor(String value, int requests) {
+        assertEquals(requests, options(Map.of("TRITONSERVER_DELAY_SCHEDULER", value)).firstBatchAt());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-1", "many", ""})
+    void howManyTheFirstBatchWaitsForIsANumber(String value) {
+        assertEquals("the environment variable TRITONSERVER_DELAY_SCHEDULER has value '" + value
+                + "', expected how many requests wait before a model's first batch is formed",
+                assertThrows(UsageException.class, () -> options(Map.of("TRITONSERVER_DELAY_SCHEDULER", value)))
+                        .getMessage());
+    }
+
     private SchedulingOptions options(Map<String, String> environment, String... flags) {
         List<String> arguments = new ArrayList<>(List.of(flags));
         arguments.add("--model-repository=" + repository);

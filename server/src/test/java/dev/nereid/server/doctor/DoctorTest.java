@@ -90,7 +90,7 @@ class DoctorTest {
 
     private Findings examine(String... flags) {
         List<String> all = new ArrayList<>(List.of(flags));
-        all.addAll(List.of("--metrics-port=0"));
+        all.addAll(List.of("--grpc-port=0", "--metrics-port=0"));
         if (all.stream().noneMatch(flag -> flag.startsWith("--http-port"))) {
             all.add("--http-port=0");
         }
@@ -113,7 +113,7 @@ class DoctorTest {
 
         assertEquals(Diagnosis.ok("libgood", "4.2"), finding(findings, "Backend good", "libgood"));
         assertTrue(finding(findings, "Backend good", "start").found().startsWith("started in "));
-        assertEquals("built for 1.0, the server offers 1.0", finding(findings, "Backend good", "API").found());
+        assertEquals("built for 1.1, the server offers 1.1", finding(findings, "Backend good", "API").found());
         assertEquals(0, findings.count(Verdict.PROBLEM), findings::text);
         assertEquals(1, findings.count(Verdict.WARNING), findings::text);
         assertTrue(findings.text().endsWith("\n0 problems, 1 warning.\n"), findings::text);
@@ -153,7 +153,7 @@ class DoctorTest {
         });
 
         Findings findings = examine(GpuDriver.none("no driver"), Duration.ofMillis(1500), "--http-port=0",
-                "--metrics-port=0");
+                "--grpc-port=0", "--metrics-port=0");
 
         // On a busy machine it may not even have come to its start.
         Diagnosis start = finding(findings, "Backend hanging", "start");
@@ -197,7 +197,8 @@ class DoctorTest {
     @Test
     void showsGpus() {
         try (FakeGpuDriver driver = new FakeGpuDriver().with(8, 6).with(6, 1)) {
-            Findings findings = examine(driver, LIMIT, "--http-port=0", "--metrics-port=0");
+            Findings findings = examine(driver, LIMIT, "--http-port=0", "--grpc-port=0",
+                    "--metrics-port=0");
 
             assertEquals(Diagnosis.ok("driver", "offers CUDA 13.3"), finding(findings, "GPUs", "driver"));
             assertEquals(Diagnosis.ok("GPU 0", "Fake 0, compute capability 8.6, 7.5 GiB, GPU-00000000"),

@@ -34,10 +34,16 @@ class HttpPageTest {
         return all;
     }
 
+    /** Tests run in the module, or in the whole project. */
+    private static Path page() {
+        Path page = Path.of("docs/http.md");
+        return Files.exists(page) ? page : Path.of("..").resolve(page);
+    }
+
     @Test
     void listsEveryEndpointWithItsMethods() throws IOException {
         Map<Endpoint, Set<String>> listed = new EnumMap<>(Endpoint.class);
-        for (String line : Files.readAllLines(Path.of("../docs/http.md"))) {
+        for (String line : Files.readAllLines(page())) {
             Matcher path = PATH.matcher(line);
             while (path.find()) {
                 for (String each : expanded(path.group(1))) {

@@ -15,6 +15,8 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /** An HTTP client that sends whatever it is told to, byte for byte. */
 public final class RawClient implements AutoCloseable {
@@ -107,16 +109,32 @@ public final class RawClient implements AutoCloseable {
             int status = Integer.parseInt(line.split(" ", -1)[1]);
             byte[] body = new byte[0];
             if (!isHead && status >= 200) {
-                int length = Integer.parseInt(headers.getOrDefault("content-length", "0"));
-                body = in.readNBytes(length);
-                if (body.length < length) {
-                    throw new EOFException("the answer broke off");
-                }
+                body = headers.getOrDefault("transfer-encoding", "").equals("chunked")
+                        ? chunks()
+                        : exactly(Integer.parseInt(headers.getOrDefault("content-length", "0")));
             }
             return new Answer(status, line, headers, new String(body, StandardCharsets.ISO_8859_1));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private byte[] exactly(int length) throws IOException {
+        byte[] bytes = in.readNBytes(length);
+        if (bytes.length < length) {
+            throw new EOFException("the answer broke off");
+        }
+        return bytes;
+    }
+
+    private byte[] chunks() throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        for (int length = Integer.parseInt(line(), 16); length > 0; length = Integer.parseInt(line(), 16)) {
+            bytes.writeBytes(exactly(length));
+            String ignored = line();
+        }
+        String ignored = line();
+        return bytes.toByteArray();
     }
 
     private String line() throws IOException {
@@ -128,6 +146,25 @@ public final class RawClient implements AutoCloseable {
             bytes.write(next);
         }
         return bytes.toString(StandardCharsets.ISO_8859_1).stripTrailing();
+    }
+
+    /** Reads that many bytes, or fewer at the end of the connection. */
+    public String read(int bytes) {
+        try {
+            return new String(in.readNBytes(bytes), StandardCharsets.ISO_8859_1);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Reads that many bytes one after the other with pauses, then to the end of the connection. */
+    public String readSlowly(int bytes) {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < bytes; i++) {
+            text.append(read(1));
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(50));
+        }
+        return text + readAll();
     }
 
     /** Reads to the end of the connection. */

@@ -106,6 +106,11 @@ class SharedMemoryTest {
                 server.post(INFER, infer(region(SIZE, 16), "")).body());
         assertEquals("{\"error\":\"Invalid offset + byte size for shared memory region: 'r'\"}",
                 server.post(INFER, infer(region(SIZE - 8, 16), "")).body());
+        Answer overflow = server.post(INFER, infer(region(0, 16).replace("offset\":0", "offset\":32")
+                .replace("size\":16", "size\":18446744073709551584"), ""));
+        assertEquals(400, overflow.status());
+        assertEquals("{\"error\":\"Integer overflow detected: byte_size (18446744073709551584) + offset (32) exceeds "
+                + "maximum value (18446744073709551615) for region 'r'\"}", overflow.body());
         assertTrue(server.post(INFER, infer(region(0, 12), "")).body()
                 .contains("input byte size mismatch for input 'INPUT0' for model 'batched'. Expected 16, got 12"));
         Answer small = server.post(INFER, infer(region(0, 16), "," + region(0, 8)));

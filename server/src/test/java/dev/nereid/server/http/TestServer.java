@@ -52,7 +52,8 @@ final class TestServer implements AutoCloseable {
             PluginJar.delegatingTo(backend.factory()).writeTo(backends.resolve("echo.jar"));
             List<String> all = new ArrayList<>(List.of("--model-repository=" + models,
                     "--backend-directory=" + backends,
-                    "--http-port=0", "--metrics-port=0", "--http-address=127.0.0.1", "--allow-cpu-metrics=false"));
+                    "--http-port=0", "--grpc-port=0", "--metrics-port=0", "--http-address=127.0.0.1",
+                    "--grpc-address=127.0.0.1", "--allow-cpu-metrics=false"));
             all.addAll(Arrays.asList(flags));
             ServerOptions options = CommandLine.parse(all).options(backends);
             Logs logs = new Logs(options.logging());

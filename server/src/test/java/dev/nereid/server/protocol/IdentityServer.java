@@ -52,7 +52,8 @@ final class IdentityServer {
             RequestValidator validator = new RequestValidator(config);
             CheckedRequest checked = validator.validate(decoded.request(), arena);
             InferResponseEncoder encoder = new InferResponseEncoder(config.name(), VERSION, config.isBatching(),
-                    output -> config.name().equals("ident_labels") ? LABELS : List.of());
+                    output -> config.name().equals("ident_labels") ? LABELS : List.of(), _ -> {
+                    });
             EncodedResponse encoded = encoder.encode(writer, decoded.request().id(), Map.of(),
                     execute(validator, checked), decoded.outputs());
             ByteArrayOutputStream bytes = new ByteArrayOutputStream();

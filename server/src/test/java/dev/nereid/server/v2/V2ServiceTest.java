@@ -51,10 +51,10 @@ class V2ServiceTest {
 
     @Test
     void isLiveUntilThereIsTrouble() {
-        service.checkLive();
+        assertTrue(service.isLive());
         service.liveUnless(() -> Optional.of("the port is closed"));
 
-        refused(StatusCode.UNAVAILABLE, "the port is closed", service::checkLive);
+        refused(StatusCode.UNAVAILABLE, "the port is closed", service::isLive);
     }
 
     @Test
@@ -62,7 +62,7 @@ class V2ServiceTest {
         assertTrue(service.isReady());
         engine.beginStop();
 
-        refused(StatusCode.UNAVAILABLE, "Server exiting", service::checkLive);
+        refused(StatusCode.UNAVAILABLE, "Server exiting", service::isLive);
         refused(StatusCode.UNAVAILABLE, "Server exiting", service::isReady);
     }
 
@@ -137,7 +137,7 @@ class V2ServiceTest {
 
         refused(StatusCode.UNAVAILABLE, "invalid argument for --log_format, got: x",
                 () -> service.logs().change(change, Dialect.HTTP));
-        refused(StatusCode.UNAVAILABLE, "invalid argument for log_format, got: x",
+        refused(StatusCode.INVALID_ARG, "invalid argument for log_format, got: x",
                 () -> service.logs().change(change, Dialect.GRPC));
     }
 

@@ -8,6 +8,7 @@ import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.Devices;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
+import dev.nereid.repository.config.RepositoryAgents;
 import dev.nereid.repository.config.proto.ModelConfig;
 import dev.nereid.repository.config.proto.ModelInstanceGroup;
 import dev.nereid.repository.config.proto.ModelSequenceBatching;
@@ -60,6 +61,10 @@ final class ModelCheck {
         checkPyTorch(config, problems);
         attempt(name, true, problems, () -> ModelFiles.labels(config, model.directory()));
         checkInitialStates(model, problems);
+        attempt(name, true, problems, () -> RepositoryAgents.run(config, model.directory()));
+        if (!config.hasEnsembleScheduling() && problems.stream().noneMatch(Problem::isError)) {
+            attempt(name, true, problems, () -> SchedulingCheck.check(ModelConfigs.toRecord(config)));
+        }
         if (problems.stream().noneMatch(Problem::isError) && isCertain) {
             BatchingAdvice.of(ModelConfigs.toRecord(config), Optional.empty())
                     .forEach(advice -> problems.add(Problem.warning(name, "dynamic_batching: " + advice)));

@@ -119,7 +119,8 @@ final class TrialRun implements AutoCloseable {
         List<String> command = new ArrayList<>(server);
         command.addAll(List.of("-XX:AOTCacheOutput=" + written, "-cp", home.resolve("lib") + "/*",
                 "dev.nereid.server.cli.Main", "--model-repository=" + models(), "--http-address=127.0.0.1",
-                "--metrics-address=127.0.0.1", "--http-port=0", "--metrics-port=0", "--ready-file=" + readyFile()));
+                "--grpc-address=127.0.0.1", "--metrics-address=127.0.0.1", "--http-port=0", "--grpc-port=0",
+                "--metrics-port=0", "--ready-file=" + readyFile()));
         return command;
     }
 

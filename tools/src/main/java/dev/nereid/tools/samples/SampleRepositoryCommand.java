@@ -27,6 +27,10 @@ public final class SampleRepositoryCommand {
         Set<SampleRepository.Model> models = SampleRepository.defaults();
         Path directory = null;
         for (String argument : arguments) {
+            if (argument.equals("--help") || argument.equals("-h")) {
+                out.println("Usage: nereid samples " + usage());
+                return 0;
+            }
             if (argument.startsWith(MODELS)) {
                 models = EnumSet.noneOf(SampleRepository.Model.class);
                 for (String name : argument.substring(MODELS.length()).split(",", -1)) {
@@ -62,8 +66,12 @@ public final class SampleRepositoryCommand {
 
     private static int refuse(PrintStream err, String problem) {
         err.println(problem);
-        err.println("usage: <directory> [--models=" + names() + "]");
+        err.println("usage: " + usage());
         return WRONG_USE;
+    }
+
+    private static String usage() {
+        return "<directory> [--models=" + names() + "]";
     }
 
     private static String names() {

@@ -139,6 +139,52 @@ final class CheckCommandTest {
     }
 
     @Test
+    void refusesASchedulingThatTheServerDoesNotOffer() throws IOException {
+        model("a", GOOD + " sequence_batching { control_input { name: \"START\" control { kind: CONTROL_SEQUENCE_START "
+                + "fp32_false_true: [ 0, 1 ] } } }");
+
+        assertEquals("a: error: sequence batching is not offered yet, model 'a' can't be served; remove "
+                + "sequence_batching from its configuration", check(1).getFirst());
+    }
+
+    @Test
+    void letsAgentsLookAtTheFiles() throws IOException {
+        model("a", GOOD
+                + " model_repository_agents { agents { name: \"checksum\" parameters { key: \"MD5:1/model\" value: "
+                + "\"900150983cd24fb0d6963f7d28e17f72\" } } }");
+        Files.writeString(repository.resolve("a/1/model"), "abd");
+
+        assertEquals("a: error: model 'a' has a file '1/model' whose MD5 sum is 4911e516e5aa21d327512e0c8b197616, "
+                + "expected 900150983cd24fb0d6963f7d28e17f72; the file is damaged or not the one that the configuration "
+                + "was made for", check(1).getFirst());
+
+        out.reset();
+        Files.writeString(repository.resolve("a/1/model"), "abc");
+        assertEquals(List.of("1 model, 0 errors, 0 warnings"), check(0));
+    }
+
+    @Test
+    void refusesARuntimeThatIsNotHere() throws IOException {
+        model("a", GOOD + " runtime: \"model.py\"");
+
+        assertEquals(
+                "a: error: 'runtime' of model 'a' is 'model.py', but models written in Python can't be run by backend "
+                        + "'identity'; export the model, and remove 'runtime'",
+                check(1).getFirst());
+    }
+
+    @Test
+    void printsWhatItsPageShows() throws IOException {
+        model("resnet", "backend: \"identity\"\n" + IO.strip() + "\nmax_batch: 8\n");
+        model("bert", GOOD + "instance_group [ { kind: KIND_GPU } ]");
+        String page = Files.readString(Path.of("..", "docs", "check.md"));
+        String shown = page.split("One line for each problem:\n\n```\n", -1)[1].split("```", -1)[0];
+
+        assertEquals(1, run(Optional.empty(), repository.toString()), this::everything);
+        assertEquals(shown, out.toString(StandardCharsets.UTF_8).replace(repository.toString(), "/models"));
+    }
+
+    @Test
     void warnsOfBatchingThatDoesHarm() throws IOException {
         model("a", GOOD + " dynamic_batching { max_queue_delay_microseconds: 5000000 }");
 

@@ -138,6 +138,14 @@ final class SampleRepositoryTest {
     }
 
     @Test
+    void printsItsUsage() {
+        assertEquals(0, run("--help"));
+        assertTrue(out.toString(StandardCharsets.UTF_8).startsWith("Usage: nereid samples <directory> [--models="),
+                out.toString(StandardCharsets.UTF_8));
+        assertEquals("", err.toString(StandardCharsets.UTF_8));
+    }
+
+    @Test
     void refusesUnknownModels() {
         assertEquals(2, run(directory.toString(), "--models=vgg"));
         assertTrue(err.toString(StandardCharsets.UTF_8).startsWith("unknown model 'vgg', expected some of unet,"));
@@ -145,7 +153,7 @@ final class SampleRepositoryTest {
 
     @Test
     void refusesUnknownArguments() {
-        assertEquals(2, run("--help"));
+        assertEquals(2, run("--verbose"));
         assertEquals(2, run());
     }
 }

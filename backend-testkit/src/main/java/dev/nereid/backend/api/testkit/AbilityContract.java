@@ -95,6 +95,41 @@ record AbilityContract(SampleModel sample) {
         }
     }
 
+    void answersAnyNumberOfTimes() {
+        if (!sample.abilities().decoupled()) {
+            answersOnceWhereAnyNumberIsAllowed();
+            return;
+        }
+        sample.whileLoaded(model -> {
+            assertTrue(model.config().isDecoupled(), "the model of config() must be decoupled once it is loaded");
+            boolean streams = false;
+            for (TestRequest request : sample.streamRequests()) {
+                TestResult result = model.infer(request);
+                assertTrue(result.error().isEmpty(), () -> "a request of streamRequests() failed: " + result.error());
+                streams |= result.responses().size() != 1;
+                sample.assertSameStream(result, model.infer(request));
+            }
+            assertTrue(streams, "streamRequests() must have a request with none or several answers");
+            for (TestRequest request : sample.streamRequests()) {
+                TestResult result = model.infer(request.cancelled());
+                result.error().ifPresent(error -> assertEquals(StatusCode.CANCELLED, error.code(),
+                        "a cancelled request may fail with CANCELLED only"));
+            }
+        });
+    }
+
+    /** A backend need not know of it: it answers once, or refuses the model. */
+    private void answersOnceWhereAnyNumberIsAllowed() {
+        ModelConfig config = sample.config().toBuilder().isDecoupled(true).build();
+        try (TestModel model = sample.engine().load(sample.directory(), config)) {
+            sample.requests().forEach(request -> assertEquals(1, model.infer(request).responses().size(),
+                    "the number of answers of a backend that does not declare to stream"));
+        } catch (InferenceException e) {
+            assertEquals(StatusCode.UNSUPPORTED, e.code(), "a decoupled model that can't be loaded is UNSUPPORTED");
+        }
+        sample.engine().assertNoViolations();
+    }
+
     /** Returns a change of a configuration for each ability that is not declared, which asks for it. */
     Map<String, UnaryOperator<ModelConfig>> undeclared() {
         Map<String, UnaryOperator<ModelConfig>> asking = new LinkedHashMap<>();

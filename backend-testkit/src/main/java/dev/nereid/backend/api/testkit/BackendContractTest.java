@@ -62,6 +62,14 @@ public abstract class BackendContractTest {
         return List.of();
     }
 
+    /**
+     * Returns requests that a backend which declares it answers with any number of responses, at least one of them with none
+     * or several. All others are answered with one.
+     */
+    protected List<TestRequest> streamRequests() {
+        return List.of();
+    }
+
     /** Returns a number that returns to where it was when nothing leaks, such as native objects alive. */
     protected long liveResources() {
         return 0;
@@ -161,6 +169,12 @@ public abstract class BackendContractTest {
         new AbilityContract(sample()).takesOptionalInputs();
     }
 
+    /** Requests get any number of answers, the same each time; without the ability, one or a refusal. */
+    @Test
+    public void answersAnyNumberOfTimes() {
+        new AbilityContract(sample()).answersAnyNumberOfTimes();
+    }
+
     /** Instances of declared kinds work; others are refused. */
     @Test
     public void runsOnDeclaredDevices() {
@@ -239,6 +253,7 @@ public abstract class BackendContractTest {
         Assumptions.assumeFalse(server.isEmpty(), () -> "no server is named by -D" + SERVER);
         Assumptions.assumeFalse(sample().engine().offersModels(),
                 "the backend calls models that only the test engine has");
+        Assumptions.assumeFalse(abilities().decoupled(), "infer is not for decoupled models");
         Assumptions.assumeTrue(ConfigJson.canWrite(config()), "a load request can't bring this configuration along");
         ModelConfig config = config().toBuilder().name("contract_" + config().name()).build();
         Map<TestRequest, TestResult> expected = new LinkedHashMap<>();

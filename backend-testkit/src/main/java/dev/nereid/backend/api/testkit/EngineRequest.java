@@ -15,6 +15,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +36,8 @@ final class EngineRequest implements InferenceRequest {
     private final List<EngineResponse> created = new ArrayList<>();
     private final List<EngineResponse> sent = new ArrayList<>();
     private boolean isAnswered;
+    private boolean isExecuted;
+    private boolean isAnsweredLater;
     private @Nullable InferenceException error;
 
     private EngineRequest(TestRequest request, String label, ModelConfig config, Violations violations,
@@ -160,6 +163,38 @@ final class EngineRequest implements InferenceRequest {
     }
 
     @Override
+    public synchronized void answerLater() {
+        if (isAnswered || isAnsweredLater || isExecuted) {
+            throw violations.refuse(label + " can't be answered later: it is answered, or was to be, or its execution has "
+                    + "returned");
+        }
+        isAnsweredLater = true;
+    }
+
+    synchronized boolean isAnsweredLater() {
+        return isAnsweredLater;
+    }
+
+    /** Notes that the execution has returned, and waits for the answer where that comes later. */
+    synchronized void executed(long limitNanos) {
+        isExecuted = true;
+        long end = System.nanoTime() + limitNanos;
+        while (isAnsweredLater && !isAnswered) {
+            long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
+            if (left <= 0) {
+                violations.add(label + " was to be answered later, but was not");
+                return;
+            }
+            try {
+                wait(left);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            }
+        }
+    }
+
+    @Override
     public synchronized boolean isAnswered() {
         return isAnswered;
     }
@@ -190,6 +225,7 @@ final class EngineRequest implements InferenceRequest {
             throw violations.refuse(label + " was answered twice");
         }
         isAnswered = true;
+        notifyAll();
         for (TestTensor input : request.inputs()) {
             if (input(input.name()).filter(tensor -> input.isIn(tensor.data())).isEmpty()) {
                 violations.add("input '" + input.name() + "' of " + label + " was changed; inputs are read-only");

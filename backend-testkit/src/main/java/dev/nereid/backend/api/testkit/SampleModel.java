@@ -1,5 +1,6 @@
 package dev.nereid.backend.api.testkit;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,6 +15,7 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
@@ -54,6 +56,20 @@ final class SampleModel implements AutoCloseable {
 
     TestRequest firstRequest() {
         return requests().getFirst();
+    }
+
+    List<TestRequest> streamRequests() {
+        return author.streamRequests();
+    }
+
+    /** Compares what the same request was answered with twice, whatever the number of responses. */
+    void assertSameStream(TestResult expected, TestResult actual) {
+        assertEquals(expected.responses().size(), actual.responses().size(),
+                "the same request got another number of responses");
+        for (int i = 0; i < expected.responses().size(); i++) {
+            author.assertSameAnswer(new TestResult(List.of(expected.responses().get(i)), Optional.empty()),
+                    new TestResult(List.of(actual.responses().get(i)), Optional.empty()));
+        }
     }
 
     List<TestRequest> refusedRequests() {

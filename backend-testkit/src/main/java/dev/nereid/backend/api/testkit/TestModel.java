@@ -8,6 +8,7 @@ import dev.nereid.backend.api.Model;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.ModelConfig;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -18,6 +19,8 @@ import java.util.function.Function;
 
 /** A model that a {@link TestEngine} has loaded. */
 public final class TestModel implements AutoCloseable {
+    private static final Duration LATE_LIMIT = Duration.ofSeconds(30);
+
     private final Model model;
     private final ModelConfig config;
     private final List<Instance> instances;
@@ -127,6 +130,7 @@ public final class TestModel implements AutoCloseable {
             failUnanswered(batch, new InferenceException(StatusCode.INTERNAL, "execute threw " + e, e));
         }
         for (EngineRequest request : batch) {
+            request.executed(LATE_LIMIT.toNanos());
             if (!request.isAnswered()) {
                 violations.add("execute returned without answering " + request.label());
                 request.fail(InferenceException.internal("not answered"));
@@ -192,7 +196,7 @@ public final class TestModel implements AutoCloseable {
 
     private static void failUnanswered(List<EngineRequest> batch, InferenceException error) {
         for (EngineRequest request : batch) {
-            if (!request.isAnswered()) {
+            if (!request.isAnswered() && !request.isAnsweredLater()) {
                 request.fail(error);
             }
         }

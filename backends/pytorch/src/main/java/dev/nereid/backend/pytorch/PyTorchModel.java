@@ -66,6 +66,7 @@ final class PyTorchModel implements Model {
         ModelFormat format = ModelFormat.of(config);
         Path file = ModelFile.locate(context.name(), context.versionDirectory(), config.defaultModelFilename(), format);
         ModelFile.check(context.name(), file, format);
+        parameters.switches(context.name()).forEach(line -> LOGGER.log(Level.INFO, line));
         environment.torch().apply(parameters);
         parameters.interOpThreads().ifPresent(count -> environment.budget().requestInterOp(context.name(), count));
         TorchDevice device = TorchDevice.first(config, environment.gpus());

@@ -2,6 +2,8 @@ package dev.nereid.backend.pytorch;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.ParameterText;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -40,6 +42,24 @@ record TorchParameters(boolean inferenceMode, boolean optimizedExecution, boolea
                 !bool(parameters, "DISABLE_CUDNN").orElse(false), bool(parameters, "ENABLE_FREEZING").orElse(false),
                 bool(parameters, "ENABLE_OPTIMIZE_FOR_INFERENCE").orElse(false),
                 bool(parameters, "ENABLE_AUTO_WARMUP").orElse(true));
+    }
+
+    /** Returns what is switched on and off for a model, in the words of the reference that people search logs for. */
+    List<String> switches(String model) {
+        List<String> lines = new ArrayList<>();
+        lines.add(line("Optimized execution", optimizedExecution, model));
+        lines.add(line("Cache Cleaning", cacheCleaning, model));
+        lines.add(line("Inference Mode", inferenceMode, model));
+        lines.add(line("cuDNN", cudnn, model));
+        lines.add(line("Weight sharing", weightSharing, model));
+        tensorFuser.ifPresent(isOn -> lines.add(line("Tensor fuser", isOn, model)));
+        jitProfiling.ifPresent(isOn -> lines.add(line("Jit profiling", isOn, model)));
+        jitExecutor.ifPresent(isOn -> lines.add(line("Jit executor", isOn, model)));
+        return lines;
+    }
+
+    private static String line(String what, boolean isOn, String model) {
+        return what + " is " + (isOn ? "enabled" : "disabled") + " for model instance '" + model + "'";
     }
 
     private static Optional<Boolean> bool(Map<String, String> parameters, String key) {

@@ -15,7 +15,9 @@ import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.logging.Level;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -93,6 +95,30 @@ final class ModelSignatureTest extends TorchTest {
                     + " inputs by order of the configuration {first=0, second=1}, outputs by <name>__<index>"
                     + " {OUTPUT__0=0, OUTPUT__1=1}; the inputs' names are neither arguments of forward nor"
                     + " <name>__<index>, so they are taken in the order of the configuration"), log.warnings());
+        }
+    }
+
+    @Test
+    void theLogSaysWhatIsSwitchedOnInTheWordsOfTheReference() {
+        ModelConfig config = two("x", "y").parameters(Map.of("INFERENCE_MODE", "false",
+                "DISABLE_OPTIMIZED_EXECUTION", "true", "ENABLE_WEIGHT_SHARING", "true", "DISABLE_CUDNN", "true"))
+                .build();
+        try (RecordedLog log = RecordedLog.of(PyTorchModel.class)) {
+            load(TWO, two("x", "y").build()).close();
+            load(TWO, config).close();
+
+            assertEquals(List.of("Optimized execution is enabled for model instance 'model'",
+                    "Cache Cleaning is disabled for model instance 'model'",
+                    "Inference Mode is enabled for model instance 'model'",
+                    "cuDNN is enabled for model instance 'model'",
+                    "Weight sharing is disabled for model instance 'model'",
+                    "Optimized execution is disabled for model instance 'model'",
+                    "Cache Cleaning is disabled for model instance 'model'",
+                    "Inference Mode is disabled for model instance 'model'",
+                    "cuDNN is disabled for model instance 'model'",
+                    "Weight sharing is enabled for model instance 'model'"),
+                    log.texts(Level.INFO).stream().filter(line -> line.endsWith("for model instance 'model'"))
+                            .toList());
         }
     }
 

@@ -1,0 +1,54 @@
+package dev.nereid.benchmark;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What {@code nereid bench} was asked for.
+ *
+ * @param cases what to load the server with
+ * @param extras what to measure beside that
+ * @param connections how many connections; where it is empty, as many as make sense for each case
+ * @param rounds how many turns each side has
+ * @param seconds the length of a turn
+ * @param warmUpSeconds how long each side is loaded before the first turn of a case
+ * @param output the directory to write reports into
+ * @param javaOptions the options of the server's JVM, one text for each server to compare
+ * @param generator what sends the requests
+ */
+record BenchOptions(Set<BenchCase> cases, Set<Extra> extras, Optional<List<Integer>> connections, int rounds,
+        double seconds, double warmUpSeconds, Path output, List<String> javaOptions, Generator generator) {
+    /** The connections of a case unless others are asked for. */
+    private static final List<Integer> CONNECTIONS = List.of(1, 4, 16, 64);
+
+    BenchOptions {
+        cases = Set.copyOf(cases);
+        extras = Set.copyOf(extras);
+        javaOptions = List.copyOf(javaOptions);
+    }
+
+    /** What is measured beside load. */
+    enum Extra {
+        /** From the command to ready, and memory when idle. */
+        START,
+        /** What it takes to load and unload a model. */
+        LOAD
+    }
+
+    /** What sends the requests. */
+    enum Generator {
+        /** Our own. */
+        PERF,
+        /** The program wrk. */
+        WRK,
+        /** wrk where it is installed, else our own. */
+        AUTO
+    }
+
+    /** Returns the numbers of connections for a case. */
+    List<Integer> connectionsFor(BenchCase benchCase) {
+        return connections.orElseGet(() -> benchCase.sensible(CONNECTIONS));
+    }
+}

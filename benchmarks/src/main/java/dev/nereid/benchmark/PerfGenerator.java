@@ -1,0 +1,34 @@
+package dev.nereid.benchmark;
+
+import dev.nereid.tools.perf.LoadProcess;
+import java.time.Duration;
+import java.util.List;
+
+/** The load generator of {@code nereid perf}, which stays warm from turn to turn. */
+final class PerfGenerator implements LoadGenerator {
+    private static final long PATIENCE_SECONDS = 60;
+
+    private final Child child;
+
+    PerfGenerator(Children children) {
+        this.child = Child.java("the load generator", children, List.of("-XX:+UseSerialGC"), LoadProcess.class,
+                List.of());
+    }
+
+    @Override
+    public String name() {
+        return "nereid perf";
+    }
+
+    @Override
+    public Turn run(int port, Request request, int connections, Duration warmUp, Duration measured) {
+        child.tell(port + "\t" + request.path() + "\t" + request.body() + "\t" + request.jsonLength() + "\t"
+                + connections + "\t" + warmUp.toMillis() + "\t" + measured.toMillis());
+        return Turn.parse(child.line(warmUp.plus(measured).toSeconds() + PATIENCE_SECONDS));
+    }
+
+    @Override
+    public void close() {
+        child.close();
+    }
+}

@@ -1,0 +1,94 @@
+package dev.nereid.benchmark;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nereid.benchmark.BenchOptions.Extra;
+import dev.nereid.benchmark.BenchOptions.Generator;
+import dev.nereid.server.cli.UsageException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+final class BenchCommandLineTest {
+    private static BenchOptions parse(String... arguments) {
+        return BenchCommandLine.parse(List.of(arguments)).orElseThrow();
+    }
+
+    @Test
+    void measuresEverythingByDefault() {
+        BenchOptions options = parse();
+
+        assertEquals(new BenchOptions(Set.of(BenchCase.values()), Set.of(Extra.values()), Optional.empty(), 5, 2, 15,
+                Path.of("nereid-bench"), List.of(""), Generator.PERF), options);
+        assertEquals(List.of(1, 4, 16, 64), options.connectionsFor(BenchCase.MLP));
+        assertEquals(List.of(1, 4, 16), options.connectionsFor(BenchCase.LARGE_BINARY));
+        assertEquals(List.of(1, 4), options.connectionsFor(BenchCase.UNET));
+    }
+
+    @Test
+    void takesWhatIsGiven() {
+        BenchOptions options = parse("--cases=mlp-batched,start", "--connections=2,64", "--rounds=7", "--seconds=1.5",
+                "--warm-up=0", "--output=out", "--generator=auto", "--java-options=-Xmx1g",
+                "--java-options=-XX:+UseParallelGC");
+
+        assertEquals(new BenchOptions(Set.of(BenchCase.MLP_BATCHED), Set.of(Extra.START), Optional.of(List.of(2, 64)),
+                7, 1.5, 0, Path.of("out"), List.of("-Xmx1g", "-XX:+UseParallelGC"), Generator.AUTO), options);
+        assertEquals(List.of(2, 64), options.connectionsFor(BenchCase.UNET));
+    }
+
+    @Test
+    void aPrefixStandsForAllThatBeginWithIt() {
+        assertEquals(Set.of(BenchCase.IDENTITY_BINARY, BenchCase.IDENTITY_JSON, BenchCase.IDENTITY_BATCHED),
+                parse("--cases=identity").cases());
+        assertEquals(Set.of(BenchCase.MLP), parse("--cases=mlp").cases());
+    }
+
+    @Test
+    void quickIsShortButYieldsToWhatIsGiven() {
+        BenchOptions options = parse("--quick", "--rounds=1");
+
+        assertEquals(1, options.rounds());
+        assertEquals(0.5, options.seconds());
+        assertEquals(List.of(1, 16), options.connectionsFor(BenchCase.UNET));
+    }
+
+    @Test
+    void asksForHelp() {
+        assertTrue(BenchCommandLine.parse(List.of("--quick", "--help")).isEmpty());
+        assertTrue(BenchCommandLine.usage().contains("identity-binary, identity-json"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            --nope                | unknown argument '--nope'
+            fast                  | unknown argument 'fast'
+            --rounds              | --rounds needs a value: --rounds=...
+            --rounds=1.5          | --rounds has value '1.5', expected a whole number from 1 to 999
+            --seconds=x           | --seconds has value 'x', expected a number of seconds from 0.01 to 3600.0
+            --connections=1,0     | --connections has value '1,0', expected numbers from 1 to 10000 with commas between
+            --generator=ab        | --generator has value 'ab', expected perf, wrk or auto
+            """)
+    void explainsWhatIsWrong(String argument, String message) {
+        assertEquals(message, assertThrows(UsageException.class, () -> parse(argument)).getMessage());
+    }
+
+    @Test
+    void namesTheCasesThatThereAre() {
+        String message = String.valueOf(assertThrows(UsageException.class, () -> parse("--cases=mpl")).getMessage());
+
+        assertTrue(message.startsWith("there is no case 'mpl', expected some of all, identity-binary, "), message);
+        assertTrue(message.endsWith(", unet, start, load"), message);
+    }
+
+    @Test
+    void refusesWhatIsGivenTwice() {
+        assertEquals("--rounds is given more than once",
+                assertThrows(UsageException.class, () -> parse("--rounds=1", "--rounds=2")).getMessage());
+    }
+}

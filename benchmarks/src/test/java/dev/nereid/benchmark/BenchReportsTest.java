@@ -1,0 +1,121 @@
+package dev.nereid.benchmark;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+final class BenchReportsTest {
+    private static final CaseResult SMALL = new CaseResult(BenchCase.IDENTITY_BINARY, "", 16,
+            RoundsTest.rounds(700, 500, 600), RoundsTest.rounds(1000, 1000, 1000), Optional.empty(),
+            OptionalDouble.of(5120), 200);
+    private static final CaseResult HEAVY = new CaseResult(BenchCase.UNET, "A", 1, RoundsTest.rounds(10),
+            RoundsTest.rounds(1000), Optional.of(RoundsTest.rounds(11)), OptionalDouble.empty(), 300);
+    private static final Figure START = new Figure("later start, ready", "s", List.of(1.5, 2.5),
+            Optional.of(Mark.START_SECONDS));
+
+    @Test
+    void judgesByTheMarks() {
+        assertEquals(
+                List.of("throughput >= 0.65: missed", "p50 <= 3: passed", "p99 <= 0.33: missed",
+                        "heap KiB <= 6: passed"),
+                Mark.verdicts(SMALL).stream().map(Mark.Verdict::text).toList());
+        assertEquals(List.of("of libtorch >= 0.97: missed"),
+                Mark.verdicts(HEAVY).stream().map(Mark.Verdict::text).toList());
+        assertEquals("start <= 2: passed", START.verdict().orElseThrow().text());
+    }
+
+    @Test
+    void saysNothingWhereThereIsNoMark() {
+        CaseResult many = new CaseResult(BenchCase.IDENTITY_JSON, "", 64, RoundsTest.rounds(1), RoundsTest.rounds(1),
+                Optional.empty(), OptionalDouble.empty(), 0);
+
+        assertEquals(List.of(), Mark.verdicts(many));
+    }
+
+    @Test
+    void writesCsv() {
+        String[] lines = BenchCsv.ofCases(List.of(SMALL, HEAVY)).split("\n", -1);
+
+        assertTrue(lines[0].startsWith("case,server,connections,rounds,failures,requests_per_second,"), lines[0]);
+        assertTrue(lines[1].startsWith("identity-binary,,16,3,0,600.000,1000.000,0.600,1666.667,1000.000,1.667,"),
+                lines[1]);
+        assertTrue(lines[1].endsWith(",5.000,200.000,,,0.500,0.700,throughput >= 0.65: missed; p50 <= 3: passed; "
+                + "p99 <= 0.33: missed; heap KiB <= 6: passed"), lines[1]);
+        assertTrue(lines[2].contains(",11.000,0.909,"), lines[2]);
+        assertEquals(lines[0].split(",", -1).length, lines[1].split(",", -1).length);
+        assertEquals("""
+                figure,unit,median,values,mark
+                "later start, ready",s,2.000,1.500 2.500,start <= 2: passed
+                """, BenchCsv.ofFigures(List.of(START)));
+    }
+
+    @Test
+    void printsATable() {
+        String text = table(Set.of(BenchCase.IDENTITY_BINARY), SMALL);
+
+        assertTrue(text.contains("identity-binary       16    600   1000  0.60"), text);
+        assertTrue(text.contains("throughput missed, p50 passed"), text);
+        assertFalse(text.contains("torch/s"), text);
+    }
+
+    @Test
+    void comparesModelsThatComputeForLongWithLibtorch() {
+        String text = table(Set.of(BenchCase.UNET), HEAVY);
+
+        assertTrue(text.contains("   11.0  0.909"), text);
+    }
+
+    @Test
+    void namesTheFirstFailure() {
+        Rounds failed = new Rounds(List.of(Turn.parse("ok\t9\t4\t5\t1000000000\t1\t1\t1\tthe server answered 503")));
+        CaseResult result = new CaseResult(BenchCase.MLP, "", 1, failed, RoundsTest.rounds(5), Optional.empty(),
+                OptionalDouble.empty(), 1);
+
+        assertTrue(
+                table(Set.of(BenchCase.MLP), result).contains("5 requests failed; the first: the server answered 503"));
+    }
+
+    private static String table(Set<BenchCase> cases, CaseResult result) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        BenchTable table = new BenchTable(new PrintStream(bytes, true, StandardCharsets.UTF_8), cases);
+        table.begin();
+        table.add(result);
+        return bytes.toString(StandardCharsets.UTF_8);
+    }
+
+    private static CaseResult with(CaseResult result, int connections) {
+        return new CaseResult(result.benchCase(), result.variant(), connections, result.server(), result.handler(),
+                result.loop(), result.heapBytes(), result.residentMib());
+    }
+
+    @Test
+    void writesAPage() {
+        String page = BenchPage.of(Map.of("Machine", "2 < 4 processors"),
+                List.of(SMALL, with(SMALL, 64), HEAVY, with(HEAVY, 4)), List.of(START));
+
+        assertTrue(page.contains("<dd>2 &lt; 4 processors</dd>"), page);
+        assertTrue(page.contains("<title>identity-binary, 16 connections: 0.600</title>"), page);
+        assertTrue(page.contains("<title>unet A, 4 connections: 0.909</title>"), page);
+        assertTrue(page.contains("<td class=\"text missed\">throughput &gt;= 0.65: missed</td>"), page);
+        assertTrue(page.contains("later start, ready"), page);
+        assertTrue(page.endsWith("</html>\n"));
+    }
+
+    @Test
+    void drawsNoPlotOfASinglePoint() {
+        String page = BenchPage.of(Map.of(), List.of(SMALL), List.of());
+
+        assertFalse(page.contains("<svg"), page);
+        assertTrue(page.contains("<td>0.60</td>"), page);
+    }
+}

@@ -1,5 +1,0 @@
-/** Measurements: {@code nereid bench}, and others that are run by hand. */
-@NullMarked
-package dev.nereid.tools.benchmark;
-
-import org.jspecify.annotations.NullMarked;
