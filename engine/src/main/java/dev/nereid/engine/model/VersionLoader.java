@@ -19,6 +19,7 @@ import dev.nereid.engine.stats.BackendMetrics;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.BatchingAdvice;
+import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
@@ -103,8 +104,10 @@ final class VersionLoader {
             Optional<BatchingStrategy> strategy = checked.scheduling() instanceof DynamicBatching
                     ? strategy(who, checked, model)
                     : Optional.empty();
+            List<InitialStates.Start> states = InitialStates.read(complete, polled.directory());
+            InitialStates.ignored(complete).forEach(warning -> LOGGER.log(Level.WARNING, () -> who + ": " + warning));
             InstanceSet instances = new InstanceSet(model,
-                    schedulers.scheduler(checked, statistics, strategy, backend.classLoader()),
+                    schedulers.scheduler(checked, statistics, strategy, backend.classLoader(), states),
                     new InstanceFactory(model, schedulers.limiter(), scheduling), gpus);
             AtomicLong executionNanos = new AtomicLong();
             instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled, executionNanos)));

@@ -20,6 +20,8 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -58,12 +60,28 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         }
     }
 
+    private static final RequestData NO_DATA = new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0,
+            List.of(), List.of(), false);
+    private static final ResponseListener NOBODY = new ResponseListener() {
+        @Override
+        public void response(Response response, boolean isLast) {
+            response.close();
+        }
+
+        @Override
+        public void end(@Nullable InferenceException error) {
+        }
+    };
+
     private final Content content;
     private final ModelIo io;
     private final BufferPool pool;
     private final ResponseListener listener;
     /** What responses occupy whose receiver has not closed them yet; null where there is one response at most. */
     private final @Nullable AtomicLong waitingBytes;
+    /** What the backend gets: the client's inputs, and those that the server lays over them. */
+    private List<Tensor> inputs;
+    private @Nullable StateSink states;
     /** The responses that are not sent yet, each of which knows the next. */
     private @Nullable PendingResponse openResponses;
 
@@ -143,11 +161,33 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     /** Creates a request that starts now. */
     public ActiveRequest(Content content, ModelIo io, BufferPool pool, ResponseListener listener, long startNanos) {
         this.content = content;
+        this.inputs = content.inputs();
         this.io = io;
         this.pool = pool;
         this.listener = listener;
         this.startNanos = startNanos;
         this.waitingBytes = io.isDecoupled() ? new AtomicLong() : null;
+    }
+
+    /**
+     * Returns a request of one row that nobody waits for, to fill a gap in a batch with this one. It asks for no outputs.
+     *
+     * @param quiet of the same model, but counts its responses elsewhere
+     * @param filling its inputs
+     */
+    public ActiveRequest standIn(ModelIo quiet, List<Tensor> filling, long nanos) {
+        Content empty = new Content(NO_DATA, filling, 1, Set.of());
+        return new ActiveRequest(empty, quiet, pool, NOBODY, nanos);
+    }
+
+    /** Returns whether this fills a gap in a batch. */
+    public boolean isStandIn() {
+        return listener == NOBODY;
+    }
+
+    /** Returns what is known of the model. */
+    public ModelIo io() {
+        return io;
     }
 
     @Override
@@ -187,12 +227,33 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     @Override
     public List<Tensor> inputs() {
+        return inputs;
+    }
+
+    /** Returns the inputs that the client sent, in the order of the configuration. */
+    public List<Tensor> sentInputs() {
         return content.inputs();
+    }
+
+    /**
+     * Lays inputs over those of the client, which they follow. Before the execution starts.
+     *
+     * @param more the server's own: controls and states of a sequence; they stay as they are until the request is answered
+     * @param sink takes the outputs that are states, which the backend then sees as requested; null where there are none
+     */
+    public void overlay(List<Tensor> more, @Nullable StateSink sink) {
+        if (!more.isEmpty()) {
+            List<Tensor> all = new ArrayList<>(content.inputs().size() + more.size());
+            all.addAll(content.inputs());
+            all.addAll(more);
+            inputs = Collections.unmodifiableList(all);
+        }
+        states = sink;
     }
 
     @Override
     public Optional<Tensor> input(String name) {
-        for (Tensor input : content.inputs()) {
+        for (Tensor input : inputs) {
             if (input.name().equals(name)) {
                 return Optional.of(input);
             }
@@ -207,7 +268,18 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     @Override
     public boolean isOutputRequested(String name) {
+        return isOutputSent(name) || isState(name);
+    }
+
+    /** Returns whether the client gets that output. */
+    boolean isOutputSent(String name) {
         return content.requestedOutputs().contains(name);
+    }
+
+    /** Returns whether that output is kept for the next request of the sequence. */
+    boolean isState(String output) {
+        StateSink sink = states;
+        return sink != null && sink.takes(output);
     }
 
     @Override
@@ -297,6 +369,16 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         trace.mark(TracePoint.INFER_RESPONSE_COMPLETE);
         trace.backendOutputs(finished.outputs());
         openResponses = response.removedFrom(openResponses);
+        StateSink sink = states;
+        if (sink != null) {
+            try {
+                response.storeStates(sink);
+            } catch (InferenceException e) {
+                response.discard();
+                boolean ignored = answer(null, e, FailureReason.BACKEND);
+                return;
+            }
+        }
         if (waitingBytes != null) {
             count(response, waitingBytes, finished.occupiedBytes());
         } else {
