@@ -18,12 +18,14 @@ import java.util.OptionalInt;
  * @param limits bounds
  * @param scheduling how instances are created and share the machine
  * @param gpu how GPUs are used
+ * @param cache the response cache
  */
 public record EngineOptions(RepositoryOptions repository, LoadOptions loading, BackendOptions backends,
-        LimitOptions limits, SchedulingOptions scheduling, GpuOptions gpu) {
+        LimitOptions limits, SchedulingOptions scheduling, GpuOptions gpu, CacheOptions cache) {
     /** No models, no backends, everything else as without any flag. */
     public static final EngineOptions DEFAULT = new EngineOptions(RepositoryOptions.DEFAULT, LoadOptions.DEFAULT,
-            BackendOptions.DEFAULT, LimitOptions.DEFAULT, SchedulingOptions.DEFAULT, GpuOptions.DEFAULT);
+            BackendOptions.DEFAULT, LimitOptions.DEFAULT, SchedulingOptions.DEFAULT, GpuOptions.DEFAULT,
+            CacheOptions.NONE);
 
     /** Returns these options with models in that directory. */
     public EngineOptions withRepository(Path directory) {
@@ -37,32 +39,48 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(RepositoryOptions value) {
-        return new EngineOptions(value, loading, backends, limits, scheduling, gpu);
+        return new EngineOptions(value, loading, backends, limits, scheduling, gpu, cache);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(LoadOptions value) {
-        return new EngineOptions(repository, value, backends, limits, scheduling, gpu);
+        return new EngineOptions(repository, value, backends, limits, scheduling, gpu, cache);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(BackendOptions value) {
-        return new EngineOptions(repository, loading, value, limits, scheduling, gpu);
+        return new EngineOptions(repository, loading, value, limits, scheduling, gpu, cache);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(LimitOptions value) {
-        return new EngineOptions(repository, loading, backends, value, scheduling, gpu);
+        return new EngineOptions(repository, loading, backends, value, scheduling, gpu, cache);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(SchedulingOptions value) {
-        return new EngineOptions(repository, loading, backends, limits, value, gpu);
+        return new EngineOptions(repository, loading, backends, limits, value, gpu, cache);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(GpuOptions value) {
-        return new EngineOptions(repository, loading, backends, limits, scheduling, value);
+        return new EngineOptions(repository, loading, backends, limits, scheduling, value, cache);
+    }
+
+    /** Returns these options with others of that concern. */
+    public EngineOptions with(CacheOptions value) {
+        return new EngineOptions(repository, loading, backends, limits, scheduling, gpu, value);
+    }
+
+    /**
+     * The response cache, for models that enable it.
+     *
+     * @param byteSize how much it holds; 0 for no cache
+     * @param isSingleFlight whether equal requests at the same time are executed once
+     */
+    public record CacheOptions(long byteSize, boolean isSingleFlight) {
+        /** No cache. */
+        public static final CacheOptions NONE = new CacheOptions(0, false);
     }
 
     /**

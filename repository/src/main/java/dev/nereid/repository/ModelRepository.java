@@ -3,6 +3,7 @@ package dev.nereid.repository;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.repository.config.ConfigLoader;
+import dev.nereid.repository.config.ConfigReader;
 import dev.nereid.repository.config.ConfigValidator;
 import dev.nereid.repository.config.FileFailures;
 import dev.nereid.repository.config.ModelFiles;
@@ -21,6 +22,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -149,6 +151,25 @@ public final class ModelRepository {
         Set<String> removed = new TreeSet<>(known.keySet());
         removed.removeAll(found.keySet());
         return new PollResult(added, modified, unmodified, removed, failed, duplicates);
+    }
+
+    /** Returns the models that an ensemble consists of; none for any other model, and where it can't be read. */
+    public List<String> members(String name) {
+        return members(() -> poll(name).config());
+    }
+
+    /** Returns the models that an ensemble with that configuration, in JSON, consists of; none for any other model. */
+    public List<String> members(String name, String configJson) {
+        return members(() -> ConfigReader.parseJson(configJson));
+    }
+
+    private static List<String> members(Supplier<ModelConfig> config) {
+        try {
+            return config.get().getEnsembleScheduling().getStepList().stream().map(step -> step.getModelName())
+                    .filter(PathGuard::isModelName).distinct().toList();
+        } catch (InferenceException e) {
+            return List.of();
+        }
     }
 
     private Path directory(String name) {

@@ -57,7 +57,13 @@ public final class BatchExecution {
         List<ActiveRequest> answered = null;
         for (int i = 0; i < requests.size(); i++) {
             ActiveRequest request = requests.get(i);
+            if (request.isStandIn()) {
+                answered = answered == requests ? new ArrayList<>(requests.subList(0, i)) : answered;
+                end(request);
+                continue;
+            }
             note(times, request.trace());
+            request.executedIn(times);
             if (request.state() == State.DETACHED && late.leaves(request, instance, times)) {
                 answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 succeeded = true;
@@ -78,6 +84,16 @@ public final class BatchExecution {
             statistics.recordBatch(Math.max(1, batch.rows()), times, wallClock.millis());
         }
         return answered == null ? requests : answered;
+    }
+
+    /** Lets go of what filled a gap. */
+    private void end(ActiveRequest standIn) {
+        if (!standIn.leavesBatch(ActiveRequest::deliver)) {
+            if (!standIn.isAnswered()) {
+                standIn.failUnanswered(unanswered(), FailureReason.OTHER);
+            }
+            standIn.deliver();
+        }
     }
 
     /** Takes the requests whose backend answers after the execution of their batch has returned. */

@@ -4,7 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,12 +51,17 @@ public final class InstancePool {
 
     /** Returns whether an instance could execute, if the limiter lets it. */
     public boolean hasIdle() {
-        return firstIdle() != null;
+        return firstIdle(instance -> true) != null;
     }
 
-    private @Nullable Instance firstIdle() {
+    /** Returns whether an instance could execute, if the limiter lets it, for which that is true. */
+    public boolean hasIdle(Predicate<Instance> condition) {
+        return firstIdle(condition) != null;
+    }
+
+    private @Nullable Instance firstIdle(Predicate<Instance> condition) {
         for (Instance instance : free) {
-            if (!instance.thread().isBusy()) {
+            if (!instance.thread().isBusy() && condition.test(instance)) {
                 return instance;
             }
         }
@@ -66,21 +71,28 @@ public final class InstancePool {
     /**
      * Returns an instance that may execute a batch now; {@link #take} or {@link #decline} follows.
      *
-     * @param isDue tells whether there is something to execute; asked where the limiter is to be asked
+     * @param isDue tells whether there is something for an instance to execute; asked where the limiter is to be asked, or
+     *     {@code choosy}
+     * @param choosy whether one instance may have something to execute while another has not
      */
     @Nullable
-    public Instance candidate(BooleanSupplier isDue) {
+    public Instance candidate(Predicate<Instance> isDue, boolean choosy) {
         if (limiter == null) {
-            return firstIdle();
+            return firstIdle(choosy ? isDue : instance -> true);
         }
-        if (free.isEmpty()) {
-            return null;
-        }
-        if (!isDue.getAsBoolean()) {
+        List<Instance> byRank = new ArrayList<>(free);
+        if (choosy) {
+            byRank.removeIf(instance -> {
+                boolean hasNothing = !isDue.test(instance);
+                if (hasNothing) {
+                    withdraw(instance);
+                }
+                return hasNothing;
+            });
+        } else if (!free.isEmpty() && !isDue.test(free.getFirst())) {
             free.forEach(InstancePool::withdraw);
             return null;
         }
-        List<Instance> byRank = new ArrayList<>(free);
         byRank.sort(Comparator.comparingLong(InstancePool::rank));
         for (Instance instance : byRank) {
             RateLimiter.Claim claim = instance.claim();

@@ -2,9 +2,12 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
+import dev.nereid.engine.ensemble.Member;
+import dev.nereid.engine.ensemble.Members;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.request.ActiveRequest;
@@ -13,6 +16,7 @@ import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.request.SingleResponse;
 import dev.nereid.engine.trace.RequestTrace;
 import dev.nereid.engine.trace.TracePoint;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -25,7 +29,12 @@ import java.util.function.Function;
  * The one door to the schedulers: checks requests of clients, of other models and of ensembles, and hands them to the
  * scheduler of their version. Threads: any.
  */
-public final class Admission {
+public final class Admission implements Members {
+    /** Only the check of a request without names needs memory. */
+    private static final SegmentAllocator NO_MEMORY = (size, alignment) -> {
+        throw new IllegalStateException("the request of a step is complete");
+    };
+
     private final BufferPool buffers;
     private final ModelCatalog catalog;
 
@@ -105,8 +114,50 @@ public final class Admission {
         return new PendingInference(served, answer, client);
     }
 
-    private ActiveRequest admit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
-            RequestTrace trace) {
+    @Override
+    public Member take(String model, OptionalLong version) {
+        while (true) {
+            ServedVersion served = catalog.lookup(model, version);
+            // One that is just being closed is no longer in the catalog.
+            if (served.retain()) {
+                return new UsedVersion(served);
+            }
+        }
+    }
+
+    /** A version as the ensembles see it that it is a part of. */
+    private final class UsedVersion implements Member {
+        private final ServedVersion served;
+
+        UsedVersion(ServedVersion served) {
+            this.served = served;
+        }
+
+        @Override
+        public ModelConfig config() {
+            return served.config();
+        }
+
+        @Override
+        public ActiveRequest admit(RequestData data, ResponseListener listener, BooleanSupplier isGone) {
+            ActiveRequest request = Admission.this.admit(served, data, NO_MEMORY, listener, RequestTrace.OFF);
+            request.cancelWhen(isGone);
+            return request;
+        }
+
+        @Override
+        public void submit(ActiveRequest request) {
+            served.scheduler().submit(request);
+        }
+
+        @Override
+        public void release() {
+            served.release();
+        }
+    }
+
+    private ActiveRequest admit(ServedVersion served, RequestData data, SegmentAllocator scope,
+            ResponseListener listener, RequestTrace trace) {
         if (served.isPassive()) {
             throw InferenceException.unavailable("model '" + served.name()
                     + "' has passive instances only, which are loaded but execute no requests");

@@ -1,12 +1,14 @@
 package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.StatusCode;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
+import dev.nereid.engine.cache.CacheStatistics;
+import dev.nereid.engine.cache.LocalCache;
+import dev.nereid.engine.cache.ResponseCache;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.RateLimiter;
@@ -37,10 +39,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.TreeMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -61,6 +59,8 @@ public final class Engine implements AutoCloseable {
     private final ModelCatalog catalog = new ModelCatalog();
     private final Admission admission;
     private final ModelLifecycle lifecycle;
+    private final Dependencies dependencies;
+    private final Optional<ResponseCache> cache;
     private final Path scratchDirectory;
     private final Gpus gpus;
     private final boolean hasAllRepositories;
@@ -87,15 +87,21 @@ public final class Engine implements AutoCloseable {
                 options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
                 options.scheduling().firstBatchAt());
         this.admission = new Admission(buffers, catalog);
+        this.cache = options.cache().byteSize() == 0
+                ? Optional.empty()
+                : Optional.of(new LocalCache(options.cache().byteSize()));
+        Caching caching = new Caching(cache, options.cache());
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repository().directories(),
                         options.backends().allowsModelBackends()),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
+                new EnsembleLoader(admission, catalog, caching, options.limits()), caching,
                 options.scheduling(), options.limits());
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading().threads(),
                 options.loading().retries());
+        this.dependencies = new Dependencies(repository, catalog, lifecycle);
     }
 
     /**
@@ -162,38 +168,22 @@ public final class Engine implements AutoCloseable {
         List<String> names = options.loading().loadsAll()
                 ? new ArrayList<>(repository.list().keySet())
                 : options.loading().startupModels();
-        Map<String, Future<?>> loads = new TreeMap<>();
         Map<String, InferenceException> failures = new TreeMap<>();
-        try (ExecutorService starters = Executors.newVirtualThreadPerTaskExecutor()) {
-            for (String name : names) {
-                loads.put(name, starters.submit(() -> loadAtStart(name)));
+        List<String> valid = new ArrayList<>();
+        for (String name : names) {
+            try {
+                PathGuard.checkModelName(name);
+                valid.add(name);
+            } catch (InferenceException e) {
+                failures.put(name, e);
             }
-            loads.forEach((name, load) -> await(load).ifPresent(failure -> failures.put(name, failure)));
         }
+        failures.putAll(dependencies.loadAll(valid));
         isStarted = true;
         if (options.loading().mode() == ControlMode.POLL) {
-            poller = RepositoryPoller.start(repository, lifecycle, options.loading().pollInterval());
+            poller = RepositoryPoller.start(repository, lifecycle, dependencies, options.loading().pollInterval());
         }
         return failures;
-    }
-
-    private void loadAtStart(String name) {
-        PathGuard.checkModelName(name);
-        lifecycle.load(name, LoadOverride.NONE);
-    }
-
-    private static Optional<InferenceException> await(Future<?> load) {
-        try {
-            load.get();
-            return Optional.empty();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return Optional.of(InferenceException.unavailable("interrupted"));
-        } catch (ExecutionException e) {
-            return Optional.of(e.getCause() instanceof InferenceException failure
-                    ? failure
-                    : new InferenceException(StatusCode.INTERNAL, String.valueOf(e.getCause()), e));
-        }
     }
 
     /** Returns whether each model repository that was named is there. An engine that lacks one serves nothing. */
@@ -204,6 +194,11 @@ public final class Engine implements AutoCloseable {
     /** Returns the pool that requests take their memory from. */
     public BufferPool buffers() {
         return buffers;
+    }
+
+    /** Returns what the response cache has done; empty where there is none. */
+    public Optional<CacheStatistics> cacheStatistics() {
+        return cache.map(ResponseCache::statistics);
     }
 
     /** Returns the GPUs that models may be placed on. */
@@ -299,18 +294,18 @@ public final class Engine implements AutoCloseable {
     public void load(String model, LoadOverride override) {
         requireExplicit();
         PathGuard.checkModelName(model);
-        lifecycle.load(model, override);
+        dependencies.load(model, override);
     }
 
     /**
      * Unloads a model by request. An unknown one is fine.
      *
-     * @param withDependents whether models go too that were only loaded because this one needs them
+     * @param withDependents whether models go too that were only loaded because this one consists of them
      * @throws InferenceException UNAVAILABLE outside explicit mode
      */
     public void unload(String model, boolean withDependents) {
         requireExplicit();
-        lifecycle.unload(model);
+        dependencies.unload(model, withDependents);
     }
 
     private void requireExplicit() {
@@ -444,6 +439,7 @@ public final class Engine implements AutoCloseable {
         if (allClosed) {
             backends.close();
             buffers.close();
+            cache.ifPresent(ResponseCache::close);
             gpus.close();
         }
         try {

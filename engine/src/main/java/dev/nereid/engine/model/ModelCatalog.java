@@ -21,6 +21,8 @@ final class ModelCatalog {
     static final String UNLOADED = "unloaded";
 
     private final ConcurrentMap<String, Snapshot> models = new ConcurrentHashMap<>();
+    /** Why ensembles were refused before any version of them was loaded. */
+    private final ConcurrentMap<String, String> refusals = new ConcurrentHashMap<>();
 
     /** One version in a snapshot. */
     record Version(long number, VersionState state, String reason, @Nullable ServedVersion served) {
@@ -87,11 +89,27 @@ final class ModelCatalog {
         models.computeIfPresent(name, (ignored, old) -> change.apply(old));
     }
 
+    /** Notes why an ensemble does not fit its models. */
+    void refused(String name, String reason) {
+        refusals.put(name, reason);
+    }
+
+    /** Notes that an ensemble fits its models. */
+    void accepted(String name) {
+        refusals.remove(name);
+    }
+
+    /** Returns why an ensemble does not fit its models; empty where it does, or was not tried. */
+    Optional<String> refusal(String name) {
+        return Optional.ofNullable(refusals.get(name));
+    }
+
     /**
      * Notes that a model is gone: none of its versions is available, and none failed. A model that never had a version is
      * forgotten.
      */
     void retire(String name) {
+        refusals.remove(name);
         models.computeIfPresent(name, (ignored, old) -> old.versions().isEmpty()
                 ? null
                 : new Snapshot(old.versions().stream()

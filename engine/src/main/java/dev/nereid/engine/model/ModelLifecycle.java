@@ -99,19 +99,19 @@ final class ModelLifecycle implements AutoCloseable {
     }
 
     /**
-     * Loads a model, or re-loads it where something changed; returns when its versions are ready.
+     * Loads a model, or re-loads it where something changed; returns when its versions are ready. Returns whether other
+     * versions than before serve.
      *
      * @throws InferenceException with the protocol's text
      */
-    void load(String name, LoadOverride override) {
+    boolean load(String name, LoadOverride override) {
         while (true) {
             Slot slot = slots.computeIfAbsent(name, ignored -> new Slot());
             slot.loadLock.lock();
             try {
                 // The slot may have been forgotten while another load held it.
                 if (slots.get(name) == slot) {
-                    await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
-                    return;
+                    return await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
                 }
             } catch (RejectedExecutionException e) {
                 throw stopping(e);
@@ -135,13 +135,12 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private static void await(String name, Future<?> result) {
+    private static boolean await(String name, Future<Boolean> result) {
         boolean interrupted = false;
         try {
             while (true) {
                 try {
-                    result.get();
-                    return;
+                    return result.get();
                 } catch (InterruptedException e) {
                     interrupted = true;
                 } catch (ExecutionException e) {
@@ -160,11 +159,10 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private void loadWithRetries(String name, Slot slot, LoadOverride override) {
+    private boolean loadWithRetries(String name, Slot slot, LoadOverride override) {
         for (int attempt = 0;; attempt++) {
             try {
-                loadOnce(name, slot, override);
-                return;
+                return loadOnce(name, slot, override);
             } catch (InferenceException e) {
                 LOGGER.log(Level.ERROR, e::getMessage);
                 if (attempt >= retries) {
@@ -174,7 +172,7 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private void loadOnce(String name, Slot slot, LoadOverride override) {
+    private boolean loadOnce(String name, Slot slot, LoadOverride override) {
         if (isClosing) {
             throw InferenceException.unavailable(STOPPING);
         }
@@ -185,7 +183,7 @@ final class ModelLifecycle implements AutoCloseable {
         if (override.isEmpty() && before != null && before.isOverride() && isServing(name, before)
                 && isUnchanged(name, before)) {
             // As in the reference: a configuration that came with a request stays until something changes on disk.
-            return;
+            return false;
         }
         OverrideDirectory directory = null;
         boolean keepsDirectory = false;
@@ -200,14 +198,74 @@ final class ModelLifecycle implements AutoCloseable {
             polled.warnings().forEach(warning -> LOGGER.log(Level.WARNING, warning));
             if (before != null && polled.isUnmodifiedSince(before) && isServing(name, polled)) {
                 catalog.updateKnown(name, old -> old.withoutFailuresBut(polled.versions()));
-                return;
+                return false;
             }
             runAgents(name, polled);
-            keepsDirectory = loadVersions(name, polled, before, slot, directory);
+            checkModels(polled);
+            boolean isOther = loadVersions(name, polled, before, slot, directory);
+            keepsDirectory = true;
+            return isOther;
         } finally {
             if (directory != null && !keepsDirectory) {
                 directory.close();
             }
+        }
+    }
+
+    /** An ensemble that does not fit its models is refused before anybody sees a version of it. */
+    private void checkModels(PolledModel polled) {
+        if (polled.versions().isEmpty()) {
+            return;
+        }
+        try {
+            loader.checkModels(polled);
+            catalog.accepted(polled.name());
+        } catch (InferenceException e) {
+            catalog.refused(polled.name(), e.getMessage());
+            throw loadFailure(polled.name(), e);
+        }
+    }
+
+    /**
+     * Loads an ensemble again as it was last loaded or tried, since one of its models is another one now; the old versions
+     * serve until the new ones do. Where it does not fit any longer, it is unloaded. Returns whether anything changed.
+     */
+    boolean reload(String name) {
+        Slot slot = slots.get(name);
+        if (slot == null) {
+            return false;
+        }
+        slot.loadLock.lock();
+        try {
+            return await(name, loadThreads.submit(() -> reloadOnce(name, slot)));
+        } catch (RejectedExecutionException e) {
+            return false;
+        } finally {
+            slot.loadLock.unlock();
+        }
+    }
+
+    private boolean reloadOnce(String name, Slot slot) {
+        PolledModel known;
+        OverrideDirectory directory;
+        synchronized (slot) {
+            known = slot.attempted;
+            directory = slot.overrideDirectory;
+        }
+        if (known == null || isClosing) {
+            return false;
+        }
+        try {
+            checkModels(known);
+            return loadVersions(name, known, null, slot, directory);
+        } catch (InferenceException e) {
+            LOGGER.log(Level.ERROR, e::getMessage);
+            boolean wasServing = !catalog.find(name).orElse(Snapshot.EMPTY).ready().isEmpty();
+            if (wasServing) {
+                // Whoever asked for this holds the load lock.
+                awaitUnload(unload(name, slot));
+            }
+            return wasServing;
         }
     }
 
@@ -276,7 +334,10 @@ final class ModelLifecycle implements AutoCloseable {
         return ready.equals(polled.versions());
     }
 
-    /** Loads the selected versions and switches over. Returns whether the model now uses {@code directory}. */
+    /**
+     * Loads the selected versions and switches over; the model uses {@code directory} from then on. Returns whether other
+     * versions than before serve.
+     */
     private boolean loadVersions(String name, PolledModel polled, @Nullable PolledModel before, Slot slot,
             @Nullable OverrideDirectory directory) {
         if (polled.versions().isEmpty()) {
@@ -324,7 +385,7 @@ final class ModelLifecycle implements AutoCloseable {
                         .filter(version -> !kept.contains(version.version())).toList();
                 publish(polled, made, replaced);
                 slot.source = polled;
-                oldDirectory = slot.overrideDirectory;
+                oldDirectory = slot.overrideDirectory == directory ? null : slot.overrideDirectory;
                 slot.overrideDirectory = directory;
             }
         }
@@ -338,7 +399,7 @@ final class ModelLifecycle implements AutoCloseable {
             inBackground(() -> made.updates().forEach(VersionUpdate::finish));
         }
         retire(name, replaced, oldDirectory);
-        return directory != null;
+        return !made.loaded().isEmpty() || !replaced.isEmpty();
     }
 
     /** What a load has made and not yet put into service. */
@@ -393,7 +454,8 @@ final class ModelLifecycle implements AutoCloseable {
         return loadFailure(name, InferenceException.invalid(text.toString()));
     }
 
-    private static InferenceException loadFailure(String name, InferenceException cause) {
+    /** Returns the protocol's error for a model that can't be loaded. */
+    static InferenceException loadFailure(String name, InferenceException cause) {
         return new InferenceException(StatusCode.INVALID_ARG,
                 "load failed for model '" + name + "': " + cause.getMessage() + "\n", cause);
     }

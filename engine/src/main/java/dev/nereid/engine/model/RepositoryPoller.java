@@ -20,18 +20,20 @@ final class RepositoryPoller implements AutoCloseable {
 
     private final ModelRepository repository;
     private final ModelLifecycle lifecycle;
+    private final Dependencies dependencies;
     private final ScheduledExecutorService timer;
 
-    private RepositoryPoller(ModelRepository repository, ModelLifecycle lifecycle) {
+    private RepositoryPoller(ModelRepository repository, ModelLifecycle lifecycle, Dependencies dependencies) {
         this.repository = repository;
         this.lifecycle = lifecycle;
+        this.dependencies = dependencies;
         this.timer = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().name("nereid-repository-poll").daemon(true).factory());
     }
 
-    static RepositoryPoller start(ModelRepository repository, ModelLifecycle lifecycle,
+    static RepositoryPoller start(ModelRepository repository, ModelLifecycle lifecycle, Dependencies dependencies,
             Duration interval) {
-        RepositoryPoller poller = new RepositoryPoller(repository, lifecycle);
+        RepositoryPoller poller = new RepositoryPoller(repository, lifecycle, dependencies);
         // Never fails: poll() logs what goes wrong.
         var _ = poller.timer.scheduleWithFixedDelay(poller::poll, interval.toMillis(), interval.toMillis(),
                 TimeUnit.MILLISECONDS);
@@ -49,7 +51,7 @@ final class RepositoryPoller implements AutoCloseable {
             gone.removeAll(repository.list().keySet());
             // Which of two models of one name is meant, nobody can tell: neither is served.
             result.duplicates().stream().filter(known::containsKey).forEach(gone::add);
-            gone.forEach(lifecycle::forget);
+            gone.forEach(dependencies::forget);
             result.added().keySet().forEach(this::load);
             result.modified().keySet().forEach(this::load);
         } catch (InferenceException e) {
@@ -61,7 +63,7 @@ final class RepositoryPoller implements AutoCloseable {
 
     private void load(String name) {
         try {
-            lifecycle.load(name, LoadOverride.NONE);
+            dependencies.load(name, LoadOverride.NONE);
         } catch (InferenceException e) {
             LOGGER.log(Level.DEBUG, () -> "model '" + name + "' stays as it is");
         }

@@ -11,7 +11,7 @@ import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.plugin.PluginCalls;
 import dev.nereid.engine.request.ModelIo;
 import dev.nereid.engine.request.RequestValidator;
-import dev.nereid.engine.schedule.InstanceScheduler;
+import dev.nereid.engine.schedule.Scheduler;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.ModelConfigs;
@@ -20,9 +20,11 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** A loaded model version and everything that a request to it needs. Threads: any. */
 public final class ServedVersion {
@@ -31,7 +33,10 @@ public final class ServedVersion {
     private final ModelConfig config;
     private final String configJson;
     private final dev.nereid.repository.config.proto.ModelConfig completeConfig;
-    private final InstanceSet instances;
+    /** Null for an ensemble, which has neither a backend nor instances. */
+    private final @Nullable InstanceSet instances;
+    private final Scheduler scheduler;
+    private final Usage usage;
     private final ModelStatistics statistics;
     private final RequestValidator validator;
     private final Map<String, List<String>> labels;
@@ -41,8 +46,23 @@ public final class ServedVersion {
     private final Duration loadTime;
     private final long maxWaitingBytes;
 
-    ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig, InstanceSet instances,
-            ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
+    /**
+     * Creates a version.
+     *
+     * @param instances null for an ensemble
+     * @param scheduler brings requests to what answers them; the instances' own or one before it
+     */
+    ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
+            @Nullable InstanceSet instances, Scheduler scheduler, ModelStatistics statistics,
+            Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
+        this(version, completeConfig, instances, scheduler, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
+    }
+
+    private ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
+            @Nullable InstanceSet instances, Scheduler scheduler, Usage usage, ModelStatistics statistics,
+            Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
+        this.scheduler = scheduler;
+        this.usage = usage;
         this.maxWaitingBytes = maxWaitingBytes;
         this.version = version;
         this.versionText = Long.toString(version);
@@ -54,7 +74,7 @@ public final class ServedVersion {
         this.validator = new RequestValidator(config);
         this.labels = Map.copyOf(labels);
         this.allOutputs = config.outputs().stream().map(ModelOutput::name).collect(Collectors.toUnmodifiableSet());
-        this.isPassive = config.instanceGroups().stream().allMatch(InstanceGroup::isPassive);
+        this.isPassive = instances != null && config.instanceGroups().stream().allMatch(InstanceGroup::isPassive);
         boolean reshapes = config.outputs().stream().anyMatch(output -> output.reshape().isPresent());
         this.io = new ModelIo(config.isDecoupled(),
                 reshapes ? this::inClientShape : outputs -> outputs, statistics, maxWaitingBytes);
@@ -63,7 +83,8 @@ public final class ServedVersion {
 
     /** Returns the same version with another configuration: model, instances and statistics are shared. */
     ServedVersion with(dev.nereid.repository.config.proto.ModelConfig newConfig) {
-        return new ServedVersion(version, newConfig, instances, statistics, labels, loadTime, maxWaitingBytes);
+        return new ServedVersion(version, newConfig, instances, scheduler, usage, statistics, labels, loadTime,
+                maxWaitingBytes);
     }
 
     private List<Tensor> inClientShape(List<Tensor> outputs) {
@@ -120,10 +141,17 @@ public final class ServedVersion {
         return loadTime;
     }
 
-    /** Returns whether all instances say that they can serve; one that can't even say so can't. */
+    /**
+     * Returns whether all instances say that they can serve; one that can't even say so can't. An ensemble is there only
+     * while its models are.
+     */
     public boolean isReady() {
-        ClassLoader loader = instances.backend().classLoader();
-        for (Instance instance : scheduler().instances()) {
+        InstanceSet own = instances;
+        if (own == null) {
+            return true;
+        }
+        ClassLoader loader = own.backend().classLoader();
+        for (Instance instance : own.scheduler().instances()) {
             try {
                 if (!PluginCalls.call("instance '" + instance.name() + "'", "say whether it is ready", loader,
                         instance::isReady)) {
@@ -141,11 +169,15 @@ public final class ServedVersion {
      * nothing, or fails to.
      */
     public List<MemoryUsage> memoryUsage() {
+        InstanceSet own = instances;
+        if (own == null) {
+            return List.of();
+        }
         Map<Placement, Long> sums = new TreeMap<>(
                 Comparator.comparing(Placement::kind).thenComparingInt(Placement::deviceId));
         try {
             PluginCalls.call("model '" + name() + "'", "say how much memory it uses",
-                    instances.backend().classLoader(), instances.model().model()::memoryUsage)
+                    own.backend().classLoader(), own.model().model()::memoryUsage)
                     .forEach(each -> sums.merge(each.placement(), each.byteSize(), Long::sum));
         } catch (InferenceException e) {
             return List.of();
@@ -158,12 +190,23 @@ public final class ServedVersion {
         return scheduler().queueSize();
     }
 
-    InstanceScheduler scheduler() {
-        return instances.scheduler();
+    Scheduler scheduler() {
+        return scheduler;
     }
 
-    InstanceSet instances() {
-        return instances;
+    /** Returns the instances; empty for an ensemble. */
+    Optional<InstanceSet> instances() {
+        return Optional.ofNullable(instances);
+    }
+
+    /** Keeps the version from being closed until {@link #release}. Returns false where it is too late for that. */
+    boolean retain() {
+        return usage.begin();
+    }
+
+    /** Ends a use that {@link #retain} began. */
+    void release() {
+        usage.end();
     }
 
     /** Returns the normalised configuration, complete, as the repository reads and writes it. */
@@ -190,8 +233,14 @@ public final class ServedVersion {
 
     /** Finishes the running requests, then closes instances and model. Blocks until that is done. */
     void close() {
-        instances.close();
-        instances.model().close();
-        instances.backend().releaseModel();
+        usage.close();
+        InstanceSet own = instances;
+        if (own == null) {
+            scheduler.stop();
+            return;
+        }
+        own.close();
+        own.model().close();
+        own.backend().releaseModel();
     }
 }

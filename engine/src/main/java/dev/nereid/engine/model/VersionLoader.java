@@ -19,6 +19,7 @@ import dev.nereid.engine.stats.BackendMetrics;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.BatchingAdvice;
+import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
@@ -46,17 +47,22 @@ final class VersionLoader {
     private final SchedulerFactory schedulers;
     private final WarmUp warmUp;
     private final ModelCallService calls;
+    private final EnsembleLoader ensembles;
+    private final Caching caching;
     private final SchedulingOptions scheduling;
     private final LimitOptions limits;
 
     VersionLoader(ModelBackends backends, ConfigLoader configs, Gpus gpus, SchedulerFactory schedulers, WarmUp warmUp,
-            ModelCallService calls, SchedulingOptions scheduling, LimitOptions limits) {
+            ModelCallService calls, EnsembleLoader ensembles, Caching caching, SchedulingOptions scheduling,
+            LimitOptions limits) {
         this.backends = backends;
         this.configs = configs;
         this.gpus = gpus;
         this.schedulers = schedulers;
         this.warmUp = warmUp;
         this.calls = calls;
+        this.ensembles = ensembles;
+        this.caching = caching;
         this.scheduling = scheduling;
         this.limits = limits;
     }
@@ -68,9 +74,8 @@ final class VersionLoader {
      */
     ServedVersion load(PolledModel polled, long version) {
         long start = System.nanoTime();
-        if (polled.config().getPlatform().equals("ensemble")) {
-            throw InferenceException.unsupported(
-                    "ensembles are not offered yet, model '" + polled.name() + "' can't be served");
+        if (EnsembleLoader.isEnsemble(polled)) {
+            return ensembles.load(polled, version);
         }
         LoadedBackend backend = backends.of(polled, version);
         try {
@@ -99,14 +104,17 @@ final class VersionLoader {
             Optional<BatchingStrategy> strategy = checked.scheduling() instanceof DynamicBatching
                     ? strategy(who, checked, model)
                     : Optional.empty();
+            List<InitialStates.Start> states = InitialStates.read(complete, polled.directory());
+            InitialStates.ignored(complete).forEach(warning -> LOGGER.log(Level.WARNING, () -> who + ": " + warning));
             InstanceSet instances = new InstanceSet(model,
-                    schedulers.scheduler(checked, statistics, strategy, backend.classLoader()),
+                    schedulers.scheduler(checked, statistics, strategy, backend.classLoader(), states),
                     new InstanceFactory(model, schedulers.limiter(), scheduling), gpus);
             AtomicLong executionNanos = new AtomicLong();
             instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled, executionNanos)));
             BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
-            return new ServedVersion(version, complete, instances, statistics, labels,
+            return new ServedVersion(version, complete, instances,
+                    caching.before(instances.scheduler(), checked, statistics), statistics, labels,
                     Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
         } catch (Throwable e) {
             model.close();
@@ -139,10 +147,25 @@ final class VersionLoader {
         }
     }
 
+    /**
+     * Checks an ensemble against its models; any other model is left to its load.
+     *
+     * @throws InferenceException with what is wrong
+     */
+    void checkModels(PolledModel polled) {
+        if (EnsembleLoader.isEnsemble(polled)) {
+            boolean ignored = ensembles.check(polled);
+        }
+    }
+
     /** Returns whether a model asks for other instance groups than a version has. */
     boolean hasOtherInstances(ServedVersion current, PolledModel polled) {
+        Optional<InstanceSet> instances = current.instances();
+        if (instances.isEmpty()) {
+            return false;
+        }
         var asked = ConfigLoader.withInstances(polled.config(), gpus.devices(),
-                current.instances().backend().attributes());
+                instances.get().backend().attributes());
         return !asked.getInstanceGroupList().equals(current.completeConfig().getInstanceGroupList());
     }
 
@@ -153,7 +176,7 @@ final class VersionLoader {
      * @throws InferenceException when a new instance can't be created; the version serves on as it is
      */
     VersionUpdate update(ServedVersion current, PolledModel polled) {
-        InstanceSet instances = current.instances();
+        InstanceSet instances = current.instances().orElseThrow();
         var asked = ConfigLoader.withInstances(polled.config(), gpus.devices(), instances.backend().attributes());
         var complete = current.completeConfig().toBuilder().clearInstanceGroup()
                 .addAllInstanceGroup(asked.getInstanceGroupList()).setVersionPolicy(asked.getVersionPolicy()).build();

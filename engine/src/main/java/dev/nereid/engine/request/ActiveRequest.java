@@ -7,9 +7,11 @@ import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.engine.Response;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
 import dev.nereid.engine.memory.BufferPool;
+import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.RequestRecord;
 import dev.nereid.engine.trace.RequestTrace;
@@ -18,6 +20,8 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -56,12 +60,28 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         }
     }
 
+    private static final RequestData NO_DATA = new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0,
+            List.of(), List.of(), false);
+    private static final ResponseListener NOBODY = new ResponseListener() {
+        @Override
+        public void response(Response response, boolean isLast) {
+            response.close();
+        }
+
+        @Override
+        public void end(@Nullable InferenceException error) {
+        }
+    };
+
     private final Content content;
     private final ModelIo io;
     private final BufferPool pool;
     private final ResponseListener listener;
     /** What responses occupy whose receiver has not closed them yet; null where there is one response at most. */
     private final @Nullable AtomicLong waitingBytes;
+    /** What the backend gets: the client's inputs, and those that the server lays over them. */
+    private List<Tensor> inputs;
+    private @Nullable StateSink states;
     /** The responses that are not sent yet, each of which knows the next. */
     private @Nullable PendingResponse openResponses;
 
@@ -88,6 +108,19 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     private Consumer<ActiveRequest> onCancel = request -> {
     };
     private @Nullable Consumer<ActiveRequest> onLateAnswer;
+    private @Nullable AnswerObserver observer;
+    private @Nullable BatchTimes times;
+
+    /** Sees the answer to a request that has one response, before its listener does. */
+    public interface AnswerObserver {
+        /**
+         * Takes the answer; must not close the response, and must neither block nor throw.
+         *
+         * @param response null where the request failed
+         * @param error null where it succeeded
+         */
+        void answered(@Nullable Response response, @Nullable InferenceException error);
+    }
 
     /** Where a request is. */
     public enum State {
@@ -128,11 +161,33 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     /** Creates a request that starts now. */
     public ActiveRequest(Content content, ModelIo io, BufferPool pool, ResponseListener listener, long startNanos) {
         this.content = content;
+        this.inputs = content.inputs();
         this.io = io;
         this.pool = pool;
         this.listener = listener;
         this.startNanos = startNanos;
         this.waitingBytes = io.isDecoupled() ? new AtomicLong() : null;
+    }
+
+    /**
+     * Returns a request of one row that nobody waits for, to fill a gap in a batch with this one. It asks for no outputs.
+     *
+     * @param quiet of the same model, but counts its responses elsewhere
+     * @param filling its inputs
+     */
+    public ActiveRequest standIn(ModelIo quiet, List<Tensor> filling, long nanos) {
+        Content empty = new Content(NO_DATA, filling, 1, Set.of());
+        return new ActiveRequest(empty, quiet, pool, NOBODY, nanos);
+    }
+
+    /** Returns whether this fills a gap in a batch. */
+    public boolean isStandIn() {
+        return listener == NOBODY;
+    }
+
+    /** Returns what is known of the model. */
+    public ModelIo io() {
+        return io;
     }
 
     @Override
@@ -172,12 +227,33 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     @Override
     public List<Tensor> inputs() {
+        return inputs;
+    }
+
+    /** Returns the inputs that the client sent, in the order of the configuration. */
+    public List<Tensor> sentInputs() {
         return content.inputs();
+    }
+
+    /**
+     * Lays inputs over those of the client, which they follow. Before the execution starts.
+     *
+     * @param more the server's own: controls and states of a sequence; they stay as they are until the request is answered
+     * @param sink takes the outputs that are states, which the backend then sees as requested; null where there are none
+     */
+    public void overlay(List<Tensor> more, @Nullable StateSink sink) {
+        if (!more.isEmpty()) {
+            List<Tensor> all = new ArrayList<>(content.inputs().size() + more.size());
+            all.addAll(content.inputs());
+            all.addAll(more);
+            inputs = Collections.unmodifiableList(all);
+        }
+        states = sink;
     }
 
     @Override
     public Optional<Tensor> input(String name) {
-        for (Tensor input : content.inputs()) {
+        for (Tensor input : inputs) {
             if (input.name().equals(name)) {
                 return Optional.of(input);
             }
@@ -192,7 +268,18 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     @Override
     public boolean isOutputRequested(String name) {
+        return isOutputSent(name) || isState(name);
+    }
+
+    /** Returns whether the client gets that output. */
+    boolean isOutputSent(String name) {
         return content.requestedOutputs().contains(name);
+    }
+
+    /** Returns whether that output is kept for the next request of the sequence. */
+    boolean isState(String output) {
+        StateSink sink = states;
+        return sink != null && sink.takes(output);
     }
 
     @Override
@@ -255,6 +342,13 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         return response;
     }
 
+    /** Starts a response whose outputs have the shapes that clients see. */
+    public InferenceResponse newPresentedResponse() {
+        PendingResponse response = (PendingResponse) newResponse();
+        response.isPresented();
+        return response;
+    }
+
     void send(PendingResponse response, boolean isFinal) {
         if (!state.isOpen()) {
             if (cut != null) {
@@ -275,6 +369,16 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         trace.mark(TracePoint.INFER_RESPONSE_COMPLETE);
         trace.backendOutputs(finished.outputs());
         openResponses = response.removedFrom(openResponses);
+        StateSink sink = states;
+        if (sink != null) {
+            try {
+                response.storeStates(sink);
+            } catch (InferenceException e) {
+                response.discard();
+                boolean ignored = answer(null, e, FailureReason.BACKEND);
+                return;
+            }
+        }
         if (waitingBytes != null) {
             count(response, waitingBytes, finished.occupiedBytes());
         } else {
@@ -379,6 +483,11 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         }
     }
 
+    /** Fails a request for that reason; does nothing where it is answered. */
+    public void fail(InferenceException failure, FailureReason reason) {
+        answer(null, failure, reason);
+    }
+
     /** Writes the answer down. Returns whether it counts: false, and nothing is done, where the request has one. */
     private boolean answer(@Nullable SentResponse last, @Nullable InferenceException failure, FailureReason reason) {
         State now = state;
@@ -472,6 +581,33 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         return isLate;
     }
 
+    /**
+     * Notes that no instance, but something else answers the request, from any thread.
+     *
+     * @param ending gets the request once its answer is there, on the thread that answers, and is to deliver it
+     */
+    public void answeredElsewhere(LongSupplier nanoClock, Consumer<ActiveRequest> ending) {
+        clock = nanoClock;
+        lastResponseNanos = queuedNanos;
+        onLateAnswer = ending;
+        state = State.LATE;
+    }
+
+    /** Notes the times of the execution that the request was a part of. */
+    public void executedIn(BatchTimes value) {
+        times = value;
+    }
+
+    /** Returns the times of the execution that the request was a part of; null where there was none. */
+    public @Nullable BatchTimes times() {
+        return times;
+    }
+
+    /** Says, before the request is submitted, who sees the answer before the listener. */
+    public void observedBy(AnswerObserver value) {
+        observer = value;
+    }
+
     /** Gives the kept answer to the listener, which ends the request. Called once, without any lock. */
     public void deliver() {
         if (!isAbandoned) {
@@ -485,6 +621,9 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
             failure = new InferenceException(StatusCode.INTERNAL, "the request ended without an answer");
         }
         try {
+            if (observer != null) {
+                observer.answered(last, failure);
+            }
             if (last != null) {
                 listener.response(last, true);
             }

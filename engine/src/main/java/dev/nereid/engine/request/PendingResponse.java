@@ -27,8 +27,10 @@ final class PendingResponse implements InferenceResponse {
     private List<Tensor> outputs = List.of();
     private List<BufferPool.Buffer> buffers = List.of();
     private List<Runnable> releases = List.of();
+    private List<State> states = List.of();
     private Map<String, Parameter> parameters = Map.of();
     private boolean isFinished;
+    private boolean isPresented;
     private long begunNanos;
     private long occupiedBytes = OBJECTS;
 
@@ -83,14 +85,34 @@ final class PendingResponse implements InferenceResponse {
         checkNew(name);
         begin(byteSize);
         BufferPool.Buffer buffer = request.pool().acquire(byteSize);
+        if (request.isState(name)) {
+            return addState(name, dataType, shape, buffer);
+        }
         buffers = plus(buffers, buffer);
         outputs = plus(outputs, new Tensor(name, dataType, shape, buffer.segment()));
         return buffer.segment();
     }
 
+    private MemorySegment addState(String name, DataType dataType, Shape shape, BufferPool.Buffer buffer) {
+        MemorySegment memory = buffer.segment();
+        try {
+            states = plus(states, new State(new Tensor(name, dataType, shape, memory), buffer::close));
+        } catch (InferenceException e) {
+            buffer.close();
+            throw e;
+        }
+        return memory;
+    }
+
     @Override
     public void addOutput(String name, DataType dataType, Shape shape, MemorySegment data, Runnable release) {
         checkNew(name);
+        if (request.isState(name)) {
+            // It may be kept for long, and the memory may be that of a whole batch.
+            copyOutput(name, dataType, shape, data);
+            run(release);
+            return;
+        }
         begin(data.byteSize());
         outputs = plus(outputs, new Tensor(name, dataType, shape, data));
         // From here on the memory is this response's; where a check above failed, it still is the backend's.
@@ -110,6 +132,11 @@ final class PendingResponse implements InferenceResponse {
         }
         for (Tensor output : outputs) {
             if (output.name().equals(name)) {
+                throw InferenceException.invalid("the response has two outputs '" + name + "'");
+            }
+        }
+        for (State state : states) {
+            if (state.output().name().equals(name)) {
                 throw InferenceException.invalid("the response has two outputs '" + name + "'");
             }
         }
@@ -143,14 +170,49 @@ final class PendingResponse implements InferenceResponse {
         return occupiedBytes;
     }
 
+    /** Says that the outputs have the shapes that clients see. */
+    void isPresented() {
+        isPresented = true;
+    }
+
     SentResponse finish(OutputShapes shapes) {
         if (isFinished) {
             throw new IllegalStateException("a response may be sent only once");
         }
+        showStates();
         // Where the outputs don't fit the configuration, the response stays unsent and is dropped with its request.
-        List<Tensor> presented = shapes.present(outputs);
+        List<Tensor> presented = isPresented ? outputs : shapes.present(outputs);
         isFinished = true;
         return new SentResponse(presented, parameters, this);
+    }
+
+    /** Copies the states that the client asked for: the next request of the sequence may change what the client still reads. */
+    private void showStates() {
+        for (State state : states) {
+            Tensor output = state.output();
+            if (request.isOutputSent(output.name()) && outputs.stream().noneMatch(each -> each.name().equals(
+                    output.name()))) {
+                BufferPool.Buffer copy = request.pool().acquire(output.byteSize());
+                buffers = plus(buffers, copy);
+                outputs = plus(outputs, new Tensor(output.name(), output.dataType(), output.shape(),
+                        copy.segment().copyFrom(output.data())));
+            }
+        }
+    }
+
+    /** Hands the states over. Those after one that can't be kept are dropped. */
+    void storeStates(StateSink sink) {
+        List<State> all = states;
+        states = List.of();
+        int stored = 0;
+        try {
+            for (State state : all) {
+                stored++;
+                sink.store(state.output(), state::drop);
+            }
+        } finally {
+            all.subList(stored, all.size()).forEach(State::drop);
+        }
     }
 
     /** Releases the memory of a response that is never sent. */
@@ -161,6 +223,11 @@ final class PendingResponse implements InferenceResponse {
         }
     }
 
+    /** Releases the memory of a response that was finished and is not sent after all. */
+    void discard() {
+        release();
+    }
+
     /** Releases the memory of the outputs of a response that was sent. */
     void close() {
         release();
@@ -168,16 +235,27 @@ final class PendingResponse implements InferenceResponse {
     }
 
     private void release() {
+        states.forEach(State::drop);
+        states = List.of();
         for (BufferPool.Buffer buffer : buffers) {
             buffer.close();
         }
-        for (Runnable each : releases) {
-            try {
-                each.run();
-            } catch (Throwable e) {
-                // A call into a plugin. The thread that makes it has other answers to deliver.
-                LOGGER.log(Level.ERROR, "a backend failed to release the memory of an output", e);
-            }
+        releases.forEach(PendingResponse::run);
+    }
+
+    static void run(Runnable release) {
+        try {
+            release.run();
+        } catch (Throwable e) {
+            // A call into a plugin. The thread that makes it has other answers to deliver.
+            LOGGER.log(Level.ERROR, "a backend failed to release the memory of an output", e);
+        }
+    }
+
+    /** An output that the server keeps. */
+    private record State(Tensor output, Runnable release) {
+        private void drop() {
+            run(release);
         }
     }
 }

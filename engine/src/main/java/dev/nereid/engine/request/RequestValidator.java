@@ -258,9 +258,10 @@ public final class RequestValidator {
     }
 
     private void checkCorrelationId(RequestData request) {
-        if (correlationControl.isEmpty() || !request.correlationId().isPresent()) {
+        if (correlationControl.isEmpty()) {
             return;
         }
+        // No id counts as the number 0.
         DataType wanted = correlationControl.get().dataType();
         boolean isText = request.correlationId() instanceof CorrelationId.Text;
         if (isText != (wanted == DataType.BYTES)) {

@@ -76,7 +76,7 @@ final class BatchingQueue implements RequestQueue {
     }
 
     @Override
-    public void offer(ActiveRequest request, long now) {
+    public void offer(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         Level level = level(request.priority());
         if (level.size() >= level.maxSize) {
             throw new InferenceException(StatusCode.UNAVAILABLE,
@@ -126,7 +126,7 @@ final class BatchingQueue implements RequestQueue {
     }
 
     @Override
-    public boolean isDue(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+    public boolean isDue(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         return !select(now, drop).isEmpty();
     }
 

@@ -20,7 +20,7 @@ final class DirectQueue implements RequestQueue {
     }
 
     @Override
-    public void offer(ActiveRequest request, long now) {
+    public void offer(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         if (requests.size() >= maxSize) {
             throw new InferenceException(StatusCode.UNAVAILABLE,
                     RequestIds.prefix(request) + "Exceeds maximum queue size");
@@ -40,7 +40,7 @@ final class DirectQueue implements RequestQueue {
     }
 
     @Override
-    public boolean isDue(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+    public boolean isDue(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         for (ActiveRequest request = requests.peekFirst(); request != null; request = requests.peekFirst()) {
             if (!request.isCancelled()) {
                 return true;

@@ -1,5 +1,6 @@
 package dev.nereid.engine.schedule;
 
+import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.batch.RequestIds;
@@ -14,6 +15,8 @@ import dev.nereid.engine.request.WaitingListener;
 import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.ModelStatistics;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,9 +27,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,6 +46,8 @@ public final class QueueScheduler implements InstanceScheduler {
      * leave the instance idle until that runs; the client of this one waits for its answer meanwhile.
      */
     static final long LENT_NANOS = 500_000;
+
+    private static final Logger LOGGER = System.getLogger(QueueScheduler.class.getName());
 
     private final RequestQueue queue;
     private final ModelStatistics statistics;
@@ -61,6 +66,12 @@ public final class QueueScheduler implements InstanceScheduler {
     private final List<Dropped> dropped = new ArrayList<>();
     private final BiConsumer<ActiveRequest, InferenceException> drop = this::drop;
     private volatile boolean isStopping;
+    /** Guarded by the lock. */
+    private boolean hasStopped;
+    /** How many wait for an instance to be needed no more. Guarded by the lock. */
+    private int boundRetirements;
+    /** Whether requests belong to instances. */
+    private final boolean isBound;
     /** How many requests instances execute. Guarded by the lock. */
     private int executing;
     /** Requests whose execution has returned, but whose backend has yet to answer, and who executed each. */
@@ -90,6 +101,7 @@ public final class QueueScheduler implements InstanceScheduler {
     QueueScheduler(String modelName, RequestQueue queue, ModelStatistics statistics, LongSupplier clock,
             InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
         this.queue = queue;
+        this.isBound = queue.bindsInstances();
         this.statistics = statistics;
         this.clock = clock;
         this.execution = new BatchExecution(modelName, statistics, wallClock);
@@ -127,9 +139,11 @@ public final class QueueScheduler implements InstanceScheduler {
         List<Dropped> gone;
         dispatchLock.lock();
         try {
+            long now = clock.getAsLong();
             instances.add(instance);
+            queue.added(instance, now, drop);
             free.add(instance);
-            work = match(clock.getAsLong());
+            work = match(now);
             gone = takeDropped();
         } finally {
             dispatchLock.unlock();
@@ -141,6 +155,13 @@ public final class QueueScheduler implements InstanceScheduler {
     public boolean remove(Instance instance) {
         dispatchLock.lock();
         try {
+            queue.retires(instance);
+            // What belongs to the instance ends there.
+            boundRetirements++;
+            while (instances.contains(instance) && queue.needs(instance)) {
+                progress.awaitUninterruptibly();
+            }
+            boundRetirements--;
             if (!instances.remove(instance)) {
                 return false;
             }
@@ -177,9 +198,10 @@ public final class QueueScheduler implements InstanceScheduler {
     public void submit(ActiveRequest request) {
         List<Assignment> work;
         List<Dropped> gone;
+        List<String> warnings;
         dispatchLock.lock();
         try {
-            if (isStopping) {
+            if (isStopping && (!isBound || hasStopped)) {
                 throw stopping(request);
             }
             long now = clock.getAsLong();
@@ -188,19 +210,23 @@ public final class QueueScheduler implements InstanceScheduler {
             if (queue.size() == 0) {
                 lastProgress = now;
             }
-            queue.offer(request, now);
-            if (order != null) {
+            queue.offer(request, now, drop);
+            if (order != null && !isBound) {
                 order.arrived(request);
             }
             statistics.addPending(1);
             work = match(now);
             gone = takeDropped();
+            warnings = queue.takeWarnings();
         } catch (InferenceException e) {
-            statistics.recordFailure(FailureReason.OTHER, clock.getAsLong() - request.startNanos());
+            if (!isBound) {
+                statistics.recordFailure(FailureReason.OTHER, clock.getAsLong() - request.startNanos());
+            }
             throw e;
         } finally {
             dispatchLock.unlock();
         }
+        warnings.forEach(warning -> LOGGER.log(Level.WARNING, warning));
         act(gone, work);
     }
 
@@ -208,6 +234,19 @@ public final class QueueScheduler implements InstanceScheduler {
     public void cancel(ActiveRequest request) {
         if (request.state() == State.QUEUED) {
             review(false);
+        }
+    }
+
+    @Override
+    public boolean hasSequence(CorrelationId id) {
+        if (!isBound) {
+            return false;
+        }
+        dispatchLock.lock();
+        try {
+            return queue.isOpen(id);
+        } finally {
+            dispatchLock.unlock();
         }
     }
 
@@ -225,7 +264,7 @@ public final class QueueScheduler implements InstanceScheduler {
     public int inFlight() {
         dispatchLock.lock();
         try {
-            return queue.size() + executing + answering.get() + late.size();
+            return Math.max(queue.size() + executing + answering.get() + late.size(), queue.running());
         } finally {
             dispatchLock.unlock();
         }
@@ -254,7 +293,7 @@ public final class QueueScheduler implements InstanceScheduler {
             long since = clock.getAsLong() - limitNanos;
             long next = queue.nextEvent(true);
             boolean waitsForLonger = next != RequestQueue.NEVER && next > since;
-            return limiter == null && !isHeld() && queue.size() > 0 && free.hasIdle() && !waitsForLonger
+            return limiter == null && !isHeld() && queue.size() > 0 && free.hasIdle(queue::hasWork) && !waitsForLonger
                     && lastProgress < since
                             ? Optional.of("requests wait though an instance is free")
                             : Optional.empty();
@@ -294,11 +333,13 @@ public final class QueueScheduler implements InstanceScheduler {
             for (ActiveRequest request : queue.drain()) {
                 drop(request, stopping(request), FailureReason.OTHER);
             }
+            hasStopped = true;
             left = takeDropped();
             idle = List.copyOf(instances);
             instances.clear();
             free.clear();
             alarm.set(RequestQueue.NEVER);
+            progress.signalAll();
         } finally {
             dispatchLock.unlock();
         }
@@ -308,7 +349,7 @@ public final class QueueScheduler implements InstanceScheduler {
 
     private boolean isBusy() {
         return free.size() < instances.size() || !retiring.isEmpty() || answering.get() > 0 || !late.isEmpty()
-                || (queue.size() > 0 && !instances.isEmpty());
+                || (!queue.isFinished() && !instances.isEmpty());
     }
 
     private static InferenceException stopping(ActiveRequest request) {
@@ -374,8 +415,9 @@ public final class QueueScheduler implements InstanceScheduler {
             setAlarm();
             return work;
         }
-        BooleanSupplier isDue = () -> queue.isDue(now, drop);
-        for (Instance instance = free.candidate(isDue); instance != null; instance = free.candidate(isDue)) {
+        Predicate<Instance> isDue = instance -> queue.isDue(instance, now, drop);
+        for (Instance instance = free.candidate(isDue, isBound); instance != null; instance = free.candidate(isDue,
+                isBound)) {
             Assignment next = next(instance, now);
             if (next == null) {
                 free.decline(instance);
@@ -398,9 +440,13 @@ public final class QueueScheduler implements InstanceScheduler {
         if (requests.isEmpty()) {
             return null;
         }
-        statistics.addPending(-requests.size());
-        executing += requests.size();
+        int taken = isBound ? withoutStandIns(requests) : requests.size();
+        statistics.addPending(-taken);
+        executing += taken;
         lastProgress = now;
+        if (order != null && isBound) {
+            requests.forEach(order::arrived);
+        }
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
     }
 
@@ -454,7 +500,7 @@ public final class QueueScheduler implements InstanceScheduler {
         while (work != null) {
             Instance instance = work.instance();
             List<ActiveRequest> answered = execution.run(work.batch(), instance, lateAnswers);
-            Assignment next = release(instance, work.batch().engineRequests().size(), answered.size(), lentUntil);
+            Assignment next = release(instance, work.batch().engineRequests(), answered.size(), lentUntil);
             answer(answered, next != null);
             work = next;
         }
@@ -483,16 +529,20 @@ public final class QueueScheduler implements InstanceScheduler {
      * Puts the instance back and hands out what is due now; the requests of its last batch are to be answered next.
      * Returns what this thread is to execute itself.
      */
-    private @Nullable Assignment release(Instance instance, int executed, int answers, long lentUntil) {
+    private @Nullable Assignment release(Instance instance, List<ActiveRequest> executed, int answers,
+            long lentUntil) {
         List<Dropped> gone;
         List<Assignment> work = List.of();
         boolean mayGoOn;
         dispatchLock.lock();
         try {
-            executing -= executed;
+            executing -= isBound ? withoutStandIns(executed) : executed.size();
             answering.addAndGet(answers);
             free.finished(instance);
             long now = clock.getAsLong();
+            if (isBound) {
+                noteExecuted(executed, now);
+            }
             mayGoOn = now < lentUntil;
             if (retiring.remove(instance)) {
                 progress.signalAll();
@@ -522,6 +572,31 @@ public final class QueueScheduler implements InstanceScheduler {
 
     private static boolean isForThisThread(Instance instance, boolean mayGoOn) {
         return instance.prefersRequestThread() ? mayGoOn && !instance.isOwnThread() : instance.isOwnThread();
+    }
+
+    private static int withoutStandIns(List<ActiveRequest> requests) {
+        int count = 0;
+        for (ActiveRequest request : requests) {
+            count += request.isStandIn() ? 0 : 1;
+        }
+        return count;
+    }
+
+    /** Lets what waits for these requests go on, unless their answers are still to come. Lock held. */
+    private void noteExecuted(List<ActiveRequest> requests, long now) {
+        for (ActiveRequest request : requests) {
+            if (!late.containsKey(request)) {
+                queue.executed(request, now, drop);
+            }
+        }
+        signalRetirement();
+    }
+
+    /** Lock held. */
+    private void signalRetirement() {
+        if (boundRetirements > 0 || isStopping) {
+            progress.signalAll();
+        }
     }
 
     /** Gives the instance its next batch, or puts it back. Lock held. */
@@ -597,10 +672,32 @@ public final class QueueScheduler implements InstanceScheduler {
         statistics.record(request, clock.getAsLong(), times);
         answering.incrementAndGet();
         late.remove(request);
+        if (isBound) {
+            goOnAfter(request);
+        }
         if (removals.get() > 0) {
             signalNow();
         }
         answer(request);
+    }
+
+    private void goOnAfter(ActiveRequest answered) {
+        List<Assignment> work;
+        List<Dropped> gone;
+        dispatchLock.lock();
+        try {
+            long now = clock.getAsLong();
+            queue.executed(answered, now, drop);
+            work = match(now);
+            gone = takeDropped();
+            signalRetirement();
+        } finally {
+            dispatchLock.unlock();
+        }
+        deliver(gone);
+        // Whoever answers is no thread of a request's.
+        work.forEach(this::dispatch);
+        wakeOthers();
     }
 
     private void deliver(List<Dropped> requests) {
@@ -608,7 +705,12 @@ public final class QueueScheduler implements InstanceScheduler {
             statistics.addPending(-1);
             each.request().failUnanswered(each.error(), each.reason());
             statistics.recordFailure(each.reason(), clock.getAsLong() - each.request().startNanos());
-            answer(each.request());
+            if (isBound) {
+                // Its place in the order would have been taken with its execution.
+                deliver(each.request());
+            } else {
+                answer(each.request());
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.nereid.engine.schedule;
 
+import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.request.ActiveRequest;
@@ -15,11 +16,11 @@ interface RequestQueue {
     long NEVER = Long.MAX_VALUE;
 
     /**
-     * Adds a request.
+     * Adds a request. Others that it pushes aside go to {@code drop}.
      *
      * @throws InferenceException UNAVAILABLE when the queue is full
      */
-    void offer(ActiveRequest request, long now);
+    void offer(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop);
 
     /**
      * Removes and returns the requests to execute now; empty when none should. Requests on the way that may not be
@@ -29,8 +30,11 @@ interface RequestQueue {
      */
     List<ActiveRequest> poll(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop);
 
-    /** Returns whether {@link #poll} would return requests now. Those that may not be executed are dropped as there. */
-    boolean isDue(long now, BiConsumer<ActiveRequest, InferenceException> drop);
+    /**
+     * Returns whether {@link #poll} would return requests for that instance now. Those that may not be executed are dropped
+     * as there.
+     */
+    boolean isDue(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop);
 
     /**
      * Removes requests that may not wait any longer, and those whose clients have gone, giving each to {@code drop}
@@ -52,4 +56,55 @@ interface RequestQueue {
 
     /** Returns how many requests wait. */
     int size();
+
+    /**
+     * Returns whether requests belong to instances, so that one may have nothing to do while others have, and whether the
+     * queue must hear of instances and of what they have executed. It then decides itself what it takes after
+     * {@link #endArrivals()}, and what it refuses does not count as a failure.
+     */
+    default boolean bindsInstances() {
+        return false;
+    }
+
+    /** Notes that an instance is put into service. */
+    default void added(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+    }
+
+    /** Notes that an instance is to be taken out of service. */
+    default void retires(Instance instance) {
+    }
+
+    /** Returns whether something that arrives, or waits, may have to be executed by that instance. */
+    default boolean needs(Instance instance) {
+        return false;
+    }
+
+    /** Notes that a request has been executed and answered. */
+    default void executed(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+    }
+
+    /** Returns whether a request waits that the instance could execute. */
+    default boolean hasWork(Instance instance) {
+        return size() > 0;
+    }
+
+    /** Returns whether nothing waits, and nothing that arrives would be taken after {@link #endArrivals()}. */
+    default boolean isFinished() {
+        return size() == 0;
+    }
+
+    /** Returns whether requests of that sequence are taken that do not start it. */
+    default boolean isOpen(CorrelationId sequence) {
+        return false;
+    }
+
+    /** Returns how many things beside requests are under way. */
+    default int running() {
+        return 0;
+    }
+
+    /** Returns what is to be logged since the last call. */
+    default List<String> takeWarnings() {
+        return List.of();
+    }
 }

@@ -1,5 +1,6 @@
 package dev.nereid.engine.schedule;
 
+import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.request.ActiveRequest;
 import java.util.Optional;
@@ -17,10 +18,18 @@ public interface Scheduler {
     /** Drops a request that was cancelled where it still waits; one that is being executed is left to its backend. */
     void cancel(ActiveRequest request);
 
+    /**
+     * Returns whether a sequence of that id is under way, so that requests of it are taken that do not start it, also after
+     * {@link #stop()} has been called.
+     */
+    default boolean hasSequence(CorrelationId id) {
+        return false;
+    }
+
     /** Returns how many requests wait. */
     int queueSize();
 
-    /** Returns how many requests were taken and have not ended. */
+    /** Returns how many requests were taken and have not ended, or, where that is more, how many sequences run. */
     int inFlight();
 
     /**
@@ -31,7 +40,10 @@ public interface Scheduler {
      */
     Optional<String> stall(long limitNanos);
 
-    /** Refuses further requests and waits until all that were taken have ended. Further calls wait, too. */
+    /**
+     * Refuses further requests, apart from those of sequences that are under way, and waits until all that were taken and
+     * all sequences have ended. Further calls wait, too.
+     */
     void stop();
 
     /**

@@ -7,9 +7,13 @@ import dev.nereid.backend.api.config.Scheduling.Direct;
 import dev.nereid.backend.api.config.Scheduling.DynamicBatching;
 import dev.nereid.backend.api.config.Scheduling.Ensemble;
 import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
+import dev.nereid.backend.api.config.Scheduling.Strategy.Oldest;
 import dev.nereid.engine.instance.RateLimiter;
+import dev.nereid.engine.schedule.sequence.SequenceBatcher;
 import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.repository.config.InitialStates;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.LongSupplier;
 
@@ -51,19 +55,33 @@ public final class SchedulerFactory {
     public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics,
             Optional<BatchingStrategy> strategy,
             ClassLoader pluginLoader) {
+        return scheduler(config, statistics, strategy, pluginLoader, List.of());
+    }
+
+    /**
+     * Returns a scheduler without instances.
+     *
+     * @param strategy decides, for a model with dynamic batching, who else may not share a batch
+     * @param pluginLoader the class loader of the strategy
+     * @param states what the states of a model with sequence batching hold at the start of a sequence
+     * @throws InferenceException UNSUPPORTED for a scheduling choice that this server does not offer
+     */
+    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics, Optional<BatchingStrategy> strategy,
+            ClassLoader pluginLoader, List<InitialStates.Start> states) {
         CustomBatching custom = strategy.map(each -> new CustomBatching(config.name(), each, pluginLoader))
                 .orElse(null);
-        boolean keepsOrder = config.scheduling() instanceof DynamicBatching batching && batching.preserveOrdering();
+        boolean keepsOrder = switch (config.scheduling()) {
+            case DynamicBatching batching -> batching.preserveOrdering();
+            case SequenceBatching batching -> batching.strategy() instanceof Oldest oldest && oldest.preserveOrdering();
+            case Direct _, Ensemble _ -> false;
+        };
         RequestQueue queue = switch (config.scheduling()) {
             case Direct _ -> new DirectQueue(maxQueueSize);
             case DynamicBatching batching ->
                 new BatchingQueue(batching, config.maxBatchSize(), BatchRule.of(config), maxQueueSize,
                         custom);
-            case SequenceBatching _ ->
-                throw InferenceException.unsupported("sequence batching is not offered yet, model '" + config.name()
-                        + "' can't be served; remove sequence_batching from its configuration");
-            case Ensemble _ -> throw InferenceException.unsupported(
-                    "ensembles are not offered yet, model '" + config.name() + "' can't be served");
+            case SequenceBatching batching -> sequences(config, batching, states);
+            case Ensemble _ -> throw new IllegalStateException("ensemble '" + config.name() + "' has no instances");
         };
         QueueScheduler scheduler = new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups,
                 keepsOrder, limiter.orElse(null));
@@ -71,6 +89,16 @@ public final class SchedulerFactory {
             scheduler.holdUntilQueued(firstBatchAt);
         }
         return scheduler;
+    }
+
+    private RequestQueue sequences(ModelConfig config, SequenceBatching batching, List<InitialStates.Start> states) {
+        if (batching.isIterative()) {
+            throw InferenceException.unsupported("iterative sequences are not offered yet, model '" + config.name()
+                    + "' can't be served; remove iterative_sequence from its sequence_batching and have its clients send"
+                    + " each round, or decouple the model and have it answer each round of one request");
+        }
+        return new SequenceQueue(
+                new SequenceBatcher(config, batching, states, BatchRule.of(config)::mayJoin, maxQueueSize));
     }
 
     /** Returns what shares resources between the models; empty where every free instance may execute. */

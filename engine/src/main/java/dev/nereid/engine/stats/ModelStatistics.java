@@ -91,6 +91,15 @@ public final class ModelStatistics {
         histogram(LatencyHistogram.COMPUTE_OUTPUT).add(times.outputNanos());
     }
 
+    /** Records a request that was answered from the response cache. */
+    public void recordCacheHit(long requestNanos, long lookupNanos) {
+        success.add(requestNanos);
+        queue.add(0);
+        cacheHit.add(lookupNanos);
+        histogram(LatencyHistogram.REQUEST).add(requestNanos);
+        histogram(LatencyHistogram.QUEUE).add(0);
+    }
+
     /** Records a response of a decoupled model. */
     public void recordResponse(int index, long inferNanos, long outputNanos) {
         responses(index).recordSuccess(inferNanos, outputNanos);

@@ -7,6 +7,7 @@ import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
+import dev.nereid.engine.EngineOptions.CacheOptions;
 import dev.nereid.engine.EngineOptions.GpuOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
@@ -58,6 +59,7 @@ public final class EngineFixture implements AutoCloseable {
     private SchedulingOptions scheduling = SchedulingOptions.DEFAULT;
     private GpuDriver driver = GpuDriver.none("this is a test");
     private GpuOptions gpuOptions = GpuOptions.DEFAULT;
+    private CacheOptions cache = CacheOptions.NONE;
 
     public EngineFixture(Path directory, FakeBackend backend) {
         this.repository = directory.resolve("models");
@@ -119,6 +121,11 @@ public final class EngineFixture implements AutoCloseable {
 
     EngineFixture scheduling(SchedulingOptions value) {
         scheduling = value;
+        return this;
+    }
+
+    EngineFixture cache(CacheOptions value) {
+        cache = value;
         return this;
     }
 
@@ -186,7 +193,8 @@ public final class EngineFixture implements AutoCloseable {
                 .with(loading)
                 .with(new BackendOptions(List.of(BackendSource.directory(backends)), Map.of(), allowsModelBackends))
                 .with(scheduling)
-                .with(gpuOptions);
+                .with(gpuOptions)
+                .with(cache);
         Engine engine = Engine.create(options, driver, backendStartLimit);
         engines.add(engine);
         return engine;

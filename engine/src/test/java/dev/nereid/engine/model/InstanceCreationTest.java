@@ -95,7 +95,7 @@ class InstanceCreationTest {
         Engine engine = load(fixture.model("m", THREE, 1).start());
 
         assertEquals(List.of("m_0_0", "m_0_1", "m_0_2"), engine.lookup("m", OptionalLong.empty())
-                .scheduler().instances().stream().map(instance -> instance.name()).toList());
+                .instances().orElseThrow().scheduler().instances().stream().map(instance -> instance.name()).toList());
         EngineFixture.infer(engine, "m");
     }
 

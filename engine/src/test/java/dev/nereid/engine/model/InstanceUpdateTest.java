@@ -50,7 +50,7 @@ class InstanceUpdateTest {
 
         assertEquals(List.of("create fake", "createModel m 1", "createInstance m_0_0", "createInstance m_0_1",
                 "createInstance m_0_2"), lifeCycle());
-        assertEquals(3, served(engine).scheduler().instances().size());
+        assertEquals(3, served(engine).instances().orElseThrow().scheduler().instances().size());
         assertEquals(3, served(engine).config().instanceGroups().getFirst().count());
         assertTrue(served(engine).configJson().contains("\"count\":3"));
         assertSame(before.statistics(), served(engine).statistics());
@@ -66,7 +66,7 @@ class InstanceUpdateTest {
 
         EngineFixture.until("two are closed",
                 () -> lifeCycle().stream().filter(event -> event.startsWith("closeInstance")).count() == 2);
-        assertEquals(1, served(engine).scheduler().instances().size());
+        assertEquals(1, served(engine).instances().orElseThrow().scheduler().instances().size());
         assertEquals(1, lifeCycle().stream().filter("createModel m 1"::equals).count());
         EngineFixture.infer(engine, "m");
     }
@@ -136,12 +136,12 @@ class InstanceUpdateTest {
         assertThrows(InferenceException.class, () -> resize(engine, 3));
 
         assertSame(before, served(engine));
-        assertEquals(1, served(engine).scheduler().instances().size());
+        assertEquals(1, served(engine).instances().orElseThrow().scheduler().instances().size());
         assertTrue(lifeCycle().contains("closeInstance m_0_1"));
         assertEquals(1, EngineFixture.infer(engine, "m"));
         isFull.set(false);
         resize(engine, 3);
-        assertEquals(3, served(engine).scheduler().instances().size());
+        assertEquals(3, served(engine).instances().orElseThrow().scheduler().instances().size());
     }
 
     @Test
@@ -196,7 +196,7 @@ class InstanceUpdateTest {
         String json = served(engine).configJson().replace("\"count\":1", "\"count\":2");
         engine.load("m", new LoadOverride(Optional.of(json), Map.of()));
 
-        assertEquals(2, served(engine).scheduler().instances().size());
+        assertEquals(2, served(engine).instances().orElseThrow().scheduler().instances().size());
         assertEquals(1, lifeCycle().stream().filter("createModel m 1"::equals).count());
     }
 

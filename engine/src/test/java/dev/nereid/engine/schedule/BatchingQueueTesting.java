@@ -67,7 +67,8 @@ abstract class BatchingQueueTesting {
     void offer(BatchingQueue queue, TestRequests.Builder builder) {
         ActiveRequest request = builder.build();
         request.queuedAt(now);
-        queue.offer(request, now);
+        queue.offer(request, now, (other, error) -> {
+        });
     }
 
     List<String> poll(BatchingQueue queue) {

@@ -83,7 +83,8 @@ class DirectQueueTest {
 
     private ActiveRequest offer(String id) {
         ActiveRequest request = requests.id(id).build();
-        queue.offer(request, NOW);
+        queue.offer(request, NOW, (other, error) -> {
+        });
         return request;
     }
 

@@ -195,7 +195,8 @@ class QueuePolicyTest extends BatchingQueueTesting {
         BatchingQueue queue = queue(batching(NO_DELAY, 4), 4);
         ActiveRequest gone = requests.id("gone").build();
         offer(queue, "a");
-        queue.offer(gone, now);
+        queue.offer(gone, now, (other, error) -> {
+        });
         offer(queue, "b");
         gone.cancel();
 
@@ -209,9 +210,11 @@ class QueuePolicyTest extends BatchingQueueTesting {
         BatchingQueue queue = withTimeout(TimeoutAction.DELAY, 50, false);
         ActiveRequest inTime = requests.id("inTime").build();
         ActiveRequest delayed = requests.id("delayed").build();
-        queue.offer(delayed, now);
+        queue.offer(delayed, now, (other, error) -> {
+        });
         now += 50 * MICRO;
-        queue.offer(inTime, now);
+        queue.offer(inTime, now, (other, error) -> {
+        });
         queue.expire(now, this::drop);
         inTime.cancel();
         delayed.cancel();

@@ -26,7 +26,7 @@ class QueueSchedulerStallTest {
         private boolean isOpen;
 
         @Override
-        public void offer(ActiveRequest request, long now) {
+        public void offer(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
             requests.add(request);
         }
 
@@ -37,7 +37,7 @@ class QueueSchedulerStallTest {
         }
 
         @Override
-        public boolean isDue(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        public boolean isDue(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
             return isOpen && !requests.isEmpty();
         }
 

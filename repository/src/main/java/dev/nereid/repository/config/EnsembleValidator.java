@@ -10,7 +10,6 @@ import dev.nereid.repository.config.proto.ModelOutput;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -40,13 +39,50 @@ public final class EnsembleValidator {
         return new EnsembleValidator(ensemble, models).check();
     }
 
+    /**
+     * Returns what is wrong where ensembles consist of each other; empty where they don't.
+     *
+     * @param members the models that a model consists of; none for one that is no ensemble
+     */
+    public static Optional<String> circle(String ensemble, Function<String, List<String>> members) {
+        return circle(ensemble, members, new ArrayList<>(List.of(ensemble)), new HashSet<>());
+    }
+
+    private static Optional<String> circle(String parent, Function<String, List<String>> members, List<String> path,
+            Set<String> finished) {
+        for (String name : members.apply(parent)) {
+            if (path.contains(name)) {
+                String before = path.size() == 1 ? parent : path.get(path.size() - 2);
+                return Optional.of("circular dependency between ensembles: " + parent + " -> ... -> " + before + " -> "
+                        + parent);
+            }
+            if (finished.add(name)) {
+                path.add(name);
+                Optional<String> circle = circle(name, members, path, finished);
+                if (circle.isPresent()) {
+                    return circle;
+                }
+                path.removeLast();
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static List<String> members(ModelConfig config) {
+        return config.getEnsembleScheduling().getStepList().stream().map(Step::getModelName).toList();
+    }
+
     private boolean check() {
-        checkCycle(ensemble, new ArrayList<>(List.of(ensemble.getName())), new HashSet<>());
+        circle(ensemble.getName(), name -> name.equals(ensemble.getName())
+                ? members(ensemble)
+                : models.apply(name).map(EnsembleValidator::members).orElse(List.of())).ifPresent(circle -> {
+                    throw InferenceException.invalid(circle);
+                });
         checkPresent();
-        ensemble.getInputList().forEach(input -> agree(input.getName(),
-                new Tensor(ensemble, input.getDataType(), Dims.of(input.getDimsList()))));
-        ensemble.getOutputList().forEach(output -> agree(output.getName(),
-                new Tensor(ensemble, output.getDataType(), Dims.of(output.getDimsList()))));
+        ensemble.getInputList().forEach(input -> agree(input.getName(), new Tensor(ensemble, input.getDataType(),
+                Dims.of(input.hasReshape() ? input.getReshape().getShapeList() : input.getDimsList()))));
+        ensemble.getOutputList().forEach(output -> agree(output.getName(), new Tensor(ensemble, output.getDataType(),
+                Dims.of(output.hasReshape() ? output.getReshape().getShapeList() : output.getDimsList()))));
         boolean isDecoupled = false;
         for (Step step : ensemble.getEnsembleScheduling().getStepList()) {
             ModelConfig model = models.apply(step.getModelName()).orElseThrow();
@@ -59,33 +95,12 @@ public final class EnsembleValidator {
         return isDecoupled;
     }
 
-    private void checkCycle(ModelConfig parent, List<String> path, Set<String> finished) {
-        for (Step step : parent.getEnsembleScheduling().getStepList()) {
-            String name = step.getModelName();
-            if (path.contains(name)) {
-                List<String> cycle = new ArrayList<>(path.subList(path.indexOf(name), path.size()));
-                cycle.add(name);
-                throw InferenceException
-                        .invalid("circular dependency between ensembles: " + String.join(" -> ", cycle));
-            }
-            if (finished.add(name)) {
-                path.add(name);
-                models.apply(name).ifPresent(model -> checkCycle(model, path, finished));
-                path.remove(path.size() - 1);
-            }
-        }
-    }
-
     private void checkPresent() {
-        Set<String> missing = new LinkedHashSet<>();
         for (Step step : ensemble.getEnsembleScheduling().getStepList()) {
             if (models.apply(step.getModelName()).isEmpty()) {
-                missing.add(step.getModelName());
+                throw InferenceException.invalid("ensemble " + ensemble.getName()
+                        + " contains models that are not available or ambiguous: " + step.getModelName());
             }
-        }
-        if (!missing.isEmpty()) {
-            throw InferenceException.invalid("ensemble " + ensemble.getName()
-                    + " contains models that are not available or ambiguous: " + String.join(", ", missing));
         }
     }
 
@@ -137,14 +152,14 @@ public final class EnsembleValidator {
             return;
         }
         if (before.type != tensor.type) {
-            throw invalid("ensemble tensor " + tensorName + ": inconsistent data type: " + tensor.type
-                    + " is inferred from model " + tensor.model.getName() + " while " + before.type
-                    + " is inferred from model " + before.model.getName());
+            throw invalid("ensemble tensor " + tensorName + ": inconsistent data type: " + before.type
+                    + " is inferred from model " + before.model.getName() + " while " + tensor.type
+                    + " is inferred from model " + tensor.model.getName());
         }
         if (!before.hasShapeOf(tensor)) {
-            throw invalid("ensemble tensor " + tensorName + ": inconsistent shape: " + tensor.dims
-                    + " is inferred from model " + tensor.model.getName() + " while " + before.dims
-                    + " is inferred from model " + before.model.getName());
+            throw invalid("ensemble tensor " + tensorName + ": inconsistent shape: " + before.full()
+                    + " is inferred from model " + before.model.getName() + " while " + tensor.full()
+                    + " is inferred from model " + tensor.model.getName());
         }
     }
 
@@ -180,6 +195,11 @@ public final class EnsembleValidator {
 
     /** What one model says about a tensor. */
     private record Tensor(ModelConfig model, DataType type, Dims dims) {
+        /** Returns the shape with the batch dimension of a model that has one. */
+        Dims full() {
+            return model.getMaxBatchSize() > 0 ? dims.prepend(Dims.ANY) : dims;
+        }
+
         /** Compares shapes as they are written, then with the batch dimension of the side that has one. */
         boolean hasShapeOf(Tensor other) {
             if (isSame(dims, other.dims)) {

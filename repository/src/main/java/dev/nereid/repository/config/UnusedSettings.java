@@ -35,9 +35,6 @@ final class UnusedSettings {
         settings.checkBackend();
         settings.checkMetrics();
         settings.checkBatchTensors();
-        if (config.getResponseCache().getEnable()) {
-            settings.add("response_cache", "the response cache is not offered yet");
-        }
         return List.copyOf(settings.found);
     }
 

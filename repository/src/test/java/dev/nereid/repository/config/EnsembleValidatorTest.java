@@ -26,7 +26,7 @@ class EnsembleValidatorTest {
         "`` ^ a Q x O y ^ b I y O z ^ `` ^ in ensemble e, ensemble tensor x is mapping to non-existing input Q in model a",
         "`` ^ a I x Q y ^ b I y O z ^ `` ^ in ensemble e, ensemble tensor y is mapped from non-existing output Q in model a",
         "`` ^ a I x O y ^ c I y O z ^ `` ^ ensemble e contains models that are not available or ambiguous: c",
-        "`` ^ a I x O y ^ e I y O z ^ `` ^ circular dependency between ensembles: e -> e",
+        "`` ^ a I x O y ^ e I y O z ^ `` ^ circular dependency between ensembles: e -> ... -> e -> e",
         "`` ^ a I x O y ^ b I y O z ^ input { name: 'J' } ^ in ensemble e, input J in model a is not mapped to any ensemble tensors"})
     void checksTheModels(String ensemble, String first, String second, String extraOfA, String expected) {
         model("a", IO + extraOfA);
@@ -42,10 +42,10 @@ class EnsembleValidatorTest {
         model("b", IO);
         model("c",
                 "input { name: 'I' data_type: TYPE_FP32 dims: 4 } output { name: 'O' data_type: TYPE_FP32 dims: 5 }");
-        assertRefused("in ensemble e, ensemble tensor y: inconsistent data type: TYPE_FP32 is inferred from model b "
-                + "while TYPE_INT8 is inferred from model a", ensemble("", "a I x O y", "b I y O z"));
-        assertRefused("in ensemble e, ensemble tensor y: inconsistent shape: [4] is inferred from model b while [5] is "
-                + "inferred from model c", ensemble("", "c I x O y", "b I y O z"));
+        assertRefused("in ensemble e, ensemble tensor y: inconsistent data type: TYPE_INT8 is inferred from model a "
+                + "while TYPE_FP32 is inferred from model b", ensemble("", "a I x O y", "b I y O z"));
+        assertRefused("in ensemble e, ensemble tensor y: inconsistent shape: [5] is inferred from model c while [4] is "
+                + "inferred from model b", ensemble("", "c I x O y", "b I y O z"));
     }
 
     @Test
@@ -60,7 +60,8 @@ class EnsembleValidatorTest {
     void findsLongerCycles() {
         model("a", "platform: 'ensemble' ensemble_scheduling { step { model_name: 'b' } }");
         model("b", "platform: 'ensemble' ensemble_scheduling { step { model_name: 'a' } }");
-        assertRefused("circular dependency between ensembles: a -> b -> a", ensemble("", "a I x O y", "b I y O z"));
+        assertRefused("circular dependency between ensembles: b -> ... -> a -> b",
+                ensemble("", "a I x O y", "b I y O z"));
     }
 
     @Test

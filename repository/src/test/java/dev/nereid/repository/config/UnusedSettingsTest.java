@@ -21,7 +21,6 @@ class UnusedSettingsTest {
         "tensorrt | model_operations { op_library_filename: 'x.so' } | model_operations has no effect, backend 'tensorrt' does not use it",
         "pytorch | instance_group { secondary_devices { device_id: 1 } } | instance_group.secondary_devices has no effect, backend 'pytorch' does not use it",
         "onnxruntime | input { format: FORMAT_NCHW } | input.format has no effect, backend 'onnxruntime' does not use it",
-        "any | response_cache { enable: true } | response_cache has no effect, the response cache is not offered yet",
         "any | model_metrics { metric_control { metric_identifier { family: 'nv_inference_first_response_histogram' } } } | model_metrics for family 'nv_inference_first_response_histogram' has no effect, it has no buckets to choose; did you mean 'nv_inference_first_response_histogram_ms'?",
         "any | model_metrics { metric_control { metric_identifier { family: 'f' } } } | model_metrics for family 'f' has no effect, it has no buckets to choose, nv_inference_first_response_histogram_ms has",
         "any | batch_input { source_input: 'I' } | batch_input of kind BATCH_ELEMENT_COUNT has no effect, it names no target",

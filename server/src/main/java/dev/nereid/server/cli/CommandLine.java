@@ -190,7 +190,8 @@ public final class CommandLine {
                 new LimitOptions(inFlight == 0 ? physicalMemory() / 2 : inFlight,
                         (int) number("max-queue-size", 1, Integer.MAX_VALUE),
                         number("max-response-bytes", 1, Long.MAX_VALUE)),
-                SchedulingFlags.options(values, environment), GpuFlags.options(values, environment));
+                SchedulingFlags.options(values, environment), GpuFlags.options(values, environment),
+                CacheFlags.options(values));
     }
 
     private ControlMode controlMode() {

@@ -1,6 +1,7 @@
 package dev.nereid.server.metrics;
 
 import dev.nereid.backend.api.config.InstanceGroup;
+import dev.nereid.engine.cache.CacheStatistics;
 import dev.nereid.engine.gpu.GpuUse;
 import dev.nereid.engine.gpu.PinnedMemoryPool;
 import dev.nereid.engine.model.Engine;
@@ -88,6 +89,18 @@ public final class MetricsText {
         head(text, "nv_model_load_duration_secs", "Model load time in seconds", "gauge");
         versions.forEach(version -> sample(text, "nv_model_load_duration_secs", labels(version),
                 version.loadTime().toNanos() / 1e9));
+        List<ServedVersion> cached = versions.stream().filter(version -> version.config().isResponseCacheEnabled())
+                .toList();
+        counter(text, cached, "nv_cache_num_hits_per_model", "Number of cache hits per model",
+                stats -> stats.cacheHit().count());
+        counter(text, cached, "nv_cache_num_misses_per_model", "Number of cache misses per model",
+                stats -> stats.cacheMiss().count());
+        duration(text, cached, "nv_cache_hit_duration_per_model", "Total cache hit duration per model, in microseconds",
+                ModelStatistics::cacheHit);
+        duration(text, cached, "nv_cache_miss_duration_per_model",
+                "Total cache miss duration per model, in microseconds",
+                ModelStatistics::cacheMiss);
+        engine.cacheStatistics().ifPresent(statistics -> cache(text, statistics));
         pinnedMemory(text);
         if (showsHistograms) {
             for (LatencyHistogram kind : LatencyHistogram.values()) {
@@ -129,6 +142,24 @@ public final class MetricsText {
                         all.sum());
             }
         }
+    }
+
+    private static void cache(StringBuilder text, CacheStatistics cache) {
+        gauge(text, "nv_cache_num_entries", "Number of responses stored in response cache", cache.entries());
+        gauge(text, "nv_cache_num_lookups", "Number of cache lookups in response cache", cache.lookups());
+        gauge(text, "nv_cache_num_hits", "Number of cache hits in response cache", cache.hits());
+        gauge(text, "nv_cache_num_misses", "Number of cache misses in response cache", cache.misses());
+        gauge(text, "nv_cache_num_evictions", "Number of cache evictions in response cache", cache.evictions());
+        gauge(text, "nv_cache_lookup_duration", "Total cache lookup duration (hit and miss), in microseconds",
+                (double) (cache.lookupNanos() / 1000));
+        gauge(text, "nv_cache_insertion_duration", "Total cache insertion duration, in microseconds",
+                (double) (cache.insertionNanos() / 1000));
+        gauge(text, "nv_cache_util", "Cache utilization [0.0 - 1.0]", cache.utilization());
+    }
+
+    private static void gauge(StringBuilder text, String name, String help, double value) {
+        head(text, name, help, "gauge");
+        sample(text, name, Map.of(), value);
     }
 
     private void pinnedMemory(StringBuilder text) {

@@ -241,8 +241,8 @@ class CommandLineTest {
                 "--log is ambiguous, it may mean --log-error, --log-file, --log-format, --log-info, --log-verbose, "
                         + "--log-warning",
                 mistake("--log=1"));
-        assertEquals("--cache-conf can't be used: the response cache is not offered yet".replace("conf ", "config "),
-                mistake("--cache-conf=x"));
+        assertEquals("--repoagent-directory can't be used: repository agents are not offered",
+                mistake("--repoagent-dir=x"));
     }
 
     @Test
@@ -312,8 +312,8 @@ class CommandLineTest {
 
     @Test
     void aFlagThatIsNotOfferedIsRefusedAndNeverIgnored() {
-        assertEquals("--cache-config can't be used: the response cache is not offered yet",
-                mistake("--cache-config", "local,size=1"));
+        assertEquals("--cache-directory can't be used: the response cache needs no library",
+                mistake("--cache-directory", "x"));
     }
 
     @Test

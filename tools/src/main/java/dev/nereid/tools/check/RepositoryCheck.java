@@ -5,7 +5,6 @@ import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.EnsembleValidator;
-import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.proto.ModelConfig;
 import dev.nereid.repository.config.proto.ModelEnsembling;
 import java.nio.file.Path;
@@ -79,13 +78,6 @@ final class RepositoryCheck {
         }
         for (ModelEnsembling.Step step : ensemble.getEnsembleScheduling().getStepList()) {
             checkStep(ensemble.getName(), step).filter(problem -> !found.contains(problem)).ifPresent(found::add);
-        }
-        if (found.stream().noneMatch(Problem::isError)) {
-            try {
-                SchedulingCheck.check(ModelConfigs.toRecord(ensemble));
-            } catch (InferenceException e) {
-                found.add(Problem.error(ensemble.getName(), e.getMessage()));
-            }
         }
     }
 

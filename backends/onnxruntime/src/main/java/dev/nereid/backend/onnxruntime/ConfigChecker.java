@@ -188,6 +188,15 @@ final class ConfigChecker {
                 }
             }
         }
+        for (Scheduling.State state : sequence.states()) {
+            OnnxTensorInfo input = allowed(state.inputName());
+            checkType("input state", state.inputName(), state.dataType(), input);
+            checkDims(state.inputName(), state.dims(), input, false);
+            OnnxTensorInfo output = session.output(state.outputName()).orElseThrow(
+                    () -> InferenceException.invalid("unexpected state output '" + state.outputName()
+                            + "', allowed outputs are: " + sorted(session.outputs().stream())));
+            checkType("output state", state.outputName(), state.dataType(), output);
+        }
         return sequence.controlInputs().size() + (long) sequence.states().size();
     }
 }

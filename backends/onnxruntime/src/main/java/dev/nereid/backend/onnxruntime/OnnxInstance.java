@@ -10,6 +10,7 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.batch.BatchResponses;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelOutput;
+import dev.nereid.backend.api.config.Scheduling;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
@@ -21,6 +22,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * One executor of a model's session. It has no thread of its own: any thread may call it, one at a time.
@@ -30,6 +32,8 @@ final class OnnxInstance implements ModelInstance {
     private static final int RELEASE_RUN_OPTIONS = 97;
 
     private final ModelConfig config;
+    /** Those of the configuration, and states that it does not list as outputs. */
+    private final List<ModelOutput> outputs;
     private final OrtApi api;
     private final OrtSession session;
     private final Arena arena;
@@ -39,9 +43,10 @@ final class OnnxInstance implements ModelInstance {
     private final long runOptions;
     private String lastFailure = "";
 
-    private OnnxInstance(ModelConfig config, OrtSession session, Arena arena, Map<String, MemorySegment> outputNames,
+    private OnnxInstance(ModelConfig config, List<ModelOutput> outputs, OrtSession session, Arena arena, Map<String, MemorySegment> outputNames,
             InputFeeder feeder, long runOptions) {
         this.config = config;
+        this.outputs = outputs;
         this.api = session.environment().api();
         this.session = session;
         this.arena = arena;
@@ -56,14 +61,28 @@ final class OnnxInstance implements ModelInstance {
         Arena arena = Arena.ofShared();
         try {
             Map<String, MemorySegment> outputNames = new HashMap<>();
-            config.outputs().forEach(output -> outputNames.put(output.name(), arena.allocateFrom(output.name())));
+            List<ModelOutput> outputs = outputs(config);
+            outputs.forEach(output -> outputNames.put(output.name(), arena.allocateFrom(output.name())));
             InputFeeder feeder = InputFeeder.create(config, session, InputFeeder.names(session, arena));
             long runOptions = runOptions(session.environment().api(), parameters.runEntries());
-            return new OnnxInstance(config, session, arena, outputNames, feeder, runOptions);
+            return new OnnxInstance(config, outputs, session, arena, outputNames, feeder, runOptions);
         } catch (RuntimeException | Error e) {
             arena.close();
             throw e;
         }
+    }
+
+    private static List<ModelOutput> outputs(ModelConfig config) {
+        List<ModelOutput> outputs = new ArrayList<>(config.outputs());
+        if (config.scheduling() instanceof Scheduling.SequenceBatching sequence) {
+            for (Scheduling.State state : sequence.states()) {
+                if (outputs.stream().noneMatch(output -> output.name().equals(state.outputName()))) {
+                    outputs.add(new ModelOutput(state.outputName(), state.dataType(), state.dims(), Optional.empty(), "",
+                            false, false));
+                }
+            }
+        }
+        return List.copyOf(outputs);
     }
 
     private static long runOptions(OrtApi api, Map<String, String> entries) {
@@ -109,16 +128,16 @@ final class OnnxInstance implements ModelInstance {
     }
 
     private List<ModelOutput> requested(List<InferenceRequest> requests) {
-        List<ModelOutput> outputs = new ArrayList<>();
-        for (ModelOutput output : config.outputs()) {
+        List<ModelOutput> requested = new ArrayList<>();
+        for (ModelOutput output : outputs) {
             for (InferenceRequest request : requests) {
                 if (request.isOutputRequested(output.name())) {
-                    outputs.add(output);
+                    requested.add(output);
                     break;
                 }
             }
         }
-        return outputs;
+        return requested;
     }
 
     private void run(InputFeeder.Feed feed, List<ModelOutput> outputs, MemorySegment values, Arena scratch) {

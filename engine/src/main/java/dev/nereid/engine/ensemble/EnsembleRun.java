@@ -1,0 +1,493 @@
+package dev.nereid.engine.ensemble;
+
+import dev.nereid.backend.api.CorrelationId;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.InferenceResponse;
+import dev.nereid.backend.api.Parameter;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.batch.RequestIds;
+import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.config.ModelInput;
+import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.engine.Response;
+import dev.nereid.engine.ensemble.EnsemblePlan.Output;
+import dev.nereid.engine.ensemble.EnsemblePlan.Port;
+import dev.nereid.engine.ensemble.EnsemblePlan.Selection;
+import dev.nereid.engine.ensemble.EnsemblePlan.Step;
+import dev.nereid.engine.ensemble.Scope.Value;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.InputData;
+import dev.nereid.engine.request.RequestData;
+import dev.nereid.engine.stats.BatchTimes;
+import dev.nereid.engine.stats.FailureReason;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request on its way through the steps of an ensemble.
+ *
+ * <p>Threads: steps answer on any thread. What happens is put into a mailbox, and whoever finds it empty works it off, so
+ * that everything here but {@link #post} is done by one thread at a time, without a lock; a step that answers while it is
+ * being submitted waits in the mailbox, so that long chains don't recurse.
+ */
+final class EnsembleRun {
+    private static final Logger LOGGER = System.getLogger(EnsembleRun.class.getName());
+    private static final String SEQUENCE_ID = "sequence_id";
+    private static final String SEQUENCE_START = "sequence_start";
+    private static final String SEQUENCE_END = "sequence_end";
+
+    private final EnsembleScheduler scheduler;
+    private final EnsemblePlan plan;
+    private final Selection selection;
+    private final ActiveRequest request;
+    private final long startNanos;
+    private final Scope root;
+    private final Queue<Runnable> mailbox = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger mail = new AtomicInteger();
+
+    private final @Nullable Member[] members;
+    private final List<StepRun> running = new ArrayList<>();
+    private CorrelationId correlationId;
+    private boolean isSequenceStart;
+    private boolean isSequenceEnd;
+    private long inputNanos;
+    private long inferNanos;
+    private long outputNanos;
+    private @Nullable InferenceException failure;
+    private boolean isCancelled;
+    private boolean isOver;
+
+    EnsembleRun(EnsembleScheduler scheduler, EnsemblePlan plan, ActiveRequest request, long startNanos) {
+        this.scheduler = scheduler;
+        this.plan = plan;
+        this.request = request;
+        this.startNanos = startNanos;
+        this.selection = selection(plan, request);
+        this.root = new Scope(EnsemblePlan.REQUEST, null, plan);
+        this.members = new Member[plan.steps().size()];
+        this.correlationId = request.correlationId();
+        this.isSequenceStart = request.isSequenceStart();
+        this.isSequenceEnd = request.isSequenceEnd();
+    }
+
+    private static Selection selection(EnsemblePlan plan, ActiveRequest request) {
+        List<Output> wanted = plan.outputs();
+        for (Output output : plan.outputs()) {
+            if (!request.isOutputRequested(output.config().name())) {
+                wanted = wanted.stream().filter(each -> request.isOutputRequested(each.config().name())).toList();
+                return plan.select(wanted);
+            }
+        }
+        return plan.everything();
+    }
+
+    /** Has something done; returns at once where another thread is at work. */
+    void post(Runnable work) {
+        mailbox.add(work);
+        if (mail.getAndIncrement() != 0) {
+            return;
+        }
+        do {
+            Runnable next = mailbox.poll();
+            if (next != null) {
+                process(next);
+            }
+        } while (mail.decrementAndGet() != 0);
+    }
+
+    private void process(Runnable work) {
+        try {
+            work.run();
+        } catch (InferenceException e) {
+            fail(e);
+        } catch (RuntimeException e) {
+            LOGGER.log(Level.ERROR, "ensemble '" + plan.name() + "' failed", e);
+            fail(InferenceException.internal("the ensemble failed; the server's log has the details"));
+        }
+        finishWhereDone();
+    }
+
+    void start() {
+        for (Step step : plan.steps()) {
+            if (selection.isActive()[step.index()]) {
+                members[step.index()] = scheduler.members().take(step.model(), step.version());
+            }
+        }
+        boolean isBatching = scheduler.isBatching();
+        for (int i = 0; i < plan.inputs().size(); i++) {
+            ModelInput input = plan.inputs().get(i);
+            root.set(i,
+                    new Value(request.input(input.name()).orElse(null), isBatching && !input.isShapeTensor(), null, 0));
+        }
+        advance(root);
+    }
+
+    /** Nobody waits for the answer any more. */
+    void cancel() {
+        isCancelled = true;
+        for (StepRun each : List.copyOf(running)) {
+            ActiveRequest submitted = each.request;
+            if (submitted != null) {
+                submitted.cancel();
+            } else if (scheduler.limit(each.step).giveUp(each)) {
+                running.remove(each);
+                each.sources.forEach(SharedResponse::release);
+            }
+        }
+    }
+
+    private boolean isGivenUp() {
+        return failure != null || isCancelled || request.isCancelled();
+    }
+
+    /** Starts the steps of a scope, and of those inside, whose inputs are there. */
+    private void advance(Scope scope) {
+        if (isGivenUp()) {
+            return;
+        }
+        for (Step step : plan.steps()) {
+            if (step.origin() == scope.origin && selection.isActive()[step.index()] && hasInputs(scope, step)
+                    && scope.start(step.index())) {
+                start(new StepRun(this, step, scope));
+            }
+        }
+        for (Scope child : scope.children) {
+            advance(child);
+        }
+    }
+
+    private static boolean hasInputs(Scope scope, Step step) {
+        for (int source : step.sources()) {
+            if (scope.find(source) == null) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void start(StepRun each) {
+        running.add(each);
+        for (int source : each.step.sources()) {
+            use(each.scope, source, each.sources);
+        }
+        if (scheduler.limit(each.step).enter(each)) {
+            submit(each);
+        }
+    }
+
+    /** Takes one use of a tensor. */
+    private static void use(Scope scope, int tensor, List<SharedResponse> sources) {
+        Value value = scope.find(tensor);
+        if (value != null && value.source != null) {
+            if (scope.owns(tensor)) {
+                value.uses--;
+            } else {
+                value.source.retain();
+            }
+            sources.add(value.source);
+        }
+    }
+
+    /** Sends a step on its way, which its limit allows. */
+    void submit(StepRun each) {
+        if (isGivenUp()) {
+            release(each);
+            return;
+        }
+        Member member = members[each.step.index()];
+        if (member == null) {
+            throw new IllegalStateException("step " + each.step.index() + " has no model");
+        }
+        try {
+            ActiveRequest admitted = member.admit(data(each, member), each, request::isCancelled);
+            each.request = admitted;
+            member.submit(admitted);
+        } catch (InferenceException e) {
+            release(each);
+            throw e;
+        }
+    }
+
+    private RequestData data(StepRun each, Member member) {
+        List<InputData> inputs = new ArrayList<>(each.step.inputs().size());
+        for (Port port : each.step.inputs()) {
+            Value value = each.scope.find(port.tensor());
+            if (value != null && value.tensor != null) {
+                Tensor tensor = value.tensor;
+                boolean isBatching = member.config().isBatching();
+                Dims dims = member.config().input(port.name()).map(ModelInput::dims).orElse(Dims.of());
+                inputs.add(new InputData(port.name(), Optional.of(tensor.dataType()),
+                        shape(value, isBatching, dims).toArray(), tensor.data()));
+            }
+        }
+        return new RequestData(request.id(), request.parameters(), correlationId, isSequenceStart, isSequenceEnd,
+                request.priority(), request.timeoutMicros(), inputs, each.step.outputNames(), false);
+    }
+
+    /** Returns the shape of a tensor for who expects these dims, with or without a batch dimension in front. */
+    private static Shape shape(Value value, boolean isBatching, Dims dims) {
+        Shape shape = value.tensor == null ? Shape.of() : value.tensor.shape();
+        if (isBatching && !value.hasBatchDimension && dims.rank() == shape.rank() && dims.matches(shape, 0)) {
+            return shape.prepend(1);
+        }
+        boolean fits = dims.rank() == shape.rank() && dims.matches(shape, 0);
+        if (!isBatching && value.hasBatchDimension && !fits && shape.rank() > 0 && shape.dimension(0) == 1) {
+            return shape.withoutFirst();
+        }
+        return shape;
+    }
+
+    /** A decoupled step has sent a response, which opens a scope. */
+    void opened(StepRun each, Response response) {
+        if (isOver || isGivenUp()) {
+            response.close();
+            return;
+        }
+        noteSequence(response);
+        Scope child = new Scope(each.step.index(), each.scope, plan);
+        set(child, each.step, response);
+        each.scope.children.add(child);
+        advance(child);
+        answerWhereComplete();
+    }
+
+    /** A step has ended. */
+    void ended(StepRun each, @Nullable Response response, @Nullable InferenceException error) {
+        release(each);
+        ActiveRequest ended = each.request;
+        BatchTimes times = ended == null ? null : ended.times();
+        if (times != null) {
+            inputNanos += times.inputNanos();
+            inferNanos += times.inferNanos();
+            outputNanos += times.outputNanos();
+        }
+        if (error != null || isOver || isGivenUp()) {
+            if (response != null) {
+                response.close();
+            }
+            if (error != null) {
+                throw error;
+            }
+            return;
+        }
+        if (each.step.isDecoupled()) {
+            each.scope.hasAllChildren = true;
+        } else if (response == null) {
+            throw InferenceException.internal("model '" + each.step.model() + "' sent no response");
+        } else {
+            noteSequence(response);
+            set(each.scope, each.step, response);
+            advance(each.scope);
+        }
+        answerWhereComplete();
+    }
+
+    private void release(StepRun each) {
+        running.remove(each);
+        each.sources.forEach(SharedResponse::release);
+        each.sources.clear();
+        scheduler.limit(each.step).leave();
+    }
+
+    /** A step's response may say that what follows belongs to another sequence. */
+    private void noteSequence(Response response) {
+        Map<String, Parameter> parameters = response.parameters();
+        if (parameters.isEmpty()) {
+            return;
+        }
+        switch (parameters.get(SEQUENCE_ID)) {
+            case null -> {
+            }
+            case Parameter.Int number -> correlationId = new CorrelationId.Numeric(number.value());
+            case Parameter.Text text -> correlationId = new CorrelationId.Text(text.value());
+            case Parameter.Bool _,Parameter.Real _ -> {
+                response.close();
+                throw InferenceException.invalid("expected parameter 'sequence_id' to be TRITONSERVER_PARAMETER_INT or "
+                        + "TRITONSERVER_PARAMETER_STRING");
+            }
+        }
+        isSequenceStart = flag(response, SEQUENCE_START, isSequenceStart);
+        isSequenceEnd = flag(response, SEQUENCE_END, isSequenceEnd);
+    }
+
+    private static boolean flag(Response response, String name, boolean otherwise) {
+        return switch (response.parameters().get(name)) {
+            case null -> otherwise;
+            case Parameter.Bool bool -> bool.value();
+            case Parameter.Int _,Parameter.Text _,Parameter.Real _ -> {
+                response.close();
+                throw InferenceException
+                        .invalid("expect parameter '" + name + "' to be TRITONSERVER_PARAMETER_BOOL");
+            }
+        };
+    }
+
+    /** Notes the tensors that a step has made. */
+    private void set(Scope scope, Step step, Response response) {
+        int uses = 0;
+        for (Port port : step.outputs()) {
+            uses += response.output(port.name()).isPresent() ? uses(port.tensor()) : 0;
+        }
+        SharedResponse shared = uses == 0 ? null : new SharedResponse(response, uses);
+        Member member = members[step.index()];
+        boolean isBatching = member != null && member.config().isBatching();
+        for (Port port : step.outputs()) {
+            if (plan.isInput(port.tensor())) {
+                continue;
+            }
+            Optional<Tensor> output = response.output(port.name());
+            scope.set(port.tensor(), output.isPresent()
+                    ? new Value(output.get(), isBatching, shared, uses(port.tensor()))
+                    : new Value(null, isBatching, null, 0));
+        }
+        if (shared == null) {
+            response.close();
+        }
+    }
+
+    /** A tensor that scopes inside its own use is kept until its own is left: how many there will be, nobody knows. */
+    private int uses(int tensor) {
+        return plan.isInput(tensor) ? 0 : selection.uses()[tensor] + (selection.isShared()[tensor] ? 1 : 0);
+    }
+
+    /** Answers with what is complete, in the order in which decoupled steps have answered. */
+    private void answerWhereComplete() {
+        boolean ignored = answer(root, 0);
+    }
+
+    /** Returns whether nothing of that scope is left to be answered. */
+    private boolean answer(Scope scope, int depth) {
+        if (isGivenUp()) {
+            return false;
+        }
+        if (depth == selection.chain().length) {
+            if (!scope.isAnswered && hasOutputs(scope)) {
+                scope.isAnswered = true;
+                send(scope);
+            }
+            return scope.isAnswered;
+        }
+        for (Scope child = scope.children.peek(); child != null; child = scope.children.peek()) {
+            if (!answer(child, depth + 1)) {
+                return false;
+            }
+            scope.children.remove();
+            child.drop();
+        }
+        scope.isAnswered = scope.hasAllChildren;
+        return scope.isAnswered;
+    }
+
+    private boolean hasOutputs(Scope scope) {
+        for (Output output : selection.outputs()) {
+            if (scope.find(output.tensor()) == null) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void send(Scope scope) {
+        if (!plan.isDecoupled()) {
+            noteTimes();
+        }
+        InferenceResponse response = request.newResponse();
+        response.setParameter(SEQUENCE_ID, switch (correlationId) {
+            case CorrelationId.Numeric number -> Parameter.of(number.value());
+            case CorrelationId.Text text -> Parameter.of(text.value());
+        });
+        response.setParameter(SEQUENCE_START, Parameter.of(isSequenceStart));
+        response.setParameter(SEQUENCE_END, Parameter.of(isSequenceEnd));
+        for (Output output : selection.outputs()) {
+            Value value = scope.find(output.tensor());
+            if (value != null && value.tensor != null) {
+                add(response, output, scope, value, value.tensor);
+            }
+        }
+        if (plan.isDecoupled()) {
+            response.sendPartial();
+        } else {
+            response.send();
+        }
+    }
+
+    private void add(InferenceResponse response, Output output, Scope scope, Value value, Tensor tensor) {
+        Shape shape = shape(value, scheduler.isBatching(), output.config().backendDims());
+        String name = output.config().name();
+        SharedResponse source = value.source;
+        if (source == null) {
+            response.copyOutput(name, tensor.dataType(), shape, tensor.data());
+            return;
+        }
+        response.addOutput(name, tensor.dataType(), shape, tensor.data(), source::release);
+        if (scope.owns(output.tensor())) {
+            value.uses--;
+        } else {
+            source.retain();
+        }
+    }
+
+    private void fail(InferenceException cause) {
+        if (failure == null) {
+            failure = cause;
+        }
+    }
+
+    /** Ends the request once nothing of it runs any more. */
+    private void finishWhereDone() {
+        if (isOver) {
+            return;
+        }
+        if (request.isCancelled() && !isCancelled && !running.isEmpty()) {
+            cancel();
+        }
+        if (!running.isEmpty()) {
+            return;
+        }
+        isOver = true;
+        noteTimes();
+        InferenceException cause = failure;
+        if (root.isAnswered && cause == null) {
+            if (plan.isDecoupled() && !request.isAnswered()) {
+                request.complete();
+            }
+        } else if (cause != null) {
+            request.fail(
+                    new InferenceException(cause.code(), "in ensemble '" + plan.name() + "', " + cause.getMessage(),
+                            cause),
+                    FailureReason.OTHER);
+        } else if (isGivenUp()) {
+            request.fail(new InferenceException(StatusCode.CANCELLED, "in ensemble '" + plan.name() + "', "),
+                    FailureReason.OTHER);
+        } else {
+            request.fail(InferenceException.invalid("in ensemble '" + plan.name() + "', " + RequestIds.prefix(request)
+                    + "unexpected deadlock, at least one output is not set while no more ensemble steps can be made"),
+                    FailureReason.OTHER);
+        }
+        root.drop();
+        for (Member member : members) {
+            if (member != null) {
+                member.release();
+            }
+        }
+        scheduler.over(this);
+    }
+
+    private void noteTimes() {
+        request.executedIn(new BatchTimes(startNanos, startNanos + inputNanos, startNanos + inputNanos + inferNanos,
+                startNanos + inputNanos + inferNanos + outputNanos));
+    }
+
+    ActiveRequest request() {
+        return request;
+    }
+}

@@ -1,0 +1,133 @@
+package dev.nereid.engine.model;
+
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.engine.EngineOptions.LimitOptions;
+import dev.nereid.engine.ensemble.EnsembleScheduler;
+import dev.nereid.engine.ensemble.Members;
+import dev.nereid.engine.model.ModelCatalog.Snapshot;
+import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.config.EnsembleValidator;
+import dev.nereid.repository.config.ModelConfigs;
+import dev.nereid.repository.config.ModelFiles;
+import dev.nereid.repository.config.proto.ModelEnsembling.Step;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** Loads versions of ensembles, whose models are loaded before. Threads: any. */
+final class EnsembleLoader {
+    private final Members members;
+    private final ModelCatalog catalog;
+    private final Caching caching;
+    private final LimitOptions limits;
+
+    EnsembleLoader(Members members, ModelCatalog catalog, Caching caching, LimitOptions limits) {
+        this.members = members;
+        this.catalog = catalog;
+        this.caching = caching;
+        this.limits = limits;
+    }
+
+    /** Returns whether the model is an ensemble. */
+    static boolean isEnsemble(PolledModel polled) {
+        return polled.config().hasEnsembleScheduling();
+    }
+
+    /**
+     * Checks an ensemble against its models as they serve now, and returns whether it is decoupled.
+     *
+     * @throws InferenceException with what is wrong
+     */
+    boolean check(PolledModel polled) {
+        String name = polled.name();
+        List<Step> steps = polled.config().getEnsembleScheduling().getStepList();
+        for (Step step : steps) {
+            String model = step.getModelName();
+            if (catalog.find(model).isEmpty()) {
+                throw InferenceException.invalid(catalog.refusal(model)
+                        .map(text -> "ensemble '" + name + "' depends on '" + model + "' which is not valid. Model '"
+                                + model + "' failed with error: " + text)
+                        .orElse("ensemble " + name + " contains models that are not available or ambiguous: " + model));
+            }
+        }
+        for (Step step : steps) {
+            checkVersions(name, step, catalog.find(step.getModelName()).orElse(Snapshot.EMPTY));
+        }
+        return EnsembleValidator.check(polled.config(), model -> served(model).map(ServedVersion::completeConfig));
+    }
+
+    private static void checkVersions(String name, Step step, Snapshot snapshot) {
+        String model = step.getModelName();
+        List<ServedVersion> ready = snapshot.ready();
+        if (ready.isEmpty()) {
+            StringBuilder failures = new StringBuilder();
+            snapshot.versions().stream().filter(ModelCatalog.Version::hasFailed)
+                    .forEach(version -> failures.append("version ").append(version.number())
+                            .append(" is at UNAVAILABLE state: ").append(version.reason()).append(';'));
+            throw InferenceException.invalid("ensemble '" + name + "' depends on '" + model
+                    + "' which has no loaded version." + (failures.isEmpty()
+                            ? ""
+                            : " Model '" + model + "' loading failed with error: " + failures));
+        }
+        if (step.getModelVersion() >= 0
+                && ready.stream().noneMatch(version -> version.version() == step.getModelVersion())) {
+            throw InferenceException.invalid("ensemble '" + name + "' depends on '" + model
+                    + "' whose required version " + step.getModelVersion() + " is not loaded.");
+        }
+    }
+
+    private Optional<ServedVersion> served(String model) {
+        List<ServedVersion> ready = catalog.find(model).orElse(Snapshot.EMPTY).ready();
+        return ready.isEmpty() ? Optional.empty() : Optional.of(ready.getLast());
+    }
+
+    /**
+     * Loads a version.
+     *
+     * @throws InferenceException with what is wrong
+     */
+    ServedVersion load(PolledModel polled, long version) {
+        long start = System.nanoTime();
+        var complete = ModelConfigs.withDecoupled(polled.config(), check(polled));
+        ModelConfig config = ModelConfigs.toRecord(complete);
+        if (config.isDecoupled() && config.isResponseCacheEnabled()) {
+            throw InferenceException.invalid("Response Cache does not currently support model " + polled.name()
+                    + " with 'decoupled' transaction policy. Please disable the response cache.");
+        }
+        ModelStatistics statistics = new ModelStatistics(config.histogramBuckets());
+        EnsembleScheduler scheduler = new EnsembleScheduler(config,
+                model -> served(model).map(each -> each.config().isDecoupled()).orElse(false), members, statistics,
+                System::nanoTime, InstantSource.system());
+        return new ServedVersion(version, complete, null, caching.before(scheduler, config, statistics), statistics,
+                labels(polled),
+                Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
+    }
+
+    /** Returns the labels of the outputs; those of the model that writes an output where the ensemble has none. */
+    private Map<String, List<String>> labels(PolledModel polled) {
+        Map<String, List<String>> labels = new HashMap<>();
+        for (Step step : polled.config().getEnsembleScheduling().getStepList()) {
+            step.getOutputMapMap().forEach((output, tensor) -> {
+                List<String> ofModel = labels(step, output);
+                if (!ofModel.isEmpty()) {
+                    labels.put(tensor, ofModel);
+                }
+            });
+        }
+        labels.putAll(ModelFiles.labels(polled.config(), polled.directory()));
+        return labels;
+    }
+
+    private List<String> labels(Step step, String output) {
+        OptionalLong version = step.getModelVersion() < 0
+                ? OptionalLong.empty()
+                : OptionalLong.of(step.getModelVersion());
+        return catalog.lookup(step.getModelName(), version).labels(output);
+    }
+}

@@ -1,0 +1,44 @@
+package dev.nereid.engine.model;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+
+/** Who uses a version that may be closed only afterwards. Threads: any; its monitor is held for moments only. */
+final class Usage {
+    @GuardedBy("this")
+    private int count;
+    @GuardedBy("this")
+    private boolean isClosed;
+
+    /** Begins a use. Returns false, and begins none, after {@link #close}. */
+    synchronized boolean begin() {
+        if (isClosed) {
+            return false;
+        }
+        count++;
+        return true;
+    }
+
+    /** Ends a use. */
+    synchronized void end() {
+        count--;
+        if (count == 0) {
+            notifyAll();
+        }
+    }
+
+    /** Refuses further uses and waits until there are none. */
+    synchronized void close() {
+        isClosed = true;
+        boolean interrupted = false;
+        while (count > 0) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,569 @@
+package dev.nereid.engine.schedule.sequence;
+
+import dev.nereid.backend.api.CorrelationId;
+import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.batch.RequestIds;
+import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.ModelInput;
+import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
+import dev.nereid.backend.api.config.Scheduling.Strategy.DirectSlots;
+import dev.nereid.backend.api.config.Scheduling.Strategy.Oldest;
+import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.engine.instance.Instance;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.ModelIo;
+import dev.nereid.engine.request.OutputShapes;
+import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.repository.config.InitialStates;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.BiConsumer;
+import java.util.function.BiPredicate;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps the sequences of a model (scheduling, section 1): admits requests, gives sequences their slots, and says which
+ * requests an instance executes together.
+ *
+ * <p>Used under the scheduler's lock only; decides by the time it is given, never by a clock. A request finds its sequence
+ * by one look-up, and a sequence its slot. While an instance executes, the lock is free and other instances go on.
+ */
+public final class SequenceBatcher {
+    private final String model;
+    private final SequenceStrategy strategy;
+    private final ControlInputs controls;
+    private final StateInputs states;
+    private final boolean comparesStates;
+    private final BiPredicate<ActiveRequest, ActiveRequest> mayJoin;
+    private final Set<String> shapeTensors = new HashSet<>();
+    private final long idleNanos;
+    private final int maxWaiting;
+    private final Zeros zeros = new Zeros();
+
+    private final Map<Instance, InstanceSlots> instances = new LinkedHashMap<>();
+    private final TreeSet<Slot> freeSlots = new TreeSet<>(Slot::compare);
+    /** The sequences that requests join, by id. */
+    private final Map<CorrelationId, Sequence> open = new HashMap<>();
+    private final LinkedHashSet<Sequence> backlog = new LinkedHashSet<>();
+    /** Those in the backlog that may not wait for ever. */
+    private final TreeSet<Sequence> expiring = new TreeSet<>(SequenceBatcher::compareExpiry);
+    /** The open sequences that have a slot, the one first that was used last longest ago. */
+    private final LinkedHashSet<Sequence> byUse = new LinkedHashSet<>();
+    private final Map<ActiveRequest, Sequence> executing = new HashMap<>();
+    private final List<String> warnings = new ArrayList<>();
+    private @Nullable ModelIo standInIo;
+    private long arrivals;
+    private int instanceCount;
+    private int waiting;
+    private int occupied;
+    private boolean isEnding;
+
+    /**
+     * Creates it without instances.
+     *
+     * @param config complete, with sequence batching
+     * @param starts what the model's states hold at the start of a sequence
+     * @param mayJoin whether two requests may be executed together as far as their inputs go
+     * @param maxWaiting bound on waiting requests
+     */
+    public SequenceBatcher(ModelConfig config, SequenceBatching batching, List<InitialStates.Start> starts,
+            BiPredicate<ActiveRequest, ActiveRequest> mayJoin, int maxWaiting) {
+        this.model = config.name();
+        this.controls = new ControlInputs(batching.controlInputs(), config.isBatching());
+        this.states = new StateInputs(starts, config.isBatching());
+        this.comparesStates = batching.states().stream().anyMatch(state -> !state.dims().isFixed());
+        this.mayJoin = mayJoin;
+        this.maxWaiting = maxWaiting;
+        this.idleNanos = Times.nanos(batching.maxSequenceIdleMicros());
+        config.inputs().stream().filter(ModelInput::isShapeTensor).map(ModelInput::name).forEach(shapeTensors::add);
+        this.strategy = switch (batching.strategy()) {
+            case DirectSlots direct -> new DirectSlotStrategy(direct, config.maxBatchSize(), this::mayJoin);
+            case Oldest oldest -> new OldestStrategy(oldest, config.maxBatchSize(), this::mayJoin);
+        };
+    }
+
+    private static int compareExpiry(Sequence a, Sequence b) {
+        int byTime = Long.compare(a.expiry, b.expiry);
+        return byTime != 0 ? byTime : Long.compare(a.number, b.number);
+    }
+
+    /** Adds the slots of an instance. */
+    public void add(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        InstanceSlots slots = new InstanceSlots(instanceCount, strategy.slotsPerInstance());
+        instanceCount++;
+        instances.put(instance, slots);
+        freeSlots.addAll(slots.slots());
+        fillFreeSlots(now, drop);
+    }
+
+    /** Gives an instance no more sequences; those that it has go on. */
+    public void retire(Instance instance) {
+        InstanceSlots slots = instances.get(instance);
+        if (slots != null) {
+            slots.isRetiring = true;
+            freeSlots.removeAll(slots.slots());
+            forgetRetired();
+        }
+    }
+
+    private void forgetRetired() {
+        instances.values().removeIf(slots -> slots.isRetiring && slots.used == 0);
+    }
+
+    /** Returns whether an instance has sequences, or may get some. */
+    public boolean serves(Instance instance) {
+        return instances.containsKey(instance);
+    }
+
+    /** Returns whether requests with that id and without START are taken. */
+    public boolean isOpen(CorrelationId id) {
+        return open.containsKey(id);
+    }
+
+    /**
+     * Takes a request.
+     *
+     * @throws InferenceException what is wrong with it
+     */
+    public void offer(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        CorrelationId id = request.correlationId();
+        Sequence sequence = open.get(id);
+        check(request, sequence);
+        if (sequence != null && request.isSequenceStart()) {
+            warnings.add("sequence " + id + " for model '" + model + "' has a conflict. The previous sequence did not"
+                    + " end before this sequence start. Previous sequence will be terminated early.");
+        }
+        if (sequence == null) {
+            sequence = new Sequence(id, arrivals, controls.ids(id), new SequenceState(states));
+            open.put(id, sequence);
+            backlog.add(sequence);
+        }
+        arrivals++;
+        sequence.waiting.addLast(request);
+        waiting++;
+        touch(sequence, now);
+        if (request.isSequenceEnd()) {
+            close(sequence);
+        }
+        if (sequence.slot == null) {
+            expireInBacklog(sequence, request, now);
+            fillFreeSlots(now, drop);
+        } else {
+            handOver(sequence, now, drop);
+        }
+    }
+
+    private void check(ActiveRequest request, @Nullable Sequence sequence) {
+        CorrelationId id = request.correlationId();
+        if (request.batchSize() > 1) {
+            throw InferenceException.invalid("inference request to model '" + model
+                    + "' must specify batch-size 1 due to requirements of sequence batcher");
+        }
+        if (!id.isPresent()) {
+            throw InferenceException.invalid("inference request to model '" + model
+                    + "' must specify a non-zero or non-empty correlation ID");
+        }
+        if (isEnding && request.isSequenceStart()) {
+            throw new InferenceException(StatusCode.UNAVAILABLE,
+                    "Server is stopping, scheduler for model has stopped accepting new inference requests");
+        }
+        if (sequence == null && !request.isSequenceStart()) {
+            throw InferenceException.invalid("inference request for sequence " + id + " to model '" + model
+                    + "' must specify the START flag on the first request of the sequence");
+        }
+        if (waiting >= maxWaiting) {
+            throw new InferenceException(StatusCode.UNAVAILABLE,
+                    RequestIds.prefix(request) + "Exceeds maximum queue size");
+        }
+    }
+
+    private void touch(Sequence sequence, long now) {
+        sequence.lastUse = now;
+        if (byUse.remove(sequence)) {
+            byUse.add(sequence);
+        }
+    }
+
+    /** Has the id of a sequence stand for another from here on. */
+    private void close(Sequence sequence) {
+        if (sequence.isOpen) {
+            sequence.isOpen = false;
+            open.remove(sequence.id);
+            byUse.remove(sequence);
+        }
+    }
+
+    private void expireInBacklog(Sequence sequence, ActiveRequest request, long now) {
+        long timeout = request.timeoutMicros();
+        if (timeout != 0) {
+            expiring.remove(sequence);
+            sequence.expiry = Math.min(sequence.expiry, Times.later(now, Times.nanos(timeout)));
+            if (sequence.expiry != Sequence.NEVER) {
+                expiring.add(sequence);
+            }
+        }
+    }
+
+    private void fillFreeSlots(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        while (!freeSlots.isEmpty() && !backlog.isEmpty()) {
+            Iterator<Sequence> first = backlog.iterator();
+            Sequence sequence = first.next();
+            first.remove();
+            expiring.remove(sequence);
+            if (sequence.waiting.stream().anyMatch(ActiveRequest::isCancelled)) {
+                abandon(sequence, () -> new InferenceException(StatusCode.CANCELLED, ""), drop);
+            } else {
+                occupy(freeSlots.removeFirst(), sequence, now, drop);
+            }
+        }
+    }
+
+    private void occupy(Slot slot, Sequence sequence, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        slot.sequence = sequence;
+        slot.slots.used++;
+        occupied++;
+        sequence.slot = slot;
+        sequence.lastUse = now;
+        if (sequence.isOpen) {
+            byUse.add(sequence);
+        }
+        handOver(sequence, now, drop);
+    }
+
+    /** Offers the next request of a sequence to its instance, where no other of it is there. */
+    private void handOver(Sequence sequence, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        Slot slot = sequence.slot;
+        ActiveRequest next = sequence.next();
+        if (slot == null || next == null || sequence.isOffered) {
+            return;
+        }
+        if (next.isCancelled()) {
+            cancel(sequence, slot, now, drop);
+            return;
+        }
+        sequence.isOffered = true;
+        strategy.ready(slot.slots, sequence);
+    }
+
+    /** Ends a sequence whose next request is cancelled. */
+    private void cancel(Sequence sequence, Slot slot, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        abandon(sequence, () -> new InferenceException(StatusCode.CANCELLED, ""), drop);
+        release(slot, now, drop);
+    }
+
+    private void abandon(Sequence sequence, Supplier<InferenceException> error,
+            BiConsumer<ActiveRequest, InferenceException> drop) {
+        close(sequence);
+        sequence.isOffered = false;
+        waiting -= sequence.waiting.size();
+        sequence.waiting.forEach(request -> drop.accept(request, error.get()));
+        sequence.waiting.clear();
+        closeState(sequence);
+    }
+
+    /** The request that is being executed still reads the states. */
+    private static void closeState(Sequence sequence) {
+        if (sequence.executing == null) {
+            sequence.state.close();
+        }
+    }
+
+    /** Takes a sequence, which is over, out of its slot. */
+    private void release(Slot slot, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        Sequence sequence = slot.sequence;
+        if (sequence == null) {
+            return;
+        }
+        slot.sequence = null;
+        slot.slots.used--;
+        occupied--;
+        sequence.slot = null;
+        closeState(sequence);
+        if (slot.slots.isRetiring) {
+            forgetRetired();
+        } else {
+            freeSlots.add(slot);
+            fillFreeSlots(now, drop);
+        }
+    }
+
+    /** Returns whether {@link #poll} would return requests now. */
+    public boolean isDue(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        return !plan(instance, now, drop).rows().isEmpty();
+    }
+
+    private BatchPlan plan(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        InstanceSlots slots = instances.get(instance);
+        if (slots == null) {
+            return BatchPlan.NOTHING;
+        }
+        BatchPlan plan = strategy.plan(slots, now, new Fronts(now, drop));
+        slots.wakeAt = plan.wakeAt();
+        return plan;
+    }
+
+    /** What is in front of each slot. */
+    private final class Fronts implements SequenceStrategy.Fronts {
+        private final long now;
+        private final BiConsumer<ActiveRequest, InferenceException> drop;
+
+        Fronts(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+            this.now = now;
+            this.drop = drop;
+        }
+
+        @Override
+        public @Nullable Sequence inSlot(Slot slot) {
+            while (true) {
+                Sequence sequence = slot.sequence;
+                ActiveRequest next = sequence == null ? null : sequence.next();
+                if (sequence == null || next == null) {
+                    return null;
+                }
+                if (!next.isCancelled()) {
+                    return sequence;
+                }
+                cancel(sequence, slot, now, drop);
+            }
+        }
+
+        @Override
+        public void dropNext(Sequence sequence) {
+            Slot slot = sequence.slot;
+            drop.accept(sequence.waiting.removeFirst(), new InferenceException(StatusCode.CANCELLED, ""));
+            waiting--;
+            withdraw(sequence);
+            if (slot != null && sequence.isOver()) {
+                release(slot, now, drop);
+            } else {
+                handOver(sequence, now, drop);
+            }
+        }
+
+        private void withdraw(Sequence sequence) {
+            sequence.isOffered = false;
+            if (sequence.slot != null) {
+                sequence.slot.slots.candidates.remove(sequence);
+            }
+        }
+    }
+
+    /**
+     * Removes and returns the requests to execute now, in the order of their rows, each with controls and states laid over
+     * its inputs; empty when none should be. Gaps are filled with requests that nobody waits for.
+     */
+    public List<ActiveRequest> poll(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        BatchPlan plan = plan(instance, now, drop);
+        InstanceSlots slots = instances.get(instance);
+        if (slots == null || plan.rows().isEmpty()) {
+            return List.of();
+        }
+        strategy.taken(slots, plan);
+        ActiveRequest model = null;
+        List<@Nullable ActiveRequest> rows = new ArrayList<>(plan.rows().size());
+        List<Sequence> over = new ArrayList<>();
+        for (Sequence sequence : plan.rows()) {
+            ActiveRequest request = sequence == null ? null : take(sequence);
+            model = model == null ? request : model;
+            rows.add(request);
+            if (sequence != null && sequence.isOver()) {
+                over.add(sequence);
+            }
+        }
+        List<ActiveRequest> batch = withoutGaps(rows, model, now);
+        // What comes from the backlog joins the next batch.
+        for (Sequence sequence : over) {
+            if (sequence.slot != null) {
+                release(sequence.slot, now, drop);
+            }
+        }
+        return batch;
+    }
+
+    private ActiveRequest take(Sequence sequence) {
+        ActiveRequest request = sequence.waiting.removeFirst();
+        waiting--;
+        sequence.isOffered = false;
+        sequence.executing = request;
+        executing.put(request, sequence);
+        if (request.isSequenceStart()) {
+            sequence.state.reset();
+        }
+        List<Tensor> more = controls.flags(request.isSequenceStart(), request.isSequenceEnd());
+        if (!sequence.ids.isEmpty() || !states.isEmpty()) {
+            more = new ArrayList<>(more);
+            more.addAll(sequence.ids);
+            sequence.state.addTo(more);
+        }
+        request.overlay(more, states.isEmpty() ? null : sequence.state);
+        return request;
+    }
+
+    private List<ActiveRequest> withoutGaps(List<@Nullable ActiveRequest> rows, @Nullable ActiveRequest model,
+            long now) {
+        List<ActiveRequest> batch = new ArrayList<>(rows.size());
+        List<Tensor> filling = List.of();
+        for (ActiveRequest request : rows) {
+            if (request == null && model != null) {
+                filling = filling.isEmpty() ? filling(model) : filling;
+                batch.add(model.standIn(standInIo(model), filling, now));
+            } else if (request != null) {
+                batch.add(request);
+            }
+        }
+        return batch;
+    }
+
+    /** Returns the inputs of a row without a request: like those of one with, but zeros. */
+    private List<Tensor> filling(ActiveRequest model) {
+        List<Tensor> filling = new ArrayList<>();
+        for (Tensor input : model.sentInputs()) {
+            // The values of a shape tensor hold for the whole batch.
+            filling.add(shapeTensors.contains(input.name()) ? input : zeros.like(input));
+        }
+        filling.addAll(controls.nothing());
+        for (StateInputs.Entry state : states.entries()) {
+            model.input(state.start().name()).ifPresent(value -> filling.add(zeros.like(value)));
+        }
+        return filling;
+    }
+
+    private ModelIo standInIo(ActiveRequest model) {
+        ModelIo io = standInIo;
+        if (io == null) {
+            io = new ModelIo(model.io().isDecoupled(), OutputShapes.AS_PRODUCED, new ModelStatistics(), Long.MAX_VALUE);
+            standInIo = io;
+        }
+        return io;
+    }
+
+    private boolean mayJoin(Sequence first, Sequence next) {
+        ActiveRequest a = first.next();
+        ActiveRequest b = next.next();
+        return a != null && b != null && mayJoin.test(a, b)
+                && (!comparesStates || areAlike(first.state.next(a.isSequenceStart()),
+                        next.state.next(b.isSequenceStart())));
+    }
+
+    private static boolean areAlike(List<Tensor> a, List<Tensor> b) {
+        for (int i = 0; i < a.size(); i++) {
+            if (a.get(i).dataType() != b.get(i).dataType() || !a.get(i).shape().equals(b.get(i).shape())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Notes that a request has been executed and answered, so that the next one of its sequence may follow. */
+    public void executed(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        Sequence sequence = executing.remove(request);
+        if (sequence == null) {
+            return;
+        }
+        sequence.executing = null;
+        sequence.state.executed();
+        if (sequence.slot == null) {
+            sequence.state.close();
+        } else {
+            handOver(sequence, now, drop);
+        }
+    }
+
+    /** Ends sequences that are idle, and those that have waited too long for a slot. */
+    public void expire(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        while (!byUse.isEmpty() && Times.later(byUse.getFirst().lastUse, idleNanos) <= now) {
+            Sequence idle = byUse.getFirst();
+            close(idle);
+            if (idle.isOver() && idle.slot != null) {
+                release(idle.slot, now, drop);
+            }
+        }
+        while (!expiring.isEmpty() && expiring.first().expiry <= now) {
+            Sequence late = expiring.removeFirst();
+            backlog.remove(late);
+            abandon(late, () -> new InferenceException(StatusCode.UNAVAILABLE,
+                    "timeout of the corresponding sequence has been expired"), drop);
+        }
+    }
+
+    /**
+     * Returns the time at which {@link #expire} would do more than now, or {@link #poll} where that may be called.
+     */
+    public long nextEvent(boolean mayPoll) {
+        long next = byUse.isEmpty() ? Sequence.NEVER : Times.later(byUse.getFirst().lastUse, idleNanos);
+        if (!expiring.isEmpty()) {
+            next = Math.min(next, expiring.first().expiry);
+        }
+        if (mayPoll) {
+            for (InstanceSlots slots : instances.values()) {
+                next = Math.min(next, slots.wakeAt);
+            }
+        }
+        return next;
+    }
+
+    /** Returns whether a request waits that the instance could execute. */
+    public boolean hasWork(Instance instance) {
+        InstanceSlots slots = instances.get(instance);
+        return slots != null && slots.slots().stream()
+                .anyMatch(slot -> slot.sequence != null && slot.sequence.next() != null);
+    }
+
+    /** Starts no further sequences; those that run go on. */
+    public void endArrivals() {
+        isEnding = true;
+    }
+
+    /** Removes and returns everything that waits. */
+    public List<ActiveRequest> drain() {
+        List<ActiveRequest> all = new ArrayList<>();
+        Set<Sequence> sequences = new LinkedHashSet<>(backlog);
+        instances.values().forEach(slots -> slots.slots().forEach(slot -> {
+            if (slot.sequence != null) {
+                sequences.add(slot.sequence);
+            }
+        }));
+        for (Sequence sequence : sequences) {
+            abandon(sequence, () -> new InferenceException(StatusCode.CANCELLED, ""),
+                    (request, ignored) -> all.add(request));
+        }
+        backlog.clear();
+        expiring.clear();
+        return all;
+    }
+
+    /** Returns how many requests wait. */
+    public int waiting() {
+        return waiting;
+    }
+
+    /** Returns how many sequences have a slot. */
+    public int running() {
+        return occupied;
+    }
+
+    /** Returns whether no sequence runs or waits. */
+    public boolean isEmpty() {
+        return occupied == 0 && backlog.isEmpty();
+    }
+
+    /** Returns what is to be logged since the last call, without the lock. */
+    public List<String> takeWarnings() {
+        if (warnings.isEmpty()) {
+            return List.of();
+        }
+        List<String> taken = List.copyOf(warnings);
+        warnings.clear();
+        return taken;
+    }
+}
