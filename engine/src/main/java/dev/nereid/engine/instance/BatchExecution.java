@@ -52,13 +52,13 @@ public final class BatchExecution {
         instance.noteDuration(times.computeEnd() - times.computeStart());
         boolean succeeded = false;
         List<ActiveRequest> requests = batch.engineRequests();
-        // Made where some are left for later only.
+        // Made only where not all of them are answered here.
         @Nullable
         List<ActiveRequest> answered = null;
         for (int i = 0; i < requests.size(); i++) {
             ActiveRequest request = requests.get(i);
             if (request.isStandIn()) {
-                answered = answered == requests ? new ArrayList<>(requests.subList(0, i)) : answered;
+                answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 end(request);
                 continue;
             }
