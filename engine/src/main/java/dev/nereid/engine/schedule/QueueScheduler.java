@@ -88,19 +88,20 @@ public final class QueueScheduler implements InstanceScheduler {
     /**
      * Creates a scheduler without instances.
      *
+     * @param maxBatchSize how many rows a batch may have; 0 where the model has no batches
      * @param clock nanoseconds of a monotonic clock
      * @param wallClock the time of day, for statistics
      * @param wakeups wakes the scheduler when a queued request is due
      * @param keepsOrder whether answers leave in the order of the requests
      * @param limiter shares resources with other models; null where every free instance may execute
      */
-    QueueScheduler(String modelName, RequestQueue queue, ModelStatistics statistics, LongSupplier clock,
-            InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
+    QueueScheduler(String modelName, int maxBatchSize, RequestQueue queue, ModelStatistics statistics,
+            LongSupplier clock, InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
         this.queue = queue;
         this.isBound = queue.bindsInstances();
         this.statistics = statistics;
         this.clock = clock;
-        this.execution = new BatchExecution(modelName, statistics, wallClock);
+        this.execution = new BatchExecution(modelName, maxBatchSize, statistics, wallClock);
         this.alarm = wakeups.alarm(() -> review(true));
         this.delivery = new AnswerDelivery(statistics, clock, keepsOrder, isBound, this::signalProgress);
         this.limiter = limiter;
