@@ -62,7 +62,7 @@ final class SequenceFixture implements AutoCloseable {
         List<InitialStates.Start> starts = List.of(new InitialStates.Start("SUM_IN", "SUM_OUT", DataType.INT64,
                 Shape.of(1), MemorySegment.ofArray(new byte[8]), false));
         boolean keepsOrder = strategy instanceof Strategy.Oldest oldest && oldest.preserveOrdering();
-        scheduler = new QueueScheduler("m", new SequenceQueue(new SequenceBatcher(config, batching, starts,
+        scheduler = new QueueScheduler("m", config.maxBatchSize(), new SequenceQueue(new SequenceBatcher(config, batching, starts,
                 BatchRule.of(config)::mayJoin, 1_000_000)), statistics, time, time, time, keepsOrder, null);
     }
 
