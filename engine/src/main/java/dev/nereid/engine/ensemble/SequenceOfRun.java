@@ -51,8 +51,9 @@ final class SequenceOfRun {
             }
             case Parameter.Int number -> id = new CorrelationId.Numeric(number.value());
             case Parameter.Text text -> id = new CorrelationId.Text(text.value());
-            case Parameter.Bool _,Parameter.Real _ -> throw InferenceException.invalid("expected parameter 'sequence_id' "
-                    + "to be TRITONSERVER_PARAMETER_INT or TRITONSERVER_PARAMETER_STRING");
+            case Parameter.Bool _,Parameter.Real _ ->
+                throw InferenceException.invalid("expected parameter 'sequence_id' "
+                        + "to be TRITONSERVER_PARAMETER_INT or TRITONSERVER_PARAMETER_STRING");
         }
         isStart = flag(parameters, START, isStart);
         isEnd = flag(parameters, END, isEnd);

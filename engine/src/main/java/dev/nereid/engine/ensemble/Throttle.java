@@ -51,7 +51,8 @@ final class Throttle {
         long deadline = clock.getAsLong() + LIMIT_NANOS;
         while (isHolding() && !isUnwanted.getAsBoolean()) {
             if (clock.getAsLong() - deadline > 0) {
-                LOGGER.log(Level.WARNING, () -> "model '" + model + "' was held up for 300 s, since the steps behind it in "
+                LOGGER.log(Level.WARNING, () -> "model '" + model
+                        + "' was held up for 300 s, since the steps behind it in "
                         + "an ensemble have as many requests in flight as max_inflight_requests allows; it goes on");
                 return;
             }

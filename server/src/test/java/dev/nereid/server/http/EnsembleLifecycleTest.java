@@ -168,20 +168,28 @@ class EnsembleLifecycleTest {
                 refusal(batching + " instance_group [{ count: 1 }]", step("a", "INPUT0", "OUTPUT0")));
         assertEquals("500 ensemble tensor 'y' is unused in ensemble 'x'",
                 refusal(batching, step("a", "INPUT0", "OUTPUT0"), step("a", "INPUT0", "y")));
-        assertEquals("500 output 'OUTPUT0' for ensemble 'x' is not written: at least one of its depending tensors, 'z', "
-                + "is not connected", refusal(batching, step("a", "INPUT0", "y"), step("b", "z", "OUTPUT0")));
+        assertEquals(
+                "500 output 'OUTPUT0' for ensemble 'x' is not written: at least one of its depending tensors, 'z', "
+                        + "is not connected",
+                refusal(batching, step("a", "INPUT0", "y"), step("b", "z", "OUTPUT0")));
         assertEquals("400 ensemble x contains models that are not available or ambiguous: nobody",
                 refusal(batching, step("nobody", "INPUT0", "OUTPUT0")));
         assertEquals("400 ensemble 'x' depends on 'a' whose required version 7 is not loaded.",
                 refusal(batching, step("a", "INPUT0", "OUTPUT0").replace("-1", "7")));
         assertEquals("400 circular dependency between ensembles: x -> ... -> x -> x",
                 refusal(batching, step("x", "INPUT0", "OUTPUT0")));
-        assertEquals("400 ensemble x allows maximum batch size 9, but it contains model a which only allows maximum batch "
-                + "size to be 8", refusal("max_batch_size: 9", step("a", "INPUT0", "OUTPUT0")));
-        assertEquals("400 in ensemble x, ensemble tensor INPUT0: inconsistent data type: TYPE_FP32 is inferred from model x "
-                + "while TYPE_INT32 is inferred from model ints", refusal(batching, step("ints", "INPUT0", "OUTPUT0")));
-        assertEquals("400 in ensemble x, ensemble tensor INPUT0: inconsistent shape: [-1,4] is inferred from model x while "
-                + "[-1,5] is inferred from model long", refusal(batching, step("long", "INPUT0", "OUTPUT0")));
+        assertEquals(
+                "400 ensemble x allows maximum batch size 9, but it contains model a which only allows maximum batch "
+                        + "size to be 8",
+                refusal("max_batch_size: 9", step("a", "INPUT0", "OUTPUT0")));
+        assertEquals(
+                "400 in ensemble x, ensemble tensor INPUT0: inconsistent data type: TYPE_FP32 is inferred from model x "
+                        + "while TYPE_INT32 is inferred from model ints",
+                refusal(batching, step("ints", "INPUT0", "OUTPUT0")));
+        assertEquals(
+                "400 in ensemble x, ensemble tensor INPUT0: inconsistent shape: [-1,4] is inferred from model x while "
+                        + "[-1,5] is inferred from model long",
+                refusal(batching, step("long", "INPUT0", "OUTPUT0")));
         assertEquals("[a,ints,long]", ready());
     }
 }

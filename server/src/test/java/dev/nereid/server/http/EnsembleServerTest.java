@@ -42,7 +42,8 @@ class EnsembleServerTest {
                 .ensemble("odd", "-1", "max_batch_size: 4", step("second", "INPUT0", "OUTPUT0"));
         files.model("streams", "-1", "model_transaction_policy { decoupled: true }")
                 .ensemble("many", "-1", "", step("streams", "INPUT0", "x"), step("streams", "x", "OUTPUT0"));
-        files.model("sequences", "4", "max_batch_size: 8 sequence_batching { max_sequence_idle_microseconds: 60000000 }")
+        files.model("sequences", "4",
+                "max_batch_size: 8 sequence_batching { max_sequence_idle_microseconds: 60000000 }")
                 .ensemble("talk", "4", "max_batch_size: 1", step("sequences", "INPUT0", "OUTPUT0"));
         files.model("queued", "4", """
                 max_batch_size: 1
@@ -204,7 +205,8 @@ class EnsembleServerTest {
 
     @Test
     void raggedRowsOfSeveralRequestsShareAnExecution() throws InterruptedException {
-        try (RawClient running = held("uneven", "1,2", 2); RawClient second = server.connect();
+        try (RawClient running = held("uneven", "1,2", 2);
+                RawClient second = server.connect();
                 RawClient third = server.connect()) {
             second.write(RawClient.request("POST", "/v2/models/uneven/infer", body("a", "", "1,3", 3)));
             third.write(RawClient.request("POST", "/v2/models/uneven/infer", body("b", "", "1,5", 5)));
@@ -220,8 +222,9 @@ class EnsembleServerTest {
 
     @Test
     void aSequenceReachesItsModelAndComesBackWithTheAnswer() {
-        assertEquals("{\"error\":\"in ensemble 'talk', inference request for sequence 9 to model 'sequences' must specify "
-                + "the START flag on the first request of the sequence\"}",
+        assertEquals(
+                "{\"error\":\"in ensemble 'talk', inference request for sequence 9 to model 'sequences' must specify "
+                        + "the START flag on the first request of the sequence\"}",
                 infer("talk", "\"sequence_id\":9", "1,4", 4).body());
         assertEquals(answer("talk", "\"sequence_id\":9,\"sequence_start\":true,\"sequence_end\":false", "1,4",
                 "1.0,2.0,3.0,4.0"),
@@ -244,7 +247,8 @@ class EnsembleServerTest {
         assertEquals(1, broken.split("error", -1).length - 1);
         Answer one = infer("many", "\"answers\":1", "1", 1);
         assertEquals(501, one.status());
-        assertEquals("{\"error\":\"HTTP end point doesn't support models with decoupled transaction policy\"}", one.body());
+        assertEquals("{\"error\":\"HTTP end point doesn't support models with decoupled transaction policy\"}",
+                one.body());
         await("all is counted", () -> metric("nv_inference_request_success", "many") == 2);
     }
 
@@ -264,7 +268,8 @@ class EnsembleServerTest {
 
     @Test
     void theQueueOfAModelTakesWhatIsMoreUrgentFirstAndNoMoreThanItMay() throws InterruptedException {
-        try (RawClient running = held("queued", "1,4", 4); RawClient low = server.connect();
+        try (RawClient running = held("queued", "1,4", 4);
+                RawClient low = server.connect();
                 RawClient high = server.connect()) {
             low.write(RawClient.request("POST", "/v2/models/waits/infer", body("low", "\"priority\":2", "1,4", 4)));
             await("one waits", () -> metric("nv_inference_pending_request_count", "queued") == 1);
