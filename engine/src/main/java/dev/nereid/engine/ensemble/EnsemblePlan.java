@@ -212,6 +212,16 @@ final class EnsemblePlan {
         return chain;
     }
 
+    /** Returns whether a step runs in the scopes of a decoupled one, or in scopes inside those. */
+    boolean isBehind(Step step, Step decoupled) {
+        for (int each = step.origin(); each != REQUEST; each = steps.get(each).origin()) {
+            if (each == decoupled.index()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     String name() {
         return name;
     }
