@@ -420,11 +420,6 @@ public final class Engine implements AutoCloseable {
         lifecycle.endLate();
     }
 
-    /** Returns what loads and unloads models. */
-    ModelLifecycle lifecycle() {
-        return lifecycle;
-    }
-
     /** Finishes running requests, up to a limit, and closes models and backends. Returns whether all ended in time. */
     public synchronized boolean stopWithin(Duration limit) {
         if (isStopped) {
