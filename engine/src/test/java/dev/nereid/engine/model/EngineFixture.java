@@ -9,6 +9,7 @@ import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
 import dev.nereid.engine.EngineOptions.CacheOptions;
 import dev.nereid.engine.EngineOptions.GpuOptions;
+import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.SchedulingOptions;
@@ -61,6 +62,7 @@ public final class EngineFixture implements AutoCloseable {
     private GpuDriver driver = GpuDriver.none("this is a test");
     private GpuOptions gpuOptions = GpuOptions.DEFAULT;
     private CacheOptions cache = CacheOptions.NONE;
+    private LimitOptions limits = LimitOptions.DEFAULT;
 
     public EngineFixture(Path directory, FakeBackend backend) {
         this.repository = directory.resolve("models");
@@ -135,6 +137,11 @@ public final class EngineFixture implements AutoCloseable {
         return this;
     }
 
+    EngineFixture limits(LimitOptions value) {
+        limits = value;
+        return this;
+    }
+
     EngineFixture alsoServing(Path other) {
         moreRepositories.add(other);
         return this;
@@ -200,7 +207,8 @@ public final class EngineFixture implements AutoCloseable {
                 .with(new BackendOptions(List.of(BackendSource.directory(backends)), Map.of(), allowsModelBackends))
                 .with(scheduling)
                 .with(gpuOptions)
-                .with(cache);
+                .with(cache)
+                .with(limits);
         Engine engine = Engine.create(options, driver, backendStartLimit);
         engines.add(engine);
         return engine;
