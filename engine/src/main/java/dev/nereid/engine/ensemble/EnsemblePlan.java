@@ -49,6 +49,7 @@ final class EnsemblePlan {
      * @param sources the tensors that it reads, each once
      * @param origin the decoupled step in whose scopes it runs
      */
+    @SuppressWarnings("ArrayRecordComponent") // never compared, and read for every request
     record Step(int index, String model, OptionalLong version, List<Port> inputs, List<Port> outputs,
             List<String> outputNames, int[] sources, boolean isDecoupled, int origin) {
     }
@@ -62,6 +63,7 @@ final class EnsemblePlan {
      * @param outputs the outputs to answer with
      * @param chain the decoupled steps in whose innermost scopes a response is complete, outermost first
      */
+    @SuppressWarnings("ArrayRecordComponent") // never compared, and read for every request
     record Selection(boolean[] isActive, int[] uses, boolean[] isShared, List<Output> outputs, int[] chain) {
     }
 

@@ -86,7 +86,22 @@ public final class Admission implements Members {
      */
     Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
             RequestTrace trace) {
+        return submit(admit(served, data, scope, listener, trace), served);
+    }
+
+    /**
+     * Takes a request of another model; else as the other {@code submit}.
+     *
+     * @param isGone tells whether nobody waits for the answers any more
+     */
+    Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
+            BooleanSupplier isGone, RequestTrace trace) {
         ActiveRequest request = admit(served, data, scope, listener, trace);
+        request.cancelWhen(isGone);
+        return submit(request, served);
+    }
+
+    private static Ticket submit(ActiveRequest request, ServedVersion served) {
         served.scheduler().submit(request);
         return request;
     }

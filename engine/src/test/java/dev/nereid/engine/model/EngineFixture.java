@@ -9,6 +9,7 @@ import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
 import dev.nereid.engine.EngineOptions.CacheOptions;
 import dev.nereid.engine.EngineOptions.GpuOptions;
+import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.SchedulingOptions;
@@ -53,6 +54,7 @@ public final class EngineFixture implements AutoCloseable {
     private boolean strictReadiness = true;
     private int loadThreads = 4;
     private int loadRetries;
+    private Duration unloadTimeout = LoadOptions.DEFAULT.unloadTimeout();
     private boolean allowsModelBackends;
     private boolean exitOnError = true;
     private Duration backendStartLimit = Backends.START_LIMIT;
@@ -60,6 +62,7 @@ public final class EngineFixture implements AutoCloseable {
     private GpuDriver driver = GpuDriver.none("this is a test");
     private GpuOptions gpuOptions = GpuOptions.DEFAULT;
     private CacheOptions cache = CacheOptions.NONE;
+    private LimitOptions limits = LimitOptions.DEFAULT;
 
     public EngineFixture(Path directory, FakeBackend backend) {
         this.repository = directory.resolve("models");
@@ -89,6 +92,11 @@ public final class EngineFixture implements AutoCloseable {
 
     EngineFixture loadThreads(int value) {
         loadThreads = value;
+        return this;
+    }
+
+    EngineFixture unloadTimeout(Duration value) {
+        unloadTimeout = value;
         return this;
     }
 
@@ -126,6 +134,11 @@ public final class EngineFixture implements AutoCloseable {
 
     EngineFixture cache(CacheOptions value) {
         cache = value;
+        return this;
+    }
+
+    EngineFixture limits(LimitOptions value) {
+        limits = value;
         return this;
     }
 
@@ -187,14 +200,15 @@ public final class EngineFixture implements AutoCloseable {
         List<Path> repositories = new ArrayList<>(List.of(repository));
         repositories.addAll(moreRepositories);
         LoadOptions loading = new LoadOptions(mode, startupModels, mode != ControlMode.EXPLICIT, Duration.ofDays(1),
-                strictReadiness, loadThreads, loadRetries);
+                strictReadiness, loadThreads, loadRetries, unloadTimeout);
         EngineOptions options = EngineOptions.DEFAULT
                 .with(RepositoryOptions.DEFAULT.withDirectories(repositories).withMissingAllowed(!exitOnError))
                 .with(loading)
                 .with(new BackendOptions(List.of(BackendSource.directory(backends)), Map.of(), allowsModelBackends))
                 .with(scheduling)
                 .with(gpuOptions)
-                .with(cache);
+                .with(cache)
+                .with(limits);
         Engine engine = Engine.create(options, driver, backendStartLimit);
         engines.add(engine);
         return engine;
