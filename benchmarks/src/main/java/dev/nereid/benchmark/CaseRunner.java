@@ -91,6 +91,8 @@ final class CaseRunner implements AutoCloseable {
             loop.ifPresent(child -> sides.add(new LoopSide(child)));
             servers.forEach((name, server) -> sides
                     .add(new HttpSide(name, server, toServer, new ProcessFigures(children, server.pid()))));
+            benchCase.step().ifPresent(step -> servers.forEach((name, server) -> sides.add(new HttpSide(name, server,
+                    request(step, body, file), new ProcessFigures(children, server.pid())))));
             warmUp(benchCase, sides);
             for (int connections : options.connectionsFor(benchCase)) {
                 measure(benchCase, sides, connections).forEach(results);
@@ -98,7 +100,10 @@ final class CaseRunner implements AutoCloseable {
         } finally {
             loop.ifPresent(Child::close);
         }
-        servers.values().forEach(server -> server.unload(benchCase.id()));
+        for (ServerProcess server : servers.values()) {
+            server.unload(benchCase.id());
+            benchCase.step().ifPresent(step -> server.unload(step.id()));
+        }
     }
 
     private Path write(BenchCase benchCase, RequestBody body) {
@@ -181,13 +186,15 @@ final class CaseRunner implements AutoCloseable {
 
     private List<CaseResult> results(BenchCase benchCase, List<Side> sides, int connections, List<Rounds> rounds,
             OptionalDouble[] heap) {
-        int first = sides.size() - servers.size();
+        boolean hasStep = benchCase.step().isPresent();
+        int last = hasStep ? sides.size() - servers.size() : sides.size();
+        int first = last - servers.size();
         Optional<Rounds> loop = benchCase.isHeavy() ? Optional.of(rounds.get(first - 1)) : Optional.empty();
         List<CaseResult> results = new ArrayList<>();
-        for (int i = first; i < sides.size(); i++) {
+        for (int i = first; i < last; i++) {
             HttpSide side = (HttpSide) sides.get(i);
             results.add(new CaseResult(benchCase, side.variant(), connections, rounds.get(i), rounds.getFirst(),
-                    loop, heap[i], side.figures().residentMib()));
+                    loop, hasStep ? Optional.of(rounds.get(i + servers.size())) : Optional.empty(), heap[i], side.figures().residentMib()));
         }
         return results;
     }
