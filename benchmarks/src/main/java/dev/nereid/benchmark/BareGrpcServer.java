@@ -30,7 +30,8 @@ public final class BareGrpcServer {
     public static void main(String[] arguments) throws IOException, InterruptedException {
         Server server = NettyServerBuilder
                 .forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), Integer.parseInt(arguments[0])))
-                .directExecutor().maxInboundMessageSize(Integer.MAX_VALUE).fallbackHandlerRegistry(new Methods()).build()
+                .directExecutor().maxInboundMessageSize(Integer.MAX_VALUE).fallbackHandlerRegistry(new Methods())
+                .build()
                 .start();
         System.out.println("listening on port " + server.getPort());
         server.awaitTermination();

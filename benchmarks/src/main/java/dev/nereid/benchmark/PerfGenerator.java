@@ -27,7 +27,8 @@ final class PerfGenerator implements LoadGenerator {
 
     @Override
     public Turn run(int port, Request request, int connections, Duration warmUp, Duration measured) {
-        child.tell((request.isGrpc() ? "grpc" : "http") + "\t" + port + "\t" + request.path() + "\t" + request.body() + "\t" + request.jsonLength() + "\t"
+        child.tell((request.isGrpc() ? "grpc" : "http") + "\t" + port + "\t" + request.path() + "\t" + request.body()
+                + "\t" + request.jsonLength() + "\t"
                 + connections + "\t" + warmUp.toMillis() + "\t" + measured.toMillis());
         return Turn.parse(child.line(warmUp.plus(measured).toSeconds() + PATIENCE_SECONDS));
     }

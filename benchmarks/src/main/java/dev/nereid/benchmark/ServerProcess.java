@@ -57,7 +57,8 @@ final class ServerProcess implements AutoCloseable {
 
     /** Starts the bare handler. */
     static ServerProcess handler(Children children) {
-        Child child = Child.java("the bare handler", children, List.of("-XX:+UseG1GC"), BareHandler.class, List.of("0"));
+        Child child = Child.java("the bare handler", children, List.of("-XX:+UseG1GC"), BareHandler.class,
+                List.of("0"));
         return new ServerProcess(child, port(child, HANDLER_PORT), 0);
     }
 

@@ -46,7 +46,8 @@ class SequenceSchedulingTest {
             rig.add("m_0", new Recorder(false));
             assertEquals("INVALID_ARG inference request to model 'm' must specify batch-size 1 due to requirements of"
                     + " sequence batcher", refusal(rig, 0, "", 2));
-            assertEquals("INVALID_ARG inference request to model 'm' must specify a non-zero or non-empty correlation ID",
+            assertEquals(
+                    "INVALID_ARG inference request to model 'm' must specify a non-zero or non-empty correlation ID",
                     refusal(rig, 0, "S", 1));
             assertEquals(NO_START, refusal(rig, 1, "", 1));
             assertEquals("1", rig.send(1, 1, "SE").answer());

@@ -39,7 +39,8 @@ final class GrpcEncoder {
     static byte[] parameters(SequencePlace place) {
         return ModelInferRequest.newBuilder()
                 .putParameters("sequence_id", InferParameter.newBuilder().setInt64Param(place.id()).build())
-                .putParameters("sequence_start", bool(place.isStart())).putParameters("sequence_end", bool(place.isEnd()))
+                .putParameters("sequence_start", bool(place.isStart()))
+                .putParameters("sequence_end", bool(place.isEnd()))
                 .build().toByteArray();
     }
 

@@ -232,8 +232,11 @@ public final class PerfCommand {
         facts.put("Protocol", options.exchange().text());
         facts.put("Batch size", Integer.toString(options.measurement().batchSize()));
         boolean isJsonOnly = options.exchange().isStreaming() && !options.exchange().isGrpc();
-        facts.put("Tensors", isJsonOnly ? "JSON" : "inputs as " + (options.inputs().isBinaryInput() ? "bytes" : "JSON") + ", outputs as "
-                + (options.inputs().isBinaryOutput() ? "bytes" : "JSON"));
+        facts.put("Tensors",
+                isJsonOnly
+                        ? "JSON"
+                        : "inputs as " + (options.inputs().isBinaryInput() ? "bytes" : "JSON") + ", outputs as "
+                                + (options.inputs().isBinaryOutput() ? "bytes" : "JSON"));
         facts.put("Load", options.sweep().isOpenLoop()
                 ? "open loop, requests at " + (options.sweep().isPoisson() ? "random" : "even") + " intervals"
                 : "closed loop");

@@ -54,8 +54,9 @@ final class PerfCommandLine {
                 throw new UsageException("--" + flag + "=json is for HTTP; over gRPC tensors are always sent as bytes");
             }
             if (isStreaming && !isGrpc && flags.has(flag) && flags.text(flag).equals("binary")) {
-                throw new UsageException("--" + flag + "=binary can't be had with --streaming over HTTP, whose events are "
-                        + "JSON; use -i grpc");
+                throw new UsageException(
+                        "--" + flag + "=binary can't be had with --streaming over HTTP, whose events are "
+                                + "JSON; use -i grpc");
             }
         }
         if (isStreaming && flags.has("verify")) {

@@ -40,7 +40,8 @@ final class LoadProcessTest {
 
     private String line(String protocol, int port, int jsonLength, int millis) throws IOException {
         Path body = Files.writeString(directory.resolve("body"), "{}xyz");
-        return protocol + "\t" + port + "\t/v2/models/m/infer\t" + body + "\t" + jsonLength + "\t2\t0\t" + millis + "\n";
+        return protocol + "\t" + port + "\t/v2/models/m/infer\t" + body + "\t" + jsonLength + "\t2\t0\t" + millis
+                + "\n";
     }
 
     @Test

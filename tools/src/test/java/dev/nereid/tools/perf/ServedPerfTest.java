@@ -258,7 +258,8 @@ final class ServedPerfTest {
                 "error: requests for generate_stream can't belong to sequences; use -i grpc --streaming",
                 "error: 127.0.0.1:" + server.grpcPort()
                         + " answered NOT_FOUND: Request for unknown model: 'nosuch' is not found",
-                "error: 3 sequences at a time need as many ids, and --sequence-id-range has 2"), err().lines().toList());
+                "error: 3 sequences at a time need as many ids, and --sequence-id-range has 2"),
+                err().lines().toList());
     }
 
     @Test

@@ -43,7 +43,8 @@ final class OnnxInstance implements ModelInstance {
     private final long runOptions;
     private String lastFailure = "";
 
-    private OnnxInstance(ModelConfig config, List<ModelOutput> outputs, OrtSession session, Arena arena, Map<String, MemorySegment> outputNames,
+    private OnnxInstance(ModelConfig config, List<ModelOutput> outputs, OrtSession session, Arena arena,
+            Map<String, MemorySegment> outputNames,
             InputFeeder feeder, long runOptions) {
         this.config = config;
         this.outputs = outputs;
@@ -77,8 +78,9 @@ final class OnnxInstance implements ModelInstance {
         if (config.scheduling() instanceof Scheduling.SequenceBatching sequence) {
             for (Scheduling.State state : sequence.states()) {
                 if (outputs.stream().noneMatch(output -> output.name().equals(state.outputName()))) {
-                    outputs.add(new ModelOutput(state.outputName(), state.dataType(), state.dims(), Optional.empty(), "",
-                            false, false));
+                    outputs.add(
+                            new ModelOutput(state.outputName(), state.dataType(), state.dims(), Optional.empty(), "",
+                                    false, false));
                 }
             }
         }
