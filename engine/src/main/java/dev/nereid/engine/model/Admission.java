@@ -95,8 +95,8 @@ public final class Admission implements Members {
      * @param isGone tells whether nobody waits for the answers any more
      */
     Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
-            BooleanSupplier isGone) {
-        ActiveRequest request = admit(served, data, scope, listener, RequestTrace.OFF);
+            BooleanSupplier isGone, RequestTrace trace) {
+        ActiveRequest request = admit(served, data, scope, listener, trace);
         request.cancelWhen(isGone);
         return submit(request, served);
     }
@@ -154,8 +154,9 @@ public final class Admission implements Members {
         }
 
         @Override
-        public ActiveRequest admit(RequestData data, ResponseListener listener, BooleanSupplier isGone) {
-            ActiveRequest request = Admission.this.admit(served, data, NO_MEMORY, listener, RequestTrace.OFF);
+        public ActiveRequest admit(RequestData data, ResponseListener listener, BooleanSupplier isGone,
+                RequestTrace trace) {
+            ActiveRequest request = Admission.this.admit(served, data, NO_MEMORY, listener, trace);
             request.cancelWhen(isGone);
             return request;
         }

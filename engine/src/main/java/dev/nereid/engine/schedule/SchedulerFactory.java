@@ -84,8 +84,8 @@ public final class SchedulerFactory {
             case SequenceBatching batching -> sequences(config, batching, states);
             case Ensemble _ -> throw new IllegalStateException("ensemble '" + config.name() + "' has no instances");
         };
-        QueueScheduler scheduler = new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups,
-                keepsOrder, limiter.orElse(null));
+        QueueScheduler scheduler = new QueueScheduler(config.name(), config.maxBatchSize(), queue, statistics, clock,
+                wallClock, wakeups, keepsOrder, limiter.orElse(null));
         if (config.scheduling() instanceof DynamicBatching) {
             scheduler.holdUntilQueued(firstBatchAt);
         }

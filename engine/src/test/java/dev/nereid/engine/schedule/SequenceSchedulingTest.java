@@ -9,6 +9,7 @@ import dev.nereid.engine.schedule.SequenceFixture.Sent;
 import dev.nereid.engine.stats.FailureReason;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -100,7 +101,8 @@ class SequenceSchedulingTest {
             assertEquals("7", last.answer());
             assertEquals(List.of(List.of("1S"), List.of(".", "2S", "3S"), List.of(".", ".", "4E")), model.batches());
             assertEquals(4, rig.statistics.inferenceCount(), "gaps are no inferences");
-            assertEquals(2, rig.statistics.batches().get(3).infer().count(), "but rows of an execution");
+            assertEquals(2, Objects.requireNonNull(rig.statistics.batches().get(3)).infer().count(),
+                    "but rows of an execution");
         }
     }
 

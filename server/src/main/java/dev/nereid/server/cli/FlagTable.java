@@ -61,6 +61,8 @@ final class FlagTable {
         add("model-config-name", Kind.TEXT, "", REPOSITORY, "Use configs/<name>.pbtxt of a model where it exists.");
         add("model-load-thread-count", Kind.NUMBER, "4", REPOSITORY, "How many models load at the same time.");
         add("model-load-retry-count", Kind.NUMBER, "0", REPOSITORY, "How often to retry a load that failed.");
+        add("unload-timeout-secs", Kind.NUMBER, "300", REPOSITORY,
+                "How long an unload waits for requests that their backend answers after the execution.");
         add("allow-http", Kind.BOOL, "true", HTTP, "Whether to listen for HTTP.");
         add("http-address", Kind.TEXT, "0.0.0.0", HTTP, "Address to listen on for HTTP.");
         add("http-port", Kind.NUMBER, "8000", HTTP, "Port to listen on for HTTP.");
