@@ -35,7 +35,7 @@ public record CacheKey(long first, long second, long third, long fourth) {
         number(digest, inputs.size());
         for (Tensor input : inputs) {
             text(digest, input.name());
-            number(digest, input.dataType().ordinal());
+            text(digest, input.dataType().name());
             number(digest, input.shape().rank());
             for (long dimension : input.shape().toArray()) {
                 number(digest, dimension);

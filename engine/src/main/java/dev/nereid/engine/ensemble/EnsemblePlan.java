@@ -49,6 +49,7 @@ final class EnsemblePlan {
      * @param sources the tensors that it reads, each once
      * @param origin the decoupled step in whose scopes it runs
      */
+    @SuppressWarnings("ArrayRecordComponent") // never compared, and read for every request
     record Step(int index, String model, OptionalLong version, List<Port> inputs, List<Port> outputs,
             List<String> outputNames, int[] sources, boolean isDecoupled, int origin) {
     }
@@ -62,6 +63,7 @@ final class EnsemblePlan {
      * @param outputs the outputs to answer with
      * @param chain the decoupled steps in whose innermost scopes a response is complete, outermost first
      */
+    @SuppressWarnings("ArrayRecordComponent") // never compared, and read for every request
     record Selection(boolean[] isActive, int[] uses, boolean[] isShared, List<Output> outputs, int[] chain) {
     }
 
@@ -208,6 +210,16 @@ final class EnsemblePlan {
             chain.addFirst(each);
         }
         return chain;
+    }
+
+    /** Returns whether a step runs in the scopes of a decoupled one, or in scopes inside those. */
+    boolean isBehind(Step step, Step decoupled) {
+        for (int each = step.origin(); each != REQUEST; each = steps.get(each).origin()) {
+            if (each == decoupled.index()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     String name() {

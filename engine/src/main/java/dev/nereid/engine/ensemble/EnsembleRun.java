@@ -1,13 +1,12 @@
 package dev.nereid.engine.ensemble;
 
-import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceResponse;
-import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.batch.RequestIds;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelInput;
+import dev.nereid.backend.api.config.Scheduling;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.Response;
@@ -25,7 +24,6 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -41,9 +39,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class EnsembleRun {
     private static final Logger LOGGER = System.getLogger(EnsembleRun.class.getName());
-    private static final String SEQUENCE_ID = "sequence_id";
-    private static final String SEQUENCE_START = "sequence_start";
-    private static final String SEQUENCE_END = "sequence_end";
 
     private final EnsembleScheduler scheduler;
     private final EnsemblePlan plan;
@@ -56,9 +51,8 @@ final class EnsembleRun {
 
     private final @Nullable Member[] members;
     private final List<StepRun> running = new ArrayList<>();
-    private CorrelationId correlationId;
-    private boolean isSequenceStart;
-    private boolean isSequenceEnd;
+    private final SequenceOfRun sequence;
+    private final Throttle throttle;
     private long inputNanos;
     private long inferNanos;
     private long outputNanos;
@@ -74,9 +68,8 @@ final class EnsembleRun {
         this.selection = selection(plan, request);
         this.root = new Scope(EnsemblePlan.REQUEST, null, plan);
         this.members = new Member[plan.steps().size()];
-        this.correlationId = request.correlationId();
-        this.isSequenceStart = request.isSequenceStart();
-        this.isSequenceEnd = request.isSequenceEnd();
+        this.sequence = new SequenceOfRun(request);
+        this.throttle = new Throttle(scheduler.clock());
     }
 
     private static Selection selection(EnsemblePlan plan, ActiveRequest request) {
@@ -138,10 +131,27 @@ final class EnsembleRun {
             ActiveRequest submitted = each.request;
             if (submitted != null) {
                 submitted.cancel();
-            } else if (scheduler.limit(each.step).giveUp(each)) {
-                running.remove(each);
-                each.sources.forEach(SharedResponse::release);
             }
+        }
+        dropWaiting();
+    }
+
+    /** Gives up the steps that have no room yet. */
+    private void dropWaiting() {
+        for (StepRun each : List.copyOf(running)) {
+            if (each.request == null && scheduler.limit(each.step).giveUp(each)) {
+                running.remove(each);
+                noLongerWaits(each);
+                each.sources.forEach(SharedResponse::release);
+                each.sources.clear();
+            }
+        }
+    }
+
+    private void noLongerWaits(StepRun each) {
+        if (each.isHoldingUp) {
+            each.isHoldingUp = false;
+            throttle.goesOn();
         }
     }
 
@@ -181,7 +191,51 @@ final class EnsembleRun {
         }
         if (scheduler.limit(each.step).enter(each)) {
             submit(each);
+        } else if (each.scope != root) {
+            each.isHoldingUp = true;
+            throttle.waits();
         }
+    }
+
+    /** Takes a response of a decoupled step, and keeps its thread while responses wait for room in the steps behind. */
+    void answered(StepRun each, Response response) {
+        if (!each.isThrottled) {
+            post(() -> opened(each, response));
+            return;
+        }
+        throttle.waits();
+        post(() -> {
+            try {
+                opened(each, response);
+            } finally {
+                throttle.goesOn();
+            }
+        });
+        throttle.hold(each.step.model(), () -> isUnwanted(each));
+    }
+
+    private static boolean isUnwanted(StepRun each) {
+        ActiveRequest asked = each.request;
+        return asked != null && asked.isCancelled();
+    }
+
+    /**
+     * Returns whether a step's thread may be kept: not where the steps behind it might need it to go on. Then what the
+     * responses to one request may occupy is the only bound.
+     */
+    private boolean isThrottled(Step step) {
+        if (!step.isDecoupled() || !scheduler.limit(step).isOn()) {
+            return false;
+        }
+        for (Step each : plan.steps()) {
+            Member member = members[each.index()];
+            boolean isConcerned = each.index() == step.index() || plan.isBehind(each, step);
+            if (isConcerned && member != null && member.config().scheduling() instanceof Scheduling.Ensemble
+                    || plan.isBehind(each, step) && each.model().equals(step.model())) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** Takes one use of a tensor. */
@@ -199,6 +253,7 @@ final class EnsembleRun {
 
     /** Sends a step on its way, which its limit allows. */
     void submit(StepRun each) {
+        noLongerWaits(each);
         if (isGivenUp()) {
             release(each);
             return;
@@ -208,7 +263,9 @@ final class EnsembleRun {
             throw new IllegalStateException("step " + each.step.index() + " has no model");
         }
         try {
-            ActiveRequest admitted = member.admit(data(each, member), each, request::isCancelled);
+            each.isThrottled = isThrottled(each.step);
+            ActiveRequest admitted = member.admit(data(each, member), each, request::isCancelled,
+                    request.trace().child());
             each.request = admitted;
             member.submit(admitted);
         } catch (InferenceException e) {
@@ -229,8 +286,8 @@ final class EnsembleRun {
                         shape(value, isBatching, dims).toArray(), tensor.data()));
             }
         }
-        return new RequestData(request.id(), request.parameters(), correlationId, isSequenceStart, isSequenceEnd,
-                request.priority(), request.timeoutMicros(), inputs, each.step.outputNames(), false);
+        return new RequestData(request.id(), request.parameters(), sequence.id(), sequence.isStart(),
+                sequence.isEnd(), request.priority(), request.timeoutMicros(), inputs, each.step.outputNames(), false);
     }
 
     /** Returns the shape of a tensor for who expects these dims, with or without a batch dimension in front. */
@@ -247,12 +304,12 @@ final class EnsembleRun {
     }
 
     /** A decoupled step has sent a response, which opens a scope. */
-    void opened(StepRun each, Response response) {
+    private void opened(StepRun each, Response response) {
         if (isOver || isGivenUp()) {
             response.close();
             return;
         }
-        noteSequence(response);
+        change(response);
         Scope child = new Scope(each.step.index(), each.scope, plan);
         set(child, each.step, response);
         each.scope.children.add(child);
@@ -284,7 +341,7 @@ final class EnsembleRun {
         } else if (response == null) {
             throw InferenceException.internal("model '" + each.step.model() + "' sent no response");
         } else {
-            noteSequence(response);
+            change(response);
             set(each.scope, each.step, response);
             advance(each.scope);
         }
@@ -298,37 +355,13 @@ final class EnsembleRun {
         scheduler.limit(each.step).leave();
     }
 
-    /** A step's response may say that what follows belongs to another sequence. */
-    private void noteSequence(Response response) {
-        Map<String, Parameter> parameters = response.parameters();
-        if (parameters.isEmpty()) {
-            return;
+    private void change(Response response) {
+        try {
+            sequence.change(response);
+        } catch (InferenceException e) {
+            response.close();
+            throw e;
         }
-        switch (parameters.get(SEQUENCE_ID)) {
-            case null -> {
-            }
-            case Parameter.Int number -> correlationId = new CorrelationId.Numeric(number.value());
-            case Parameter.Text text -> correlationId = new CorrelationId.Text(text.value());
-            case Parameter.Bool _,Parameter.Real _ -> {
-                response.close();
-                throw InferenceException.invalid("expected parameter 'sequence_id' to be TRITONSERVER_PARAMETER_INT or "
-                        + "TRITONSERVER_PARAMETER_STRING");
-            }
-        }
-        isSequenceStart = flag(response, SEQUENCE_START, isSequenceStart);
-        isSequenceEnd = flag(response, SEQUENCE_END, isSequenceEnd);
-    }
-
-    private static boolean flag(Response response, String name, boolean otherwise) {
-        return switch (response.parameters().get(name)) {
-            case null -> otherwise;
-            case Parameter.Bool bool -> bool.value();
-            case Parameter.Int _,Parameter.Text _,Parameter.Real _ -> {
-                response.close();
-                throw InferenceException
-                        .invalid("expect parameter '" + name + "' to be TRITONSERVER_PARAMETER_BOOL");
-            }
-        };
     }
 
     /** Notes the tensors that a step has made. */
@@ -401,12 +434,7 @@ final class EnsembleRun {
             noteTimes();
         }
         InferenceResponse response = request.newResponse();
-        response.setParameter(SEQUENCE_ID, switch (correlationId) {
-            case CorrelationId.Numeric number -> Parameter.of(number.value());
-            case CorrelationId.Text text -> Parameter.of(text.value());
-        });
-        response.setParameter(SEQUENCE_START, Parameter.of(isSequenceStart));
-        response.setParameter(SEQUENCE_END, Parameter.of(isSequenceEnd));
+        sequence.writeTo(response);
         for (Output output : selection.outputs()) {
             Value value = scope.find(output.tensor());
             if (value != null && value.tensor != null) {
@@ -439,6 +467,7 @@ final class EnsembleRun {
     private void fail(InferenceException cause) {
         if (failure == null) {
             failure = cause;
+            dropWaiting();
         }
     }
 

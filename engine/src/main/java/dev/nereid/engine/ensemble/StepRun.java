@@ -15,8 +15,13 @@ final class StepRun implements ResponseListener, Runnable {
     final Scope scope;
     /** What it uses until it has ended. */
     final List<SharedResponse> sources = new ArrayList<>(2);
+    /** Null until it is submitted. Read by other threads that answer for it only. */
     @Nullable
     ActiveRequest request;
+    /** Whether it waits for room behind a decoupled step. */
+    boolean isHoldingUp;
+    /** Whether who answers for it is held up while its answers wait for room. */
+    boolean isThrottled;
     private @Nullable Response response;
     private @Nullable InferenceException error;
 
@@ -34,7 +39,7 @@ final class StepRun implements ResponseListener, Runnable {
     @Override
     public void response(Response answer, boolean isLast) {
         if (step.isDecoupled()) {
-            run.post(() -> run.opened(this, answer));
+            run.answered(this, answer);
         } else if (response == null) {
             // Passed on with the end, which follows.
             response = answer;

@@ -21,11 +21,20 @@ public final class BatchExecution {
     private static final Logger LOGGER = System.getLogger(BatchExecution.class.getName());
 
     private final String modelName;
+    private final int maxBatchSize;
     private final ModelStatistics statistics;
     private final InstantSource wallClock;
+    private volatile String lastFailure = "";
 
-    public BatchExecution(String modelName, ModelStatistics statistics, InstantSource wallClock) {
+    /**
+     * Creates it.
+     *
+     * @param maxBatchSize how many rows a batch may have; 0 where the model has no batches
+     * @param wallClock the time of day, for statistics
+     */
+    public BatchExecution(String modelName, int maxBatchSize, ModelStatistics statistics, InstantSource wallClock) {
         this.modelName = modelName;
+        this.maxBatchSize = maxBatchSize;
         this.statistics = statistics;
         this.wallClock = wallClock;
     }
@@ -36,29 +45,32 @@ public final class BatchExecution {
      */
     public List<ActiveRequest> run(ExecutionBatch batch, Instance instance, LateAnswers late) {
         InferenceException failure = null;
+        InferenceException told = null;
         batch.start();
         try {
+            checkSize(batch);
             instance.execute(batch);
         } catch (InferenceException e) {
             failure = e;
+            told = logIfInternal(instance, e, null);
         } catch (Throwable e) {
             // The one place that catches everything: around a call into a plugin.
-            LOGGER.log(Level.ERROR, "model '" + modelName + "', instance '" + instance.name() + "': execution failed",
-                    e);
+            log(Level.ERROR, instance, e);
             failure = new InferenceException(StatusCode.INTERNAL,
                     "model '" + modelName + "' failed to execute the request; the server's log has the details", e);
+            told = failure;
         }
         BatchTimes times = batch.end();
         instance.noteDuration(times.computeEnd() - times.computeStart());
         boolean succeeded = false;
         List<ActiveRequest> requests = batch.engineRequests();
-        // Made where some are left for later only.
+        // Made only where not all of them are answered here.
         @Nullable
         List<ActiveRequest> answered = null;
         for (int i = 0; i < requests.size(); i++) {
             ActiveRequest request = requests.get(i);
             if (request.isStandIn()) {
-                answered = answered == requests ? new ArrayList<>(requests.subList(0, i)) : answered;
+                answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 end(request);
                 continue;
             }
@@ -74,6 +86,7 @@ public final class BatchExecution {
                 InferenceException cause = failure != null ? failure : unanswered();
                 request.failUnanswered(cause, FailureReason.ofExecution(cause.code()));
             }
+            told = logIfInternal(instance, request.error(), told);
             statistics.record(request, times.computeEnd(), times);
             succeeded |= request.failure() == null;
             if (answered != null) {
@@ -84,6 +97,38 @@ public final class BatchExecution {
             statistics.recordBatch(Math.max(1, batch.rows()), times, wallClock.millis());
         }
         return answered == null ? requests : answered;
+    }
+
+    /** A mistake of ours, which native code could answer by reading beyond its memory. */
+    private void checkSize(ExecutionBatch batch) {
+        if (maxBatchSize > 0 && batch.rows() > maxBatchSize) {
+            throw InferenceException.internal("batch size " + batch.rows() + " for '" + modelName
+                    + "', max allowed is " + maxBatchSize);
+        }
+    }
+
+    /**
+     * Tells of a failure that is no fault of the request, with the cause, which clients don't see.
+     *
+     * @param told was told last of this batch
+     * @return what was told last now
+     */
+    private @Nullable InferenceException logIfInternal(Instance instance, @Nullable InferenceException error,
+            @Nullable InferenceException told) {
+        if (error == null || error == told
+                || (error.code() != StatusCode.INTERNAL && error.code() != StatusCode.UNKNOWN)) {
+            return told;
+        }
+        log(Level.WARNING, instance, error);
+        return error;
+    }
+
+    /** Tells why an execution failed; once where that repeats with every batch. */
+    private void log(Level level, Instance instance, Throwable error) {
+        String brief = error.toString();
+        LOGGER.log(brief.equals(lastFailure) ? Level.DEBUG : level,
+                "model '" + modelName + "', instance '" + instance.name() + "': execution failed", error);
+        lastFailure = brief;
     }
 
     /** Lets go of what filled a gap. */

@@ -139,8 +139,9 @@ public final class Admission implements Members {
         }
 
         @Override
-        public ActiveRequest admit(RequestData data, ResponseListener listener, BooleanSupplier isGone) {
-            ActiveRequest request = Admission.this.admit(served, data, NO_MEMORY, listener, RequestTrace.OFF);
+        public ActiveRequest admit(RequestData data, ResponseListener listener, BooleanSupplier isGone,
+                RequestTrace trace) {
+            ActiveRequest request = Admission.this.admit(served, data, NO_MEMORY, listener, trace);
             request.cancelWhen(isGone);
             return request;
         }

@@ -99,8 +99,7 @@ public final class Engine implements AutoCloseable {
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
                 new EnsembleLoader(admission, catalog, caching, options.limits()), caching,
                 options.scheduling(), options.limits());
-        this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading().threads(),
-                options.loading().retries());
+        this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading());
         this.dependencies = new Dependencies(repository, catalog, lifecycle);
     }
 

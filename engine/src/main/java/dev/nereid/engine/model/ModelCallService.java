@@ -13,8 +13,10 @@ import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
+import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.request.InputData;
 import dev.nereid.engine.request.RequestData;
+import dev.nereid.engine.trace.RequestTrace;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -63,12 +65,20 @@ final class ModelCallService {
         waits.begin(caller, awaited);
         try (BufferScope scope = new BufferScope(buffers)) {
             RequestData data = data(call, scope);
+            InferenceClient client = InferenceClient.patient(trace(call));
             return new Result(admission.onVersion(call.model(), call.version(),
-                    served -> admission.begin(served, data, scope, InferenceClient.PATIENT, call::isCancelled))
+                    served -> admission.begin(served, data, scope, client, call::isCancelled))
                     .await());
         } finally {
             waits.end(caller, awaited);
         }
+    }
+
+    /** Returns a part of the trace of the one request that a call is made for; none where there are several. */
+    private static RequestTrace trace(ModelCall call) {
+        return call.callers().size() == 1 && call.callers().getFirst() instanceof ActiveRequest caller
+                ? caller.trace().child()
+                : RequestTrace.OFF;
     }
 
     /** Adds the model, and for an ensemble the models that it consists of. */

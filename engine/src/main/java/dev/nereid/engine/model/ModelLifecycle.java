@@ -2,6 +2,7 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.memory.NativeHeap;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.model.ModelCatalog.Version;
@@ -47,8 +48,6 @@ final class ModelLifecycle implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(ModelLifecycle.class.getName());
     /** How long an unload waits for an idle model to be gone, so that a client which asks next sees it gone. */
     private static final Duration UNLOAD_GRACE = Duration.ofSeconds(1);
-    /** How long versions that are unloaded wait for requests which their backend answers later. */
-    private static final Duration LATE_LIMIT = Duration.ofMinutes(5);
     /** So much of the time for a stop is kept for what follows the last answers, if a quarter of it is not less. */
     private static final Duration AFTER_ANSWERS = Duration.ofSeconds(1);
     private static final String STOPPING = "Server is stopping";
@@ -58,12 +57,12 @@ final class ModelLifecycle implements AutoCloseable {
     private final VersionLoader loader;
     private final Path scratchDirectory;
     private final int retries;
+    private final Duration unloadTimeout;
     private final ExecutorService loadThreads;
     private final ExecutorService unloadThreads;
     private final ConcurrentMap<String, Slot> slots = new ConcurrentHashMap<>();
     /** Versions that wait for their last requests or close. */
     private final Set<ServedVersion> closing = ConcurrentHashMap.newKeySet();
-    private volatile Duration lateLimit = LATE_LIMIT;
     private volatile boolean isClosing;
 
     /** What is known of one model beside its versions. */
@@ -82,17 +81,16 @@ final class ModelLifecycle implements AutoCloseable {
      * Creates it without models.
      *
      * @param scratchDirectory where the files of load requests go
-     * @param loadThreads how many models load at the same time
-     * @param retries how often a failed load is tried again
      */
     ModelLifecycle(ModelRepository repository, ModelCatalog catalog, VersionLoader loader, Path scratchDirectory,
-            int loadThreads, int retries) {
+            LoadOptions options) {
         this.repository = repository;
         this.catalog = catalog;
         this.loader = loader;
         this.scratchDirectory = scratchDirectory;
-        this.retries = retries;
-        this.loadThreads = Executors.newFixedThreadPool(loadThreads,
+        this.retries = options.retries();
+        this.unloadTimeout = options.unloadTimeout();
+        this.loadThreads = Executors.newFixedThreadPool(options.threads(),
                 Thread.ofPlatform().name("nereid-load-", 0).daemon(true).factory());
         this.unloadThreads = Executors.newCachedThreadPool(
                 Thread.ofPlatform().name("nereid-unload-", 0).daemon(true).factory());
@@ -546,20 +544,14 @@ final class ModelLifecycle implements AutoCloseable {
     }
 
     private void close(ServedVersion version) {
-        Duration limit = lateLimit;
-        Thread reminder = after(limit, () -> version.endLate(InferenceException.unavailable("model '" + version.name()
-                + "' is being unloaded, and did not answer the request within " + limit.toSeconds() + " s")));
+        Thread reminder = after(unloadTimeout, () -> version.endLate(InferenceException.unavailable("model '" + version.name()
+                + "' is being unloaded, and did not answer the request within " + unloadTimeout.toSeconds() + " s")));
         try {
             version.close();
         } finally {
             reminder.interrupt();
             closing.remove(version);
         }
-    }
-
-    /** Says how long versions that are unloaded wait for requests which their backend answers later. */
-    void lateLimit(Duration value) {
-        lateLimit = value;
     }
 
     /** Ends all requests that their backends answer later, now and from here on: there is no more time for them. */

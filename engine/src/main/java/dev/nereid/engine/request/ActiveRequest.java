@@ -673,6 +673,11 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         return responseCount;
     }
 
+    /** Returns the error that the request ends with; null where it succeeds, or has no answer yet. */
+    public @Nullable InferenceException error() {
+        return error;
+    }
+
     /** Returns why the request failed, or null where it succeeded. */
     @Override
     public @Nullable FailureReason failure() {

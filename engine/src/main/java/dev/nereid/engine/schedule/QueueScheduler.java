@@ -12,6 +12,7 @@ import dev.nereid.engine.instance.RateLimiter;
 import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.request.ActiveRequest.State;
 import dev.nereid.engine.request.WaitingListener;
+import dev.nereid.engine.schedule.AnswerDelivery.Dropped;
 import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.ModelStatistics;
@@ -21,7 +22,6 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
@@ -54,7 +54,7 @@ public final class QueueScheduler implements InstanceScheduler {
     private final LongSupplier clock;
     private final BatchExecution execution;
     private final Wakeups.Alarm alarm;
-    private final @Nullable DeliveryOrder order;
+    private final AnswerDelivery delivery;
     private final @Nullable RateLimiter limiter;
 
     private final ReentrantLock dispatchLock = new ReentrantLock();
@@ -74,39 +74,36 @@ public final class QueueScheduler implements InstanceScheduler {
     private final boolean isBound;
     /** How many requests instances execute. Guarded by the lock. */
     private int executing;
-    /** Requests whose execution has returned, but whose backend has yet to answer, and who executed each. */
-    private final ConcurrentHashMap<ActiveRequest, Instance> late = new ConcurrentHashMap<>();
-    /** Why late requests are ended as soon as they are late; null while there is time to wait for them. */
-    private volatile @Nullable InferenceException lateEnd;
+    private final LateRequests late = new LateRequests();
     /** How many instances are being taken out of service. */
     private final AtomicInteger removals = new AtomicInteger();
-    private final BatchExecution.LateAnswers lateAnswers = this::leaves;
+    private final BatchExecution.LateAnswers lateAnswers = (request, instance, times) -> late.add(request, instance,
+            answered -> answeredLate(answered, times));
     private final Consumer<ActiveRequest> cancellation = this::cancel;
     /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
     private long lastProgress;
     /** So many requests wait before the first of them is executed; 0 once that has happened. Guarded by the lock. */
     private int firstBatchAt;
-    /** Requests that are done with queue and instance, but whose answer has not left yet. */
-    private final AtomicInteger answering = new AtomicInteger();
 
     /**
-     * Creates a dispatcher without instances.
+     * Creates a scheduler without instances.
      *
+     * @param maxBatchSize how many rows a batch may have; 0 where the model has no batches
      * @param clock nanoseconds of a monotonic clock
      * @param wallClock the time of day, for statistics
-     * @param wakeups wakes the dispatcher when a queued request is due
+     * @param wakeups wakes the scheduler when a queued request is due
      * @param keepsOrder whether answers leave in the order of the requests
      * @param limiter shares resources with other models; null where every free instance may execute
      */
-    QueueScheduler(String modelName, RequestQueue queue, ModelStatistics statistics, LongSupplier clock,
-            InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
+    QueueScheduler(String modelName, int maxBatchSize, RequestQueue queue, ModelStatistics statistics,
+            LongSupplier clock, InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
         this.queue = queue;
         this.isBound = queue.bindsInstances();
         this.statistics = statistics;
         this.clock = clock;
-        this.execution = new BatchExecution(modelName, statistics, wallClock);
+        this.execution = new BatchExecution(modelName, maxBatchSize, statistics, wallClock);
         this.alarm = wakeups.alarm(() -> review(true));
-        this.order = keepsOrder ? new DeliveryOrder(this::deliver) : null;
+        this.delivery = new AnswerDelivery(statistics, clock, keepsOrder, isBound, this::signalProgress);
         this.limiter = limiter;
         this.free = new InstancePool(limiter);
     }
@@ -135,20 +132,18 @@ public final class QueueScheduler implements InstanceScheduler {
         if (claim != null) {
             claim.onTurn(this::takeTurn);
         }
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         dispatchLock.lock();
         try {
             long now = clock.getAsLong();
             instances.add(instance);
             queue.added(instance, now, drop);
             free.add(instance);
-            work = match(now);
-            gone = takeDropped();
+            decision = decide(now);
         } finally {
             dispatchLock.unlock();
         }
-        act(gone, work);
+        act(decision);
     }
 
     @Override
@@ -173,7 +168,7 @@ public final class QueueScheduler implements InstanceScheduler {
             }
             setAlarm();
             removals.incrementAndGet();
-            while (late.containsValue(instance)) {
+            while (late.hasOneOf(instance)) {
                 progress.awaitUninterruptibly();
             }
             removals.decrementAndGet();
@@ -196,8 +191,7 @@ public final class QueueScheduler implements InstanceScheduler {
 
     @Override
     public void submit(ActiveRequest request) {
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         List<String> warnings;
         dispatchLock.lock();
         try {
@@ -211,12 +205,9 @@ public final class QueueScheduler implements InstanceScheduler {
                 lastProgress = now;
             }
             queue.offer(request, now, drop);
-            if (order != null && !isBound) {
-                order.arrived(request);
-            }
+            delivery.queued(request);
             statistics.addPending(1);
-            work = match(now);
-            gone = takeDropped();
+            decision = decide(now);
             warnings = queue.takeWarnings();
         } catch (InferenceException e) {
             if (!isBound) {
@@ -227,7 +218,7 @@ public final class QueueScheduler implements InstanceScheduler {
             dispatchLock.unlock();
         }
         warnings.forEach(warning -> LOGGER.log(Level.WARNING, warning));
-        act(gone, work);
+        act(decision);
     }
 
     @Override
@@ -264,7 +255,7 @@ public final class QueueScheduler implements InstanceScheduler {
     public int inFlight() {
         dispatchLock.lock();
         try {
-            return Math.max(queue.size() + executing + answering.get() + late.size(), queue.running());
+            return Math.max(queue.size() + executing + delivery.waiting() + late.size(), queue.running());
         } finally {
             dispatchLock.unlock();
         }
@@ -304,24 +295,21 @@ public final class QueueScheduler implements InstanceScheduler {
 
     @Override
     public void endLate(InferenceException reason) {
-        lateEnd = reason;
-        late.forEach((request, _) -> request.endLate(reason));
+        late.end(reason);
     }
 
     @Override
     public List<Instance> stopInstances() {
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         dispatchLock.lock();
         try {
             isStopping = true;
             queue.endArrivals();
-            work = match(clock.getAsLong());
-            gone = takeDropped();
+            decision = decide(clock.getAsLong());
         } finally {
             dispatchLock.unlock();
         }
-        act(gone, work);
+        act(decision);
         List<Dropped> left;
         List<Instance> idle;
         dispatchLock.lock();
@@ -343,12 +331,12 @@ public final class QueueScheduler implements InstanceScheduler {
         } finally {
             dispatchLock.unlock();
         }
-        deliver(left);
+        delivery.deliverDropped(left);
         return idle;
     }
 
     private boolean isBusy() {
-        return free.size() < instances.size() || !retiring.isEmpty() || answering.get() > 0 || !late.isEmpty()
+        return free.size() < instances.size() || !retiring.isEmpty() || delivery.waiting() > 0 || !late.isEmpty()
                 || (!queue.isFinished() && !instances.isEmpty());
     }
 
@@ -359,8 +347,7 @@ public final class QueueScheduler implements InstanceScheduler {
 
     /** Looks at the queue again: its next event is due, or a request was cancelled. */
     private void review(boolean alarmRang) {
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         dispatchLock.lock();
         try {
             if (alarmRang) {
@@ -368,38 +355,48 @@ public final class QueueScheduler implements InstanceScheduler {
             }
             long now = clock.getAsLong();
             queue.expire(now, drop);
-            work = match(now);
-            gone = takeDropped();
+            decision = decide(now);
             progress.signalAll();
         } finally {
             dispatchLock.unlock();
         }
-        act(gone, work);
+        act(decision);
     }
 
     /** It is the turn of one of the instances to have its resources. */
     private void takeTurn() {
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         dispatchLock.lock();
         try {
-            work = match(clock.getAsLong());
-            gone = takeDropped();
+            decision = decide(clock.getAsLong());
             progress.signalAll();
         } finally {
             dispatchLock.unlock();
         }
-        deliver(gone);
-        work.forEach(this::dispatch);
+        doWithoutWaking(decision);
     }
 
-    /** Does, without the lock, what was decided under it. */
-    private void act(List<Dropped> gone, List<Assignment> work) {
-        deliver(gone);
+    /** What was decided under the lock, to be done without it. */
+    private record Decision(List<Dropped> dropped, List<Assignment> work) {
+    }
+
+    /** Takes batches for the free instances. Lock held. */
+    private Decision decide(long now) {
+        List<Assignment> work = match(now);
+        return new Decision(takeDropped(), work);
+    }
+
+    private void act(Decision decision) {
+        doWithoutWaking(decision);
+        wakeOthers();
+    }
+
+    private void doWithoutWaking(Decision decision) {
+        delivery.deliverDropped(decision.dropped());
+        List<Assignment> work = decision.work();
         for (int i = 0; i < work.size(); i++) {
             dispatch(work.get(i));
         }
-        wakeOthers();
     }
 
     private void wakeOthers() {
@@ -444,9 +441,7 @@ public final class QueueScheduler implements InstanceScheduler {
         statistics.addPending(-taken);
         executing += taken;
         lastProgress = now;
-        if (order != null && isBound) {
-            requests.forEach(order::arrived);
-        }
+        delivery.executing(requests);
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
     }
 
@@ -462,7 +457,7 @@ public final class QueueScheduler implements InstanceScheduler {
 
     /** Lock held. */
     private void drop(ActiveRequest request, InferenceException error, FailureReason reason) {
-        answering.incrementAndGet();
+        delivery.expect(1);
         dropped.add(new Dropped(request, error, reason));
     }
 
@@ -501,27 +496,8 @@ public final class QueueScheduler implements InstanceScheduler {
             Instance instance = work.instance();
             List<ActiveRequest> answered = execution.run(work.batch(), instance, lateAnswers);
             Assignment next = release(instance, work.batch().engineRequests(), answered.size(), lentUntil);
-            answer(answered, next != null);
+            delivery.deliver(answered, next != null);
             work = next;
-        }
-    }
-
-    /**
-     * Answers the requests of a batch. To wake many waiting threads takes longer than to form a batch: where the next one
-     * is already there, one of those threads is woken, and wakes the others.
-     */
-    private void answer(List<ActiveRequest> requests, boolean isInHurry) {
-        if (isInHurry && requests.size() > 1) {
-            for (ActiveRequest request : requests) {
-                WaitingListener lender = request.lender();
-                if (lender != null && !lender.isOfCurrentThread()) {
-                    lender.assign(() -> requests.forEach(this::answer));
-                    return;
-                }
-            }
-        }
-        for (ActiveRequest request : requests) {
-            answer(request);
         }
     }
 
@@ -537,7 +513,7 @@ public final class QueueScheduler implements InstanceScheduler {
         dispatchLock.lock();
         try {
             executing -= isBound ? withoutStandIns(executed) : executed.size();
-            answering.addAndGet(answers);
+            delivery.expect(answers);
             free.finished(instance);
             long now = clock.getAsLong();
             if (isBound) {
@@ -556,7 +532,7 @@ public final class QueueScheduler implements InstanceScheduler {
         } finally {
             dispatchLock.unlock();
         }
-        deliver(gone);
+        delivery.deliverDropped(gone);
         Assignment own = null;
         for (int i = 0; i < work.size(); i++) {
             Assignment each = work.get(i);
@@ -585,7 +561,7 @@ public final class QueueScheduler implements InstanceScheduler {
     /** Lets what waits for these requests go on, unless their answers are still to come. Lock held. */
     private void noteExecuted(List<ActiveRequest> requests, long now) {
         for (ActiveRequest request : requests) {
-            if (!late.containsKey(request)) {
+            if (!late.contains(request)) {
                 queue.executed(request, now, drop);
             }
         }
@@ -624,21 +600,6 @@ public final class QueueScheduler implements InstanceScheduler {
         return all;
     }
 
-    private void answer(ActiveRequest request) {
-        if (order == null) {
-            deliver(request);
-        } else {
-            order.answered(request);
-        }
-    }
-
-    private void deliver(ActiveRequest request) {
-        request.deliver();
-        if (answering.decrementAndGet() == 0) {
-            signalProgress();
-        }
-    }
-
     private void signalProgress() {
         if (isStopping) {
             signalNow();
@@ -654,23 +615,10 @@ public final class QueueScheduler implements InstanceScheduler {
         }
     }
 
-    private boolean leaves(ActiveRequest request, Instance instance, BatchTimes times) {
-        late.put(request, instance);
-        if (request.leavesBatch(answered -> endLate(answered, times))) {
-            InferenceException tooLate = lateEnd;
-            if (tooLate != null) {
-                request.endLate(tooLate);
-            }
-            return true;
-        }
-        late.remove(request);
-        return false;
-    }
-
     /** Counts and delivers the answer of a request whose execution has returned before. Called by who answers. */
-    private void endLate(ActiveRequest request, BatchTimes times) {
+    private void answeredLate(ActiveRequest request, BatchTimes times) {
         statistics.record(request, clock.getAsLong(), times);
-        answering.incrementAndGet();
+        delivery.expect(1);
         late.remove(request);
         if (isBound) {
             goOnAfter(request);
@@ -678,43 +626,21 @@ public final class QueueScheduler implements InstanceScheduler {
         if (removals.get() > 0) {
             signalNow();
         }
-        answer(request);
+        delivery.deliver(request);
     }
 
     private void goOnAfter(ActiveRequest answered) {
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         dispatchLock.lock();
         try {
             long now = clock.getAsLong();
             queue.executed(answered, now, drop);
-            work = match(now);
-            gone = takeDropped();
+            decision = decide(now);
             signalRetirement();
         } finally {
             dispatchLock.unlock();
         }
-        deliver(gone);
         // Whoever answers is no thread of a request's.
-        work.forEach(this::dispatch);
-        wakeOthers();
-    }
-
-    private void deliver(List<Dropped> requests) {
-        for (Dropped each : requests) {
-            statistics.addPending(-1);
-            each.request().failUnanswered(each.error(), each.reason());
-            statistics.recordFailure(each.reason(), clock.getAsLong() - each.request().startNanos());
-            if (isBound) {
-                // Its place in the order would have been taken with its execution.
-                deliver(each.request());
-            } else {
-                answer(each.request());
-            }
-        }
-    }
-
-    /** A request that left the queue without being executed. */
-    private record Dropped(ActiveRequest request, InferenceException error, FailureReason reason) {
+        act(decision);
     }
 }

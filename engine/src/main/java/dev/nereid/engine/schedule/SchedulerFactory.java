@@ -66,14 +66,15 @@ public final class SchedulerFactory {
      * @param states what the states of a model with sequence batching hold at the start of a sequence
      * @throws InferenceException UNSUPPORTED for a scheduling choice that this server does not offer
      */
-    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics, Optional<BatchingStrategy> strategy,
+    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics,
+            Optional<BatchingStrategy> strategy,
             ClassLoader pluginLoader, List<InitialStates.Start> states) {
         CustomBatching custom = strategy.map(each -> new CustomBatching(config.name(), each, pluginLoader))
                 .orElse(null);
         boolean keepsOrder = switch (config.scheduling()) {
             case DynamicBatching batching -> batching.preserveOrdering();
             case SequenceBatching batching -> batching.strategy() instanceof Oldest oldest && oldest.preserveOrdering();
-            case Direct _, Ensemble _ -> false;
+            case Direct _,Ensemble _ -> false;
         };
         RequestQueue queue = switch (config.scheduling()) {
             case Direct _ -> new DirectQueue(maxQueueSize);
@@ -83,8 +84,8 @@ public final class SchedulerFactory {
             case SequenceBatching batching -> sequences(config, batching, states);
             case Ensemble _ -> throw new IllegalStateException("ensemble '" + config.name() + "' has no instances");
         };
-        QueueScheduler scheduler = new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups,
-                keepsOrder, limiter.orElse(null));
+        QueueScheduler scheduler = new QueueScheduler(config.name(), config.maxBatchSize(), queue, statistics, clock,
+                wallClock, wakeups, keepsOrder, limiter.orElse(null));
         if (config.scheduling() instanceof DynamicBatching) {
             scheduler.holdUntilQueued(firstBatchAt);
         }

@@ -110,7 +110,7 @@ class BufferPoolTest {
         InferenceException failure = assertThrows(InferenceException.class, () -> pool.acquire(32 * MIB + 1));
 
         assertEquals(StatusCode.UNAVAILABLE, failure.code());
-        assertTrue(failure.getMessage().contains("--max-inflight-bytes"), failure.getMessage());
+        assertTrue(failure.getMessage().contains("raise the setting max-inflight-bytes"), failure.getMessage());
         assertEquals(32 * MIB, pool.inUseBytes());
         held.close();
     }

@@ -53,6 +53,7 @@ public final class EngineFixture implements AutoCloseable {
     private boolean strictReadiness = true;
     private int loadThreads = 4;
     private int loadRetries;
+    private Duration unloadTimeout = LoadOptions.DEFAULT.unloadTimeout();
     private boolean allowsModelBackends;
     private boolean exitOnError = true;
     private Duration backendStartLimit = Backends.START_LIMIT;
@@ -89,6 +90,11 @@ public final class EngineFixture implements AutoCloseable {
 
     EngineFixture loadThreads(int value) {
         loadThreads = value;
+        return this;
+    }
+
+    EngineFixture unloadTimeout(Duration value) {
+        unloadTimeout = value;
         return this;
     }
 
@@ -187,7 +193,7 @@ public final class EngineFixture implements AutoCloseable {
         List<Path> repositories = new ArrayList<>(List.of(repository));
         repositories.addAll(moreRepositories);
         LoadOptions loading = new LoadOptions(mode, startupModels, mode != ControlMode.EXPLICIT, Duration.ofDays(1),
-                strictReadiness, loadThreads, loadRetries);
+                strictReadiness, loadThreads, loadRetries, unloadTimeout);
         EngineOptions options = EngineOptions.DEFAULT
                 .with(RepositoryOptions.DEFAULT.withDirectories(repositories).withMissingAllowed(!exitOnError))
                 .with(loading)

@@ -204,8 +204,7 @@ class EngineStopTest extends EngineTesting {
     @Test
     void anUnloadEndsRequestsThatAreNotAnsweredInTime() throws Exception {
         CompletableFuture<InferenceRequest> left = answeringLater();
-        Engine engine = fixture().model("m", 1).start();
-        engine.lifecycle().lateLimit(Duration.ZERO);
+        Engine engine = fixture().unloadTimeout(Duration.ZERO).model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));

@@ -478,6 +478,115 @@ class EnsembleTest {
     }
 
     @Test
+    void aLimitHoldsUpTheDecoupledModelBeforeIt() {
+        AtomicInteger unanswered = new AtomicInteger();
+        AtomicInteger most = new AtomicInteger();
+        EngineFixture fixture = splitting(fixture(batch -> {
+            if (model().equals("split")) {
+                splitHundred(batch, () -> most.accumulateAndGet(unanswered.incrementAndGet(), Math::max));
+                return;
+            }
+            LockSupport.parkNanos(500_000);
+            unanswered.decrementAndGet();
+            addOne(batch);
+        }));
+        ensemble(fixture, "e", 4, "max_inflight_requests: 2\n",
+                step("split", Map.of("INPUT0", "INPUT0"), Map.of("PART", "p")) + step("one", "p", "PART"), "PART");
+        Engine engine = fixture.start();
+        load(engine, "e");
+        Answers answers = new Answers();
+
+        Ticket ignored = submit(engine, "e", request(List.of(), SENT), answers);
+
+        assertEquals(100, answers.await().firstBytes.size());
+        assertEquals(null, answers.error);
+        // Two in flight, one that waits and holds the model up, and one that was counted before it could be.
+        assertTrue(most.get() <= 4, "responses that waited: " + most);
+        assertNothingInUse(engine);
+    }
+
+    @Test
+    void aModelThatIsHeldUpGoesOnWhenTheRequestIsCancelled() {
+        CountDownLatch running = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        CountDownLatch splitEnded = new CountDownLatch(1);
+        EngineFixture fixture = splitting(fixture(batch -> {
+            if (model().equals("split")) {
+                splitHundred(batch, () -> {
+                });
+                splitEnded.countDown();
+                return;
+            }
+            running.countDown();
+            EngineFixture.await(goOn);
+            addOne(batch);
+        }));
+        ensemble(fixture, "e", 4, "max_inflight_requests: 1\n",
+                step("split", Map.of("INPUT0", "INPUT0"), Map.of("PART", "p")) + step("one", "p", "PART"), "PART");
+        Engine engine = fixture.start();
+        load(engine, "e");
+        Answers answers = new Answers();
+        Ticket ticket = submit(engine, "e", request(List.of(), SENT), answers);
+        EngineFixture.await(running);
+
+        ticket.cancel();
+
+        EngineFixture.await(splitEnded);
+        goOn.countDown();
+        InferenceException error = answers.await().error;
+        assertEquals(StatusCode.CANCELLED, error == null ? null : error.code());
+        assertNothingInUse(engine);
+    }
+
+    /** Answers a hundred times, each time after {@code before}. */
+    private static void splitHundred(Batch batch, Runnable before) {
+        for (InferenceRequest request : batch.requests()) {
+            for (int i = 0; i < 100; i++) {
+                before.run();
+                InferenceResponse response = request.newResponse();
+                response.addOutput("PART", DataType.UINT8, Shape.of(1L, 1L), 1).fill((byte) 1);
+                response.sendPartial();
+            }
+            request.complete();
+        }
+    }
+
+    @Test
+    void stepsThatWaitForRoomAreGivenUpWhenAnotherFails() {
+        CountDownLatch running = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        EngineFixture fixture = fixture(batch -> {
+            switch (model()) {
+                case "busy" -> {
+                    running.countDown();
+                    EngineFixture.await(goOn);
+                }
+                case "bad" -> throw InferenceException.invalid("no");
+                default -> {
+                }
+            }
+            addOne(batch);
+        }).model("busy", 1).model("bad", 1);
+        ensemble(fixture, "e", 4, "max_inflight_requests: 1\n",
+                step("busy", "INPUT0", "x") + step("bad", "INPUT0", "y"), "x", "y");
+        Engine engine = fixture.start();
+        load(engine, "e");
+        Answers first = new Answers();
+        Answers second = new Answers();
+
+        Ticket ignored = submit(engine, "e", request(List.of(), SENT), first);
+        EngineFixture.await(running);
+        Ticket alsoIgnored = submit(engine, "e", request(List.of(), SENT), second);
+
+        // The second one's step 'busy' still waits behind the first one's.
+        InferenceException error = second.await().error;
+        assertEquals("in ensemble 'e', no", error == null ? null : error.getMessage());
+        goOn.countDown();
+        assertEquals("in ensemble 'e', no", Objects.requireNonNull(first.await().error).getMessage());
+        assertNothingInUse(engine);
+    }
+
+    @Test
     void aCancelledRequestStartsNoFurtherSteps() {
         CountDownLatch running = new CountDownLatch(1);
         CountDownLatch goOn = new CountDownLatch(1);

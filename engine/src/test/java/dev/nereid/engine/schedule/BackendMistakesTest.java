@@ -11,6 +11,7 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.engine.instance.BatchExecution;
 import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import dev.nereid.engine.stats.FailureReason;
 import java.lang.foreign.MemorySegment;
@@ -18,10 +19,14 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -51,6 +56,77 @@ class BackendMistakesTest {
             }
             assertEquals(3, rig.statistics.failures(FailureReason.BACKEND).count());
             assertEquals(3, rig.statistics.success().count());
+        }
+    }
+
+    @Test
+    void aFailureThatRepeatsIsToldOnce() {
+        AtomicReference<RuntimeException> toThrow = new AtomicReference<>(
+                InferenceException.internal("the library is broken"));
+        List<LogRecord> told = new CopyOnWriteArrayList<>();
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord record) {
+                told.add(record);
+            }
+
+            @Override
+            public void flush() {
+            }
+
+            @Override
+            public void close() {
+            }
+        };
+        Logger logger = Logger.getLogger(BatchExecution.class.getName());
+        logger.addHandler(handler);
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
+            rig.add("m_0", new Open(batch -> {
+                if (batch.requests().getFirst().id().equals("failed")) {
+                    batch.requests().getFirst().fail(InferenceException.internal("no memory"));
+                    return;
+                }
+                throw Objects.requireNonNull(toThrow.get());
+            }));
+            for (int i = 0; i < 3; i++) {
+                assertEquals("the library is broken", rig.submit("a").await().error().getMessage());
+            }
+            for (int i = 0; i < 2; i++) {
+                assertEquals("no memory", rig.submit("failed").await().error().getMessage());
+            }
+            toThrow.set(InferenceException.invalid("the client is wrong"));
+            assertEquals("the client is wrong", rig.submit("b").await().error().getMessage());
+            toThrow.set(new IllegalStateException("a mistake"));
+            for (int i = 0; i < 2; i++) {
+                assertEquals(StatusCode.INTERNAL, rig.submit("c").await().error().code());
+            }
+        } finally {
+            logger.removeHandler(handler);
+        }
+
+        assertEquals(List.of(
+                "WARNING model 'm', instance 'm_0': execution failed, the library is broken",
+                "WARNING model 'm', instance 'm_0': execution failed, no memory",
+                "SEVERE model 'm', instance 'm_0': execution failed, a mistake"),
+                told.stream().map(record -> record.getLevel() + " " + record.getMessage() + ", "
+                        + Objects.requireNonNull(record.getThrown()).getMessage()).toList());
+    }
+
+    @Test
+    void aBatchAboveTheLimitReachesNoBackend() {
+        Open backend = new Open();
+        try (SchedulerFixture rig = new SchedulerFixture(new DirectQueue(100), 2, false, null)) {
+            rig.add("m_0", backend);
+            RecordingSink largest = new RecordingSink();
+            RecordingSink larger = new RecordingSink();
+            rig.scheduler.submit(rig.requests.id("a").rows(2).to(largest).build());
+            rig.scheduler.submit(rig.requests.id("b").rows(3).to(larger).build());
+
+            assertEquals(List.of("response"), largest.await().events());
+            InferenceException failure = larger.await().error();
+            assertEquals(StatusCode.INTERNAL, failure.code());
+            assertEquals("batch size 3 for 'm', max allowed is 2", failure.getMessage());
+            assertEquals(List.of(List.of("a")), backend.batches());
         }
     }
 

@@ -9,6 +9,7 @@ import dev.nereid.engine.schedule.SequenceFixture.Sent;
 import dev.nereid.engine.stats.FailureReason;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -46,7 +47,8 @@ class SequenceSchedulingTest {
             rig.add("m_0", new Recorder(false));
             assertEquals("INVALID_ARG inference request to model 'm' must specify batch-size 1 due to requirements of"
                     + " sequence batcher", refusal(rig, 0, "", 2));
-            assertEquals("INVALID_ARG inference request to model 'm' must specify a non-zero or non-empty correlation ID",
+            assertEquals(
+                    "INVALID_ARG inference request to model 'm' must specify a non-zero or non-empty correlation ID",
                     refusal(rig, 0, "S", 1));
             assertEquals(NO_START, refusal(rig, 1, "", 1));
             assertEquals("1", rig.send(1, 1, "SE").answer());
@@ -99,7 +101,8 @@ class SequenceSchedulingTest {
             assertEquals("7", last.answer());
             assertEquals(List.of(List.of("1S"), List.of(".", "2S", "3S"), List.of(".", ".", "4E")), model.batches());
             assertEquals(4, rig.statistics.inferenceCount(), "gaps are no inferences");
-            assertEquals(2, rig.statistics.batches().get(3).infer().count(), "but rows of an execution");
+            assertEquals(2, Objects.requireNonNull(rig.statistics.batches().get(3)).infer().count(),
+                    "but rows of an execution");
         }
     }
 

@@ -60,6 +60,8 @@ final class FlagTable {
         add("model-config-name", Kind.TEXT, "", REPOSITORY, "Use configs/<name>.pbtxt of a model where it exists.");
         add("model-load-thread-count", Kind.NUMBER, "4", REPOSITORY, "How many models load at the same time.");
         add("model-load-retry-count", Kind.NUMBER, "0", REPOSITORY, "How often to retry a load that failed.");
+        add("unload-timeout-secs", Kind.NUMBER, "300", REPOSITORY,
+                "How long an unload waits for requests that their backend answers after the execution.");
         HttpFlags.add();
         add("allow-client-shm", Kind.BOOL, "false", HttpFlags.GROUP, "Whether clients may register shared memory.");
         GrpcFlags.add();

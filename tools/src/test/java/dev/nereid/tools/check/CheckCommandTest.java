@@ -178,7 +178,7 @@ final class CheckCommandTest {
         model("resnet", "backend: \"identity\"\n" + IO.strip() + "\nmax_batch: 8\n");
         model("bert", GOOD + "instance_group [ { kind: KIND_GPU } ]");
         String page = Files.readString(Path.of("..", "docs", "check.md"));
-        String shown = page.split("One line for each problem:\n\n```\n", -1)[1].split("```", -1)[0];
+        String shown = page.split("One line for each problem:\n\n```text\n", -1)[1].split("```", -1)[0];
 
         assertEquals(1, run(Optional.empty(), repository.toString()), this::everything);
         assertEquals(shown, out.toString(StandardCharsets.UTF_8).replace(repository.toString(), "/models"));

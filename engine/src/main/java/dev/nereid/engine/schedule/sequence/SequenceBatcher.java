@@ -340,8 +340,13 @@ public final class SequenceBatcher {
         @Override
         public void dropNext(Sequence sequence) {
             Slot slot = sequence.slot;
-            drop.accept(sequence.waiting.removeFirst(), new InferenceException(StatusCode.CANCELLED, ""));
+            ActiveRequest cancelled = sequence.waiting.removeFirst();
+            drop.accept(cancelled, new InferenceException(StatusCode.CANCELLED, ""));
             waiting--;
+            if (cancelled.isSequenceStart()) {
+                // What follows belongs to the new sequence, not to the one that had the id before.
+                sequence.state.reset();
+            }
             withdraw(sequence);
             if (slot != null && sequence.isOver()) {
                 release(slot, now, drop);

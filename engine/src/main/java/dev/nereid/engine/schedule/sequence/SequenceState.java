@@ -11,9 +11,6 @@ import java.util.List;
  * executes the sequence's request stores, the scheduler reads between two executions.
  */
 final class SequenceState implements StateSink, AutoCloseable {
-    private static final Runnable NOTHING = () -> {
-    };
-
     private final StateInputs declared;
     private final Tensor[] values;
     private final Runnable[] releases;
@@ -27,14 +24,19 @@ final class SequenceState implements StateSink, AutoCloseable {
         this.releases = new Runnable[values.length];
         for (int i = 0; i < values.length; i++) {
             values[i] = declared.entries().get(i).start();
-            releases[i] = NOTHING;
+            releases[i] = SequenceState::nothing;
         }
+    }
+
+    /** Releases what a sequence starts with, which all sequences share. */
+    private static void nothing() {
+        // It stays.
     }
 
     /** Goes back to what a sequence starts with. While no request of the sequence is executed. */
     synchronized void reset() {
         for (int i = 0; i < values.length; i++) {
-            replace(i, declared.entries().get(i).start(), NOTHING);
+            replace(i, declared.entries().get(i).start(), SequenceState::nothing);
         }
         executed();
     }
