@@ -192,7 +192,7 @@ public final class CommandLine {
                         (int) number("max-queue-size", 1, Integer.MAX_VALUE),
                         number("max-response-bytes", 1, Long.MAX_VALUE)),
                 SchedulingFlags.options(values, environment), GpuFlags.options(values, environment),
-                CacheFlags.options(values));
+                CacheFlags.options(values, defaultBackends.resolveSibling("caches")));
     }
 
     private ControlMode controlMode() {

@@ -87,10 +87,7 @@ final class FlagTable {
                 "Whether a model's directory may hold the model's backend, <backend>.jar: code that runs in the server.");
         add("rate-limit", Kind.TEXT, "off", SCHEDULING,
                 "execution_count: executions share resources between models; off.");
-        repeatable(CacheFlags.CONFIG, SCHEDULING,
-                "local,size=<bytes>: keeps responses of models with response_cache; local,single-flight=true: executes equal "
-                        + "requests at the same time once.");
-        add(CacheFlags.BYTE_SIZE, Kind.TEXT, "", SCHEDULING, "Deprecated: --cache-config=local,size=<bytes>.");
+        CacheFlags.add(SCHEDULING);
         repeatable("rate-limit-resource", SCHEDULING,
                 "<name>:<count>[:<device>]: how much there is of a resource; default is what the neediest instance needs.");
         repeatable("host-policy", SCHEDULING,
@@ -122,7 +119,6 @@ final class FlagTable {
             refuse("the server keeps tensors in host memory; backends allocate on the GPU themselves", flag);
         }
         refuse("repository agents are not offered", "repoagent-directory");
-        refuse("the response cache needs no library", "cache-directory");
         refuse("tensors are gathered on the thread that executes them", "buffer-manager-thread-count", "0");
     }
 
