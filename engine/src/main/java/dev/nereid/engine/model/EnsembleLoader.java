@@ -94,8 +94,8 @@ final class EnsembleLoader {
      */
     ServedVersion load(PolledModel polled, long version) {
         long start = System.nanoTime();
-        var complete = ModelConfigs.withDecoupled(polled.config(), check(polled));
-        ModelConfig config = ModelConfigs.toRecord(complete);
+        VersionConfig forms = VersionConfig.of(ModelConfigs.withDecoupled(polled.config(), check(polled)));
+        ModelConfig config = forms.record();
         if (config.isDecoupled() && config.isResponseCacheEnabled()) {
             throw InferenceException.invalid("Response Cache does not currently support model " + polled.name()
                     + " with 'decoupled' transaction policy. Please disable the response cache.");
@@ -104,7 +104,7 @@ final class EnsembleLoader {
         EnsembleScheduler scheduler = new EnsembleScheduler(config,
                 model -> served(model).map(each -> each.config().isDecoupled()).orElse(false), members, statistics,
                 System::nanoTime, InstantSource.system());
-        return new ServedVersion(version, complete, null, caching.before(scheduler, config, statistics), statistics,
+        return new ServedVersion(version, forms, null, caching.before(scheduler, config, statistics), statistics,
                 labels(polled),
                 Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
     }
