@@ -8,7 +8,6 @@ import dev.nereid.engine.ensemble.Members;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.PolledModel;
-import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.EnsembleValidator;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
@@ -96,8 +95,8 @@ final class EnsembleLoader {
      */
     ServedVersion load(PolledModel polled, long version) {
         long start = System.nanoTime();
-        var complete = ModelConfigs.withDecoupled(polled.config(), check(polled));
-        ModelConfig config = ModelConfigs.toRecord(complete);
+        VersionConfig forms = VersionConfig.of(ModelConfigs.withDecoupled(polled.config(), check(polled)));
+        ModelConfig config = forms.record();
         if (config.isDecoupled() && config.isResponseCacheEnabled()) {
             throw InferenceException.invalid("Response Cache does not currently support model " + polled.name()
                     + " with 'decoupled' transaction policy. Please disable the response cache.");
@@ -107,9 +106,9 @@ final class EnsembleLoader {
         EnsembleScheduler scheduler = new EnsembleScheduler(config,
                 model -> served(model).map(each -> each.config().isDecoupled()).orElse(false), members, statistics,
                 System::nanoTime, InstantSource.system());
-        String own = caching.identity(polled, version, ConfigJson.write(complete));
+        String own = caching.identity(polled, version, forms.json());
         Supplier<String> identity = () -> own + identities(steps);
-        return new ServedVersion(version, complete, null, caching.before(scheduler, config, identity, statistics),
+        return new ServedVersion(version, forms, null, caching.before(scheduler, config, identity, statistics),
                 identity, statistics, labels(polled), Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
     }
 

@@ -13,8 +13,6 @@ import dev.nereid.engine.request.ModelIo;
 import dev.nereid.engine.request.RequestValidator;
 import dev.nereid.engine.schedule.Scheduler;
 import dev.nereid.engine.stats.ModelStatistics;
-import dev.nereid.repository.config.ConfigJson;
-import dev.nereid.repository.config.ModelConfigs;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -31,16 +29,14 @@ import org.jspecify.annotations.Nullable;
 public final class ServedVersion {
     private final long version;
     private final String versionText;
+    private final VersionConfig forms;
     private final ModelConfig config;
-    private final String configJson;
-    private final dev.nereid.repository.config.proto.ModelConfig completeConfig;
     /** Null for an ensemble, which has neither a backend nor instances. */
     private final @Nullable InstanceSet instances;
     private final Scheduler scheduler;
     private final Supplier<String> identity;
     private final Usage usage;
     private final ModelStatistics statistics;
-    private final RequestValidator validator;
     private final Map<String, List<String>> labels;
     private final ModelIo io;
     private final Set<String> allOutputs;
@@ -55,13 +51,13 @@ public final class ServedVersion {
      * @param scheduler brings requests to what answers them; the instances' own or one before it
      * @param identity tells the model, as it was loaded, from all others; that of an ensemble changes with its models
      */
-    ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
+    ServedVersion(long version, VersionConfig config,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
-        this(version, completeConfig, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
+        this(version, config, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
     }
 
-    private ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
+    private ServedVersion(long version, VersionConfig forms,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity, Usage usage,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
         this.scheduler = scheduler;
@@ -70,12 +66,10 @@ public final class ServedVersion {
         this.maxWaitingBytes = maxWaitingBytes;
         this.version = version;
         this.versionText = Long.toString(version);
-        this.completeConfig = completeConfig;
-        this.config = ModelConfigs.toRecord(completeConfig);
-        this.configJson = ConfigJson.write(completeConfig);
+        this.forms = forms;
+        this.config = forms.record();
         this.instances = instances;
         this.statistics = statistics;
-        this.validator = new RequestValidator(config);
         this.labels = Map.copyOf(labels);
         this.allOutputs = config.outputs().stream().map(ModelOutput::name).collect(Collectors.toUnmodifiableSet());
         this.isPassive = instances != null && config.instanceGroups().stream().allMatch(InstanceGroup::isPassive);
@@ -86,7 +80,7 @@ public final class ServedVersion {
     }
 
     /** Returns the same version with another configuration: model, instances and statistics are shared. */
-    ServedVersion with(dev.nereid.repository.config.proto.ModelConfig newConfig) {
+    ServedVersion with(VersionConfig newConfig) {
         return new ServedVersion(version, newConfig, instances, scheduler, identity, usage, statistics, labels,
                 loadTime, maxWaitingBytes);
     }
@@ -95,7 +89,7 @@ public final class ServedVersion {
         List<Tensor> shown = new ArrayList<>(outputs.size());
         for (Tensor output : outputs) {
             shown.add(new Tensor(output.name(), output.dataType(),
-                    validator.clientShape(output.name(), output.shape()), output.data(), output.placement()));
+                    forms.validator().clientShape(output.name(), output.shape()), output.data(), output.placement()));
         }
         return shown;
     }
@@ -122,7 +116,7 @@ public final class ServedVersion {
 
     /** Returns the normalised configuration as the protocol shows it. */
     public String configJson() {
-        return configJson;
+        return forms.json();
     }
 
     /** Returns what the version has done. */
@@ -220,11 +214,11 @@ public final class ServedVersion {
 
     /** Returns the normalised configuration, complete, as the repository reads and writes it. */
     public dev.nereid.repository.config.proto.ModelConfig completeConfig() {
-        return completeConfig;
+        return forms.complete();
     }
 
     RequestValidator validator() {
-        return validator;
+        return forms.validator();
     }
 
     ModelIo io() {

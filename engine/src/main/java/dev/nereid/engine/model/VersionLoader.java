@@ -13,13 +13,11 @@ import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.plugin.LoadedBackend;
 import dev.nereid.engine.plugin.PluginCalls;
-import dev.nereid.engine.request.RequestValidator;
 import dev.nereid.engine.schedule.SchedulerFactory;
 import dev.nereid.engine.stats.BackendMetrics;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.BatchingAdvice;
-import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ModelConfigs;
@@ -99,7 +97,8 @@ final class VersionLoader {
                             model.model()::completedConfig)
                     : Optional.<ModelConfig>empty();
             var complete = configs.complete(config, completed);
-            ModelConfig checked = ModelConfigs.toRecord(complete);
+            VersionConfig forms = VersionConfig.of(complete);
+            ModelConfig checked = forms.record();
             Map<String, List<String>> labels = ModelFiles.labels(complete, polled.directory());
             ModelStatistics statistics = new ModelStatistics(checked.histogramBuckets());
             Optional<BatchingStrategy> strategy = checked.scheduling() instanceof DynamicBatching
@@ -111,11 +110,11 @@ final class VersionLoader {
                     schedulers.scheduler(checked, statistics, strategy, backend.classLoader(), states),
                     new InstanceFactory(model, schedulers.limiter(), scheduling), gpus);
             AtomicLong executionNanos = new AtomicLong();
-            instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled, executionNanos)));
+            instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(forms, polled, executionNanos)));
             BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
-            String identity = caching.identity(polled, version, ConfigJson.write(complete));
-            return new ServedVersion(version, complete, instances,
+            String identity = caching.identity(polled, version, forms.json());
+            return new ServedVersion(version, forms, instances,
                     caching.before(instances.scheduler(), checked, () -> identity, statistics), () -> identity,
                     statistics, labels, Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
         } catch (Throwable e) {
@@ -182,17 +181,14 @@ final class VersionLoader {
         var asked = ConfigLoader.withInstances(polled.config(), gpus.devices(), instances.backend().attributes());
         var complete = current.completeConfig().toBuilder().clearInstanceGroup()
                 .addAllInstanceGroup(asked.getInstanceGroupList()).setVersionPolicy(asked.getVersionPolicy()).build();
-        ModelConfig checked = ModelConfigs.toRecord(complete);
-        return new VersionUpdate(current.with(complete), instances,
-                instances.prepare(InstanceSpec.of(checked, gpus),
-                        warmUp(checked, polled, new AtomicLong())));
+        VersionConfig forms = VersionConfig.of(complete);
+        return new VersionUpdate(current.with(forms), instances,
+                instances.prepare(InstanceSpec.of(forms.record(), gpus), warmUp(forms, polled, new AtomicLong())));
     }
 
     /** Returns what warms an instance up; {@code nanos} gets the time of the last execution. */
-    private Consumer<Instance> warmUp(ModelConfig config, PolledModel polled,
-            AtomicLong nanos) {
-        RequestValidator validator = new RequestValidator(config);
-        return instance -> warmUp.run(instance, config, validator, polled.directory())
+    private Consumer<Instance> warmUp(VersionConfig config, PolledModel polled, AtomicLong nanos) {
+        return instance -> warmUp.run(instance, config.record(), config.validator(), polled.directory())
                 .ifPresent(time -> nanos.set(time.toNanos()));
     }
 

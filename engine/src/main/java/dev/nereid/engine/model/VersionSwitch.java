@@ -49,11 +49,12 @@ final class VersionSwitch {
     boolean load(PolledModel polled, @Nullable PolledModel before, ModelSlot slot,
             @Nullable OverrideDirectory directory) {
         String name = polled.name();
-        if (polled.versions().isEmpty()) {
+        try {
+            polled.checkVersions();
+        } catch (InferenceException e) {
             catalog.update(name, old -> old);
             polled.hint().ifPresent(hint -> LOGGER.log(Level.ERROR, hint));
-            throw LoadErrors.failed(name, InferenceException.invalid(
-                    "at least one version must be available under the version policy of model '" + name + "'"));
+            throw LoadErrors.failed(name, e);
         }
         catalog.update(name, old -> old.with(polled.versions().stream()
                 .filter(version -> old.find(version).map(found -> found.state() != VersionState.READY).orElse(true))

@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -73,22 +72,20 @@ class InstanceUpdateTest {
 
     @Test
     void aBusyInstanceIsClosedAfterItsExecution() throws Exception {
-        CountDownLatch mayEnd = new CountDownLatch(1);
-        CountDownLatch areRunning = new CountDownLatch(2);
+        Gate gate = new Gate(2);
         backend.onExecute(batch -> {
-            areRunning.countDown();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             FakeBackend.echo(batch);
         });
         Engine engine = loaded(2);
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<Long> one = clients.submit(() -> EngineFixture.infer(engine, "m"));
             Future<Long> two = clients.submit(() -> EngineFixture.infer(engine, "m"));
-            EngineFixture.await(areRunning);
+            gate.awaitArrivals();
             resize(engine, 1);
             assertFalse(lifeCycle().contains("closeInstance m_0_1"));
 
-            mayEnd.countDown();
+            gate.open();
             assertEquals(1, one.get());
             assertEquals(1, two.get());
         }
@@ -97,21 +94,19 @@ class InstanceUpdateTest {
 
     @Test
     void anUnloadInTheMiddleClosesEveryInstanceOnceAndTheModelLast() throws Exception {
-        CountDownLatch mayEnd = new CountDownLatch(1);
-        CountDownLatch areRunning = new CountDownLatch(2);
+        Gate gate = new Gate(2);
         backend.onExecute(batch -> {
-            areRunning.countDown();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             FakeBackend.echo(batch);
         });
         Engine engine = loaded(2);
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<Long> one = clients.submit(() -> EngineFixture.infer(engine, "m"));
             Future<Long> two = clients.submit(() -> EngineFixture.infer(engine, "m"));
-            EngineFixture.await(areRunning);
+            gate.awaitArrivals();
             resize(engine, 1);
             engine.unload("m", false);
-            mayEnd.countDown();
+            gate.open();
             assertEquals(1, one.get());
             assertEquals(1, two.get());
         }
