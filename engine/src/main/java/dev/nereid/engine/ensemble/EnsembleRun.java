@@ -18,6 +18,7 @@ import dev.nereid.engine.ensemble.Scope.Value;
 import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.request.InputData;
 import dev.nereid.engine.request.RequestData;
+import dev.nereid.engine.request.WaitingListener;
 import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import java.lang.System.Logger;
@@ -53,6 +54,7 @@ final class EnsembleRun {
     private final List<StepRun> running = new ArrayList<>();
     private final SequenceOfRun sequence;
     private final Throttle throttle;
+    private @Nullable StepRun borrower;
     private long inputNanos;
     private long inferNanos;
     private long outputNanos;
@@ -267,10 +269,20 @@ final class EnsembleRun {
             ActiveRequest admitted = member.admit(data(each, member), each, request::isCancelled,
                     request.trace().child());
             each.request = admitted;
+            lend(each, admitted);
             member.submit(admitted);
         } catch (InferenceException e) {
             release(each);
             throw e;
+        }
+    }
+
+    /** Lends the thread that waits for the ensemble's answer to one step at a time; others run on those of their instances. */
+    private void lend(StepRun each, ActiveRequest admitted) {
+        WaitingListener waiting = request.lender();
+        if (waiting != null && borrower == null) {
+            borrower = each;
+            admitted.lentBy(waiting);
         }
     }
 
@@ -350,6 +362,9 @@ final class EnsembleRun {
 
     private void release(StepRun each) {
         running.remove(each);
+        if (borrower == each) {
+            borrower = null;
+        }
         each.sources.forEach(SharedResponse::release);
         each.sources.clear();
         scheduler.limit(each.step).leave();

@@ -103,6 +103,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     /** Whether the engine ended the request, whose backend may still write into responses that it has not sent. */
     private volatile boolean isAbandoned;
     private LongSupplier clock = System::nanoTime;
+    private @Nullable WaitingListener lender;
     private RequestTrace trace = RequestTrace.OFF;
     private BooleanSupplier cancelSource = () -> false;
     private Consumer<ActiveRequest> onCancel = request -> {
@@ -166,6 +167,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         this.pool = pool;
         this.listener = listener;
         this.startNanos = startNanos;
+        this.lender = listener instanceof WaitingListener waiting ? waiting : null;
         this.waitingBytes = io.isDecoupled() ? new AtomicLong() : null;
     }
 
@@ -696,6 +698,11 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
      * thread of a request with any number of responses is not lent: its listener may be slow.
      */
     public @Nullable WaitingListener lender() {
-        return waitingBytes == null && listener instanceof WaitingListener waiting ? waiting : null;
+        return waitingBytes == null ? lender : null;
+    }
+
+    /** Says, before the request is submitted, whose thread waits for its answer, if not for its own. */
+    public void lentBy(WaitingListener waiting) {
+        lender = waiting;
     }
 }
