@@ -55,6 +55,8 @@ final class EnsembleRun {
     private final SequenceOfRun sequence;
     private final Throttle throttle;
     private @Nullable StepRun borrower;
+    /** Steps that are still to read what the client has sent. */
+    private int inputReaders;
     private long inputNanos;
     private long inferNanos;
     private long outputNanos;
@@ -68,6 +70,7 @@ final class EnsembleRun {
         this.request = request;
         this.startNanos = startNanos;
         this.selection = selection(plan, request);
+        this.inputReaders = selection.inputReaders();
         this.root = new Scope(EnsemblePlan.REQUEST, null, plan);
         this.members = new Member[plan.steps().size()];
         this.sequence = new SequenceOfRun(request);
@@ -144,8 +147,7 @@ final class EnsembleRun {
             if (each.request == null && scheduler.limit(each.step).giveUp(each)) {
                 running.remove(each);
                 noLongerWaits(each);
-                each.sources.forEach(SharedResponse::release);
-                each.sources.clear();
+                releaseSources(each);
             }
         }
     }
@@ -270,6 +272,9 @@ final class EnsembleRun {
                     request.trace().child());
             each.request = admitted;
             lend(each, admitted);
+            if (member.config().scheduling() instanceof Scheduling.Ensemble) {
+                admitted.onInputsUsed(() -> post(() -> releaseSources(each)));
+            }
             member.submit(admitted);
         } catch (InferenceException e) {
             release(each);
@@ -348,6 +353,7 @@ final class EnsembleRun {
             }
             return;
         }
+        noteInputsRead(each);
         if (each.step.isDecoupled()) {
             each.scope.hasAllChildren = true;
         } else if (response == null) {
@@ -360,14 +366,28 @@ final class EnsembleRun {
         answerWhereComplete();
     }
 
+    /** The last step that reads what the client has sent ends the use of that. */
+    private void noteInputsRead(StepRun each) {
+        if (inputReaders > 0 && plan.readsInputs(each.step)) {
+            inputReaders--;
+            if (inputReaders == 0) {
+                request.inputsUsed();
+            }
+        }
+    }
+
     private void release(StepRun each) {
         running.remove(each);
         if (borrower == each) {
             borrower = null;
         }
+        releaseSources(each);
+        scheduler.limit(each.step).leave();
+    }
+
+    private static void releaseSources(StepRun each) {
         each.sources.forEach(SharedResponse::release);
         each.sources.clear();
-        scheduler.limit(each.step).leave();
     }
 
     private void change(Response response) {

@@ -108,6 +108,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     private BooleanSupplier cancelSource = () -> false;
     private Consumer<ActiveRequest> onCancel = request -> {
     };
+    private @Nullable Runnable onInputsUsed;
     private @Nullable Consumer<ActiveRequest> onLateAnswer;
     private @Nullable AnswerObserver observer;
     private @Nullable BatchTimes times;
@@ -297,6 +298,19 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     /** Says, before the request is submitted, who is to be told when it is cancelled. */
     public void onCancel(Consumer<ActiveRequest> action) {
         onCancel = action;
+    }
+
+    /** Says, before the request is submitted, who is to be told when its inputs are no longer needed. */
+    public void onInputsUsed(Runnable action) {
+        onInputsUsed = action;
+    }
+
+    /** Notes that nobody will read the inputs any more, although the answer is still to come. */
+    public void inputsUsed() {
+        Runnable action = onInputsUsed;
+        if (action != null) {
+            action.run();
+        }
     }
 
     /** Marks that the client has gone, and has the request dropped where it still waits. */
