@@ -14,6 +14,7 @@ import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.metrics.CpuSampler;
 import dev.nereid.server.metrics.GpuSampler;
 import dev.nereid.server.metrics.MetricsText;
+import dev.nereid.server.tls.ServerTls;
 import dev.nereid.server.tls.TlsException;
 import dev.nereid.server.trace.TraceWriter;
 import dev.nereid.server.v2.LogControl;
@@ -48,6 +49,8 @@ public final class NereidServer implements AutoCloseable {
     private final Tracer tracer;
     private final V2Service service;
     private final ClientSharedMemory sharedMemory;
+    private Optional<ServerTls> httpTls = Optional.empty();
+    private Optional<ServerTls> grpcTls = Optional.empty();
     private @Nullable CompletableFuture<HttpFrontEnd> preparedHttp;
     private @Nullable HttpFrontEnd http;
     private @Nullable GrpcFrontEnd grpc;
@@ -98,6 +101,7 @@ public final class NereidServer implements AutoCloseable {
             throw e;
         }
         try {
+            server.readCertificates();
             server.prepareHttp();
             server.checkModels(engine.start());
             server.open();
@@ -109,11 +113,26 @@ public final class NereidServer implements AutoCloseable {
         }
     }
 
+    /** A mistake in them is told before models are loaded. */
+    private void readCertificates() {
+        try {
+            if (options.http().isEnabled()) {
+                httpTls = options.http().tls().map(files -> ServerTls.create("http", files, ServerTls.PERIOD));
+            }
+            if (options.grpc().isEnabled()) {
+                grpcTls = options.grpc().tls().map(files -> ServerTls.create("grpc", files, ServerTls.PERIOD));
+            }
+        } catch (TlsException e) {
+            throw new StartException(String.valueOf(e.getMessage()));
+        }
+    }
+
     /** Setting Helidon up takes about as long as starting a backend, so both go on at the same time. No port opens. */
     private void prepareHttp() {
         if (options.http().isEnabled()) {
             preparedHttp = CompletableFuture.supplyAsync(
-                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, service), options.http()),
+                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, service), options.http(),
+                            httpTls),
                     task -> Thread.ofPlatform().name("nereid-prepare-http").daemon(true).start(task));
         }
     }
@@ -160,12 +179,8 @@ public final class NereidServer implements AutoCloseable {
     }
 
     private void openGrpc() {
-        GrpcFrontEnd frontEnd;
-        try {
-            frontEnd = GrpcFrontEnd.create(new GrpcFrontEnd.Services(engine, tracer, service), options.grpc());
-        } catch (TlsException e) {
-            throw new StartException(String.valueOf(e.getMessage()));
-        }
+        GrpcFrontEnd frontEnd = GrpcFrontEnd.create(new GrpcFrontEnd.Services(engine, tracer, service), options.grpc(),
+                grpcTls);
         grpc = frontEnd;
         boolean ignored = opened("gRPC", options.grpc().address(), options.grpc().port(), () -> {
             frontEnd.open();
@@ -341,6 +356,8 @@ public final class NereidServer implements AutoCloseable {
             grpc.close(forRequests);
         }
         reminder.interrupt();
+        httpTls.ifPresent(ServerTls::close);
+        grpcTls.ifPresent(ServerTls::close);
         // What follows closes the driver.
         sharedMemory.close();
         if (gpus != null) {

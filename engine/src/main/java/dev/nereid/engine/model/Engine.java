@@ -1,14 +1,13 @@
 package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.cache.CacheStatistics;
+import dev.nereid.backend.api.cache.ResponseCache;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
-import dev.nereid.engine.cache.CacheStatistics;
-import dev.nereid.engine.cache.LocalCache;
-import dev.nereid.engine.cache.ResponseCache;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.RateLimiter;
@@ -82,15 +81,13 @@ public final class Engine implements AutoCloseable {
                 options.backends().settings(),
                 gpus.pinnedMemory(),
                 backendStartLimit);
+        Caching caching = Caching.open(options.cache(), backends.metrics());
         this.wakeups = new TimerWakeups(System::nanoTime);
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
                 options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
                 options.scheduling().firstBatchAt());
         this.admission = new Admission(buffers, catalog);
-        this.cache = options.cache().byteSize() == 0
-                ? Optional.empty()
-                : Optional.of(new LocalCache(options.cache().byteSize()));
-        Caching caching = new Caching(cache, options.cache());
+        this.cache = caching.cache();
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repository().directories(),
                         options.backends().allowsModelBackends()),
@@ -106,7 +103,7 @@ public final class Engine implements AutoCloseable {
     /**
      * Creates an engine; no model is loaded yet.
      *
-     * @throws InferenceException when a repository is not a directory
+     * @throws InferenceException when a repository is not a directory, or the response cache can't be opened
      */
     public static Engine create(EngineOptions options) {
         return create(options, options.gpu().isAllowed()
@@ -148,11 +145,25 @@ public final class Engine implements AutoCloseable {
                 hasAllRepositories ? options.repository().directories() : List.of(),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
+        Path scratchDirectory;
         try {
-            return new Engine(options, repository, Files.createTempDirectory("nereid-"), gpus,
-                    backendStartLimit, hasAllRepositories);
+            scratchDirectory = Files.createTempDirectory("nereid-");
         } catch (IOException e) {
             throw new UncheckedIOException("no directory for temporary files can be made", e);
+        }
+        try {
+            return new Engine(options, repository, scratchDirectory, gpus, backendStartLimit, hasAllRepositories);
+        } catch (RuntimeException e) {
+            delete(scratchDirectory);
+            throw e;
+        }
+    }
+
+    private static void delete(Path directory) {
+        try {
+            Files.deleteIfExists(directory);
+        } catch (IOException e) {
+            LOGGER.log(Level.DEBUG, () -> "the directory for temporary files can't be deleted: " + e.getMessage());
         }
     }
 
@@ -195,9 +206,9 @@ public final class Engine implements AutoCloseable {
         return buffers;
     }
 
-    /** Returns what the response cache has done; empty where there is none. */
+    /** Returns what the response cache has done; empty where there is none, or it does not say. */
     public Optional<CacheStatistics> cacheStatistics() {
-        return cache.map(ResponseCache::statistics);
+        return cache.flatMap(ResponseCache::statistics);
     }
 
     /** Returns the GPUs that models may be placed on. */
@@ -420,11 +431,6 @@ public final class Engine implements AutoCloseable {
         lifecycle.endLate();
     }
 
-    /** Returns what loads and unloads models. */
-    ModelLifecycle lifecycle() {
-        return lifecycle;
-    }
-
     /** Finishes running requests, up to a limit, and closes models and backends. Returns whether all ended in time. */
     public synchronized boolean stopWithin(Duration limit) {
         if (isStopped) {
@@ -436,16 +442,12 @@ public final class Engine implements AutoCloseable {
         lifecycle.close();
         wakeups.close();
         if (allClosed) {
+            cache.ifPresent(ResponseCache::close);
             backends.close();
             buffers.close();
-            cache.ifPresent(ResponseCache::close);
             gpus.close();
         }
-        try {
-            Files.deleteIfExists(scratchDirectory);
-        } catch (IOException e) {
-            LOGGER.log(Level.DEBUG, () -> "the directory for temporary files can't be deleted: " + e.getMessage());
-        }
+        delete(scratchDirectory);
         endedInTime = allClosed;
         return allClosed;
     }

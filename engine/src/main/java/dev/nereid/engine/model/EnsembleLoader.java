@@ -8,6 +8,7 @@ import dev.nereid.engine.ensemble.Members;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.EnsembleValidator;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Supplier;
 
 /** Loads versions of ensembles, whose models are loaded before. Threads: any. */
 final class EnsembleLoader {
@@ -101,12 +103,27 @@ final class EnsembleLoader {
                     + " with 'decoupled' transaction policy. Please disable the response cache.");
         }
         ModelStatistics statistics = new ModelStatistics(config.histogramBuckets());
+        List<Step> steps = polled.config().getEnsembleScheduling().getStepList();
         EnsembleScheduler scheduler = new EnsembleScheduler(config,
                 model -> served(model).map(each -> each.config().isDecoupled()).orElse(false), members, statistics,
                 System::nanoTime, InstantSource.system());
-        return new ServedVersion(version, complete, null, caching.before(scheduler, config, statistics), statistics,
-                labels(polled),
-                Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
+        String own = caching.identity(polled, version, ConfigJson.write(complete));
+        Supplier<String> identity = () -> own + identities(steps);
+        return new ServedVersion(version, complete, null, caching.before(scheduler, config, identity, statistics),
+                identity, statistics, labels(polled), Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
+    }
+
+    /** Returns what tells the models of an ensemble, as they serve now, from all others. */
+    private String identities(List<Step> steps) {
+        StringBuilder all = new StringBuilder();
+        for (Step step : steps) {
+            for (ServedVersion version : catalog.find(step.getModelName()).orElse(Snapshot.EMPTY).ready()) {
+                if (step.getModelVersion() < 0 || version.version() == step.getModelVersion()) {
+                    all.append('|').append(version.version()).append(' ').append(version.identity());
+                }
+            }
+        }
+        return all.toString();
     }
 
     /** Returns the labels of the outputs; those of the model that writes an output where the ensemble has none. */

@@ -64,8 +64,9 @@ final class ModelCallService {
         public InferenceResult infer(ModelCall call) {
             ServedVersion callee = callee(call);
             if (callee.config().isDecoupled()) {
-                throw InferenceException.unsupported("model '" + call.model() + "' is decoupled: it may answer any number "
-                        + "of times; call it with a listener, or another model");
+                throw InferenceException
+                        .unsupported("model '" + call.model() + "' is decoupled: it may answer any number "
+                                + "of times; call it with a listener, or another model");
             }
             Set<String> awaited = beginWait(caller, callee);
             try (BufferScope scope = new BufferScope(buffers)) {

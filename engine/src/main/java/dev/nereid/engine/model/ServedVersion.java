@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +37,7 @@ public final class ServedVersion {
     /** Null for an ensemble, which has neither a backend nor instances. */
     private final @Nullable InstanceSet instances;
     private final Scheduler scheduler;
+    private final Supplier<String> identity;
     private final Usage usage;
     private final ModelStatistics statistics;
     private final RequestValidator validator;
@@ -51,17 +53,19 @@ public final class ServedVersion {
      *
      * @param instances null for an ensemble
      * @param scheduler brings requests to what answers them; the instances' own or one before it
+     * @param identity tells the model, as it was loaded, from all others; that of an ensemble changes with its models
      */
     ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
-            @Nullable InstanceSet instances, Scheduler scheduler, ModelStatistics statistics,
-            Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
-        this(version, completeConfig, instances, scheduler, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
+            @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity,
+            ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
+        this(version, completeConfig, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
     }
 
     private ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
-            @Nullable InstanceSet instances, Scheduler scheduler, Usage usage, ModelStatistics statistics,
-            Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
+            @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity, Usage usage,
+            ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
         this.scheduler = scheduler;
+        this.identity = identity;
         this.usage = usage;
         this.maxWaitingBytes = maxWaitingBytes;
         this.version = version;
@@ -83,8 +87,8 @@ public final class ServedVersion {
 
     /** Returns the same version with another configuration: model, instances and statistics are shared. */
     ServedVersion with(dev.nereid.repository.config.proto.ModelConfig newConfig) {
-        return new ServedVersion(version, newConfig, instances, scheduler, usage, statistics, labels, loadTime,
-                maxWaitingBytes);
+        return new ServedVersion(version, newConfig, instances, scheduler, identity, usage, statistics, labels,
+                loadTime, maxWaitingBytes);
     }
 
     private List<Tensor> inClientShape(List<Tensor> outputs) {
@@ -194,6 +198,11 @@ public final class ServedVersion {
         return scheduler;
     }
 
+    /** Returns what tells the model, as it is loaded now, from all others. */
+    String identity() {
+        return identity.get();
+    }
+
     /** Returns the instances; empty for an ensemble. */
     Optional<InstanceSet> instances() {
         return Optional.ofNullable(instances);
@@ -234,9 +243,9 @@ public final class ServedVersion {
     /** Finishes the running requests, then closes instances and model. Blocks until that is done. */
     void close() {
         usage.close();
+        scheduler.stop();
         InstanceSet own = instances;
         if (own == null) {
-            scheduler.stop();
             return;
         }
         own.close();

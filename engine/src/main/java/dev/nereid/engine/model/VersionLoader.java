@@ -19,8 +19,9 @@ import dev.nereid.engine.stats.BackendMetrics;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.BatchingAdvice;
-import dev.nereid.repository.config.InitialStates;
+import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.ConfigLoader;
+import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
 import java.lang.System.Logger;
@@ -113,9 +114,10 @@ final class VersionLoader {
             instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled, executionNanos)));
             BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
+            String identity = caching.identity(polled, version, ConfigJson.write(complete));
             return new ServedVersion(version, complete, instances,
-                    caching.before(instances.scheduler(), checked, statistics), statistics, labels,
-                    Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
+                    caching.before(instances.scheduler(), checked, () -> identity, statistics), () -> identity,
+                    statistics, labels, Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
         } catch (Throwable e) {
             model.close();
             throw e;

@@ -10,14 +10,14 @@ import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.instance.InstancePool;
 import dev.nereid.engine.instance.RateLimiter;
 import dev.nereid.engine.request.ActiveRequest;
-import dev.nereid.engine.request.ActiveRequest.State;
+import dev.nereid.engine.request.RequestState;
 import dev.nereid.engine.request.WaitingListener;
 import dev.nereid.engine.schedule.AnswerDelivery.Dropped;
 import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.ModelStatistics;
-import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.lang.System.Logger;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
@@ -223,7 +223,7 @@ public final class QueueScheduler implements InstanceScheduler {
 
     @Override
     public void cancel(ActiveRequest request) {
-        if (request.state() == State.QUEUED) {
+        if (request.state() == RequestState.QUEUED) {
             review(false);
         }
     }

@@ -418,7 +418,9 @@ class StreamedCallTest extends EngineTesting {
         infer();
 
         assertEquals(StatusCode.UNSUPPORTED, refusal.get().code());
-        assertEquals("model 'stream' is decoupled: it may answer any number of times; call it with a listener, or another "
-                + "model", refusal.get().getMessage());
+        assertEquals(
+                "model 'stream' is decoupled: it may answer any number of times; call it with a listener, or another "
+                        + "model",
+                refusal.get().getMessage());
     }
 }

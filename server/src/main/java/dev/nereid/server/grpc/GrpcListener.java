@@ -114,7 +114,7 @@ final class GrpcListener implements AutoCloseable {
 
     @SuppressWarnings("deprecation") // the only way to give netty a context whose certificates change
     private static SslContext context(ServerTls tls) {
-        return new JdkSslContext(tls.context(), false, ServerTls.HTTP2_CIPHERS, SupportedCipherSuiteFilter.INSTANCE,
+        return new JdkSslContext(tls.context(), false, ServerTls.CIPHERS, SupportedCipherSuiteFilter.INSTANCE,
                 new ApplicationProtocolConfig(ApplicationProtocolConfig.Protocol.ALPN,
                         ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
                         ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT, "h2"),

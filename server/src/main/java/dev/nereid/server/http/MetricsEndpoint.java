@@ -13,6 +13,7 @@ import io.helidon.webserver.http.Handler;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** The metrics listener (v2-http, 10). */
@@ -33,7 +34,7 @@ public final class MetricsEndpoint implements AutoCloseable {
     private MetricsEndpoint(MetricsText metrics, HeapBudget heap) {
         this.metrics = metrics;
         this.heap = heap;
-        this.connections = ClientConnections.start("metrics", heap, this::open);
+        this.connections = ClientConnections.start("metrics", heap, Optional.empty(), this::open);
     }
 
     /**

@@ -12,6 +12,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
@@ -22,7 +23,7 @@ import org.junit.jupiter.api.Test;
 class ListenerTest {
     @AutoClose
     private final ClientConnections connections = ClientConnections.start("test", new HeapBudget(1 << 20),
-            Duration.ofMinutes(1), _ -> (_, response) -> response.send("served"));
+            new ConnectionSetup(Optional.empty(), Duration.ofMinutes(1)), Duration.ofMinutes(1), _ -> (_, response) -> response.send("served"));
 
     private Listener open(ServerSocket socket, int maxConnections) throws IOException {
         return Listener.open("test", socket, "127.0.0.1", 0, false, maxConnections, connections);

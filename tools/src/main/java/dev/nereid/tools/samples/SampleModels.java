@@ -121,6 +121,12 @@ public final class SampleModels {
         });
     }
 
+    /** Writes a model that rates each of 1000 tokens by how likely it follows the last of those that it gets. */
+    public static void bigram(Path file) {
+        ScriptBuilder.save(file, "Bigram", "INPUT0", builder -> builder
+                .line("return torch.embedding(%s, INPUT0)[-1]", builder.normal(1, VOCABULARY, VOCABULARY)));
+    }
+
     /** Writes a ResNet-50 for images of 224 by 224: 1000 numbers for each. For benchmarks: 98 MB. */
     public static void resNet50(Path file) {
         ScriptBuilder.save(file, "ResNet50", "x", builder -> {

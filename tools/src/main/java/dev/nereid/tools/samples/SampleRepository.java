@@ -164,6 +164,43 @@ public final class SampleRepository {
                 return EnumSet.of(IMAGE_TENSOR, COLOR_CLASSIFIER, TOP_LABELS);
             }
         },
+        /** Answers with each of its numbers after a while, through the example backend of that name. */
+        REPEAT("""
+                backend: "repeat"
+                max_batch_size: 0
+                input [
+                  { name: "IN"  data_type: TYPE_INT32  dims: [ -1 ] },
+                  { name: "DELAY"  data_type: TYPE_UINT32  dims: [ -1 ] },
+                  { name: "WAIT"  data_type: TYPE_UINT32  dims: [ 1 ] }
+                ]
+                output [
+                  { name: "OUT"  data_type: TYPE_INT32  dims: [ 1 ] },
+                  { name: "IDX"  data_type: TYPE_UINT32  dims: [ 1 ] }
+                ]
+                """, false),
+        /** Rates what may follow the last of some tokens. */
+        BIGRAM("""
+                platform: "pytorch_libtorch"
+                max_batch_size: 0
+                input [ { name: "INPUT0"  data_type: TYPE_INT64  dims: [ -1 ] } ]
+                output [ { name: "OUTPUT0"  data_type: TYPE_FP32  dims: [ 1000 ] } ]
+                """, false) {
+            @Override
+            void writeModel(Path version) {
+                SampleModels.bigram(version.resolve(TORCH_FILE));
+            }
+        },
+        /** Continues tokens as the model above rates them, through the example backend of that name. */
+        NEXT_TOKEN("""
+                backend: "next-token"
+                max_batch_size: 0
+                input [ { name: "TOKENS"  data_type: TYPE_INT64  dims: [ -1 ] } ]
+                output [ { name: "TOKEN"  data_type: TYPE_INT64  dims: [ 1 ] } ]
+                parameters [
+                  { key: "call_model"  value { string_value: "bigram" } },
+                  { key: "max_tokens"  value { string_value: "20" } }
+                ]
+                """, false),
         /** ResNet-50, for benchmarks. */
         RESNET50("""
                 platform: "pytorch_libtorch"
@@ -231,7 +268,7 @@ public final class SampleRepository {
         }
     }
 
-    /** Returns the models that are written unless others are chosen: all but the large ones. */
+    /** Returns the models that are written unless others are chosen: all but the large ones and those for examples. */
     public static Set<Model> defaults() {
         return Arrays.stream(Model.values()).filter(model -> model.isDefault)
                 .collect(Collectors.toCollection(() -> EnumSet.noneOf(Model.class)));
