@@ -61,10 +61,12 @@ final class EnsemblePlan {
      * @param uses how often a tensor is used in its own scope, by tensor
      * @param isShared whether a tensor is also used in scopes inside its own, by tensor
      * @param outputs the outputs to answer with
+     * @param inputReaders how many steps read what the client has sent; 0 where it is needed until the end
      * @param chain the decoupled steps in whose innermost scopes a response is complete, outermost first
      */
     @SuppressWarnings("ArrayRecordComponent") // never compared, and read for every request
-    record Selection(boolean[] isActive, int[] uses, boolean[] isShared, List<Output> outputs, int[] chain) {
+    record Selection(boolean[] isActive, int[] uses, boolean[] isShared, List<Output> outputs, int inputReaders,
+            int[] chain) {
     }
 
     /**
@@ -185,7 +187,34 @@ final class EnsemblePlan {
                 isShared[output.tensor()] = true;
             }
         }
-        return new Selection(isActive, uses, isShared, List.copyOf(wanted), chain);
+        return new Selection(isActive, uses, isShared, List.copyOf(wanted), inputReaders(isActive, wanted), chain);
+    }
+
+    private int inputReaders(boolean[] isActive, List<Output> wanted) {
+        if (wanted.stream().anyMatch(output -> isInput(output.tensor()))) {
+            return 0;
+        }
+        int count = 0;
+        for (Step step : steps) {
+            if (isActive[step.index()] && readsInputs(step)) {
+                if (step.origin() != REQUEST) {
+                    // Nobody knows how often it runs.
+                    return 0;
+                }
+                count++;
+            }
+        }
+        return count;
+    }
+
+    /** Returns whether a step reads what the client has sent. */
+    boolean readsInputs(Step step) {
+        for (int source : step.sources()) {
+            if (isInput(source)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private int[] chain(List<Output> wanted) {

@@ -119,6 +119,7 @@ public final class Admission implements Members {
         SingleResponse answer = new SingleResponse();
         ActiveRequest request = admit(served, data, scope, answer, client.trace());
         request.cancelWhen(isGone);
+        request.onInputsUsed(client::inputsUsed);
         client.waits(request);
         try {
             served.scheduler().submit(request);

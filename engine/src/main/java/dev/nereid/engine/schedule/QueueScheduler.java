@@ -476,8 +476,7 @@ public final class QueueScheduler implements InstanceScheduler {
         if (work.instance().prefersRequestThread()) {
             for (ActiveRequest request : work.batch().engineRequests()) {
                 WaitingListener lender = request.lender();
-                if (lender != null) {
-                    lender.assign(work);
+                if (lender != null && lender.assign(work)) {
                     return;
                 }
             }
