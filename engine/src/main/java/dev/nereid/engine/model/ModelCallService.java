@@ -15,6 +15,7 @@ import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.request.InputData;
 import dev.nereid.engine.request.RequestData;
+import dev.nereid.repository.config.ModelIds;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -43,7 +44,7 @@ final class ModelCallService {
         this.catalog = catalog;
     }
 
-    /** Returns what the model of that name calls others with. */
+    /** Returns what the model of that id calls others with. */
     ModelCalls callsOf(String caller) {
         return call -> infer(caller, call);
     }
@@ -53,7 +54,7 @@ final class ModelCallService {
             throw new InferenceException(StatusCode.CANCELLED, "the call of model '" + call.model()
                     + "' was cancelled");
         }
-        ServedVersion callee = catalog.lookup(call.model(), call.version());
+        ServedVersion callee = catalog.lookup(catalog.resolve(call.model()), call.version());
         if (callee.config().isDecoupled()) {
             throw InferenceException.unsupported("model '" + call.model()
                     + "' is decoupled and can't be called by other models");
@@ -73,11 +74,12 @@ final class ModelCallService {
 
     /** Adds the model, and for an ensemble the models that it consists of. */
     private void addAwaited(ServedVersion model, Set<String> names) {
-        if (names.add(model.name()) && model.config().scheduling() instanceof Scheduling.Ensemble ensemble) {
+        if (names.add(model.id()) && model.config().scheduling() instanceof Scheduling.Ensemble ensemble) {
             for (Scheduling.Step step : ensemble.steps()) {
-                catalog.find(step.modelName()).ifPresentOrElse(
+                String id = ModelIds.of(step.modelNamespace(), step.modelName());
+                catalog.find(id).ifPresentOrElse(
                         snapshot -> snapshot.ready().forEach(version -> addAwaited(version, names)),
-                        () -> names.add(step.modelName()));
+                        () -> names.add(id));
             }
         }
     }

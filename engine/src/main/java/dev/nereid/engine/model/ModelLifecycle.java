@@ -32,7 +32,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Loads, re-loads and unloads models.
+ * Loads, re-loads and unloads models, which are known by their ids.
  *
  * <p>Loads of one model run one after the other, under the load lock of its slot, which is taken before a load thread is,
  * so that many loads of one model don't keep others from loading; different models load side by side on a few platform
@@ -219,9 +219,9 @@ final class ModelLifecycle implements AutoCloseable {
         }
         try {
             loader.checkModels(polled);
-            catalog.accepted(polled.name());
+            catalog.accepted(polled.id());
         } catch (InferenceException e) {
-            catalog.refused(polled.name(), e.getMessage());
+            catalog.refused(polled.id(), e.getMessage());
             throw loadFailure(polled.name(), e);
         }
     }
@@ -325,7 +325,7 @@ final class ModelLifecycle implements AutoCloseable {
             detail = detail.replace(location + "/", "");
         }
         return new InferenceException(StatusCode.INTERNAL,
-                "failed to load '" + name + "', failed to poll from model repository: " + detail, cause);
+                "failed to load '" + repository.name(name) + "', failed to poll from model repository: " + detail, cause);
     }
 
     private boolean isServing(String name, PolledModel polled) {
@@ -343,8 +343,9 @@ final class ModelLifecycle implements AutoCloseable {
         if (polled.versions().isEmpty()) {
             catalog.update(name, old -> old);
             polled.hint().ifPresent(hint -> LOGGER.log(Level.ERROR, hint));
-            throw loadFailure(name, InferenceException.invalid(
-                    "at least one version must be available under the version policy of model '" + name + "'"));
+            throw loadFailure(polled.name(), InferenceException.invalid(
+                    "at least one version must be available under the version policy of model '" + polled.name()
+                            + "'"));
         }
         catalog.update(name, old -> old.with(polled.versions().stream()
                 .filter(version -> old.find(version).map(found -> found.state() != VersionState.READY).orElse(true))
@@ -372,7 +373,7 @@ final class ModelLifecycle implements AutoCloseable {
         }
         if (!failures.isEmpty()) {
             abandon(name, polled, made, failures);
-            throw loadFailure(name, failures);
+            throw loadFailure(polled.name(), failures);
         }
         OverrideDirectory oldDirectory = null;
         List<ServedVersion> replaced = List.of();
@@ -422,7 +423,7 @@ final class ModelLifecycle implements AutoCloseable {
 
     private void publish(PolledModel polled, Made made, List<ServedVersion> replaced) {
         made.updates().forEach(VersionUpdate::apply);
-        catalog.update(polled.name(), old -> {
+        catalog.update(polled.id(), old -> {
             List<Version> changed = new ArrayList<>();
             replaced.forEach(version -> changed.add(
                     Version.of(version.version(), VersionState.UNLOADING, "")));

@@ -15,6 +15,7 @@ import dev.nereid.engine.schedule.Scheduler;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.ModelConfigs;
+import dev.nereid.repository.config.ModelIds;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A loaded model version and everything that a request to it needs. Threads: any. */
 public final class ServedVersion {
+    private final String id;
     private final long version;
     private final String versionText;
     private final ModelConfig config;
@@ -51,19 +53,21 @@ public final class ServedVersion {
     /**
      * Creates a version.
      *
+     * @param id the model's name, with its namespace where there are any
      * @param instances null for an ensemble
      * @param scheduler brings requests to what answers them; the instances' own or one before it
      * @param identity tells the model, as it was loaded, from all others; that of an ensemble changes with its models
      */
-    ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
+    ServedVersion(String id, long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
-        this(version, completeConfig, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
+        this(id, version, completeConfig, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
     }
 
-    private ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
+    private ServedVersion(String id, long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity, Usage usage,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
+        this.id = id;
         this.scheduler = scheduler;
         this.identity = identity;
         this.usage = usage;
@@ -87,7 +91,7 @@ public final class ServedVersion {
 
     /** Returns the same version with another configuration: model, instances and statistics are shared. */
     ServedVersion with(dev.nereid.repository.config.proto.ModelConfig newConfig) {
-        return new ServedVersion(version, newConfig, instances, scheduler, identity, usage, statistics, labels,
+        return new ServedVersion(id, version, newConfig, instances, scheduler, identity, usage, statistics, labels,
                 loadTime, maxWaitingBytes);
     }
 
@@ -103,6 +107,16 @@ public final class ServedVersion {
     /** Returns the model's name. */
     public String name() {
         return config.name();
+    }
+
+    /** Returns the model's name, with its namespace where there are any. */
+    String id() {
+        return id;
+    }
+
+    /** Returns the namespace of the model, which is the path of its repository as it was given; empty where there are none. */
+    public Optional<String> namespace() {
+        return id.equals(name()) ? Optional.empty() : Optional.of(ModelIds.namespace(id));
     }
 
     /** Returns the version. */
