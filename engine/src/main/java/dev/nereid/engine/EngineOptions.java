@@ -126,11 +126,13 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * @param autoComplete whether backends complete configurations
      * @param configName the name of a custom configuration; empty for none
      * @param allowsMissing whether an engine of which a directory is missing starts all the same, never to be ready
+     * @param isNamespaced whether models of one name may be in several directories
      */
     public record RepositoryOptions(List<Path> directories, boolean autoComplete, String configName,
-            boolean allowsMissing) {
+            boolean allowsMissing, boolean isNamespaced) {
         /** No directory, completed configurations, none with a name of its own. */
-        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "", false);
+        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "", false,
+                false);
 
         /** Keeps a copy of the list. */
         public RepositoryOptions {
@@ -139,22 +141,27 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
 
         /** Returns these options with those directories. */
         public RepositoryOptions withDirectories(List<Path> value) {
-            return new RepositoryOptions(value, autoComplete, configName, allowsMissing);
+            return new RepositoryOptions(value, autoComplete, configName, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withAutoComplete(boolean value) {
-            return new RepositoryOptions(directories, value, configName, allowsMissing);
+            return new RepositoryOptions(directories, value, configName, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that name. */
         public RepositoryOptions withConfigName(String value) {
-            return new RepositoryOptions(directories, autoComplete, value, allowsMissing);
+            return new RepositoryOptions(directories, autoComplete, value, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withMissingAllowed(boolean value) {
-            return new RepositoryOptions(directories, autoComplete, configName, value);
+            return new RepositoryOptions(directories, autoComplete, configName, value, isNamespaced);
+        }
+
+        /** Returns these options with that choice. */
+        public RepositoryOptions withNamespaces(boolean value) {
+            return new RepositoryOptions(directories, autoComplete, configName, allowsMissing, value);
         }
     }
 

@@ -37,7 +37,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -55,7 +57,7 @@ public final class Engine implements AutoCloseable {
     private final BufferPool buffers;
     private final Backends backends;
     private final TimerWakeups wakeups;
-    private final ModelCatalog catalog = new ModelCatalog();
+    private final ModelCatalog catalog;
     private final Admission admission;
     private final ModelLifecycle lifecycle;
     private final Dependencies dependencies;
@@ -74,6 +76,7 @@ public final class Engine implements AutoCloseable {
         this.options = options;
         this.hasAllRepositories = hasAllRepositories;
         this.repository = repository;
+        this.catalog = new ModelCatalog(options.repository().isNamespaced());
         this.scratchDirectory = scratchDirectory;
         this.gpus = gpus;
         this.buffers = new BufferPool(options.limits().maxInFlightBytes(), MAX_FREE_BYTES);
@@ -94,7 +97,7 @@ public final class Engine implements AutoCloseable {
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
-                new EnsembleLoader(admission, catalog, caching, options.limits()), caching,
+                new EnsembleLoader(admission, repository, catalog, caching, options.limits()), caching,
                 options.scheduling(), options.limits());
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading());
         this.dependencies = new Dependencies(repository, catalog, lifecycle);
@@ -143,7 +146,8 @@ public final class Engine implements AutoCloseable {
         }
         ModelRepository repository = ModelRepository.open(
                 hasAllRepositories ? options.repository().directories() : List.of(),
-                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
+                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()),
+                options.repository().isNamespaced());
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         Path scratchDirectory;
         try {
@@ -182,8 +186,8 @@ public final class Engine implements AutoCloseable {
         List<String> valid = new ArrayList<>();
         for (String name : names) {
             try {
-                PathGuard.checkModelName(name);
-                valid.add(name);
+                PathGuard.checkModelName(repository.name(name));
+                valid.addAll(options.loading().loadsAll() ? List.of(name) : repository.ids(name));
             } catch (InferenceException e) {
                 failures.put(name, e);
             }
@@ -233,12 +237,16 @@ public final class Engine implements AutoCloseable {
      * @throws InferenceException NOT_FOUND or UNAVAILABLE
      */
     public ServedVersion lookup(String model, OptionalLong version) {
-        return catalog.lookup(model, version);
+        return catalog.lookup(catalog.resolve(model), version);
     }
 
-    /** Returns the versions of a model that are ready, ascending; empty for an unknown model. */
+    /** Returns the versions of a model that are ready, ascending; empty for an unknown model, and where several are meant. */
     public List<ServedVersion> readyVersions(String model) {
-        return catalog.find(model).orElse(Snapshot.EMPTY).ready();
+        try {
+            return catalog.find(catalog.resolve(model)).orElse(Snapshot.EMPTY).ready();
+        } catch (InferenceException e) {
+            return List.of();
+        }
     }
 
     /** Returns all versions that are ready, by model name and version. */
@@ -297,25 +305,27 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * Loads a model by request.
+     * Loads a model by request; with namespaces, all models of that name.
      *
      * @throws InferenceException UNAVAILABLE outside explicit mode; else why it can't be loaded
      */
     public void load(String model, LoadOverride override) {
         requireExplicit();
         PathGuard.checkModelName(model);
-        dependencies.load(model, override);
+        repository.ids(model).forEach(id -> dependencies.load(id, override));
     }
 
     /**
-     * Unloads a model by request. An unknown one is fine.
+     * Unloads a model by request; with namespaces, all models of that name. An unknown one is fine.
      *
      * @param withDependents whether models go too that were only loaded because this one consists of them
      * @throws InferenceException UNAVAILABLE outside explicit mode
      */
     public void unload(String model, boolean withDependents) {
         requireExplicit();
-        dependencies.unload(model, withDependents);
+        Set<String> ids = new TreeSet<>(repository.ids(model));
+        catalog.all().keySet().stream().filter(id -> repository.name(id).equals(model)).forEach(ids::add);
+        ids.forEach(id -> dependencies.unload(id, withDependents));
     }
 
     private void requireExplicit() {
@@ -335,13 +345,14 @@ public final class Engine implements AutoCloseable {
     public List<IndexEntry> index(boolean readyOnly) {
         requireRunning();
         List<IndexEntry> entries = new ArrayList<>();
-        repository.list().forEach((name, directories) -> {
+        repository.list().forEach((id, directories) -> {
+            String name = repository.name(id);
             if (directories.size() > 1) {
                 entries.add(new IndexEntry(name, OptionalLong.empty(), Optional.of(VersionState.UNAVAILABLE),
                         ModelRepository.DUPLICATE_REASON));
                 return;
             }
-            Optional<Snapshot> snapshot = catalog.find(name);
+            Optional<Snapshot> snapshot = catalog.find(id);
             if (snapshot.isEmpty() && !readyOnly) {
                 entries.add(new IndexEntry(name, OptionalLong.empty(), Optional.empty(), ""));
             }
@@ -356,8 +367,8 @@ public final class Engine implements AutoCloseable {
     /** Returns the state of every version that was ever loaded, for the start-up table. */
     public List<IndexEntry> versions() {
         List<IndexEntry> entries = new ArrayList<>();
-        catalog.all().forEach((name, snapshot) -> snapshot.versions().forEach(version -> entries.add(new IndexEntry(
-                name, OptionalLong.of(version.number()), Optional.of(version.state()), version.reason()))));
+        catalog.all().forEach((id, snapshot) -> snapshot.versions().forEach(version -> entries.add(new IndexEntry(
+                id, OptionalLong.of(version.number()), Optional.of(version.state()), version.reason()))));
         return entries;
     }
 

@@ -13,6 +13,7 @@ import dev.nereid.engine.request.ModelIo;
 import dev.nereid.engine.request.RequestValidator;
 import dev.nereid.engine.schedule.Scheduler;
 import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.repository.config.ModelIds;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A loaded model version and everything that a request to it needs. Threads: any. */
 public final class ServedVersion {
+    private final String id;
     private final long version;
     private final String versionText;
     private final VersionConfig forms;
@@ -47,19 +49,21 @@ public final class ServedVersion {
     /**
      * Creates a version.
      *
+     * @param id the model's name, with its namespace where there are any
      * @param instances null for an ensemble
      * @param scheduler brings requests to what answers them; the instances' own or one before it
      * @param identity tells the model, as it was loaded, from all others; that of an ensemble changes with its models
      */
-    ServedVersion(long version, VersionConfig config,
+    ServedVersion(String id, long version, VersionConfig config,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
-        this(version, config, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
+        this(id, version, config, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
     }
 
-    private ServedVersion(long version, VersionConfig forms,
+    private ServedVersion(String id, long version, VersionConfig forms,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity, Usage usage,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
+        this.id = id;
         this.scheduler = scheduler;
         this.identity = identity;
         this.usage = usage;
@@ -81,7 +85,7 @@ public final class ServedVersion {
 
     /** Returns the same version with another configuration: model, instances and statistics are shared. */
     ServedVersion with(VersionConfig newConfig) {
-        return new ServedVersion(version, newConfig, instances, scheduler, identity, usage, statistics, labels,
+        return new ServedVersion(id, version, newConfig, instances, scheduler, identity, usage, statistics, labels,
                 loadTime, maxWaitingBytes);
     }
 
@@ -97,6 +101,16 @@ public final class ServedVersion {
     /** Returns the model's name. */
     public String name() {
         return config.name();
+    }
+
+    /** Returns the model's name, with its namespace where there are any. */
+    String id() {
+        return id;
+    }
+
+    /** Returns the namespace of the model, which is the path of its repository as it was given; empty where there are none. */
+    public Optional<String> namespace() {
+        return id.equals(name()) ? Optional.empty() : Optional.of(ModelIds.namespace(id));
     }
 
     /** Returns the version. */

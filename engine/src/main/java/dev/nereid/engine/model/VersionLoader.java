@@ -114,7 +114,7 @@ final class VersionLoader {
             BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
             String identity = caching.identity(polled, version, forms.json());
-            return new ServedVersion(version, forms, instances,
+            return new ServedVersion(polled.id(), version, forms, instances,
                     caching.before(instances.scheduler(), checked, () -> identity, statistics), () -> identity,
                     statistics, labels, Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
         } catch (Throwable e) {
@@ -137,7 +137,7 @@ final class VersionLoader {
         BackendMetrics.Owned metrics = backends.backends().metrics().of(who,
                 ModelBackends.labels(polled, version));
         Context context = new Context(polled.name(), version, polled.directory(), polled.versionDirectory(version),
-                config, configs.isAutoCompleteOn(), calls.callsOf(polled.name()), metrics);
+                config, configs.isAutoCompleteOn(), calls.callsOf(polled.id()), metrics);
         try {
             Model model = PluginCalls.call(who, "load", backend.classLoader(),
                     () -> backend.backend().createModel(context));
