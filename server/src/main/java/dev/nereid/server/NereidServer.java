@@ -6,6 +6,7 @@ import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.server.Watchdog.Trouble;
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.grpc.GrpcFrontEnd;
 import dev.nereid.server.http.HttpFrontEnd;
@@ -148,11 +149,14 @@ public final class NereidServer implements AutoCloseable {
 
     private void open() {
         FileDescriptors files = FileDescriptors.now();
+        ConnectionSlots slots = new ConnectionSlots(Math.min(files.connections(), connectionsOnHeap()));
         CompletableFuture<HttpFrontEnd> prepared = preparedHttp;
-        if (prepared != null) {
+        if (prepared != null || options.grpc().isEnabled()) {
             checkFiles(files);
+        }
+        if (prepared != null) {
             HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(), () -> {
-                prepared.join().open(Math.min(files.httpConnections(), connectionsOnHeap()));
+                prepared.join().open(slots);
                 return prepared.join();
             });
             http = frontEnd;
@@ -160,7 +164,7 @@ public final class NereidServer implements AutoCloseable {
                     () -> "Started HTTPService at " + options.http().address() + ":" + frontEnd.port());
         }
         if (options.grpc().isEnabled()) {
-            openGrpc();
+            openGrpc(slots);
         }
         if (options.metrics().isEnabled()) {
             Optional<CpuSampler> sampler = options.metrics().reportsCpu()
@@ -178,9 +182,9 @@ public final class NereidServer implements AutoCloseable {
         }
     }
 
-    private void openGrpc() {
+    private void openGrpc(ConnectionSlots slots) {
         GrpcFrontEnd frontEnd = GrpcFrontEnd.create(new GrpcFrontEnd.Services(engine, tracer, service), options.grpc(),
-                grpcTls);
+                grpcTls, slots);
         grpc = frontEnd;
         boolean ignored = opened("gRPC", options.grpc().address(), options.grpc().port(), () -> {
             frontEnd.open();
@@ -259,9 +263,9 @@ public final class NereidServer implements AutoCloseable {
             throw new StartException(limit + ", of which " + files.open()
                     + " are in use: too few are left for connections; raise the limit to " + files.wanted());
         }
-        if (files.httpConnections() < FileDescriptors.MAX_CONNECTIONS) {
-            LOGGER.log(Level.WARNING, limit + ": " + files.httpConnections()
-                    + " HTTP connections can be open at a time instead of " + FileDescriptors.MAX_CONNECTIONS
+        if (files.connections() < FileDescriptors.MAX_CONNECTIONS) {
+            LOGGER.log(Level.WARNING, limit + ": " + files.connections()
+                    + " connections can be open at a time instead of " + FileDescriptors.MAX_CONNECTIONS
                     + "; raise the limit to " + files.wanted() + " for all");
         }
     }

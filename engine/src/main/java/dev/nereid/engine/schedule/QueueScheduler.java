@@ -96,7 +96,8 @@ public final class QueueScheduler implements InstanceScheduler {
      * @param limiter shares resources with other models; null where every free instance may execute
      */
     QueueScheduler(String modelName, int maxBatchSize, RequestQueue queue, ModelStatistics statistics,
-            LongSupplier clock, InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
+            LongSupplier clock, InstantSource wallClock, Wakeups wakeups, boolean keepsOrder,
+            @Nullable RateLimiter limiter) {
         this.queue = queue;
         this.isBound = queue.bindsInstances();
         this.statistics = statistics;

@@ -84,7 +84,7 @@ class ListenerTlsTest {
             tls = ServerTls.create("test", options, Duration.ofHours(1));
             connections = ClientConnections.start("test", HeapBudget.ofThisProcess(),
                     new ConnectionSetup(Optional.of(tls), setup), patience, handler);
-            listener = Listener.open("test", "127.0.0.1", 0, false, 500, connections);
+            listener = Listener.open("test", "127.0.0.1", 0, false, new ConnectionSlots(500), connections);
         }
 
         int number() {
@@ -113,7 +113,9 @@ class ListenerTlsTest {
     }
 
     private static void echo(ServerRequest request, ServerResponse response) {
-        response.send(request.content().hasEntity() ? request.content().as(byte[].class) : "served".getBytes(StandardCharsets.US_ASCII));
+        response.send(request.content().hasEntity()
+                ? request.content().as(byte[].class)
+                : "served".getBytes(StandardCharsets.US_ASCII));
     }
 
     private static String ask(SSLContext context, int port) throws Exception {

@@ -43,7 +43,7 @@ class StalledClientTest {
         try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(),
                 new ConnectionSetup(Optional.empty(), LONG), patience,
                 _ -> handler);
-                Listener listener = Listener.open("test", "127.0.0.1", 0, false, 10, connections);
+                Listener listener = Listener.open("test", "127.0.0.1", 0, false, new ConnectionSlots(10), connections);
                 RawClient client = RawClient.connect(listener.port())) {
             exchanged.with(client);
         }
