@@ -110,6 +110,19 @@ class InstanceCreationTest {
     }
 
     @Test
+    void ofInstancesThatFailTogetherTheFirstInOrderSaysWhy() {
+        backend.attributes(BackendAttributes.DEFAULT.withParallelInstanceLoading(true));
+        backend.onCreateInstance(instance -> {
+            throw InferenceException.internal("no memory for " + instance.name());
+        });
+        Engine engine = fixture.model("m", THREE, 1).start();
+
+        InferenceException failure = assertThrows(InferenceException.class, () -> load(engine));
+
+        assertTrue(failure.getMessage().contains("no memory for m_0_0"), failure.getMessage());
+    }
+
+    @Test
     void aFailureAmongInstancesThatAreCreatedTogetherClosesTheOthers() {
         backend.attributes(BackendAttributes.DEFAULT.withParallelInstanceLoading(true));
         CyclicBarrier all = new CyclicBarrier(3);

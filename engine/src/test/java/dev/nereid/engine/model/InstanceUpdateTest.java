@@ -140,6 +140,28 @@ class InstanceUpdateTest {
     }
 
     @Test
+    void aNewVersionThatFailsTakesTheNewInstancesOfTheOthersWithIt() {
+        fixture.model("m", groups(1) + " version_policy { all { } }", 1);
+        Engine engine = fixture.start();
+        engine.load("m", LoadOverride.NONE);
+        ServedVersion before = served(engine);
+        backend.onCreateModel(context -> {
+            if (context.version() == 2) {
+                throw InferenceException.invalid("broken");
+            }
+        });
+        fixture.model("m", groups(2) + " version_policy { all { } }");
+        fixture.write("m/2/model.bin", "v2");
+
+        assertThrows(InferenceException.class, () -> engine.load("m", LoadOverride.NONE));
+
+        assertSame(before, engine.lookup("m", OptionalLong.of(1)));
+        assertEquals(1, before.instances().orElseThrow().scheduler().instances().size());
+        assertTrue(lifeCycle().contains("createInstance m_0_1"), "version 1 had its second instance already");
+        assertTrue(lifeCycle().contains("closeInstance m_0_1"));
+    }
+
+    @Test
     void requestsSeeNothingOfIt() throws Exception {
         Engine engine = loaded(1);
         AtomicBoolean isOver = new AtomicBoolean();
