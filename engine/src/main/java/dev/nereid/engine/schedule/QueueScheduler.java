@@ -301,6 +301,20 @@ public final class QueueScheduler implements InstanceScheduler {
 
     @Override
     public List<Instance> stopInstances() {
+        stop();
+        dispatchLock.lock();
+        try {
+            List<Instance> idle = List.copyOf(instances);
+            instances.clear();
+            free.clear();
+            return idle;
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public void stop() {
         Decision decision;
         dispatchLock.lock();
         try {
@@ -312,7 +326,6 @@ public final class QueueScheduler implements InstanceScheduler {
         }
         act(decision);
         List<Dropped> left;
-        List<Instance> idle;
         dispatchLock.lock();
         try {
             while (isBusy()) {
@@ -324,16 +337,12 @@ public final class QueueScheduler implements InstanceScheduler {
             }
             hasStopped = true;
             left = takeDropped();
-            idle = List.copyOf(instances);
-            instances.clear();
-            free.clear();
             alarm.set(RequestQueue.NEVER);
             progress.signalAll();
         } finally {
             dispatchLock.unlock();
         }
         delivery.deliverDropped(left);
-        return idle;
     }
 
     private boolean isBusy() {
