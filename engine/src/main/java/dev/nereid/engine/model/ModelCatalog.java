@@ -2,6 +2,7 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +22,8 @@ final class ModelCatalog {
     static final String UNLOADED = "unloaded";
 
     private final ConcurrentMap<String, Snapshot> models = new ConcurrentHashMap<>();
+    /** Versions with sequence batching that are no longer ready, but whose sequences may go on; the latest last. */
+    private final ConcurrentMap<String, List<ServedVersion>> leaving = new ConcurrentHashMap<>();
     /** Why ensembles were refused before any version of them was loaded. */
     private final ConcurrentMap<String, String> refusals = new ConcurrentHashMap<>();
 
@@ -87,6 +90,38 @@ final class ModelCatalog {
     /** Changes one model's snapshot, unless the model was forgotten meanwhile. */
     void updateKnown(String name, UnaryOperator<Snapshot> change) {
         models.computeIfPresent(name, (ignored, old) -> change.apply(old));
+    }
+
+    /**
+     * Notes that a version is about to stop serving, apart from the sequences that it has. Before it is ready no longer, so
+     * that none of its sequences is lost in between; {@link ServedVersion#leave} follows.
+     */
+    void leaves(ServedVersion version) {
+        if (version.config().scheduling() instanceof SequenceBatching) {
+            leaving.merge(version.name(), List.of(version), (old, added) -> {
+                List<ServedVersion> longer = new ArrayList<>(old);
+                longer.addAll(added);
+                return List.copyOf(longer);
+            });
+        }
+    }
+
+    /** Notes that a version is closed. */
+    void left(ServedVersion version) {
+        leaving.computeIfPresent(version.name(), (ignored, old) -> {
+            List<ServedVersion> others = old.stream().filter(each -> each != version).toList();
+            return others.isEmpty() ? null : others;
+        });
+    }
+
+    /**
+     * Returns the versions that no longer serve, but may have sequences which go on, the latest first.
+     *
+     * @param version empty for all
+     */
+    List<ServedVersion> leaving(String name, OptionalLong version) {
+        return leaving.getOrDefault(name, List.of()).reversed().stream()
+                .filter(each -> version.isEmpty() || each.version() == version.getAsLong()).toList();
     }
 
     /** Notes why an ensemble does not fit its models. */

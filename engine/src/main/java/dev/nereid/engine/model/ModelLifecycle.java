@@ -47,7 +47,7 @@ final class ModelLifecycle implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(ModelLifecycle.class.getName());
     /** How long an unload waits for an idle model to be gone, so that a client which asks next sees it gone. */
     private static final Duration UNLOAD_GRACE = Duration.ofSeconds(1);
-    /** How long versions that are unloaded wait for requests which their backend answers later. */
+    /** How long versions that are unloaded wait for requests which their backend answers later, and for sequences. */
     private static final Duration LATE_LIMIT = Duration.ofMinutes(5);
     /** So much of the time for a stop is kept for what follows the last answers, if a quarter of it is not less. */
     private static final Duration AFTER_ANSWERS = Duration.ofSeconds(1);
@@ -421,6 +421,7 @@ final class ModelLifecycle implements AutoCloseable {
     }
 
     private void publish(PolledModel polled, Made made, List<ServedVersion> replaced) {
+        replaced.forEach(catalog::leaves);
         made.updates().forEach(VersionUpdate::apply);
         catalog.update(polled.name(), old -> {
             List<Version> changed = new ArrayList<>();
@@ -510,6 +511,7 @@ final class ModelLifecycle implements AutoCloseable {
             slot.overrideDirectory = null;
             retired = catalog.find(name).orElse(Snapshot.EMPTY).ready();
             List<ServedVersion> unloading = retired;
+            unloading.forEach(catalog::leaves);
             catalog.update(name, old -> old.with(unloading.stream()
                     .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
         }
@@ -521,6 +523,7 @@ final class ModelLifecycle implements AutoCloseable {
             @Nullable OverrideDirectory directory) {
         CountDownLatch closed = new CountDownLatch(1);
         closing.addAll(versions);
+        versions.forEach(ServedVersion::leave);
         inBackground(() -> {
             try {
                 for (ServedVersion version : versions) {
@@ -554,15 +557,19 @@ final class ModelLifecycle implements AutoCloseable {
         } finally {
             reminder.interrupt();
             closing.remove(version);
+            catalog.left(version);
         }
     }
 
-    /** Says how long versions that are unloaded wait for requests which their backend answers later. */
+    /** Says how long versions that are unloaded wait for requests which their backend answers later, and for sequences. */
     void lateLimit(Duration value) {
         lateLimit = value;
     }
 
-    /** Ends all requests that their backends answer later, now and from here on: there is no more time for them. */
+    /**
+     * Ends all requests that their backends answer later, now and from here on, and all sequences: there is no more time for
+     * them.
+     */
     void endLate() {
         InferenceException reason = InferenceException
                 .unavailable("the server is stopping, and the model did not answer the request in time");
@@ -619,6 +626,7 @@ final class ModelLifecycle implements AutoCloseable {
             synchronized (slot) {
                 slot.source = null;
                 versions = catalog.find(name).orElse(Snapshot.EMPTY).ready();
+                versions.forEach(catalog::leaves);
                 catalog.update(name, old -> old.with(versions.stream()
                         .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
                 latches.add(retire(name, versions, slot.overrideDirectory));

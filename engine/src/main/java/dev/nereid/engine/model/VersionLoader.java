@@ -110,7 +110,7 @@ final class VersionLoader {
                     schedulers.scheduler(checked, statistics, strategy, backend.classLoader(), states),
                     new InstanceFactory(model, schedulers.limiter(), scheduling), gpus);
             AtomicLong executionNanos = new AtomicLong();
-            instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled, executionNanos)));
+            instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, states, polled, executionNanos)));
             BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
             return new ServedVersion(version, complete, instances,
@@ -183,14 +183,14 @@ final class VersionLoader {
         ModelConfig checked = ModelConfigs.toRecord(complete);
         return new VersionUpdate(current.with(complete), instances,
                 instances.prepare(InstanceSpec.of(checked, gpus),
-                        warmUp(checked, polled, new AtomicLong())));
+                        warmUp(checked, InitialStates.read(complete, polled.directory()), polled, new AtomicLong())));
     }
 
     /** Returns what warms an instance up; {@code nanos} gets the time of the last execution. */
-    private Consumer<Instance> warmUp(ModelConfig config, PolledModel polled,
+    private Consumer<Instance> warmUp(ModelConfig config, List<InitialStates.Start> states, PolledModel polled,
             AtomicLong nanos) {
         RequestValidator validator = new RequestValidator(config);
-        return instance -> warmUp.run(instance, config, validator, polled.directory())
+        return instance -> warmUp.run(instance, config, states, validator, polled.directory())
                 .ifPresent(time -> nanos.set(time.toNanos()));
     }
 

@@ -251,6 +251,29 @@ public final class QueueScheduler implements InstanceScheduler {
     }
 
     @Override
+    public boolean hasSequences() {
+        if (!isBound) {
+            return false;
+        }
+        dispatchLock.lock();
+        try {
+            return !queue.isFinished();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public void refuseSequences() {
+        dispatchLock.lock();
+        try {
+            queue.refuseSequences();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
     public int queueSize() {
         dispatchLock.lock();
         try {
@@ -306,6 +329,25 @@ public final class QueueScheduler implements InstanceScheduler {
     public void endLate(InferenceException reason) {
         lateEnd = reason;
         late.forEach((request, _) -> request.endLate(reason));
+        if (isBound) {
+            endSequences();
+        }
+    }
+
+    private void endSequences() {
+        List<Assignment> work;
+        List<Dropped> gone;
+        dispatchLock.lock();
+        try {
+            long now = clock.getAsLong();
+            queue.endSequences(now, drop);
+            work = match(now);
+            gone = takeDropped();
+            progress.signalAll();
+        } finally {
+            dispatchLock.unlock();
+        }
+        act(gone, work);
     }
 
     @Override

@@ -98,6 +98,14 @@ interface RequestQueue {
         return false;
     }
 
+    /** Starts no further sequences; requests of those that run are taken on. */
+    default void refuseSequences() {
+    }
+
+    /** Takes nothing any more, also of sequences that run, which end with what they have sent. */
+    default void endSequences(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+    }
+
     /** Returns how many things beside requests are under way. */
     default int running() {
         return 0;

@@ -43,7 +43,17 @@ final class SequenceQueue implements RequestQueue {
 
     @Override
     public void endArrivals() {
-        batcher.endArrivals();
+        batcher.refuseSequences();
+    }
+
+    @Override
+    public void refuseSequences() {
+        batcher.refuseSequences();
+    }
+
+    @Override
+    public void endSequences(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        batcher.endAll(now, drop);
     }
 
     @Override

@@ -66,7 +66,8 @@ public final class SequenceBatcher {
     private int instanceCount;
     private int waiting;
     private int occupied;
-    private boolean isEnding;
+    private boolean refusesSequences;
+    private boolean hasEnded;
 
     /**
      * Creates it without instances.
@@ -173,7 +174,7 @@ public final class SequenceBatcher {
             throw InferenceException.invalid("inference request to model '" + model
                     + "' must specify a non-zero or non-empty correlation ID");
         }
-        if (isEnding && request.isSequenceStart()) {
+        if (hasEnded || (refusesSequences && request.isSequenceStart())) {
             throw new InferenceException(StatusCode.UNAVAILABLE,
                     "Server is stopping, scheduler for model has stopped accepting new inference requests");
         }
@@ -487,11 +488,7 @@ public final class SequenceBatcher {
     /** Ends sequences that are idle, and those that have waited too long for a slot. */
     public void expire(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         while (!byUse.isEmpty() && Times.later(byUse.getFirst().lastUse, idleNanos) <= now) {
-            Sequence idle = byUse.getFirst();
-            close(idle);
-            if (idle.isOver() && idle.slot != null) {
-                release(idle.slot, now, drop);
-            }
+            endAfterWaiting(byUse.getFirst(), now, drop);
         }
         while (!expiring.isEmpty() && expiring.first().expiry <= now) {
             Sequence late = expiring.removeFirst();
@@ -525,8 +522,24 @@ public final class SequenceBatcher {
     }
 
     /** Starts no further sequences; those that run go on. */
-    public void endArrivals() {
-        isEnding = true;
+    public void refuseSequences() {
+        refusesSequences = true;
+    }
+
+    /** Takes no further requests; what has arrived is still executed. */
+    public void endAll(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        hasEnded = true;
+        for (Sequence sequence : List.copyOf(open.values())) {
+            endAfterWaiting(sequence, now, drop);
+        }
+    }
+
+    /** Forgets the id of a sequence, which ends with what waits of it. */
+    private void endAfterWaiting(Sequence sequence, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        close(sequence);
+        if (sequence.isOver() && sequence.slot != null) {
+            release(sequence.slot, now, drop);
+        }
     }
 
     /** Removes and returns everything that waits. */
