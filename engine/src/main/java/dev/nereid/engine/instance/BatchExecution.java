@@ -31,8 +31,8 @@ public final class BatchExecution {
     }
 
     /**
-     * Executes a batch on the current thread. Returns the requests that have an answer now, which is not yet delivered; the
-     * others are left to {@code late}.
+     * Executes a batch on the current thread. Returns the requests that have an answer now, which is not yet delivered; of the
+     * others some are left to {@code late}, some are to be executed again.
      */
     public List<ActiveRequest> run(ExecutionBatch batch, Instance instance, LateAnswers late) {
         InferenceException failure = null;
@@ -52,19 +52,24 @@ public final class BatchExecution {
         instance.noteDuration(times.computeEnd() - times.computeStart());
         boolean succeeded = false;
         List<ActiveRequest> requests = batch.engineRequests();
-        // Made where some are left for later only.
+        // Made only where some have no answer yet.
         @Nullable
         List<ActiveRequest> answered = null;
         for (int i = 0; i < requests.size(); i++) {
             ActiveRequest request = requests.get(i);
             if (request.isStandIn()) {
-                answered = answered == requests ? new ArrayList<>(requests.subList(0, i)) : answered;
+                answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 end(request);
                 continue;
             }
             note(times, request.trace());
             request.executedIn(times);
             if (request.state() == State.DETACHED && late.leaves(request, instance, times)) {
+                answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
+                succeeded = true;
+                continue;
+            }
+            if (request.state() == State.AGAIN && keepsStates(request)) {
                 answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 succeeded = true;
                 continue;
@@ -84,6 +89,17 @@ public final class BatchExecution {
             statistics.recordBatch(Math.max(1, batch.rows()), times, wallClock.millis());
         }
         return answered == null ? requests : answered;
+    }
+
+    /** Returns whether the states of a round could be kept; where not, the request has failed. */
+    private static boolean keepsStates(ActiveRequest request) {
+        try {
+            request.storeUnsentStates();
+            return true;
+        } catch (InferenceException e) {
+            request.failUnanswered(e, FailureReason.BACKEND);
+            return false;
+        }
     }
 
     /** Lets go of what filled a gap. */

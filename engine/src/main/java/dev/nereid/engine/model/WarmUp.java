@@ -120,7 +120,10 @@ final class WarmUp {
             for (int i = 0; i < round.copies(); i++) {
                 SingleResponse answer = new SingleResponse();
                 answers.add(answer);
-                requests.add(new ActiveRequest(content, io, pool, answer, clock.getAsLong()));
+                ActiveRequest request = new ActiveRequest(content, io, pool, answer, clock.getAsLong());
+                request.mayBeExecutedAgain(_ -> {
+                });
+                requests.add(request);
             }
             if (sequences != null) {
                 sequences.prepare(requests, round.isFirst(), round.isLast(), given);
@@ -129,7 +132,9 @@ final class WarmUp {
             if (sequences != null) {
                 sequences.executed();
             }
-            answers.forEach(answer -> check(answer, sample, config.isDecoupled()));
+            for (int i = 0; i < answers.size(); i++) {
+                check(answers.get(i), sample, config.isDecoupled() || requests.get(i).isRepeated());
+            }
         }
     }
 

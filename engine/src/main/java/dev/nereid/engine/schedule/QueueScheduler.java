@@ -82,6 +82,7 @@ public final class QueueScheduler implements InstanceScheduler {
     private final AtomicInteger removals = new AtomicInteger();
     private final BatchExecution.LateAnswers lateAnswers = this::leaves;
     private final Consumer<ActiveRequest> cancellation = this::cancel;
+    private final Consumer<ActiveRequest> repetition = this::checkRepetition;
     /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
     private long lastProgress;
     /** So many requests wait before the first of them is executed; 0 once that has happened. Guarded by the lock. */
@@ -206,6 +207,9 @@ public final class QueueScheduler implements InstanceScheduler {
             }
             long now = clock.getAsLong();
             request.onCancel(cancellation);
+            if (queue.isIterative()) {
+                request.mayBeExecutedAgain(repetition);
+            }
             request.queuedAt(now);
             if (queue.size() == 0) {
                 lastProgress = now;
@@ -482,14 +486,29 @@ public final class QueueScheduler implements InstanceScheduler {
         if (requests.isEmpty()) {
             return null;
         }
-        int taken = isBound ? withoutStandIns(requests) : requests.size();
-        statistics.addPending(-taken);
+        int taken = requests.size();
+        if (isBound) {
+            taken = 0;
+            for (ActiveRequest request : requests) {
+                taken += request.isStandIn() ? 0 : 1;
+                takes(request);
+            }
+        } else {
+            statistics.addPending(-taken);
+        }
         executing += taken;
         lastProgress = now;
-        if (order != null && isBound) {
-            requests.forEach(order::arrived);
-        }
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
+    }
+
+    /** Notes the first execution of a request that belongs to an instance. Lock held. */
+    private void takes(ActiveRequest request) {
+        if (!request.isStandIn() && !request.isRepeated()) {
+            statistics.addPending(-1);
+            if (order != null) {
+                order.arrived(request);
+            }
+        }
     }
 
     private void setAlarm() {
@@ -628,10 +647,29 @@ public final class QueueScheduler implements InstanceScheduler {
     private void noteExecuted(List<ActiveRequest> requests, long now) {
         for (ActiveRequest request : requests) {
             if (!late.containsKey(request)) {
-                queue.executed(request, now, drop);
+                noteExecuted(request, now);
             }
         }
         signalRetirement();
+    }
+
+    /** Lock held. */
+    private void noteExecuted(ActiveRequest request, long now) {
+        if (request.state() == State.AGAIN) {
+            queue.executedAgain(request, now, drop);
+        } else {
+            queue.executed(request, now, drop);
+        }
+    }
+
+    /** Called by a backend that wants a request executed again. */
+    private void checkRepetition(ActiveRequest request) {
+        dispatchLock.lock();
+        try {
+            queue.mayBeExecutedAgain(request, clock.getAsLong());
+        } finally {
+            dispatchLock.unlock();
+        }
     }
 
     /** Lock held. */
@@ -711,6 +749,11 @@ public final class QueueScheduler implements InstanceScheduler {
 
     /** Counts and delivers the answer of a request whose execution has returned before. Called by who answers. */
     private void endLate(ActiveRequest request, BatchTimes times) {
+        if (request.state() == State.AGAIN) {
+            late.remove(request);
+            goOnAfter(request);
+            return;
+        }
         statistics.record(request, clock.getAsLong(), times);
         answering.incrementAndGet();
         late.remove(request);
@@ -729,7 +772,7 @@ public final class QueueScheduler implements InstanceScheduler {
         dispatchLock.lock();
         try {
             long now = clock.getAsLong();
-            queue.executed(answered, now, drop);
+            noteExecuted(answered, now);
             work = match(now);
             gone = takeDropped();
             signalRetirement();
@@ -744,10 +787,12 @@ public final class QueueScheduler implements InstanceScheduler {
 
     private void deliver(List<Dropped> requests) {
         for (Dropped each : requests) {
-            statistics.addPending(-1);
+            if (!each.request().isRepeated()) {
+                statistics.addPending(-1);
+            }
             each.request().failUnanswered(each.error(), each.reason());
             statistics.recordFailure(each.reason(), clock.getAsLong() - each.request().startNanos());
-            if (isBound) {
+            if (isBound && !each.request().isRepeated()) {
                 // Its place in the order would have been taken with its execution.
                 deliver(each.request());
             } else {

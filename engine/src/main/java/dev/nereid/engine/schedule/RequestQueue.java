@@ -83,6 +83,26 @@ interface RequestQueue {
     default void executed(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
     }
 
+    /**
+     * Returns whether requests may be executed again. {@link #mayBeExecutedAgain} is asked first, and
+     * {@link #executedAgain} follows.
+     */
+    default boolean isIterative() {
+        return false;
+    }
+
+    /**
+     * Notes that a request which is being executed is to be executed again.
+     *
+     * @throws InferenceException where it may not be
+     */
+    default void mayBeExecutedAgain(ActiveRequest request, long now) {
+    }
+
+    /** Takes a request back that has been executed and is to be executed again. */
+    default void executedAgain(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+    }
+
     /** Returns whether a request waits that the instance could execute. */
     default boolean hasWork(Instance instance) {
         return size() > 0;

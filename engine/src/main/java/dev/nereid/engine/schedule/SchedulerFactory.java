@@ -92,11 +92,6 @@ public final class SchedulerFactory {
     }
 
     private RequestQueue sequences(ModelConfig config, SequenceBatching batching, List<InitialStates.Start> states) {
-        if (batching.isIterative()) {
-            throw InferenceException.unsupported("iterative sequences are not offered yet, model '" + config.name()
-                    + "' can't be served; remove iterative_sequence from its sequence_batching and have its clients send"
-                    + " each round, or decouple the model and have it answer each round of one request");
-        }
         return new SequenceQueue(
                 new SequenceBatcher(config, batching, states, BatchRule.of(config)::mayJoin, maxQueueSize));
     }

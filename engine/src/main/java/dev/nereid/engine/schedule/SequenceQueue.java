@@ -92,6 +92,21 @@ final class SequenceQueue implements RequestQueue {
     }
 
     @Override
+    public boolean isIterative() {
+        return batcher.isIterative();
+    }
+
+    @Override
+    public void mayBeExecutedAgain(ActiveRequest request, long now) {
+        batcher.mayBeExecutedAgain(request, now);
+    }
+
+    @Override
+    public void executedAgain(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        batcher.executedAgain(request, now, drop);
+    }
+
+    @Override
     public boolean hasWork(Instance instance) {
         return batcher.hasWork(instance);
     }

@@ -44,6 +44,7 @@ public final class SequenceBatcher {
     private final ControlInputs controls;
     private final StateInputs states;
     private final boolean comparesStates;
+    private final boolean isIterative;
     private final BiPredicate<ActiveRequest, ActiveRequest> mayJoin;
     private final Set<String> shapeTensors = new HashSet<>();
     private final long idleNanos;
@@ -63,6 +64,8 @@ public final class SequenceBatcher {
     private final List<String> warnings = new ArrayList<>();
     private @Nullable ModelIo standInIo;
     private long arrivals;
+    /** The last id that was given to a request without one. */
+    private long ownIds;
     private int instanceCount;
     private int waiting;
     private int occupied;
@@ -83,6 +86,7 @@ public final class SequenceBatcher {
         this.controls = new ControlInputs(batching.controlInputs(), config.isBatching());
         this.states = new StateInputs(starts, config.isBatching());
         this.comparesStates = batching.states().stream().anyMatch(state -> !state.dims().isFixed());
+        this.isIterative = batching.isIterative();
         this.mayJoin = mayJoin;
         this.maxWaiting = maxWaiting;
         this.idleNanos = Times.nanos(batching.maxSequenceIdleMicros());
@@ -137,9 +141,9 @@ public final class SequenceBatcher {
      * @throws InferenceException what is wrong with it
      */
     public void offer(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        check(request);
         CorrelationId id = request.correlationId();
         Sequence sequence = open.get(id);
-        check(request, sequence);
         if (sequence != null && request.isSequenceStart()) {
             warnings.add("sequence " + id + " for model '" + model + "' has a conflict. The previous sequence did not"
                     + " end before this sequence start. Previous sequence will be terminated early.");
@@ -164,28 +168,48 @@ public final class SequenceBatcher {
         }
     }
 
-    private void check(ActiveRequest request, @Nullable Sequence sequence) {
-        CorrelationId id = request.correlationId();
+    private void check(ActiveRequest request) {
         if (request.batchSize() > 1) {
             throw InferenceException.invalid("inference request to model '" + model
                     + "' must specify batch-size 1 due to requirements of sequence batcher");
         }
-        if (!id.isPresent()) {
-            throw InferenceException.invalid("inference request to model '" + model
-                    + "' must specify a non-zero or non-empty correlation ID");
+        if (!request.correlationId().isPresent()) {
+            if (isIterative) {
+                request.startsSequence(unusedId());
+            } else {
+                throw InferenceException.invalid("inference request to model '" + model
+                        + "' must specify a non-zero or non-empty correlation ID");
+            }
         }
         if (hasEnded || (refusesSequences && request.isSequenceStart())) {
-            throw new InferenceException(StatusCode.UNAVAILABLE,
-                    "Server is stopping, scheduler for model has stopped accepting new inference requests");
+            throw stopping();
         }
-        if (sequence == null && !request.isSequenceStart()) {
-            throw InferenceException.invalid("inference request for sequence " + id + " to model '" + model
-                    + "' must specify the START flag on the first request of the sequence");
+        if (!request.isSequenceStart() && !open.containsKey(request.correlationId())) {
+            throw notStarted(request);
         }
         if (waiting >= maxWaiting) {
             throw new InferenceException(StatusCode.UNAVAILABLE,
                     RequestIds.prefix(request) + "Exceeds maximum queue size");
         }
+    }
+
+    private static InferenceException stopping() {
+        return new InferenceException(StatusCode.UNAVAILABLE,
+                "Server is stopping, scheduler for model has stopped accepting new inference requests");
+    }
+
+    private InferenceException notStarted(ActiveRequest request) {
+        return InferenceException.invalid("inference request for sequence " + request.correlationId() + " to model '"
+                + model + "' must specify the START flag on the first request of the sequence");
+    }
+
+    private CorrelationId unusedId() {
+        CorrelationId.Numeric id;
+        do {
+            ownIds++;
+            id = new CorrelationId.Numeric(ownIds);
+        } while (open.containsKey(id));
+        return id;
     }
 
     private void touch(Sequence sequence, long now) {
@@ -476,13 +500,58 @@ public final class SequenceBatcher {
         if (sequence == null) {
             return;
         }
+        noLongerExecuting(sequence);
+        if (isIterative && sequence.waiting.isEmpty()) {
+            // A sequence is as long as its request.
+            endAfterWaiting(sequence, now, drop);
+        }
+        if (sequence.slot != null) {
+            handOver(sequence, now, drop);
+        }
+    }
+
+    private static void noLongerExecuting(Sequence sequence) {
         sequence.executing = null;
         sequence.state.executed();
         if (sequence.slot == null) {
             sequence.state.close();
-        } else {
-            handOver(sequence, now, drop);
         }
+    }
+
+    /** Returns whether requests may be executed again. */
+    public boolean isIterative() {
+        return isIterative;
+    }
+
+    /**
+     * Notes that a request which is being executed will be executed again. Its sequence is idle from now on.
+     *
+     * @throws InferenceException where its sequence has ended
+     */
+    public void mayBeExecutedAgain(ActiveRequest request, long now) {
+        Sequence sequence = executing.get(request);
+        if (sequence == null || !sequence.isOpen) {
+            throw hasEnded ? stopping() : notStarted(request);
+        }
+        touch(sequence, now);
+    }
+
+    /** Takes a request back that is to be executed again, behind those of its sequence that have arrived since. */
+    public void executedAgain(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        Sequence sequence = executing.remove(request);
+        if (sequence == null) {
+            throw new IllegalStateException("the request is not being executed");
+        }
+        noLongerExecuting(sequence);
+        if (sequence.isOpen && sequence.slot != null) {
+            request.queuedAgainAt(now);
+            sequence.waiting.addLast(request);
+            waiting++;
+            touch(sequence, now);
+        } else {
+            drop.accept(request, hasEnded ? stopping() : notStarted(request));
+        }
+        handOver(sequence, now, drop);
     }
 
     /** Ends sequences that are idle, and those that have waited too long for a slot. */
