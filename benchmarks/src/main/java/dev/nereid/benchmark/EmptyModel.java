@@ -38,7 +38,7 @@ public final class EmptyModel implements AutoCloseable {
         ModelConfig config = ModelConfig.builder("empty").maxBatchSize(maxBatchSize).scheduling(scheduling).build();
         ClassLoader loader = EmptyModel.class.getClassLoader();
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups, 4096,
-                Optional.empty(), 0);
+                Optional.empty(), 0, 0);
         scheduler = schedulers.scheduler(config, new ModelStatistics(), Optional.empty(), loader);
         scheduler.add(Instance.create("empty_0", confinement, loader,
                 () -> batch -> batch.requests().forEach(EmptyModel::answer)));

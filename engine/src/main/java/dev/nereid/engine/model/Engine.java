@@ -85,7 +85,7 @@ public final class Engine implements AutoCloseable {
         this.wakeups = new TimerWakeups(System::nanoTime);
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
                 options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
-                options.scheduling().firstBatchAt());
+                options.scheduling().firstBatchAt(), options.scheduling().firstBacklogAt());
         this.admission = new Admission(buffers, catalog);
         this.cache = options.cache().byteSize() == 0
                 ? Optional.empty()

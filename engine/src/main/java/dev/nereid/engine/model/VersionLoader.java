@@ -23,6 +23,7 @@ import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
+import dev.nereid.repository.config.SequenceAdvice;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -111,8 +112,11 @@ final class VersionLoader {
                     new InstanceFactory(model, schedulers.limiter(), scheduling), gpus);
             AtomicLong executionNanos = new AtomicLong();
             instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, states, polled, executionNanos)));
-            BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
+            Optional<Duration> execution = Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive);
+            BatchingAdvice.of(checked, execution)
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
+            SequenceAdvice.of(checked, execution)
+                    .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", sequence_batching: " + advice));
             return new ServedVersion(version, complete, instances,
                     caching.before(instances.scheduler(), checked, statistics), statistics, labels,
                     Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());

@@ -87,6 +87,8 @@ public final class QueueScheduler implements InstanceScheduler {
     private long lastProgress;
     /** So many requests wait before the first of them is executed; 0 once that has happened. Guarded by the lock. */
     private int firstBatchAt;
+    /** So many requests wait beside them that belong to no instance yet. Guarded by the lock. */
+    private int firstBacklogAt;
     /** Requests that are done with queue and instance, but whose answer has not left yet. */
     private final AtomicInteger answering = new AtomicInteger();
 
@@ -112,11 +114,15 @@ public final class QueueScheduler implements InstanceScheduler {
         this.free = new InstancePool(limiter);
     }
 
-    /** Has requests wait until that many do. For tests that need to know what is executed together. */
-    void holdUntilQueued(int requests) {
+    /**
+     * Has requests wait until that many do, and so many beside them that belong to no instance yet. For tests that need to
+     * know what is executed together.
+     */
+    void holdUntilQueued(int requests, int backlog) {
         dispatchLock.lock();
         try {
             firstBatchAt = requests;
+            firstBacklogAt = backlog;
         } finally {
             dispatchLock.unlock();
         }
@@ -124,10 +130,15 @@ public final class QueueScheduler implements InstanceScheduler {
 
     /** Lock held. */
     private boolean isHeld() {
-        if (queue.size() >= firstBatchAt || isStopping) {
-            firstBatchAt = 0;
+        if (firstBatchAt == 0 && firstBacklogAt == 0) {
+            return false;
         }
-        return firstBatchAt > 0;
+        int backlog = queue.backlog();
+        if (isStopping || (queue.size() - backlog >= firstBatchAt && backlog >= firstBacklogAt)) {
+            firstBatchAt = 0;
+            firstBacklogAt = 0;
+        }
+        return firstBatchAt > 0 || firstBacklogAt > 0;
     }
 
     @Override

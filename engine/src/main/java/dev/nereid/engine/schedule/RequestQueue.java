@@ -126,6 +126,11 @@ interface RequestQueue {
     default void endSequences(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
     }
 
+    /** Returns how many of the requests that wait belong to no instance yet, though they will. */
+    default int backlog() {
+        return 0;
+    }
+
     /** Returns how many things beside requests are under way. */
     default int running() {
         return 0;

@@ -117,6 +117,11 @@ final class SequenceQueue implements RequestQueue {
     }
 
     @Override
+    public int backlog() {
+        return batcher.backlog();
+    }
+
+    @Override
     public int running() {
         return batcher.running();
     }

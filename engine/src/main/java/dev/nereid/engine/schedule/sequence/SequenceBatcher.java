@@ -634,6 +634,11 @@ public final class SequenceBatcher {
         return waiting;
     }
 
+    /** Returns how many requests wait of sequences that have no slot. */
+    public int backlog() {
+        return backlog.stream().mapToInt(sequence -> sequence.waiting.size()).sum();
+    }
+
     /** Returns how many sequences have a slot. */
     public int running() {
         return occupied;
