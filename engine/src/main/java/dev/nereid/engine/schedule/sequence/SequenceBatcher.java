@@ -63,6 +63,10 @@ public final class SequenceBatcher {
     private final Map<ActiveRequest, Sequence> executing = new HashMap<>();
     private final List<String> warnings = new ArrayList<>();
     private @Nullable ModelIo standInIo;
+    /** What {@link #isDue} has planned, until something changes. */
+    private @Nullable BatchPlan duePlan;
+    private @Nullable InstanceSlots dueOf;
+    private long dueAt;
     private long arrivals;
     /** The last id that was given to a request without one. */
     private long ownIds;
@@ -267,6 +271,7 @@ public final class SequenceBatcher {
 
     /** Offers the next request of a sequence to its instance, where no other of it is there. */
     private void handOver(Sequence sequence, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        duePlan = null;
         Slot slot = sequence.slot;
         ActiveRequest next = sequence.next();
         if (slot == null || next == null || sequence.isOffered) {
@@ -288,6 +293,7 @@ public final class SequenceBatcher {
 
     private void abandon(Sequence sequence, Supplier<InferenceException> error,
             BiConsumer<ActiveRequest, InferenceException> drop) {
+        duePlan = null;
         close(sequence);
         sequence.isOffered = false;
         waiting -= sequence.waiting.size();
@@ -309,6 +315,7 @@ public final class SequenceBatcher {
         if (sequence == null) {
             return;
         }
+        duePlan = null;
         slot.sequence = null;
         slot.slots.used--;
         occupied--;
@@ -324,14 +331,30 @@ public final class SequenceBatcher {
 
     /** Returns whether {@link #poll} would return requests now. */
     public boolean isDue(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
-        return !plan(instance, now, drop).rows().isEmpty();
-    }
-
-    private BatchPlan plan(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         InstanceSlots slots = instances.get(instance);
         if (slots == null) {
-            return BatchPlan.NOTHING;
+            return false;
         }
+        BatchPlan plan = plan(slots, now, drop);
+        if (plan.rows().isEmpty()) {
+            return false;
+        }
+        // Usually what happens next is that it is carried out.
+        duePlan = plan;
+        dueOf = slots;
+        dueAt = now;
+        return true;
+    }
+
+    /** Returns the plan that was made just now, or makes one. */
+    private BatchPlan takePlan(InstanceSlots slots, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        BatchPlan plan = duePlan;
+        duePlan = null;
+        return plan != null && dueOf == slots && dueAt == now ? plan : plan(slots, now, drop);
+    }
+
+    private BatchPlan plan(InstanceSlots slots, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        duePlan = null;
         BatchPlan plan = strategy.plan(slots, now, new Fronts(now, drop));
         slots.wakeAt = plan.wakeAt();
         return plan;
@@ -393,9 +416,12 @@ public final class SequenceBatcher {
      * its inputs; empty when none should be. Gaps are filled with requests that nobody waits for.
      */
     public List<ActiveRequest> poll(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
-        BatchPlan plan = plan(instance, now, drop);
         InstanceSlots slots = instances.get(instance);
-        if (slots == null || plan.rows().isEmpty()) {
+        if (slots == null) {
+            return List.of();
+        }
+        BatchPlan plan = takePlan(slots, now, drop);
+        if (plan.rows().isEmpty()) {
             return List.of();
         }
         strategy.taken(slots, plan);
