@@ -318,14 +318,15 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * @param hostPolicies where the threads of instances run, by the name of the policy
      * @param parallelInstanceLoading whether instances of one model are created at the same time; empty for what the
      *     backend says
-     * @param firstBatchAt how many requests wait before a model with dynamic batching executes its first, so that tests know
-     *     what is executed together; 0 for none
+     * @param firstBatchAt how many requests wait before a model with dynamic or sequence batching executes its first, so that
+     *     tests know what is executed together; 0 for none
+     * @param firstBacklogAt how many more requests wait before that, of sequences without a slot; 0 for none
      */
     public record SchedulingOptions(Optional<List<RateResource>> rateLimit, Map<String, HostPolicy> hostPolicies,
-            Optional<Boolean> parallelInstanceLoading, int firstBatchAt) {
+            Optional<Boolean> parallelInstanceLoading, int firstBatchAt, int firstBacklogAt) {
         /** No rate limiter, no policies, instances as the backend says. */
         public static final SchedulingOptions DEFAULT = new SchedulingOptions(Optional.empty(), Map.of(),
-                Optional.empty(), 0);
+                Optional.empty(), 0, 0);
 
         /** Keeps a copy of the list. */
         public SchedulingOptions {
@@ -334,17 +335,20 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
 
         /** Returns these options with executions that share those resources between models. */
         public SchedulingOptions withRateLimit(List<RateResource> resources) {
-            return new SchedulingOptions(Optional.of(resources), hostPolicies, parallelInstanceLoading, firstBatchAt);
+            return new SchedulingOptions(Optional.of(resources), hostPolicies, parallelInstanceLoading, firstBatchAt,
+                    firstBacklogAt);
         }
 
         /** Returns these options with those policies. */
         public SchedulingOptions withHostPolicies(Map<String, HostPolicy> value) {
-            return new SchedulingOptions(rateLimit, value, parallelInstanceLoading, firstBatchAt);
+            return new SchedulingOptions(rateLimit, value, parallelInstanceLoading, firstBatchAt,
+                    firstBacklogAt);
         }
 
         /** Returns these options with that choice, whatever backends say. */
         public SchedulingOptions withParallelInstanceLoading(boolean value) {
-            return new SchedulingOptions(rateLimit, hostPolicies, Optional.of(value), firstBatchAt);
+            return new SchedulingOptions(rateLimit, hostPolicies, Optional.of(value), firstBatchAt,
+                    firstBacklogAt);
         }
     }
 

@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +43,7 @@ public final class NereidServer implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(NereidServer.class.getName());
     private static final Duration TIME_FOR_MODELS = Duration.ofSeconds(2);
     private static final Duration WATCH_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration SEQUENCE_INTERVAL = Duration.ofMillis(5);
     private static final Duration STALL_LIMIT = Duration.ofSeconds(30);
     private static final int BYTES_PER_CONNECTION = 64 * 1024;
 
@@ -330,7 +332,14 @@ public final class NereidServer implements AutoCloseable {
         });
     }
 
-    /** Stops: not ready, no new connections, running requests finish, models are unloaded. */
+    /** Lets the sequences end that run: their clients may send each request over a connection of its own. */
+    private void awaitSequences(Deadline deadline) {
+        while (engine.hasSequences() && !deadline.hasPassed()) {
+            LockSupport.parkNanos(SEQUENCE_INTERVAL.toNanos());
+        }
+    }
+
+    /** Stops: not ready, sequences end, no new connections, running requests finish, models are unloaded. */
     @Override
     public void close() {
         closeInTime();
@@ -349,6 +358,7 @@ public final class NereidServer implements AutoCloseable {
         engine.beginStop();
         Deadline forRequests = Deadline.in(deadline.remaining().minus(timeForModels()));
         Thread reminder = endLateBefore(forRequests);
+        awaitSequences(Deadline.in(forRequests.remaining().dividedBy(4).multipliedBy(3)));
         if (grpc != null) {
             grpc.refuseCalls();
         }

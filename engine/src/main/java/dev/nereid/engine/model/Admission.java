@@ -3,6 +3,7 @@ package dev.nereid.engine.model;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
@@ -10,6 +11,7 @@ import dev.nereid.engine.ensemble.Member;
 import dev.nereid.engine.ensemble.Members;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
+import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.request.CheckedRequest;
 import dev.nereid.engine.request.RequestData;
@@ -45,14 +47,41 @@ public final class Admission implements Members {
 
     /**
      * Has something done with the version that serves requests to a model now, and again with its successor where a re-load
-     * has replaced it before it took the request.
+     * has replaced it before it took the request. A request that continues a sequence goes to the version that has the
+     * sequence, also when that no longer serves otherwise.
      *
      * @param version empty for the highest that is ready
      * @param action looks at the version's configuration and submits, but does not wait for the answer; is called again only
-     *     where it threw UNAVAILABLE
+     *     where it threw UNAVAILABLE, or was called with a version that does not have the sequence
      * @throws InferenceException NOT_FOUND or UNAVAILABLE, or what the action threw
      */
     <T> T onVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
+        List<ServedVersion> leaving = catalog.leaving(model, version);
+        while (true) {
+            for (ServedVersion each : leaving) {
+                try {
+                    return action.apply(each);
+                } catch (InferenceException e) {
+                    if (!(e.getCause() instanceof OtherSequence)) {
+                        throw e;
+                    }
+                }
+            }
+            try {
+                return onReadyVersion(model, version, action);
+            } catch (InferenceException e) {
+                // The version that has the sequence may have been replaced just now.
+                List<ServedVersion> now = catalog.leaving(model, version);
+                if (leaving.containsAll(now)) {
+                    throw e;
+                }
+                leaving = now;
+            }
+        }
+    }
+
+    /** Does the same for a request that is not part of a sequence. */
+    <T> T onReadyVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
         ServedVersion served = catalog.lookup(catalog.resolve(model), version);
         while (true) {
             try {
@@ -86,6 +115,7 @@ public final class Admission implements Members {
      */
     Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
             RequestTrace trace) {
+        checkSequence(served, data);
         return submit(admit(served, data, scope, listener, trace), served);
     }
 
@@ -96,6 +126,7 @@ public final class Admission implements Members {
      */
     Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
             BooleanSupplier isGone, RequestTrace trace) {
+        checkSequence(served, data);
         ActiveRequest request = admit(served, data, scope, listener, trace);
         request.cancelWhen(isGone);
         return submit(request, served);
@@ -116,6 +147,7 @@ public final class Admission implements Members {
      */
     PendingInference begin(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client,
             BooleanSupplier isGone) {
+        checkSequence(served, data);
         SingleResponse answer = new SingleResponse();
         ActiveRequest request = admit(served, data, scope, answer, client.trace());
         request.cancelWhen(isGone);
@@ -170,6 +202,47 @@ public final class Admission implements Members {
         @Override
         public void release() {
             served.release();
+        }
+    }
+
+    /**
+     * Returns a version that a request may turn out to be for: the one that serves, or else one that has sequences.
+     *
+     * @param version empty for the highest that is ready
+     * @throws InferenceException NOT_FOUND or UNAVAILABLE
+     */
+    ServedVersion lookup(String model, OptionalLong version) {
+        try {
+            return catalog.lookup(catalog.resolve(model), version);
+        } catch (InferenceException e) {
+            List<ServedVersion> leaving = catalog.leaving(model, version);
+            if (leaving.isEmpty()) {
+                throw e;
+            }
+            return leaving.getFirst();
+        }
+    }
+
+    /** Tells that a request does not continue a sequence of a version that does nothing else any more. */
+    private static final class OtherSequence extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+
+    /**
+     * Refuses a request for a version that is being unloaded, unless it continues a sequence which that has, and no later
+     * version.
+     */
+    private void checkSequence(ServedVersion served, RequestData data) {
+        String model = served.name();
+        if (!served.isLeaving() || !(served.config().scheduling() instanceof SequenceBatching)) {
+            return;
+        }
+        boolean isContinued = !data.isSequenceStart() && served.scheduler().hasSequence(data.correlationId())
+                && catalog.find(served.id()).orElse(Snapshot.EMPTY).ready().stream()
+                        .noneMatch(ready -> !ready.isLeaving() && ready.scheduler().hasSequence(data.correlationId()));
+        if (!isContinued) {
+            throw new InferenceException(StatusCode.UNAVAILABLE, "version " + served.version() + " of model '" + model
+                    + "' is being unloaded, and the request continues none of its sequences", new OtherSequence());
         }
     }
 

@@ -285,13 +285,17 @@ final class ModelLifecycle implements AutoCloseable {
             slot.overrideDirectory = null;
             retired = catalog.find(name).orElse(Snapshot.EMPTY).ready();
             List<ServedVersion> unloading = retired;
+            unloading.forEach(catalog::leaves);
             catalog.update(name, old -> old.with(unloading.stream()
                     .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
         }
         return retirement.retire(name, retired, directory);
     }
 
-    /** Ends all requests that their backends answer later, now and from here on: there is no more time for them. */
+    /**
+     * Ends all requests that their backends answer later, now and from here on, and all sequences: there is no more time for
+     * them.
+     */
     void endLate() {
         InferenceException reason = InferenceException
                 .unavailable("the server is stopping, and the model did not answer the request in time");
@@ -327,6 +331,7 @@ final class ModelLifecycle implements AutoCloseable {
             synchronized (slot) {
                 slot.source = null;
                 ready = catalog.find(name).orElse(Snapshot.EMPTY).ready();
+                ready.forEach(catalog::leaves);
                 catalog.update(name, old -> old.with(ready.stream()
                         .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
                 latches.add(retirement.retire(name, ready, slot.overrideDirectory));

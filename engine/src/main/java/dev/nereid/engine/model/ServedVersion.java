@@ -216,6 +216,16 @@ public final class ServedVersion {
         return Optional.ofNullable(instances);
     }
 
+    /** Notes that the version serves nothing any more but the sequences that it has. */
+    void leave() {
+        usage.leave();
+    }
+
+    /** Returns whether the version serves nothing any more but the sequences that it has. */
+    boolean isLeaving() {
+        return usage.isLeaving();
+    }
+
     /** Keeps the version from being closed until {@link #release}. Returns false where it is too late for that. */
     boolean retain() {
         return usage.begin();
@@ -243,7 +253,10 @@ public final class ServedVersion {
         return allOutputs;
     }
 
-    /** Ends requests whose execution has returned, but which their backend has yet to answer, now and from here on. */
+    /**
+     * Ends requests whose execution has returned, but which their backend has yet to answer, now and from here on, and
+     * sequences.
+     */
     void endLate(InferenceException reason) {
         scheduler().endLate(reason);
     }

@@ -22,6 +22,7 @@ import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
+import dev.nereid.repository.config.SequenceAdvice;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -110,9 +111,13 @@ final class VersionLoader {
                     schedulers.scheduler(checked, statistics, strategy, backend.classLoader(), states),
                     new InstanceFactory(model, schedulers.limiter(), scheduling), gpus);
             AtomicLong executionNanos = new AtomicLong();
-            instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(forms, polled, executionNanos)));
-            BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
+            instances.apply(
+                    instances.prepare(InstanceSpec.of(checked, gpus), warmUp(forms, states, polled, executionNanos)));
+            Optional<Duration> execution = Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive);
+            BatchingAdvice.of(checked, execution)
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
+            SequenceAdvice.of(checked, execution)
+                    .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", sequence_batching: " + advice));
             String identity = caching.identity(polled, version, forms.json());
             return new ServedVersion(polled.id(), version, forms, instances,
                     caching.before(instances.scheduler(), checked, () -> identity, statistics), () -> identity,
@@ -183,12 +188,14 @@ final class VersionLoader {
                 .addAllInstanceGroup(asked.getInstanceGroupList()).setVersionPolicy(asked.getVersionPolicy()).build();
         VersionConfig forms = VersionConfig.of(complete);
         return new VersionUpdate(current.with(forms), instances,
-                instances.prepare(InstanceSpec.of(forms.record(), gpus), warmUp(forms, polled, new AtomicLong())));
+                instances.prepare(InstanceSpec.of(forms.record(), gpus), warmUp(forms,
+                        InitialStates.read(complete, polled.directory()), polled, new AtomicLong())));
     }
 
     /** Returns what warms an instance up; {@code nanos} gets the time of the last execution. */
-    private Consumer<Instance> warmUp(VersionConfig config, PolledModel polled, AtomicLong nanos) {
-        return instance -> warmUp.run(instance, config.record(), config.validator(), polled.directory())
+    private Consumer<Instance> warmUp(VersionConfig config, List<InitialStates.Start> states, PolledModel polled,
+            AtomicLong nanos) {
+        return instance -> warmUp.run(instance, config.record(), states, config.validator(), polled.directory())
                 .ifPresent(time -> nanos.set(time.toNanos()));
     }
 

@@ -131,6 +131,7 @@ final class VersionSwitch {
     }
 
     private void publish(PolledModel polled, Made made, List<ServedVersion> replaced) {
+        replaced.forEach(catalog::leaves);
         made.updates().forEach(VersionUpdate::apply);
         catalog.update(polled.id(), old -> {
             List<Version> changed = new ArrayList<>();

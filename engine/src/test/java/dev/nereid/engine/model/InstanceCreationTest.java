@@ -103,7 +103,7 @@ class InstanceCreationTest {
         backend.attributes(BackendAttributes.DEFAULT.withParallelInstanceLoading(true));
         Concurrency concurrency = new Concurrency();
         backend.onCreateInstance(ignored -> concurrency.note());
-        load(fixture.scheduling(new SchedulingOptions(Optional.empty(), Map.of(), Optional.of(false), 0))
+        load(fixture.scheduling(new SchedulingOptions(Optional.empty(), Map.of(), Optional.of(false), 0, 0))
                 .model("m", THREE, 1).start());
 
         assertEquals(1, concurrency.highest());
@@ -286,12 +286,12 @@ class InstanceCreationTest {
     }
 
     private static SchedulingOptions limiting(RateResource... resources) {
-        return new SchedulingOptions(Optional.of(List.of(resources)), Map.of(), Optional.empty(), 0);
+        return new SchedulingOptions(Optional.of(List.of(resources)), Map.of(), Optional.empty(), 0, 0);
     }
 
     private static SchedulingOptions policies(String name, String cores) {
         return new SchedulingOptions(Optional.empty(),
-                Map.of(name, new HostPolicy(Optional.of(cores), OptionalInt.empty())), Optional.empty(), 0);
+                Map.of(name, new HostPolicy(Optional.of(cores), OptionalInt.empty())), Optional.empty(), 0, 0);
     }
 
     /** Returns the cores that the current thread may run on, as the kernel writes them. */

@@ -70,7 +70,7 @@ class QueueSchedulerTest {
     @Test
     void theFirstBatchCanBeHeldUntilSoManyRequestsWait() {
         try (SchedulerFixture rig = SchedulerFixture.batching(4, 50, QueuePolicy.DEFAULT)) {
-            rig.scheduler.holdUntilQueued(3);
+            rig.scheduler.holdUntilQueued(3, 0);
             Gated instance = new Gated();
             rig.add("m_0", instance);
             rig.submit("a");
@@ -96,7 +96,7 @@ class QueueSchedulerTest {
         Open instance = new Open();
         RecordingSink last;
         try (rig) {
-            rig.scheduler.holdUntilQueued(9);
+            rig.scheduler.holdUntilQueued(9, 0);
             rig.add("m_0", instance);
             RecordingSink first = rig.submit("a");
             rig.time.advanceMicros(51);

@@ -82,7 +82,7 @@ class SequenceModelCheckTest {
             this.rows = Math.max(1, maxBatchSize);
             Strategy strategy = isDirect ? SequenceFixture.direct() : SequenceFixture.oldest(candidates);
             rig = new SequenceFixture(strategy, maxBatchSize);
-            batcher = SequenceFixture.batcher(strategy, maxBatchSize);
+            batcher = SequenceFixture.batcher(strategy, maxBatchSize, false);
             reference = new SequenceReference(isDirect, isDirect || candidates == 0 ? rows : candidates,
                     SequenceFixture.IDLE_MICROS * 1000);
         }
