@@ -32,6 +32,8 @@ final class ModelCallService {
     private static final Thread STRANGER = Thread.ofPlatform().unstarted(() -> {
     });
 
+    private static final ModelCall.Step NO_SEQUENCE = new ModelCall.Step(CorrelationId.NONE, false, false);
+
     private final Admission admission;
     private final BufferPool buffers;
     private final ModelCatalog catalog;
@@ -53,7 +55,7 @@ final class ModelCallService {
             throw new InferenceException(StatusCode.CANCELLED, "the call of model '" + call.model()
                     + "' was cancelled");
         }
-        ServedVersion callee = catalog.lookup(call.model(), call.version());
+        ServedVersion callee = admission.lookup(call.model(), call.version());
         if (callee.config().isDecoupled()) {
             throw InferenceException.unsupported("model '" + call.model()
                     + "' is decoupled and can't be called by other models");
@@ -93,7 +95,8 @@ final class ModelCallService {
                     shareable(input.data(), scope)));
         }
         String id = call.callers().size() == 1 ? call.callers().getFirst().id() : "";
-        return new RequestData(id, call.parameters(), CorrelationId.NONE, false, false, 0, 0, inputs,
+        ModelCall.Step step = call.sequence().orElse(NO_SEQUENCE);
+        return new RequestData(id, call.parameters(), step.id(), step.isStart(), step.isEnd(), 0, 0, inputs,
                 List.copyOf(call.outputs()), false);
     }
 
