@@ -22,8 +22,10 @@ import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 
@@ -168,7 +170,7 @@ public final class Admission implements Members {
             ServedVersion served = catalog.lookup(model, version);
             // One that is just being closed is no longer in the catalog.
             if (served.retain()) {
-                return new UsedVersion(served);
+                return new UsedVersion(served, version);
             }
         }
     }
@@ -176,9 +178,24 @@ public final class Admission implements Members {
     /** A version as the ensembles see it that it is a part of. */
     private final class UsedVersion implements Member {
         private final ServedVersion served;
+        private final OptionalLong asked;
+        /** Requests that continue a sequence of a version which serves nothing else any more. */
+        private final Map<ActiveRequest, ServedVersion> elsewhere = new ConcurrentHashMap<>();
 
-        UsedVersion(ServedVersion served) {
+        UsedVersion(ServedVersion served, OptionalLong asked) {
             this.served = served;
+            this.asked = asked;
+        }
+
+        private ServedVersion versionFor(RequestData data) {
+            if (data.correlationId().isPresent() && !served.scheduler().hasSequence(data.correlationId())) {
+                for (ServedVersion leaving : catalog.leaving(served.id(), asked)) {
+                    if (leaving != served && continues(data, leaving)) {
+                        return leaving;
+                    }
+                }
+            }
+            return served;
         }
 
         @Override
@@ -189,14 +206,19 @@ public final class Admission implements Members {
         @Override
         public ActiveRequest admit(RequestData data, ResponseListener listener, BooleanSupplier isGone,
                 RequestTrace trace) {
-            ActiveRequest request = Admission.this.admit(served, data, NO_MEMORY, listener, trace);
+            ServedVersion version = versionFor(data);
+            ActiveRequest request = Admission.this.admit(version, data, NO_MEMORY, listener, trace);
             request.cancelWhen(isGone);
+            if (version != served) {
+                elsewhere.put(request, version);
+            }
             return request;
         }
 
         @Override
         public void submit(ActiveRequest request) {
-            served.scheduler().submit(request);
+            ServedVersion other = elsewhere.remove(request);
+            (other == null ? served : other).scheduler().submit(request);
         }
 
         @Override
@@ -233,17 +255,18 @@ public final class Admission implements Members {
      * version.
      */
     private void checkSequence(ServedVersion served, RequestData data) {
-        String model = served.name();
-        if (!served.isLeaving() || !(served.config().scheduling() instanceof SequenceBatching)) {
-            return;
+        if (served.isLeaving() && served.config().scheduling() instanceof SequenceBatching && !continues(data, served)) {
+            throw new InferenceException(StatusCode.UNAVAILABLE, "version " + served.version() + " of model '"
+                    + served.name() + "' is being unloaded, and the request continues none of its sequences",
+                    new OtherSequence());
         }
-        boolean isContinued = !data.isSequenceStart() && served.scheduler().hasSequence(data.correlationId())
-                && catalog.find(served.id()).orElse(Snapshot.EMPTY).ready().stream()
+    }
+
+    /** Returns whether a request continues a sequence that a version has which is being unloaded, and no later version. */
+    private boolean continues(RequestData data, ServedVersion leaving) {
+        return !data.isSequenceStart() && leaving.scheduler().hasSequence(data.correlationId())
+                && catalog.find(leaving.id()).orElse(Snapshot.EMPTY).ready().stream()
                         .noneMatch(ready -> !ready.isLeaving() && ready.scheduler().hasSequence(data.correlationId()));
-        if (!isContinued) {
-            throw new InferenceException(StatusCode.UNAVAILABLE, "version " + served.version() + " of model '" + model
-                    + "' is being unloaded, and the request continues none of its sequences", new OtherSequence());
-        }
     }
 
     private ActiveRequest admit(ServedVersion served, RequestData data, SegmentAllocator scope,

@@ -37,6 +37,8 @@ final class ModelCallService {
     private static final Thread STRANGER = Thread.ofPlatform().unstarted(() -> {
     });
 
+    private static final ModelCall.Step NO_SEQUENCE = new ModelCall.Step(CorrelationId.NONE, false, false);
+
     private final Admission admission;
     private final BufferPool buffers;
     private final ModelCatalog catalog;
@@ -109,7 +111,7 @@ final class ModelCallService {
         if (call.isCancelled()) {
             throw cancelled(call);
         }
-        return catalog.lookup(catalog.resolve(call.model()), call.version());
+        return admission.lookup(call.model(), call.version());
     }
 
     private static InferenceException cancelled(ModelCall call) {
@@ -166,7 +168,8 @@ final class ModelCallService {
                     shareable(input.data(), scope)));
         }
         String id = call.callers().size() == 1 ? call.callers().getFirst().id() : "";
-        return new RequestData(id, call.parameters(), CorrelationId.NONE, false, false, 0, 0, inputs,
+        ModelCall.Step step = call.sequence().orElse(NO_SEQUENCE);
+        return new RequestData(id, call.parameters(), step.id(), step.isStart(), step.isEnd(), 0, 0, inputs,
                 List.copyOf(call.outputs()), false);
     }
 

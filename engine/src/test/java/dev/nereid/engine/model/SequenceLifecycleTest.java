@@ -106,12 +106,16 @@ class SequenceLifecycleTest {
 
     /** Sends a value, with S for the start and E for the end of the sequence; returns version and sum, or the error. */
     private static String send(Engine engine, long id, int value, String flags) {
+        return send(engine, "m", id, value, flags);
+    }
+
+    private static String send(Engine engine, String model, long id, int value, String flags) {
         MemorySegment data = MemorySegment.ofArray(new byte[]{(byte) value, 0, 0, 0});
         RequestData request = new RequestData("r", Map.of(), new CorrelationId.Numeric(id), flags.contains("S"),
                 flags.contains("E"), 0, 0,
                 List.of(new InputData("INPUT0", Optional.of(DataType.UINT8), new long[]{1, 4}, data)), List.of(), false);
         try (BufferScope scope = new BufferScope(engine.buffers())) {
-            PendingInference pending = engine.onVersion("m", OptionalLong.empty(),
+            PendingInference pending = engine.onVersion(model, OptionalLong.empty(),
                     served -> engine.begin(served, request, scope, InferenceClient.PATIENT));
             try (var result = pending.await()) {
                 return "v" + pending.version().version() + " " + result.outputs().getFirst().data().get(INT, 0);
@@ -140,6 +144,29 @@ class SequenceLifecycleTest {
         assertEquals(noStart(1), send(engine, 1, 1, ""));
         assertEquals("v2 1", send(engine, 1, 1, "S"));
         assertEquals("v2 11", send(engine, 2, 1, ""));
+        EngineFixture.until("the old version is gone", () -> backend.events().contains("closeModel m 1"));
+    }
+
+    @Test
+    void aSequenceThroughAnEnsembleStaysOnTheVersionThatItBeganOn() {
+        Engine engine = loaded("direct { }", 1, NEVER_IDLE);
+        fixture.write("e/config.pbtxt", """
+                platform: "ensemble"
+                max_batch_size: 4
+                input [ { name: "INPUT0" data_type: TYPE_UINT8 dims: [ 4 ] } ]
+                output [ { name: "OUTPUT0" data_type: TYPE_UINT8 dims: [ 4 ] } ]
+                ensemble_scheduling { step [ { model_name: "m" model_version: -1
+                  input_map { key: "INPUT0" value: "INPUT0" } output_map { key: "OUTPUT0" value: "OUTPUT0" } } ] }
+                """).write("e/1/empty", "");
+        engine.load("e", LoadOverride.NONE);
+        assertEquals("v1 3", send(engine, "e", 1, 3, "S"));
+        assertEquals("v1 7", send(engine, "e", 1, 4, ""));
+        fixture.model("m", settings("direct { }", 1, NEVER_IDLE), 2);
+        engine.load("m", LoadOverride.NONE);
+
+        assertEquals("v1 12", send(engine, "e", 1, 5, ""));
+        assertEquals("v1 1", send(engine, "e", 2, 1, "SE"));
+        assertEquals("v1 13", send(engine, "e", 1, 1, "E"));
         EngineFixture.until("the old version is gone", () -> backend.events().contains("closeModel m 1"));
     }
 
