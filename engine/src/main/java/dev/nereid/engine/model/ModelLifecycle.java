@@ -27,7 +27,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Loads, re-loads and unloads models.
+ * Loads, re-loads and unloads models, which are known by their ids.
  *
  * <p>Loads of one model run one after the other, under the load lock of its slot, which is taken before a load thread is,
  * so that many loads of one model don't keep others from loading; different models load side by side on a few platform
@@ -187,9 +187,9 @@ final class ModelLifecycle implements AutoCloseable {
         }
         try {
             loader.checkModels(polled);
-            catalog.accepted(polled.name());
+            catalog.accepted(polled.id());
         } catch (InferenceException e) {
-            catalog.refused(polled.name(), e.getMessage());
+            catalog.refused(polled.id(), e.getMessage());
             throw LoadErrors.failed(polled.name(), e);
         }
     }

@@ -18,8 +18,8 @@ import dev.nereid.engine.stats.BackendMetrics;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.BatchingAdvice;
-import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ConfigLoader;
+import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
 import java.lang.System.Logger;
@@ -113,9 +113,10 @@ final class VersionLoader {
             instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(forms, polled, executionNanos)));
             BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
-            return new ServedVersion(version, forms, instances,
-                    caching.before(instances.scheduler(), checked, statistics), statistics, labels,
-                    Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
+            String identity = caching.identity(polled, version, forms.json());
+            return new ServedVersion(polled.id(), version, forms, instances,
+                    caching.before(instances.scheduler(), checked, () -> identity, statistics), () -> identity,
+                    statistics, labels, Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
         } catch (Throwable e) {
             model.close();
             throw e;
@@ -136,7 +137,7 @@ final class VersionLoader {
         BackendMetrics.Owned metrics = backends.backends().metrics().of(who,
                 ModelBackends.labels(polled, version));
         Context context = new Context(polled.name(), version, polled.directory(), polled.versionDirectory(version),
-                config, configs.isAutoCompleteOn(), calls.callsOf(polled.name()), metrics);
+                config, configs.isAutoCompleteOn(), calls.callsOf(polled.id()), metrics);
         try {
             Model model = PluginCalls.call(who, "load", backend.classLoader(),
                     () -> backend.backend().createModel(context));

@@ -99,10 +99,12 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     /** Whether the engine ended the request, whose backend may still write into responses that it has not sent. */
     private volatile boolean isAbandoned;
     private LongSupplier clock = System::nanoTime;
+    private @Nullable WaitingListener lender;
     private RequestTrace trace = RequestTrace.OFF;
     private BooleanSupplier cancelSource = () -> false;
     private Consumer<ActiveRequest> onCancel = request -> {
     };
+    private @Nullable Runnable onInputsUsed;
     private @Nullable Consumer<ActiveRequest> onLateAnswer;
     private @Nullable AnswerObserver observer;
     private @Nullable BatchTimes times;
@@ -137,6 +139,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         this.pool = pool;
         this.listener = listener;
         this.startNanos = startNanos;
+        this.lender = listener instanceof WaitingListener waiting ? waiting : null;
         this.flow = io.isDecoupled() ? new ResponseFlow(io) : null;
     }
 
@@ -266,6 +269,19 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     /** Says, before the request is submitted, who is to be told when it is cancelled. */
     public void onCancel(Consumer<ActiveRequest> action) {
         onCancel = action;
+    }
+
+    /** Says, before the request is submitted, who is to be told when its inputs are no longer needed. */
+    public void onInputsUsed(Runnable action) {
+        onInputsUsed = action;
+    }
+
+    /** Notes that nobody will read the inputs any more, although the answer is still to come. */
+    public void inputsUsed() {
+        Runnable action = onInputsUsed;
+        if (action != null) {
+            action.run();
+        }
     }
 
     /** Marks that the client has gone, and has the request dropped where it still waits. */
@@ -652,6 +668,11 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
      * thread of a request with any number of responses is not lent: its listener may be slow.
      */
     public @Nullable WaitingListener lender() {
-        return flow == null && listener instanceof WaitingListener waiting ? waiting : null;
+        return flow == null ? lender : null;
+    }
+
+    /** Says, before the request is submitted, whose thread waits for its answer, if not for its own. */
+    public void lentBy(WaitingListener waiting) {
+        lender = waiting;
     }
 }

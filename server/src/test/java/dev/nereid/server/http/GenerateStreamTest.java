@@ -104,6 +104,16 @@ class GenerateStreamTest {
         assertEquals("{\"error\":\"broken\"}", failed.body());
     }
 
+    /** The second answer never comes unless the request is cancelled. */
+    @Test
+    void aRequestWhoseAnswerCanNotBeWrittenIsCancelled() {
+        Answer refused = server.post(PATH, body(",\"answers\":2,\"hold\":true,\"unwritable\":true"));
+
+        assertEquals(400, refused.status(), refused.body());
+        assertTrue(refused.body().contains("BF16"), refused.body());
+        await("the request is given up", () -> server.backend().cancelled() == 1);
+    }
+
     @Test
     void eachAnswerIsAnEvent() throws Exception {
         for (String later : List.of("", ",\"later\":true")) {
