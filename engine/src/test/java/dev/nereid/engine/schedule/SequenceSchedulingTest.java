@@ -204,7 +204,8 @@ class SequenceSchedulingTest {
 
     @Test
     void aCancelledRequestInFrontEndsItsSequence() {
-        for (Strategy strategy : List.of(SequenceFixture.direct(), SequenceFixture.oldest(1))) {
+        for (Strategy strategy : List.of(SequenceFixture.direct(), SequenceFixture.oldest(1),
+                new Strategy.Oldest(1, List.of(), 0, true))) {
             try (SequenceFixture rig = new SequenceFixture(strategy, 1)) {
                 Recorder model = new Recorder(true);
                 rig.add("m_0", model);
