@@ -53,7 +53,7 @@ public final class Admission implements Members {
      * @throws InferenceException NOT_FOUND or UNAVAILABLE, or what the action threw
      */
     <T> T onVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
-        ServedVersion served = catalog.lookup(model, version);
+        ServedVersion served = catalog.lookup(catalog.resolve(model), version);
         while (true) {
             try {
                 return action.apply(served);
@@ -70,7 +70,7 @@ public final class Admission implements Members {
     /** Returns the version that serves now; where there is none, {@code refusal} says why better than its absence. */
     private ServedVersion successor(String model, OptionalLong version, InferenceException refusal) {
         try {
-            return catalog.lookup(model, version);
+            return catalog.lookup(catalog.resolve(model), version);
         } catch (InferenceException gone) {
             throw refusal;
         }
@@ -86,7 +86,22 @@ public final class Admission implements Members {
      */
     Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
             RequestTrace trace) {
+        return submit(admit(served, data, scope, listener, trace), served);
+    }
+
+    /**
+     * Takes a request of another model; else as the other {@code submit}.
+     *
+     * @param isGone tells whether nobody waits for the answers any more
+     */
+    Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
+            BooleanSupplier isGone, RequestTrace trace) {
         ActiveRequest request = admit(served, data, scope, listener, trace);
+        request.cancelWhen(isGone);
+        return submit(request, served);
+    }
+
+    private static Ticket submit(ActiveRequest request, ServedVersion served) {
         served.scheduler().submit(request);
         return request;
     }
@@ -104,6 +119,7 @@ public final class Admission implements Members {
         SingleResponse answer = new SingleResponse();
         ActiveRequest request = admit(served, data, scope, answer, client.trace());
         request.cancelWhen(isGone);
+        request.onInputsUsed(client::inputsUsed);
         client.waits(request);
         try {
             served.scheduler().submit(request);

