@@ -106,12 +106,12 @@ class GenerateStreamTest {
 
     /** The second answer never comes unless the request is cancelled. */
     @Test
-    void aRequestWhoseAnswerCanNotBeWrittenIsCancelled() {
+    void aRequestWhoseAnswerCanNotBeWrittenIsCancelled() throws Exception {
         Answer refused = server.post(PATH, body(",\"answers\":2,\"hold\":true,\"unwritable\":true"));
 
         assertEquals(400, refused.status(), refused.body());
         assertTrue(refused.body().contains("BF16"), refused.body());
-        await("the request is given up", () -> server.backend().cancelled() == 1);
+        Eventually.until("the request is given up", () -> server.backend().cancelled() == 1);
     }
 
     @Test
