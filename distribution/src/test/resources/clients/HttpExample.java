@@ -6,6 +6,7 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 
@@ -48,7 +49,7 @@ public class HttpExample {
             check(body.contains("\"data\":[1"), body);
             byte[] head = ("{\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[1,4],\"datatype\":\"FP32\",\"parameters\":"
                     + "{\"binary_data_size\":16}}],\"outputs\":[{\"name\":\"OUTPUT0\",\"parameters\":{\"binary_data\":true}}]}")
-                    .getBytes("UTF-8");
+                    .getBytes(StandardCharsets.UTF_8);
             ByteBuffer values = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
             values.putFloat(1.5f).putFloat(-2).putFloat(3).putFloat(4);
             HttpResponse<byte[]> binary = expect(200, client.send(request(port, "/v2/models/echo/infer")

@@ -20,7 +20,6 @@ import dev.nereid.server.grpc.proto.ModelReadyRequest;
 import dev.nereid.server.grpc.proto.ModelReadyResponse;
 import dev.nereid.server.grpc.proto.ModelRepositoryParameter;
 import dev.nereid.server.grpc.proto.ModelRepositoryParameter.ParameterChoiceCase;
-import dev.nereid.server.grpc.proto.ModelStatistics;
 import dev.nereid.server.grpc.proto.ModelStatisticsRequest;
 import dev.nereid.server.grpc.proto.ModelStatisticsResponse;
 import dev.nereid.server.grpc.proto.RepositoryIndexRequest;

@@ -16,6 +16,7 @@ import dev.nereid.server.grpc.proto.InferParameter;
 import dev.nereid.server.grpc.proto.InferResponseStatistics;
 import dev.nereid.server.grpc.proto.ModelInferRequest;
 import dev.nereid.server.grpc.proto.ModelInferResponse;
+import dev.nereid.server.grpc.proto.ModelStatistics;
 import dev.nereid.server.grpc.proto.ModelStatisticsRequest;
 import dev.nereid.server.grpc.proto.ModelStatisticsResponse;
 import dev.nereid.server.grpc.proto.ModelStreamInferResponse;
@@ -39,10 +40,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -67,14 +70,14 @@ class GrpcServerTest {
             stream.halfClose();
             assertTrue(stream.end().isOk());
 
-            var responses = served.call("ModelStatistics", ModelStatisticsRequest.newBuilder().setName(MANY).build(),
-                    ModelStatisticsResponse.getDefaultInstance()).getModelStats(0).getResponseStatsMap();
+            ModelStatistics statistics = served.call("ModelStatistics", ModelStatisticsRequest.newBuilder().setName(MANY).build(),
+                    ModelStatisticsResponse.getDefaultInstance()).getModelStats(0);
             assertEquals(List.of(2L, 1L, 1L), Stream.of("0", "1", "2")
-                    .map(place -> responses.get(place).getSuccess().getCount()).toList());
-            assertEquals(1, responses.get("0").getFail().getCount());
-            assertEquals(1, responses.get("1").getEmptyResponse().getCount());
-            assertEquals(1, responses.get("3").getEmptyResponse().getCount());
-            InferResponseStatistics first = responses.get("0");
+                    .map(place -> statistics.getResponseStatsOrThrow(place).getSuccess().getCount()).toList());
+            assertEquals(1, statistics.getResponseStatsOrThrow("0").getFail().getCount());
+            assertEquals(1, statistics.getResponseStatsOrThrow("1").getEmptyResponse().getCount());
+            assertEquals(1, statistics.getResponseStatsOrThrow("3").getEmptyResponse().getCount());
+            InferResponseStatistics first = statistics.getResponseStatsOrThrow("0");
             assertTrue(first.getComputeInfer().getNs() + first.getComputeOutput().getNs() > 0, first::toString);
         }
     }
@@ -172,14 +175,9 @@ class GrpcServerTest {
         }
     }
 
-    private interface Parameters {
-        Object put(String name, InferParameter value);
-    }
-
-    private static void at(int offset, Parameters parameters) {
-        Object ignored = parameters.put("shared_memory_region", text("region"));
-        Object ignored2 = parameters.put("shared_memory_offset", number(offset));
-        Object ignored3 = parameters.put("shared_memory_byte_size", number(16));
+    private static void at(int offset, BiConsumer<String, InferParameter> parameters) {
+        Map.of("shared_memory_region", text("region"), "shared_memory_offset", number(offset),
+                "shared_memory_byte_size", number(16)).forEach(parameters);
     }
 
     /** A stream whose client reads nothing until it is told to. */

@@ -106,7 +106,7 @@ class GenerateStreamTest {
 
     /** The second answer never comes unless the request is cancelled. */
     @Test
-    void aRequestWhoseAnswerCanNotBeWrittenIsCancelled() {
+    void aRequestWhoseAnswerCanNotBeWrittenIsCancelled() throws Exception {
         Answer refused = server.post(PATH, body(",\"answers\":2,\"hold\":true,\"unwritable\":true"));
 
         assertEquals(400, refused.status(), refused.body());
