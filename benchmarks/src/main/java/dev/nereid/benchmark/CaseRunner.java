@@ -215,9 +215,16 @@ final class CaseRunner implements AutoCloseable {
         for (int i = first; i < sides.size(); i++) {
             ServerSide side = (ServerSide) sides.get(i);
             results.add(new CaseResult(benchCase, side.variant(), connections, rounds.get(i), rounds.getFirst(),
-                    loop, heap[i], side.figures().residentMib()));
+                    loop, benchCase.isGrpc() ? own(heap[i], heap[0]) : heap[i], side.figures().residentMib()));
         }
         return results;
+    }
+
+    /** Returns what a request takes beyond what the yardstick takes; nothing where one of them is not known. */
+    private static OptionalDouble own(OptionalDouble server, OptionalDouble yardstick) {
+        return server.isPresent() && yardstick.isPresent()
+                ? OptionalDouble.of(Math.max(0, server.getAsDouble() - yardstick.getAsDouble()))
+                : OptionalDouble.empty();
     }
 
     private static Duration duration(double seconds) {
@@ -278,7 +285,7 @@ final class CaseRunner implements AutoCloseable {
 
         @Override
         public Map<String, Double> allocatedBytes() {
-            return isYardstick() ? Map.of() : figures.allocatedBytes();
+            return isYardstick() && !request.isGrpc() ? Map.of() : figures.allocatedBytes();
         }
     }
 
