@@ -16,6 +16,8 @@ enum BenchCase {
     IDENTITY_BATCHED("FP32[16], binary, dynamic batcher", Kind.SMALL_BATCHED, Form.BINARY, "16"),
     /** The smallest request over gRPC. */
     IDENTITY_GRPC("FP32[16], gRPC", Kind.SMALL, Form.GRPC, "16"),
+    /** The same through an ensemble of five steps, each of which is that model. */
+    ENSEMBLE_BINARY("FP32[16], binary, ensemble of 5 steps", Kind.ENSEMBLE, Form.BINARY, "16"),
     /** An image of 0.6 MB. */
     IMAGE_BINARY("FP32[1x3x224x224], binary", Kind.IMAGE, Form.BINARY, "3, 224, 224"),
     /** The same as JSON. */
@@ -35,13 +37,15 @@ enum BenchCase {
 
     /** What answers. */
     enum Kind {
-        SMALL, SMALL_BATCHED, IMAGE, LARGE, MLP, MLP_BATCHED, RESNET50, UNET
+        SMALL, SMALL_BATCHED, ENSEMBLE, IMAGE, LARGE, MLP, MLP_BATCHED, RESNET50, UNET
     }
 
     /** How requests are sent. */
     enum Form {
         BINARY, JSON, GRPC
     }
+
+    private static final int STEPS = 5;
 
     private final String title;
     private final Kind kind;
@@ -95,11 +99,16 @@ enum BenchCase {
     /** Returns which sample model it executes; none for those of the identity backend. */
     Optional<String> sampleModel() {
         return switch (kind) {
-            case SMALL, SMALL_BATCHED, IMAGE, LARGE -> Optional.empty();
+            case SMALL, SMALL_BATCHED, ENSEMBLE, IMAGE, LARGE -> Optional.empty();
             case MLP, MLP_BATCHED -> Optional.of("mlp");
             case RESNET50 -> Optional.of("resnet50");
             case UNET -> Optional.of("unet");
         };
+    }
+
+    /** Returns the case whose model all steps of an ensemble are; none for what is no ensemble. */
+    Optional<BenchCase> step() {
+        return kind == Kind.ENSEMBLE ? Optional.of(IDENTITY_BINARY) : Optional.empty();
     }
 
     /** Returns the name of the input. */
@@ -111,7 +120,7 @@ enum BenchCase {
     String config() {
         String input = "[" + dims + "]";
         String output = switch (kind) {
-            case SMALL, SMALL_BATCHED, IMAGE, LARGE, UNET -> input;
+            case SMALL, SMALL_BATCHED, ENSEMBLE, IMAGE, LARGE, UNET -> input;
             case MLP, MLP_BATCHED -> "[64]";
             case RESNET50 -> "[1000]";
         };
@@ -122,9 +131,28 @@ enum BenchCase {
                 input [ { name: "%s"  data_type: TYPE_FP32  dims: %s } ]
                 output [ { name: "%s"  data_type: TYPE_FP32  dims: %s } ]
                 %s""".formatted(
-                sampleModel().isPresent() ? "platform: \"pytorch_libtorch\"" : "backend: \"identity\"",
+                backend(),
                 isHeavy() || kind == Kind.LARGE ? 1 : 64, inputName(), input, inputName().replace("IN", "OUT"), output,
-                isBatched ? "dynamic_batching { }\n" : "");
+                isBatched ? "dynamic_batching { }\n" : step().map(BenchCase::steps).orElse(""));
+    }
+
+    private String backend() {
+        if (step().isPresent()) {
+            return "platform: \"ensemble\"";
+        }
+        return sampleModel().isPresent() ? "platform: \"pytorch_libtorch\"" : "backend: \"identity\"";
+    }
+
+    /** Returns the steps of an ensemble that calls a model again and again. */
+    private static String steps(BenchCase step) {
+        StringBuilder text = new StringBuilder("ensemble_scheduling {\n");
+        for (int i = 1; i <= STEPS; i++) {
+            text.append("  step { model_name: \"").append(step.id()).append("\"  model_version: -1\n    input_map { key: \"")
+                    .append("INPUT0\"  value: \"").append(i == 1 ? "INPUT0" : "tensor" + (i - 1))
+                    .append("\" }\n    output_map { key: \"OUTPUT0\"  value: \"")
+                    .append(i == STEPS ? "OUTPUT0" : "tensor" + i).append("\" } }\n");
+        }
+        return text.append("}\n").toString();
     }
 
     /** Returns which of these numbers of connections make sense: what computes for long gains nothing by many. */

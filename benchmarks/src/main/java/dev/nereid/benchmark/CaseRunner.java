@@ -99,6 +99,8 @@ final class CaseRunner implements AutoCloseable {
             loop.ifPresent(child -> sides.add(new LoopSide(child)));
             servers.forEach((name, server) -> sides
                     .add(new ServerSide(name, server, toServer, new ProcessFigures(children, server.pid()))));
+            benchCase.step().ifPresent(step -> servers.forEach((name, server) -> sides.add(new ServerSide(name, server,
+                    request(step, body, file), new ProcessFigures(children, server.pid())))));
             warmUp(benchCase, sides);
             for (int connections : options.connectionsFor(benchCase)) {
                 measure(benchCase, sides, connections).forEach(results);
@@ -106,7 +108,10 @@ final class CaseRunner implements AutoCloseable {
         } finally {
             loop.ifPresent(Child::close);
         }
-        servers.values().forEach(server -> server.unload(benchCase.id()));
+        for (ServerProcess server : servers.values()) {
+            server.unload(benchCase.id());
+            benchCase.step().ifPresent(step -> server.unload(step.id()));
+        }
     }
 
     /** Returns the yardstick over gRPC, which is started when it is first needed. */
@@ -209,21 +214,24 @@ final class CaseRunner implements AutoCloseable {
 
     private List<CaseResult> results(BenchCase benchCase, List<Side> sides, int connections, List<Rounds> rounds,
             OptionalDouble[] heap) {
-        int first = sides.size() - servers.size();
+        boolean hasStep = benchCase.step().isPresent();
+        int last = hasStep ? sides.size() - servers.size() : sides.size();
+        int first = last - servers.size();
         Optional<Rounds> loop = benchCase.isHeavy() ? Optional.of(rounds.get(first - 1)) : Optional.empty();
         List<CaseResult> results = new ArrayList<>();
-        for (int i = first; i < sides.size(); i++) {
+        for (int i = first; i < last; i++) {
             ServerSide side = (ServerSide) sides.get(i);
             results.add(new CaseResult(benchCase, side.variant(), connections, rounds.get(i), rounds.getFirst(),
-                    loop, benchCase.isGrpc() ? own(heap[i], heap[0]) : heap[i], side.figures().residentMib()));
+                    loop, hasStep ? Optional.of(rounds.get(i + servers.size())) : Optional.empty(),
+                    benchCase.isGrpc() ? own(heap[i], heap[0]) : heap[i], side.figures().residentMib()));
         }
         return results;
     }
 
-    /** Returns what a request takes beyond what the yardstick takes; nothing where one of them is not known. */
+    /** Returns what a request takes beyond what the yardstick takes, which may be less than nothing; empty where one of them is not known. */
     private static OptionalDouble own(OptionalDouble server, OptionalDouble yardstick) {
         return server.isPresent() && yardstick.isPresent()
-                ? OptionalDouble.of(Math.max(0, server.getAsDouble() - yardstick.getAsDouble()))
+                ? OptionalDouble.of(server.getAsDouble() - yardstick.getAsDouble())
                 : OptionalDouble.empty();
     }
 

@@ -64,6 +64,8 @@ record Mark(String figure, boolean isAtLeast, double bound) {
             new Rule(new Mark("heap KiB", false, 8), Set.of(BenchCase.IDENTITY_GRPC), Set.of(),
                     CaseResult::heapKib),
             throughput(0.60, Set.of(BenchCase.IDENTITY_BATCHED), Set.of(1, 4, 16)),
+            new Rule(new Mark("cpu of a step", false, 2.5), Set.of(BenchCase.ENSEMBLE_BINARY), Set.of(),
+                    CaseResult::stepRatio),
             throughput(0.45, Set.of(BenchCase.MLP), Set.of(1)),
             throughput(0.28, Set.of(BenchCase.MLP), Set.of(4, 16)),
             throughput(0.30, Set.of(BenchCase.MLP_BATCHED), Set.of(16)),

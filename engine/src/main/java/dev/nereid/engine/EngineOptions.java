@@ -1,6 +1,7 @@
 package dev.nereid.engine;
 
 import dev.nereid.backend.api.BackendFactory;
+import dev.nereid.backend.api.cache.CacheFactory;
 import dev.nereid.repository.config.Devices.ComputeCapability;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -75,21 +76,46 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
     /**
      * The response cache, for models that enable it.
      *
-     * @param byteSize how much it holds; 0 for no cache
+     * @param name {@code local} for this process's memory, else the name of a plugin; empty for no cache
+     * @param settings what the cache is told
+     * @param directory where plugins are; empty for none
+     * @param factory a cache on the program's own class path, which takes the place of a plugin
      * @param isSingleFlight whether equal requests at the same time are executed once
      */
-    public record CacheOptions(long byteSize, boolean isSingleFlight) {
+    public record CacheOptions(String name, Map<String, String> settings, Optional<Path> directory,
+            Optional<CacheFactory> factory, boolean isSingleFlight) {
+        /** The name of the cache in this process's memory. */
+        public static final String LOCAL = "local";
+        /** The setting of that cache that says how many bytes it holds. */
+        public static final String SIZE = "size";
         /** No cache. */
-        public static final CacheOptions NONE = new CacheOptions(0, false);
+        public static final CacheOptions NONE = new CacheOptions("", Map.of(), Optional.empty(), Optional.empty(),
+                false);
 
-        /** Returns these options with that size. */
-        public CacheOptions withByteSize(long value) {
-            return new CacheOptions(value, isSingleFlight);
+        /** Keeps a copy of the settings. */
+        public CacheOptions {
+            settings = Map.copyOf(settings);
+        }
+
+        /** Returns a cache of that many bytes in this process's memory. */
+        public static CacheOptions local(long bytes) {
+            return new CacheOptions(LOCAL, Map.of(SIZE, Long.toString(bytes)), Optional.empty(), Optional.empty(),
+                    false);
+        }
+
+        /** Returns a cache from the program's own class path. */
+        public static CacheOptions of(CacheFactory factory, Map<String, String> settings) {
+            return new CacheOptions(factory.name(), settings, Optional.empty(), Optional.of(factory), false);
         }
 
         /** Returns these options with that choice. */
         public CacheOptions withSingleFlight(boolean value) {
-            return new CacheOptions(byteSize, value);
+            return new CacheOptions(name, settings, directory, factory, value);
+        }
+
+        /** Returns these options with plugins in that directory. */
+        public CacheOptions withDirectory(Path value) {
+            return new CacheOptions(name, settings, Optional.of(value), factory, isSingleFlight);
         }
     }
 
@@ -100,11 +126,13 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * @param autoComplete whether backends complete configurations
      * @param configName the name of a custom configuration; empty for none
      * @param allowsMissing whether an engine of which a directory is missing starts all the same, never to be ready
+     * @param isNamespaced whether models of one name may be in several directories
      */
     public record RepositoryOptions(List<Path> directories, boolean autoComplete, String configName,
-            boolean allowsMissing) {
+            boolean allowsMissing, boolean isNamespaced) {
         /** No directory, completed configurations, none with a name of its own. */
-        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "", false);
+        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "", false,
+                false);
 
         /** Keeps a copy of the list. */
         public RepositoryOptions {
@@ -113,22 +141,27 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
 
         /** Returns these options with those directories. */
         public RepositoryOptions withDirectories(List<Path> value) {
-            return new RepositoryOptions(value, autoComplete, configName, allowsMissing);
+            return new RepositoryOptions(value, autoComplete, configName, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withAutoComplete(boolean value) {
-            return new RepositoryOptions(directories, value, configName, allowsMissing);
+            return new RepositoryOptions(directories, value, configName, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that name. */
         public RepositoryOptions withConfigName(String value) {
-            return new RepositoryOptions(directories, autoComplete, value, allowsMissing);
+            return new RepositoryOptions(directories, autoComplete, value, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withMissingAllowed(boolean value) {
-            return new RepositoryOptions(directories, autoComplete, configName, value);
+            return new RepositoryOptions(directories, autoComplete, configName, value, isNamespaced);
+        }
+
+        /** Returns these options with that choice. */
+        public RepositoryOptions withNamespaces(boolean value) {
+            return new RepositoryOptions(directories, autoComplete, configName, allowsMissing, value);
         }
     }
 

@@ -118,7 +118,7 @@ public record Fingerprint(Map<Long, Map<String, Stamp>> versions, Map<String, St
     public record Stamp(long size, long modifiedNanos) {
         private static final Stamp UNREADABLE = new Stamp(-1, 0);
 
-        private static Stamp of(BasicFileAttributes attributes) {
+        static Stamp of(BasicFileAttributes attributes) {
             return new Stamp(attributes.size(),
                     attributes.lastModifiedTime().to(TimeUnit.NANOSECONDS));
         }

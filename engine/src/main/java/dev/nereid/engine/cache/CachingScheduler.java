@@ -4,6 +4,9 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.batch.RequestIds;
+import dev.nereid.backend.api.cache.CacheKey;
+import dev.nereid.backend.api.cache.ResponseCache;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.Scheduling;
 import dev.nereid.backend.api.tensor.Placement;
@@ -20,8 +23,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,11 +32,15 @@ import org.jspecify.annotations.Nullable;
  * succeeded. With single flight, requests that equal one which is on its way wait for its answer; where that fails, each is
  * executed for itself.
  *
- * <p>Threads: any. The monitor of a flight guards who waits for it and is held for moments only.
+ * <p>Threads: any. A request that comes on a platform thread, such as the one that serves many gRPC connections, is looked for
+ * on a virtual thread of its own where that may take long: in a cache that is not in this process, or with large inputs. A model
+ * that keeps the order of its requests then executes it. The monitor of a flight guards who waits for it, that of the scheduler
+ * how many look; both are held for moments only.
  */
 public final class CachingScheduler implements Scheduler {
     private static final Logger LOGGER = System.getLogger(CachingScheduler.class.getName());
-    private static final AtomicLong LOADS = new AtomicLong();
+    /** How many bytes of inputs a thread that others wait for may work the key out of: some 100 µs. */
+    private static final long MAX_BYTES_HERE = 256 << 10;
 
     private final Scheduler inner;
     private final ResponseCache cache;
@@ -42,23 +49,29 @@ public final class CachingScheduler implements Scheduler {
     private final LongSupplier clock;
     private final boolean isSingleFlight;
     private final boolean keepsOrder;
-    /** Tells this load of the model from all others: a model that was loaded again may answer differently. */
-    private final long load = LOADS.incrementAndGet();
+    private final Supplier<String> identity;
     private final ConcurrentMap<CacheKey, Flight> flights = new ConcurrentHashMap<>();
+    /** Requests that are looked for on threads of their own. */
+    @GuardedBy("this")
+    private int lookups;
+    @GuardedBy("this")
+    private boolean isStopping;
 
     /**
      * Puts a cache before a scheduler.
      *
      * @param inner executes what the cache does not have
      * @param config of a model that is not decoupled
+     * @param identity tells the model, as it was loaded, from all others; that of an ensemble changes with its models
      * @param clock nanoseconds of a monotonic clock
      * @param isSingleFlight whether equal requests at the same time are executed once
      */
-    public CachingScheduler(Scheduler inner, ResponseCache cache, ModelConfig config, ModelStatistics statistics,
-            LongSupplier clock, boolean isSingleFlight) {
+    public CachingScheduler(Scheduler inner, ResponseCache cache, ModelConfig config, Supplier<String> identity,
+            ModelStatistics statistics, LongSupplier clock, boolean isSingleFlight) {
         this.inner = inner;
         this.cache = cache;
         this.config = config;
+        this.identity = identity;
         this.statistics = statistics;
         this.clock = clock;
         this.isSingleFlight = isSingleFlight;
@@ -68,26 +81,75 @@ public final class CachingScheduler implements Scheduler {
 
     @Override
     public void submit(ActiveRequest request) {
+        if (!isInHostMemory(request.inputs())) {
+            inner.submit(request);
+            return;
+        }
+        if (Thread.currentThread().isVirtual()
+                || (!cache.isShared() && bytes(request.inputs()) <= MAX_BYTES_HERE)) {
+            find(request);
+        } else if (keepsOrder) {
+            inner.submit(request);
+        } else {
+            findElsewhere(request);
+        }
+    }
+
+    private static long bytes(List<Tensor> tensors) {
+        long sum = 0;
+        for (Tensor tensor : tensors) {
+            sum += tensor.byteSize();
+        }
+        return sum;
+    }
+
+    private void findElsewhere(ActiveRequest request) {
+        synchronized (this) {
+            if (isStopping) {
+                throw new InferenceException(StatusCode.UNAVAILABLE, RequestIds.prefix(request)
+                        + "Server is stopping, scheduler for model has stopped accepting new inference requests");
+            }
+            lookups++;
+        }
+        Thread ignored = Thread.ofVirtual().name("nereid-cache-" + config.name()).start(() -> {
+            try {
+                find(request);
+            } catch (InferenceException e) {
+                fail(request, e, FailureReason.REJECTED);
+            } finally {
+                synchronized (this) {
+                    lookups--;
+                    notifyAll();
+                }
+            }
+        });
+    }
+
+    private void find(ActiveRequest request) {
         long start = clock.getAsLong();
-        CacheKey key = CacheKey.of(request, config, load);
+        String model = identity.get();
+        CacheKey key = RequestKey.of(request, config, model);
         while (true) {
             // An answer from the cache must not overtake those of requests before it.
             Optional<ResponseCache.Entry> hit = keepsOrder && inner.inFlight() > 0 ? Optional.empty() : cache.get(key);
             long lookupNanos = clock.getAsLong() - start;
             if (hit.isPresent()) {
                 request.queuedAt(start);
-                answer(request, hit.get(), lookupNanos);
-                hit.get().release();
+                try {
+                    answer(request, hit.get(), lookupNanos);
+                } finally {
+                    hit.get().release();
+                }
                 return;
             }
             if (!isSingleFlight || keepsOrder) {
-                execute(request, new Miss(key, lookupNanos, null));
+                execute(request, new Miss(model, key, lookupNanos, null));
                 return;
             }
             Flight flight = new Flight();
             Flight other = flights.putIfAbsent(key, flight);
             if (other == null) {
-                execute(request, new Miss(key, lookupNanos, flight));
+                execute(request, new Miss(model, key, lookupNanos, flight));
                 return;
             }
             request.queuedAt(start);
@@ -111,15 +173,34 @@ public final class CachingScheduler implements Scheduler {
         }
     }
 
+    private static boolean isInHostMemory(List<Tensor> tensors) {
+        for (Tensor tensor : tensors) {
+            if (tensor.placement().kind() == Placement.Kind.GPU) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Answers with outputs of the cache, which stay in use until the client has read them. */
     private void answer(ActiveRequest request, ResponseCache.Entry entry, long lookupNanos) {
         request.answeredElsewhere(clock, answered -> deliverHit(answered, lookupNanos));
-        InferenceResponse response = request.newPresentedResponse();
-        for (Tensor output : entry.outputs()) {
-            entry.retain();
-            response.addOutput(output.name(), output.dataType(), output.shape(), output.data(), entry::release);
+        try {
+            InferenceResponse response = request.newPresentedResponse();
+            for (Tensor output : entry.outputs()) {
+                if (output.data().isNative()) {
+                    entry.retain();
+                    response.addOutput(output.name(), output.dataType(), output.shape(), output.data(),
+                            entry::release);
+                } else {
+                    response.copyOutput(output.name(), output.dataType(), output.shape(), output.data());
+                }
+            }
+            response.send();
+        } catch (InferenceException e) {
+            // There is no memory for the copy.
+            request.fail(e, FailureReason.OTHER);
         }
-        response.send();
     }
 
     private void deliverHit(ActiveRequest request, long lookupNanos) {
@@ -142,11 +223,13 @@ public final class CachingScheduler implements Scheduler {
 
     /** A request that is executed, and those that wait for its answer. */
     private final class Miss implements ActiveRequest.AnswerObserver {
+        private final String model;
         private final CacheKey key;
         private final long lookupNanos;
         private final @Nullable Flight flight;
 
-        Miss(CacheKey key, long lookupNanos, @Nullable Flight flight) {
+        Miss(String model, CacheKey key, long lookupNanos, @Nullable Flight flight) {
+            this.model = model;
             this.key = key;
             this.lookupNanos = lookupNanos;
             this.flight = flight;
@@ -154,19 +237,22 @@ public final class CachingScheduler implements Scheduler {
 
         @Override
         public void answered(@Nullable Response response, @Nullable InferenceException error) {
+            long start = clock.getAsLong();
             if (response != null && error == null) {
-                long start = clock.getAsLong();
                 keep(response);
-                statistics.cacheMiss().add(lookupNanos + clock.getAsLong() - start);
             }
+            statistics.cacheMiss().add(lookupNanos + clock.getAsLong() - start);
             land(error == null ? response : null);
         }
 
         private void keep(Response response) {
-            for (Tensor output : response.outputs()) {
-                if (output.byteSize() == 0 || output.placement().kind() == Placement.Kind.GPU) {
-                    return;
-                }
+            if (response.outputs().isEmpty() || !isInHostMemory(response.outputs())
+                    || response.outputs().stream().anyMatch(output -> output.byteSize() == 0)) {
+                return;
+            }
+            // A model of an ensemble that was loaded anew meanwhile may have answered already, and another key is its own.
+            if (!identity.get().equals(model)) {
+                return;
             }
             try {
                 if (!cache.put(key, response.outputs())) {
@@ -210,7 +296,7 @@ public final class CachingScheduler implements Scheduler {
 
         private void executeAlone(ActiveRequest request) {
             try {
-                execute(request, new Miss(key, lookupNanos, null));
+                execute(request, new Miss(model, key, lookupNanos, null));
             } catch (InferenceException e) {
                 fail(request, e, FailureReason.REJECTED);
             }
@@ -255,7 +341,11 @@ public final class CachingScheduler implements Scheduler {
 
     @Override
     public int inFlight() {
-        return inner.inFlight();
+        int looking;
+        synchronized (this) {
+            looking = lookups;
+        }
+        return inner.inFlight() + looking;
     }
 
     @Override
@@ -265,6 +355,20 @@ public final class CachingScheduler implements Scheduler {
 
     @Override
     public void stop() {
+        boolean interrupted = false;
+        synchronized (this) {
+            isStopping = true;
+            while (lookups > 0) {
+                try {
+                    wait();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
         inner.stop();
     }
 

@@ -2,10 +2,12 @@ package dev.nereid.engine.cache;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.cache.CacheKey;
+import dev.nereid.backend.api.cache.CacheStatistics;
+import dev.nereid.backend.api.cache.ResponseCache;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.memory.BufferPool;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -17,11 +19,13 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * Keeps responses in the memory of this process, up to a number of bytes; the one that was used least recently makes room
  * for a new one. The memory of an entry lies outside the heap and is given back once the entry is gone and no answer is
- * made of it any more.
+ * made of it any more. An entry counts for the memory that it takes: a whole buffer, and an allowance for its objects.
  *
  * <p>Threads: any. The monitor guards the map and is held while an entry is taken in or out; contents are copied outside.
  */
 public final class LocalCache implements ResponseCache {
+    /** What an entry takes on the heap, beside its buffer: names, shapes, its place in the map. */
+    static final long OBJECTS = 512;
     private static final long ALIGNMENT = 64;
 
     private final long maxBytes;
@@ -46,8 +50,8 @@ public final class LocalCache implements ResponseCache {
     /** Creates an empty cache of that many bytes. */
     public LocalCache(long maxBytes) {
         this.maxBytes = maxBytes;
-        // Buffers have sizes of powers of two, and answers may still be made of entries that had to make room.
-        this.pool = new BufferPool(Long.MAX_VALUE, Math.min(maxBytes, 64L << 20));
+        // Unbounded: answers may still be made of entries that had to make room.
+        this.pool = new BufferPool(Long.MAX_VALUE, Math.min(maxBytes / 8, 64L << 20));
     }
 
     @Override
@@ -69,7 +73,8 @@ public final class LocalCache implements ResponseCache {
     @Override
     public boolean put(CacheKey key, List<Tensor> outputs) {
         long start = System.nanoTime();
-        long size = size(outputs);
+        long bytes = bytes(outputs);
+        long size = OBJECTS + BufferPool.capacity(bytes);
         synchronized (this) {
             if (size > maxBytes) {
                 tooLarge++;
@@ -81,7 +86,7 @@ public final class LocalCache implements ResponseCache {
         }
         LocalEntry entry;
         try {
-            entry = LocalEntry.copy(outputs, pool, size);
+            entry = LocalEntry.copy(outputs, pool.acquire(bytes), size);
         } catch (InferenceException e) {
             return false;
         }
@@ -107,20 +112,27 @@ public final class LocalCache implements ResponseCache {
         return true;
     }
 
-    /** Returns what an entry counts for, as the reference counts it. */
-    private static long size(List<Tensor> outputs) {
-        long size = 4;
+    private static long bytes(List<Tensor> outputs) {
+        long bytes = 0;
         for (Tensor output : outputs) {
-            size += 8 + 8 + 4 + output.name().getBytes(StandardCharsets.UTF_8).length + 4
-                    + output.dataType().name().length() + 4 + 8L * output.shape().rank() + 8 + output.byteSize();
+            bytes += aligned(output.byteSize());
         }
-        return size;
+        return bytes;
+    }
+
+    private static long aligned(long bytes) {
+        return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
 
     @Override
-    public synchronized CacheStatistics statistics() {
-        return new CacheStatistics(entries.size(), hits + misses, hits, misses, evictions, tooLarge, lookupNanos,
-                insertionNanos, (double) usedBytes / maxBytes);
+    public boolean isShared() {
+        return false;
+    }
+
+    @Override
+    public synchronized Optional<CacheStatistics> statistics() {
+        return Optional.of(new CacheStatistics(entries.size(), hits + misses, hits, misses, evictions, tooLarge,
+                lookupNanos, insertionNanos, (double) usedBytes / maxBytes));
     }
 
     @Override
@@ -148,12 +160,7 @@ public final class LocalCache implements ResponseCache {
             this.outputs = outputs;
         }
 
-        static LocalEntry copy(List<Tensor> outputs, BufferPool pool, long size) {
-            long bytes = 0;
-            for (Tensor output : outputs) {
-                bytes += aligned(output.byteSize());
-            }
-            BufferPool.Buffer buffer = pool.acquire(bytes);
+        static LocalEntry copy(List<Tensor> outputs, BufferPool.Buffer buffer, long size) {
             List<Tensor> copies = new ArrayList<>(outputs.size());
             long offset = 0;
             for (Tensor output : outputs) {
@@ -163,10 +170,6 @@ public final class LocalCache implements ResponseCache {
                 offset += aligned(output.byteSize());
             }
             return new LocalEntry(size, buffer, List.copyOf(copies));
-        }
-
-        private static long aligned(long bytes) {
-            return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         }
 
         @Override

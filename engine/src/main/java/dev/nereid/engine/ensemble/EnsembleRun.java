@@ -1,13 +1,10 @@
 package dev.nereid.engine.ensemble;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.batch.RequestIds;
-import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.config.Scheduling;
-import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.ensemble.EnsemblePlan.Output;
@@ -16,8 +13,7 @@ import dev.nereid.engine.ensemble.EnsemblePlan.Selection;
 import dev.nereid.engine.ensemble.EnsemblePlan.Step;
 import dev.nereid.engine.ensemble.Scope.Value;
 import dev.nereid.engine.request.ActiveRequest;
-import dev.nereid.engine.request.InputData;
-import dev.nereid.engine.request.RequestData;
+import dev.nereid.engine.request.WaitingListener;
 import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import java.lang.System.Logger;
@@ -53,6 +49,10 @@ final class EnsembleRun {
     private final List<StepRun> running = new ArrayList<>();
     private final SequenceOfRun sequence;
     private final Throttle throttle;
+    private final EnsembleAnswers answers;
+    private @Nullable StepRun borrower;
+    /** Steps that are still to read what the client has sent. */
+    private int inputReaders;
     private long inputNanos;
     private long inferNanos;
     private long outputNanos;
@@ -66,10 +66,12 @@ final class EnsembleRun {
         this.request = request;
         this.startNanos = startNanos;
         this.selection = selection(plan, request);
+        this.inputReaders = selection.inputReaders();
         this.root = new Scope(EnsemblePlan.REQUEST, null, plan);
         this.members = new Member[plan.steps().size()];
         this.sequence = new SequenceOfRun(request);
         this.throttle = new Throttle(scheduler.clock());
+        this.answers = new EnsembleAnswers(plan, selection, request, sequence, root, scheduler.isBatching());
     }
 
     private static Selection selection(EnsemblePlan plan, ActiveRequest request) {
@@ -142,8 +144,7 @@ final class EnsembleRun {
             if (each.request == null && scheduler.limit(each.step).giveUp(each)) {
                 running.remove(each);
                 noLongerWaits(each);
-                each.sources.forEach(SharedResponse::release);
-                each.sources.clear();
+                releaseSources(each);
             }
         }
     }
@@ -228,14 +229,17 @@ final class EnsembleRun {
             return false;
         }
         for (Step each : plan.steps()) {
-            Member member = members[each.index()];
-            boolean isConcerned = each.index() == step.index() || plan.isBehind(each, step);
-            if (isConcerned && member != null && member.config().scheduling() instanceof Scheduling.Ensemble
-                    || plan.isBehind(each, step) && each.model().equals(step.model())) {
+            boolean isBehind = plan.isBehind(each, step);
+            if ((isBehind || each == step) && isEnsemble(each) || isBehind && each.model().equals(step.model())) {
                 return false;
             }
         }
         return true;
+    }
+
+    private boolean isEnsemble(Step step) {
+        Member member = members[step.index()];
+        return member != null && member.config().scheduling() instanceof Scheduling.Ensemble;
     }
 
     /** Takes one use of a tensor. */
@@ -264,9 +268,13 @@ final class EnsembleRun {
         }
         try {
             each.isThrottled = isThrottled(each.step);
-            ActiveRequest admitted = member.admit(data(each, member), each, request::isCancelled,
-                    request.trace().child());
+            ActiveRequest admitted = member.admit(each.data(request, sequence, member.config()), each,
+                    request::isCancelled, request.trace().child());
             each.request = admitted;
+            lend(each, admitted);
+            if (isEnsemble(each.step)) {
+                admitted.onInputsUsed(() -> post(() -> releaseSources(each)));
+            }
             member.submit(admitted);
         } catch (InferenceException e) {
             release(each);
@@ -274,33 +282,13 @@ final class EnsembleRun {
         }
     }
 
-    private RequestData data(StepRun each, Member member) {
-        List<InputData> inputs = new ArrayList<>(each.step.inputs().size());
-        for (Port port : each.step.inputs()) {
-            Value value = each.scope.find(port.tensor());
-            if (value != null && value.tensor != null) {
-                Tensor tensor = value.tensor;
-                boolean isBatching = member.config().isBatching();
-                Dims dims = member.config().input(port.name()).map(ModelInput::dims).orElse(Dims.of());
-                inputs.add(new InputData(port.name(), Optional.of(tensor.dataType()),
-                        shape(value, isBatching, dims).toArray(), tensor.data()));
-            }
+    /** Lends the thread that waits for the ensemble's answer to one step at a time; others run on those of their instances. */
+    private void lend(StepRun each, ActiveRequest admitted) {
+        WaitingListener waiting = request.lender();
+        if (waiting != null && borrower == null) {
+            borrower = each;
+            admitted.lentBy(waiting);
         }
-        return new RequestData(request.id(), request.parameters(), sequence.id(), sequence.isStart(),
-                sequence.isEnd(), request.priority(), request.timeoutMicros(), inputs, each.step.outputNames(), false);
-    }
-
-    /** Returns the shape of a tensor for who expects these dims, with or without a batch dimension in front. */
-    private static Shape shape(Value value, boolean isBatching, Dims dims) {
-        Shape shape = value.tensor == null ? Shape.of() : value.tensor.shape();
-        if (isBatching && !value.hasBatchDimension && dims.rank() == shape.rank() && dims.matches(shape, 0)) {
-            return shape.prepend(1);
-        }
-        boolean fits = dims.rank() == shape.rank() && dims.matches(shape, 0);
-        if (!isBatching && value.hasBatchDimension && !fits && shape.rank() > 0 && shape.dimension(0) == 1) {
-            return shape.withoutFirst();
-        }
-        return shape;
     }
 
     /** A decoupled step has sent a response, which opens a scope. */
@@ -314,7 +302,7 @@ final class EnsembleRun {
         set(child, each.step, response);
         each.scope.children.add(child);
         advance(child);
-        answerWhereComplete();
+        answer();
     }
 
     /** A step has ended. */
@@ -336,6 +324,7 @@ final class EnsembleRun {
             }
             return;
         }
+        noteInputsRead(each);
         if (each.step.isDecoupled()) {
             each.scope.hasAllChildren = true;
         } else if (response == null) {
@@ -345,14 +334,38 @@ final class EnsembleRun {
             set(each.scope, each.step, response);
             advance(each.scope);
         }
-        answerWhereComplete();
+        answer();
+    }
+
+    private void answer() {
+        if (!isGivenUp()) {
+            noteTimes();
+            answers.sendComplete();
+        }
+    }
+
+    /** The last step that reads what the client has sent ends the use of that. */
+    private void noteInputsRead(StepRun each) {
+        if (inputReaders > 0 && plan.readsInputs(each.step)) {
+            inputReaders--;
+            if (inputReaders == 0) {
+                request.inputsUsed();
+            }
+        }
     }
 
     private void release(StepRun each) {
         running.remove(each);
+        if (borrower == each) {
+            borrower = null;
+        }
+        releaseSources(each);
+        scheduler.limit(each.step).leave();
+    }
+
+    private static void releaseSources(StepRun each) {
         each.sources.forEach(SharedResponse::release);
         each.sources.clear();
-        scheduler.limit(each.step).leave();
     }
 
     private void change(Response response) {
@@ -390,78 +403,6 @@ final class EnsembleRun {
     /** A tensor that scopes inside its own use is kept until its own is left: how many there will be, nobody knows. */
     private int uses(int tensor) {
         return plan.isInput(tensor) ? 0 : selection.uses()[tensor] + (selection.isShared()[tensor] ? 1 : 0);
-    }
-
-    /** Answers with what is complete, in the order in which decoupled steps have answered. */
-    private void answerWhereComplete() {
-        boolean ignored = answer(root, 0);
-    }
-
-    /** Returns whether nothing of that scope is left to be answered. */
-    private boolean answer(Scope scope, int depth) {
-        if (isGivenUp()) {
-            return false;
-        }
-        if (depth == selection.chain().length) {
-            if (!scope.isAnswered && hasOutputs(scope)) {
-                scope.isAnswered = true;
-                send(scope);
-            }
-            return scope.isAnswered;
-        }
-        for (Scope child = scope.children.peek(); child != null; child = scope.children.peek()) {
-            if (!answer(child, depth + 1)) {
-                return false;
-            }
-            scope.children.remove();
-            child.drop();
-        }
-        scope.isAnswered = scope.hasAllChildren;
-        return scope.isAnswered;
-    }
-
-    private boolean hasOutputs(Scope scope) {
-        for (Output output : selection.outputs()) {
-            if (scope.find(output.tensor()) == null) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private void send(Scope scope) {
-        if (!plan.isDecoupled()) {
-            noteTimes();
-        }
-        InferenceResponse response = request.newResponse();
-        sequence.writeTo(response);
-        for (Output output : selection.outputs()) {
-            Value value = scope.find(output.tensor());
-            if (value != null && value.tensor != null) {
-                add(response, output, scope, value, value.tensor);
-            }
-        }
-        if (plan.isDecoupled()) {
-            response.sendPartial();
-        } else {
-            response.send();
-        }
-    }
-
-    private void add(InferenceResponse response, Output output, Scope scope, Value value, Tensor tensor) {
-        Shape shape = shape(value, scheduler.isBatching(), output.config().backendDims());
-        String name = output.config().name();
-        SharedResponse source = value.source;
-        if (source == null) {
-            response.copyOutput(name, tensor.dataType(), shape, tensor.data());
-            return;
-        }
-        response.addOutput(name, tensor.dataType(), shape, tensor.data(), source::release);
-        if (scope.owns(output.tensor())) {
-            value.uses--;
-        } else {
-            source.retain();
-        }
     }
 
     private void fail(InferenceException cause) {

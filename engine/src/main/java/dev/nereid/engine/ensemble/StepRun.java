@@ -1,11 +1,20 @@
 package dev.nereid.engine.ensemble;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.ModelInput;
+import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.ResponseListener;
+import dev.nereid.engine.ensemble.EnsemblePlan.Port;
+import dev.nereid.engine.ensemble.Scope.Value;
 import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.InputData;
+import dev.nereid.engine.request.RequestData;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** One request to a step. What it hears goes to its run, which does the work. */
@@ -29,6 +38,22 @@ final class StepRun implements ResponseListener, Runnable {
         this.run = run;
         this.step = step;
         this.scope = scope;
+    }
+
+    /** Returns what the step's model is asked, on behalf of the ensemble's request. */
+    RequestData data(ActiveRequest client, SequenceOfRun sequence, ModelConfig model) {
+        List<InputData> inputs = new ArrayList<>(step.inputs().size());
+        for (Port port : step.inputs()) {
+            Value value = scope.find(port.tensor());
+            if (value != null && value.tensor != null) {
+                Tensor tensor = value.tensor;
+                Dims dims = model.input(port.name()).map(ModelInput::dims).orElse(Dims.of());
+                inputs.add(new InputData(port.name(), Optional.of(tensor.dataType()),
+                        value.shapeFor(model.isBatching(), dims).toArray(), tensor.data()));
+            }
+        }
+        return new RequestData(client.id(), client.parameters(), sequence.id(), sequence.isStart(), sequence.isEnd(),
+                client.priority(), client.timeoutMicros(), inputs, step.outputNames(), false);
     }
 
     /** Says that the step's limit has room. */

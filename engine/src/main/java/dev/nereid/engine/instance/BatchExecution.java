@@ -3,14 +3,14 @@ package dev.nereid.engine.instance;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.engine.request.ActiveRequest;
-import dev.nereid.engine.request.ActiveRequest.State;
+import dev.nereid.engine.request.RequestState;
 import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.engine.trace.RequestTrace;
 import dev.nereid.engine.trace.TracePoint;
-import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.lang.System.Logger;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
@@ -76,7 +76,7 @@ public final class BatchExecution {
             }
             note(times, request.trace());
             request.executedIn(times);
-            if (request.state() == State.DETACHED && late.leaves(request, instance, times)) {
+            if (request.state() == RequestState.DETACHED && late.leaves(request, instance, times)) {
                 answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 succeeded = true;
                 continue;

@@ -70,7 +70,7 @@ public final class BufferPool implements AutoCloseable {
             throw new IllegalArgumentException("a buffer can't have " + bytes + " bytes");
         }
         int sizeClass = sizeClass(bytes);
-        long capacity = sizeClass == UNPOOLED ? bytes : 1L << (sizeClass + SMALLEST_BITS);
+        long capacity = capacity(bytes);
         take(capacity);
         Buffer buffer = sizeClass == UNPOOLED ? null : freeLists[sizeClass].pop();
         try {
@@ -86,6 +86,12 @@ public final class BufferPool implements AutoCloseable {
         }
         buffer.use(bytes);
         return buffer;
+    }
+
+    /** Returns how much a buffer of {@code bytes} bytes occupies. */
+    public static long capacity(long bytes) {
+        int sizeClass = sizeClass(bytes);
+        return sizeClass == UNPOOLED ? bytes : 1L << (sizeClass + SMALLEST_BITS);
     }
 
     /** Returns the bound on what lies on the heap. */

@@ -53,7 +53,7 @@ public final class Admission implements Members {
      * @throws InferenceException NOT_FOUND or UNAVAILABLE, or what the action threw
      */
     <T> T onVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
-        ServedVersion served = catalog.lookup(model, version);
+        ServedVersion served = catalog.lookup(catalog.resolve(model), version);
         while (true) {
             try {
                 return action.apply(served);
@@ -70,7 +70,7 @@ public final class Admission implements Members {
     /** Returns the version that serves now; where there is none, {@code refusal} says why better than its absence. */
     private ServedVersion successor(String model, OptionalLong version, InferenceException refusal) {
         try {
-            return catalog.lookup(model, version);
+            return catalog.lookup(catalog.resolve(model), version);
         } catch (InferenceException gone) {
             throw refusal;
         }
@@ -119,6 +119,7 @@ public final class Admission implements Members {
         SingleResponse answer = new SingleResponse();
         ActiveRequest request = admit(served, data, scope, answer, client.trace());
         request.cancelWhen(isGone);
+        request.onInputsUsed(client::inputsUsed);
         client.waits(request);
         try {
             served.scheduler().submit(request);

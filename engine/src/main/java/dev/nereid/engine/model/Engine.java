@@ -1,14 +1,13 @@
 package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.cache.CacheStatistics;
+import dev.nereid.backend.api.cache.ResponseCache;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
-import dev.nereid.engine.cache.CacheStatistics;
-import dev.nereid.engine.cache.LocalCache;
-import dev.nereid.engine.cache.ResponseCache;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.RateLimiter;
@@ -38,7 +37,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -56,7 +57,7 @@ public final class Engine implements AutoCloseable {
     private final BufferPool buffers;
     private final Backends backends;
     private final TimerWakeups wakeups;
-    private final ModelCatalog catalog = new ModelCatalog();
+    private final ModelCatalog catalog;
     private final Admission admission;
     private final ModelLifecycle lifecycle;
     private final Dependencies dependencies;
@@ -75,6 +76,7 @@ public final class Engine implements AutoCloseable {
         this.options = options;
         this.hasAllRepositories = hasAllRepositories;
         this.repository = repository;
+        this.catalog = new ModelCatalog(options.repository().isNamespaced());
         this.scratchDirectory = scratchDirectory;
         this.gpus = gpus;
         this.buffers = new BufferPool(options.limits().maxInFlightBytes(), MAX_FREE_BYTES);
@@ -82,22 +84,20 @@ public final class Engine implements AutoCloseable {
                 options.backends().settings(),
                 gpus.pinnedMemory(),
                 backendStartLimit);
+        Caching caching = Caching.open(options.cache(), backends.metrics());
         this.wakeups = new TimerWakeups(System::nanoTime);
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
                 options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
                 options.scheduling().firstBatchAt());
         this.admission = new Admission(buffers, catalog);
-        this.cache = options.cache().byteSize() == 0
-                ? Optional.empty()
-                : Optional.of(new LocalCache(options.cache().byteSize()));
-        Caching caching = new Caching(cache, options.cache());
+        this.cache = caching.cache();
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repository().directories(),
                         options.backends().allowsModelBackends()),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
-                new EnsembleLoader(admission, catalog, caching, options.limits()), caching,
+                new EnsembleLoader(admission, repository, catalog, caching, options.limits()), caching,
                 options.scheduling(), options.limits());
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading());
         this.dependencies = new Dependencies(repository, catalog, lifecycle);
@@ -106,7 +106,7 @@ public final class Engine implements AutoCloseable {
     /**
      * Creates an engine; no model is loaded yet.
      *
-     * @throws InferenceException when a repository is not a directory
+     * @throws InferenceException when a repository is not a directory, or the response cache can't be opened
      */
     public static Engine create(EngineOptions options) {
         return create(options, options.gpu().isAllowed()
@@ -146,13 +146,28 @@ public final class Engine implements AutoCloseable {
         }
         ModelRepository repository = ModelRepository.open(
                 hasAllRepositories ? options.repository().directories() : List.of(),
-                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
+                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()),
+                options.repository().isNamespaced());
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
+        Path scratchDirectory;
         try {
-            return new Engine(options, repository, Files.createTempDirectory("nereid-"), gpus,
-                    backendStartLimit, hasAllRepositories);
+            scratchDirectory = Files.createTempDirectory("nereid-");
         } catch (IOException e) {
             throw new UncheckedIOException("no directory for temporary files can be made", e);
+        }
+        try {
+            return new Engine(options, repository, scratchDirectory, gpus, backendStartLimit, hasAllRepositories);
+        } catch (RuntimeException e) {
+            delete(scratchDirectory);
+            throw e;
+        }
+    }
+
+    private static void delete(Path directory) {
+        try {
+            Files.deleteIfExists(directory);
+        } catch (IOException e) {
+            LOGGER.log(Level.DEBUG, () -> "the directory for temporary files can't be deleted: " + e.getMessage());
         }
     }
 
@@ -171,8 +186,8 @@ public final class Engine implements AutoCloseable {
         List<String> valid = new ArrayList<>();
         for (String name : names) {
             try {
-                PathGuard.checkModelName(name);
-                valid.add(name);
+                PathGuard.checkModelName(repository.name(name));
+                valid.addAll(options.loading().loadsAll() ? List.of(name) : repository.ids(name));
             } catch (InferenceException e) {
                 failures.put(name, e);
             }
@@ -195,9 +210,9 @@ public final class Engine implements AutoCloseable {
         return buffers;
     }
 
-    /** Returns what the response cache has done; empty where there is none. */
+    /** Returns what the response cache has done; empty where there is none, or it does not say. */
     public Optional<CacheStatistics> cacheStatistics() {
-        return cache.map(ResponseCache::statistics);
+        return cache.flatMap(ResponseCache::statistics);
     }
 
     /** Returns the GPUs that models may be placed on. */
@@ -222,12 +237,16 @@ public final class Engine implements AutoCloseable {
      * @throws InferenceException NOT_FOUND or UNAVAILABLE
      */
     public ServedVersion lookup(String model, OptionalLong version) {
-        return catalog.lookup(model, version);
+        return catalog.lookup(catalog.resolve(model), version);
     }
 
-    /** Returns the versions of a model that are ready, ascending; empty for an unknown model. */
+    /** Returns the versions of a model that are ready, ascending; empty for an unknown model, and where several are meant. */
     public List<ServedVersion> readyVersions(String model) {
-        return catalog.find(model).orElse(Snapshot.EMPTY).ready();
+        try {
+            return catalog.find(catalog.resolve(model)).orElse(Snapshot.EMPTY).ready();
+        } catch (InferenceException e) {
+            return List.of();
+        }
     }
 
     /** Returns all versions that are ready, by model name and version. */
@@ -286,25 +305,27 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * Loads a model by request.
+     * Loads a model by request; with namespaces, all models of that name.
      *
      * @throws InferenceException UNAVAILABLE outside explicit mode; else why it can't be loaded
      */
     public void load(String model, LoadOverride override) {
         requireExplicit();
         PathGuard.checkModelName(model);
-        dependencies.load(model, override);
+        repository.ids(model).forEach(id -> dependencies.load(id, override));
     }
 
     /**
-     * Unloads a model by request. An unknown one is fine.
+     * Unloads a model by request; with namespaces, all models of that name. An unknown one is fine.
      *
      * @param withDependents whether models go too that were only loaded because this one consists of them
      * @throws InferenceException UNAVAILABLE outside explicit mode
      */
     public void unload(String model, boolean withDependents) {
         requireExplicit();
-        dependencies.unload(model, withDependents);
+        Set<String> ids = new TreeSet<>(repository.ids(model));
+        catalog.all().keySet().stream().filter(id -> repository.name(id).equals(model)).forEach(ids::add);
+        ids.forEach(id -> dependencies.unload(id, withDependents));
     }
 
     private void requireExplicit() {
@@ -324,13 +345,14 @@ public final class Engine implements AutoCloseable {
     public List<IndexEntry> index(boolean readyOnly) {
         requireRunning();
         List<IndexEntry> entries = new ArrayList<>();
-        repository.list().forEach((name, directories) -> {
+        repository.list().forEach((id, directories) -> {
+            String name = repository.name(id);
             if (directories.size() > 1) {
                 entries.add(new IndexEntry(name, OptionalLong.empty(), Optional.of(VersionState.UNAVAILABLE),
                         ModelRepository.DUPLICATE_REASON));
                 return;
             }
-            Optional<Snapshot> snapshot = catalog.find(name);
+            Optional<Snapshot> snapshot = catalog.find(id);
             if (snapshot.isEmpty() && !readyOnly) {
                 entries.add(new IndexEntry(name, OptionalLong.empty(), Optional.empty(), ""));
             }
@@ -345,8 +367,8 @@ public final class Engine implements AutoCloseable {
     /** Returns the state of every version that was ever loaded, for the start-up table. */
     public List<IndexEntry> versions() {
         List<IndexEntry> entries = new ArrayList<>();
-        catalog.all().forEach((name, snapshot) -> snapshot.versions().forEach(version -> entries.add(new IndexEntry(
-                name, OptionalLong.of(version.number()), Optional.of(version.state()), version.reason()))));
+        catalog.all().forEach((id, snapshot) -> snapshot.versions().forEach(version -> entries.add(new IndexEntry(
+                id, OptionalLong.of(version.number()), Optional.of(version.state()), version.reason()))));
         return entries;
     }
 
@@ -420,11 +442,6 @@ public final class Engine implements AutoCloseable {
         lifecycle.endLate();
     }
 
-    /** Returns what loads and unloads models. */
-    ModelLifecycle lifecycle() {
-        return lifecycle;
-    }
-
     /** Finishes running requests, up to a limit, and closes models and backends. Returns whether all ended in time. */
     public synchronized boolean stopWithin(Duration limit) {
         if (isStopped) {
@@ -436,16 +453,12 @@ public final class Engine implements AutoCloseable {
         lifecycle.close();
         wakeups.close();
         if (allClosed) {
+            cache.ifPresent(ResponseCache::close);
             backends.close();
             buffers.close();
-            cache.ifPresent(ResponseCache::close);
             gpus.close();
         }
-        try {
-            Files.deleteIfExists(scratchDirectory);
-        } catch (IOException e) {
-            LOGGER.log(Level.DEBUG, () -> "the directory for temporary files can't be deleted: " + e.getMessage());
-        }
+        delete(scratchDirectory);
         endedInTime = allClosed;
         return allClosed;
     }

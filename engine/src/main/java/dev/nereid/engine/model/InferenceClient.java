@@ -34,6 +34,13 @@ public interface InferenceClient {
      */
     void waits(Ticket ticket);
 
+    /**
+     * Says that nobody reads the request's inputs any more, although its answer is still to come. From any thread, while
+     * another waits, but not after {@link #answered}. For most requests it is never called.
+     */
+    default void inputsUsed() {
+    }
+
     /** Says that the wait is over. */
     void answered();
 }

@@ -2,27 +2,86 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.repository.config.ModelIds;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which versions of which models there are, and their states. Readers see immutable snapshots and take no lock; each
+ * Which versions of which models there are, and their states. Models are known by their ids: the name, behind the namespace
+ * where there are any; what clients name is resolved first. Readers see immutable snapshots and take no lock; each
  * change replaces the snapshot of one model.
  */
 final class ModelCatalog {
     static final String UNLOADED = "unloaded";
 
+    private final boolean isNamespaced;
     private final ConcurrentMap<String, Snapshot> models = new ConcurrentHashMap<>();
+    /** The ids of each name, of models that are to be served; kept where there are namespaces only. */
+    private final ConcurrentMap<String, Set<String>> ids = new ConcurrentHashMap<>();
     /** Why ensembles were refused before any version of them was loaded. */
     private final ConcurrentMap<String, String> refusals = new ConcurrentHashMap<>();
+
+    /** Creates a catalog without models. */
+    ModelCatalog(boolean isNamespaced) {
+        this.isNamespaced = isNamespaced;
+    }
+
+    /** Notes that a model is to be served, so that its name is known. */
+    void identify(String id) {
+        if (isNamespaced) {
+            ids.merge(ModelIds.name(id), Set.of(id), ModelCatalog::union);
+        }
+    }
+
+    private static Set<String> union(Set<String> one, Set<String> other) {
+        Set<String> all = new TreeSet<>(one);
+        all.addAll(other);
+        return Set.copyOf(all);
+    }
+
+    /** Notes that a model is no longer to be served. */
+    void withdraw(String id) {
+        if (isNamespaced) {
+            ids.computeIfPresent(ModelIds.name(id), (ignored, known) -> {
+                Set<String> left = new TreeSet<>(known);
+                left.remove(id);
+                return left.isEmpty() ? null : Set.copyOf(left);
+            });
+        }
+    }
+
+    /**
+     * Returns the id of the model that a client names.
+     *
+     * @throws InferenceException NOT_FOUND or INVALID_ARG where there are namespaces and none or several have such a model
+     */
+    String resolve(String name) {
+        if (!isNamespaced) {
+            return name;
+        }
+        Set<String> known = ids.getOrDefault(name, Set.of());
+        if (known.size() == 1) {
+            return known.iterator().next();
+        }
+        if (known.size() > 1) {
+            throw InferenceException.invalid("There are " + known.size() + " identifiers of model '" + name
+                    + "' in global map, model namespace must be provided to resolve ambiguity.");
+        }
+        if (models.keySet().stream().anyMatch(id -> ModelIds.name(id).equals(name))) {
+            throw InferenceException.notFound("Identifier of model '" + name + "' is not found in global map");
+        }
+        throw InferenceException.invalid("Request for unknown model: '" + name + "' is not found");
+    }
 
     /** One version in a snapshot. */
     record Version(long number, VersionState state, String reason, @Nullable ServedVersion served) {
@@ -119,11 +178,11 @@ final class ModelCatalog {
                         .toList()));
     }
 
-    Optional<Snapshot> find(String name) {
-        return Optional.ofNullable(models.get(name));
+    Optional<Snapshot> find(String id) {
+        return Optional.ofNullable(models.get(id));
     }
 
-    /** Returns all models by name. */
+    /** Returns all models by id. */
     Map<String, Snapshot> all() {
         return new TreeMap<>(models);
     }
@@ -131,6 +190,7 @@ final class ModelCatalog {
     /**
      * Returns the version that serves a request.
      *
+     * @param name the model's id
      * @param version empty for the highest that is ready
      * @throws InferenceException as v2-http, 1.5 says
      */

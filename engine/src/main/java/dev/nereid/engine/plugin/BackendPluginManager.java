@@ -12,12 +12,15 @@ import org.pf4j.PluginDescriptorFinder;
 import org.pf4j.PluginLoader;
 
 /**
- * PF4J, set up for backends: a plugin is a directory of jars or one jar, its id is the backend's name, and its class
+ * PF4J, set up for backends or caches: a plugin is a directory of jars or one jar, its id is its name, and its class
  * loader sees the contract and the JDK and nothing else of the server.
  */
 final class BackendPluginManager extends DefaultPluginManager {
-    BackendPluginManager() {
+    private final PluginKind kind;
+
+    BackendPluginManager(PluginKind kind) {
         super(List.of());
+        this.kind = kind;
         setSystemVersion(ApiVersion.MAJOR + "." + ApiVersion.MINOR + ".0");
     }
 
@@ -32,7 +35,7 @@ final class BackendPluginManager extends DefaultPluginManager {
     }
 
     /** Reads the manifest of the plugin's main jar; what it leaves out has a default. */
-    private static final class DescriptorFinder extends ManifestPluginDescriptorFinder {
+    private final class DescriptorFinder extends ManifestPluginDescriptorFinder {
         @Override
         public boolean isApplicable(Path path) {
             return true;
@@ -40,7 +43,7 @@ final class BackendPluginManager extends DefaultPluginManager {
 
         @Override
         public PluginDescriptor find(Path path) {
-            PluginFiles files = PluginFiles.of(path);
+            PluginFiles files = PluginFiles.of(kind, path);
             Descriptor descriptor = new Descriptor(files.name());
             Manifest manifest = files.mainJar().manifest();
             String version = manifest.getMainAttributes().getValue(PLUGIN_VERSION);
@@ -73,7 +76,7 @@ final class BackendPluginManager extends DefaultPluginManager {
 
         @Override
         public ClassLoader loadPlugin(Path path, PluginDescriptor descriptor) {
-            return BackendClassLoader.create(BackendPluginManager.this, descriptor, PluginFiles.of(path));
+            return BackendClassLoader.create(BackendPluginManager.this, descriptor, PluginFiles.of(kind, path));
         }
     }
 }

@@ -40,7 +40,7 @@ public final class Backends implements AutoCloseable {
     private final List<Path> directories;
     private final Map<String, Map<String, String>> settings;
     private final Map<String, BackendFactory> inProcess = new HashMap<>();
-    private final BackendPluginManager plugins = new BackendPluginManager();
+    private final BackendPluginManager plugins = new BackendPluginManager(PluginKind.BACKEND);
     private final Map<String, Slot> slots = new HashMap<>();
     private final List<LoadedBackend> startOrder = new ArrayList<>();
     private final BackendMetrics metrics = new BackendMetrics();
@@ -156,7 +156,7 @@ public final class Backends implements AutoCloseable {
     }
 
     private static PluginFiles files(Path path) {
-        PluginFiles files = PluginFiles.of(path);
+        PluginFiles files = PluginFiles.of(PluginKind.BACKEND, path);
         files.check();
         return files;
     }

@@ -15,11 +15,12 @@ import java.util.stream.Stream;
 /**
  * The jars of a plugin and what is wrong with them.
  *
- * @param name the backend's name, after the directory or the jar
+ * @param kind what the plugin is to contribute
+ * @param name its name, after the directory or the jar
  * @param path the directory or the jar
  * @param jars the plugin's own jar and those it needs
  */
-record PluginFiles(String name, Path path, List<Jar> jars) {
+record PluginFiles(PluginKind kind, String name, Path path, List<Jar> jars) {
     private static final String EXTENSION_INDEX = "META-INF/extensions.idx";
     private static final String CONTRACT_CLASS = "dev/nereid/backend/api/BackendFactory.class";
     private static final String JAR_SUFFIX = ".jar";
@@ -35,12 +36,12 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
     record Jar(Path path, Manifest manifest, boolean hasExtensionIndex, boolean hasContract) {
     }
 
-    static PluginFiles of(Path path) {
+    static PluginFiles of(PluginKind kind, Path path) {
         String fileName = path.getFileName().toString();
         boolean isJar = Files.isRegularFile(path);
         String name = isJar ? fileName.substring(0, fileName.length() - JAR_SUFFIX.length()) : fileName;
-        List<Path> paths = isJar ? List.of(path) : jarsIn(name, path);
-        return new PluginFiles(name, path, paths.stream().map(jar -> read(name, jar)).toList());
+        List<Path> paths = isJar ? List.of(path) : jarsIn(kind.named(name), path);
+        return new PluginFiles(kind, name, path, paths.stream().map(jar -> read(kind.named(name), jar)).toList());
     }
 
     /** Returns the jar that names the extension. Only after {@link #check()}. */
@@ -50,25 +51,24 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
 
     /** Checks what can be checked before any class is loaded. */
     void check() {
+        String who = kind.named(name);
         if (jars.isEmpty()) {
-            throw InferenceException
-                    .invalid("backend '" + name + "': its directory holds no jar; put the backend's jar "
-                            + "and the jars that it needs into it");
+            throw InferenceException.invalid(who + ": its directory holds no jar; put the " + kind.noun()
+                    + "'s jar and the jars that it needs into it");
         }
         for (Jar jar : jars) {
             if (jar.hasContract()) {
-                throw InferenceException.invalid("backend '" + name + "': " + jar.path().getFileName()
+                throw InferenceException.invalid(who + ": " + jar.path().getFileName()
                         + " bundles the backend API, which must come from the server; build it with the API in scope "
                         + "'provided'");
             }
         }
         if (jars.stream().noneMatch(Jar::hasExtensionIndex)) {
-            throw InferenceException.invalid("backend '" + name + "': no jar has a " + EXTENSION_INDEX
-                    + "; annotate the BackendFactory with @Extension and compile with pf4j as annotation processor");
+            throw InferenceException.invalid(who + ": no jar has a " + EXTENSION_INDEX + "; annotate the "
+                    + kind.contract() + " with @Extension and compile with pf4j as annotation processor");
         }
         if (jars.stream().filter(Jar::hasExtensionIndex).count() > 1) {
-            throw InferenceException.invalid("backend '" + name + "': more than one jar has a " + EXTENSION_INDEX
-                    + ": "
+            throw InferenceException.invalid(who + ": more than one jar has a " + EXTENSION_INDEX + ": "
                     + jars.stream().filter(Jar::hasExtensionIndex).map(jar -> jar.path().getFileName().toString())
                             .toList());
         }
@@ -85,24 +85,23 @@ record PluginFiles(String name, Path path, List<Jar> jars) {
         }).toList();
     }
 
-    private static List<Path> jarsIn(String name, Path directory) {
+    private static List<Path> jarsIn(String who, Path directory) {
         try (Stream<Path> files = Files.list(directory)) {
             return files.filter(file -> file.getFileName().toString().endsWith(JAR_SUFFIX)).sorted().toList();
         } catch (IOException | UncheckedIOException e) {
             throw new InferenceException(StatusCode.INVALID_ARG,
-                    "backend '" + name + "': its directory can't be read: " + FileFailures.reason(e), e);
+                    who + ": its directory can't be read: " + FileFailures.reason(e), e);
         }
     }
 
-    private static Jar read(String name, Path path) {
+    private static Jar read(String who, Path path) {
         try (JarFile jar = new JarFile(path.toFile())) {
             Manifest manifest = jar.getManifest();
             return new Jar(path, manifest == null ? new Manifest() : manifest, jar.getEntry(EXTENSION_INDEX) != null,
                     jar.getEntry(CONTRACT_CLASS) != null);
         } catch (IOException e) {
             throw InferenceException.invalid(
-                    "backend '" + name + "': " + path.getFileName() + " is not a readable jar: "
-                            + FileFailures.reason(e));
+                    who + ": " + path.getFileName() + " is not a readable jar: " + FileFailures.reason(e));
         }
     }
 }

@@ -83,8 +83,8 @@ final class AnswerDelivery {
         if (isInHurry && requests.size() > 1) {
             for (ActiveRequest request : requests) {
                 WaitingListener lender = request.lender();
-                if (lender != null && !lender.isOfCurrentThread()) {
-                    lender.assign(() -> requests.forEach(this::deliver));
+                if (lender != null && !lender.isOfCurrentThread()
+                        && lender.assign(() -> requests.forEach(this::deliver))) {
                     return;
                 }
             }

@@ -10,14 +10,14 @@ import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.instance.InstancePool;
 import dev.nereid.engine.instance.RateLimiter;
 import dev.nereid.engine.request.ActiveRequest;
-import dev.nereid.engine.request.ActiveRequest.State;
+import dev.nereid.engine.request.RequestState;
 import dev.nereid.engine.request.WaitingListener;
 import dev.nereid.engine.schedule.AnswerDelivery.Dropped;
 import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.ModelStatistics;
-import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.lang.System.Logger;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
@@ -96,7 +96,8 @@ public final class QueueScheduler implements InstanceScheduler {
      * @param limiter shares resources with other models; null where every free instance may execute
      */
     QueueScheduler(String modelName, int maxBatchSize, RequestQueue queue, ModelStatistics statistics,
-            LongSupplier clock, InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
+            LongSupplier clock, InstantSource wallClock, Wakeups wakeups, boolean keepsOrder,
+            @Nullable RateLimiter limiter) {
         this.queue = queue;
         this.isBound = queue.bindsInstances();
         this.statistics = statistics;
@@ -223,7 +224,7 @@ public final class QueueScheduler implements InstanceScheduler {
 
     @Override
     public void cancel(ActiveRequest request) {
-        if (request.state() == State.QUEUED) {
+        if (request.state() == RequestState.QUEUED) {
             review(false);
         }
     }
@@ -300,6 +301,20 @@ public final class QueueScheduler implements InstanceScheduler {
 
     @Override
     public List<Instance> stopInstances() {
+        stop();
+        dispatchLock.lock();
+        try {
+            List<Instance> idle = List.copyOf(instances);
+            instances.clear();
+            free.clear();
+            return idle;
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public void stop() {
         Decision decision;
         dispatchLock.lock();
         try {
@@ -311,7 +326,6 @@ public final class QueueScheduler implements InstanceScheduler {
         }
         act(decision);
         List<Dropped> left;
-        List<Instance> idle;
         dispatchLock.lock();
         try {
             while (isBusy()) {
@@ -323,16 +337,12 @@ public final class QueueScheduler implements InstanceScheduler {
             }
             hasStopped = true;
             left = takeDropped();
-            idle = List.copyOf(instances);
-            instances.clear();
-            free.clear();
             alarm.set(RequestQueue.NEVER);
             progress.signalAll();
         } finally {
             dispatchLock.unlock();
         }
         delivery.deliverDropped(left);
-        return idle;
     }
 
     private boolean isBusy() {
@@ -476,8 +486,7 @@ public final class QueueScheduler implements InstanceScheduler {
         if (work.instance().prefersRequestThread()) {
             for (ActiveRequest request : work.batch().engineRequests()) {
                 WaitingListener lender = request.lender();
-                if (lender != null) {
-                    lender.assign(work);
+                if (lender != null && lender.assign(work)) {
                     return;
                 }
             }

@@ -2,12 +2,19 @@ package dev.nereid.engine.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import dev.nereid.backend.api.ApiVersion;
 import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.Parameter;
+import dev.nereid.backend.api.cache.CacheContext;
+import dev.nereid.backend.api.cache.CacheFactory;
+import dev.nereid.backend.api.cache.CacheKey;
+import dev.nereid.backend.api.cache.ResponseCache;
 import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import dev.nereid.engine.EngineOptions.CacheOptions;
 import dev.nereid.engine.Response;
@@ -23,9 +30,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Future;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -78,7 +86,7 @@ class CachingTest {
 
     @Test
     void anEqualRequestIsAnsweredWithoutAnExecution() {
-        Engine engine = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("m", CACHED, 1)
+        Engine engine = fixture(new FakeBackend("fake"), CacheOptions.local(1 << 20)).model("m", CACHED, 1)
                 .start();
         engine.load("m", LoadOverride.NONE);
 
@@ -97,7 +105,7 @@ class CachingTest {
 
     @Test
     void otherContentsShapesAndParametersAreOtherRequests() {
-        Engine engine = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("m", CACHED, 1)
+        Engine engine = fixture(new FakeBackend("fake"), CacheOptions.local(1 << 20)).model("m", CACHED, 1)
                 .start();
         engine.load("m", LoadOverride.NONE);
 
@@ -112,7 +120,7 @@ class CachingTest {
 
     @Test
     void nothingOldIsFoundAfterAReload() {
-        EngineFixture fixture = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("m", CACHED,
+        EngineFixture fixture = fixture(new FakeBackend("fake"), CacheOptions.local(1 << 20)).model("m", CACHED,
                 1);
         Engine engine = fixture.start();
         engine.load("m", LoadOverride.NONE);
@@ -134,7 +142,7 @@ class CachingTest {
             }
             FakeBackend.echo(batch);
         });
-        Engine engine = fixture(backend, new CacheOptions(1 << 20, false)).model("m", CACHED, 1).start();
+        Engine engine = fixture(backend, CacheOptions.local(1 << 20)).model("m", CACHED, 1).start();
         engine.load("m", LoadOverride.NONE);
 
         assertThrows(InferenceException.class, () -> infer(engine, "m", Map.of(), 1, 2, 3, 4));
@@ -144,8 +152,8 @@ class CachingTest {
 
     @Test
     void theOldestEntryMakesRoomAndTooLargeOnesAreLeftOut() {
-        // An entry with four bytes counts for 71.
-        Engine engine = fixture(new FakeBackend("fake"), new CacheOptions(150, false)).model("m", CACHED, 1).start();
+        // An entry with four bytes counts for a buffer of 1 KiB and 512 bytes of objects.
+        Engine engine = fixture(new FakeBackend("fake"), CacheOptions.local(4000)).model("m", CACHED, 1).start();
         engine.load("m", LoadOverride.NONE);
 
         byte[] ignored = infer(engine, "m", Map.of(), 1, 1, 1, 1);
@@ -163,7 +171,7 @@ class CachingTest {
 
     @Test
     void anEntryLargerThanTheCacheIsLeftOutAndCounted() {
-        Engine engine = fixture(new FakeBackend("fake"), new CacheOptions(60, false)).model("m", CACHED, 1).start();
+        Engine engine = fixture(new FakeBackend("fake"), CacheOptions.local(1500)).model("m", CACHED, 1).start();
         engine.load("m", LoadOverride.NONE);
 
         byte[] ignored = infer(engine, "m", Map.of(), 1, 1, 1, 1);
@@ -175,7 +183,7 @@ class CachingTest {
 
     @Test
     void modelsThatDoNotEnableItAreNotCached() {
-        Engine engine = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("m", 1).start();
+        Engine engine = fixture(new FakeBackend("fake"), CacheOptions.local(1 << 20)).model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
 
         byte[] ignored = infer(engine, "m", Map.of(), 1, 2, 3, 4);
@@ -191,7 +199,7 @@ class CachingTest {
             EngineFixture.await(goOn);
             FakeBackend.echo(batch);
         });
-        Engine engine = fixture(backend, new CacheOptions(1 << 20, true)).model("m", CACHED, 1).start();
+        Engine engine = fixture(backend, CacheOptions.local(1 << 20).withSingleFlight(true)).model("m", CACHED, 1).start();
         engine.load("m", LoadOverride.NONE);
         List<Future<byte[]>> answers = new ArrayList<>();
         try (var clients = Executors.newVirtualThreadPerTaskExecutor()) {
@@ -221,7 +229,7 @@ class CachingTest {
             }
             FakeBackend.echo(batch);
         });
-        Engine engine = fixture(backend, new CacheOptions(1 << 20, true)).model("m", CACHED, 1).start();
+        Engine engine = fixture(backend, CacheOptions.local(1 << 20).withSingleFlight(true)).model("m", CACHED, 1).start();
         engine.load("m", LoadOverride.NONE);
         AtomicInteger failures = new AtomicInteger();
         try (var clients = Executors.newVirtualThreadPerTaskExecutor()) {
@@ -244,7 +252,7 @@ class CachingTest {
 
     @Test
     void aHitOfAnEnsembleRunsNoStep() {
-        EngineFixture fixture = fixture(new FakeBackend("fake"), new CacheOptions(1 << 20, false)).model("a", 1);
+        EngineFixture fixture = fixture(new FakeBackend("fake"), CacheOptions.local(1 << 20)).model("a", 1);
         fixture.write("e/config.pbtxt",
                 """
                         platform: "ensemble" max_batch_size: 4 response_cache { enable: true }
@@ -263,5 +271,154 @@ class CachingTest {
         assertEquals(1, statistics(engine, "e").cacheHit().count());
         assertEquals(1, statistics(engine, "e").inferenceCount());
         assertEquals(0, engine.buffers().inUseBytes());
+    }
+
+    @Test
+    void aSharedCacheKnowsAModelByItsContents() {
+        SharedCache shared = new SharedCache();
+        EngineFixture fixture = fixture(new FakeBackend("fake"), CacheOptions.of(shared, Map.of("key", "value")))
+                .model("m", CACHED, 1);
+        Engine engine = fixture.start();
+        engine.load("m", LoadOverride.NONE);
+        byte[] ignored = infer(engine, "m", Map.of(), 1, 2, 3, 4);
+
+        engine.unload("m", false);
+        engine.load("m", LoadOverride.NONE);
+        assertArrayEquals(new byte[]{1, 2, 3, 4}, infer(engine, "m", Map.of(), 1, 2, 3, 4));
+        assertEquals(0, statistics(engine, "m").executionCount(), "it is the same model");
+
+        fixture.write("m/1/model.bin", "another");
+        engine.load("m", LoadOverride.NONE);
+        ignored = infer(engine, "m", Map.of(), 1, 2, 3, 4);
+
+        assertEquals(1, statistics(engine, "m").executionCount(), "it is another model");
+        assertEquals(Map.of("key", "value"), shared.settings);
+        assertEquals(0, engine.buffers().inUseBytes());
+    }
+
+    @Test
+    void aCacheThatFailsFailsNoRequest() {
+        SharedCache shared = new SharedCache();
+        Engine engine = fixture(new FakeBackend("fake"), CacheOptions.of(shared, Map.of())).model("m", CACHED, 1)
+                .start();
+        engine.load("m", LoadOverride.NONE);
+        shared.isBroken = true;
+
+        assertArrayEquals(new byte[]{1, 2, 3, 4}, infer(engine, "m", Map.of(), 1, 2, 3, 4));
+        assertArrayEquals(new byte[]{1, 2, 3, 4}, infer(engine, "m", Map.of(), 1, 2, 3, 4));
+        assertEquals(2, statistics(engine, "m").executionCount());
+    }
+
+    @Test
+    void aModelThatIsUnloadedWaitsForThoseThatAreLookedFor() throws Exception {
+        SharedCache shared = new SharedCache();
+        Engine engine = fixture(new FakeBackend("fake"), CacheOptions.of(shared, Map.of())).model("m", CACHED, 1)
+                .start();
+        engine.load("m", LoadOverride.NONE);
+        CountDownLatch goOn = new CountDownLatch(1);
+        CountDownLatch isAsked = new CountDownLatch(1);
+        shared.onGet = () -> {
+            isAsked.countDown();
+            EngineFixture.await(goOn);
+        };
+        try (var clients = Executors.newThreadPerTaskExecutor(Thread.ofPlatform().factory())) {
+            Future<byte[]> answer = clients.submit(() -> infer(engine, "m", Map.of(), 1, 2, 3, 4));
+            EngineFixture.await(isAsked);
+            Future<?> unload = clients.submit(() -> engine.unload("m", false));
+            EngineFixture.until("the model is no longer ready",
+                    () -> engine.readyVersions("m").isEmpty());
+            goOn.countDown();
+
+            assertArrayEquals(new byte[]{1, 2, 3, 4}, answer.get());
+            assertNull(unload.get());
+        }
+    }
+
+    @Test
+    void anEnsembleHasNoOldAnswersOfAModelThatWasLoadedAnew() {
+        EngineFixture fixture = fixture(new FakeBackend("fake"), CacheOptions.local(1 << 20)).model("a", 1);
+        fixture.write("e/config.pbtxt",
+                """
+                        platform: "ensemble" max_batch_size: 4 response_cache { enable: true }
+                        input { name: "INPUT0" data_type: TYPE_UINT8 dims: 4 } output { name: "X" data_type: TYPE_UINT8 dims: 4 }
+                        ensemble_scheduling { step { model_name: "a" model_version: -1
+                          input_map { key: "INPUT0" value: "INPUT0" } output_map { key: "OUTPUT0" value: "X" } } }
+                        """)
+                .write("e/1/empty", "");
+        Engine engine = fixture.start();
+        engine.load("e", LoadOverride.NONE);
+        byte[] ignored = infer(engine, "e", Map.of(), 1, 2, 3, 4);
+        fixture.write("a/1/model.bin", "another");
+        engine.load("a", LoadOverride.NONE);
+
+        ignored = infer(engine, "e", Map.of(), 1, 2, 3, 4);
+
+        assertEquals(1, statistics(engine, "a").executionCount());
+    }
+
+    /** A cache as a plugin offers it, in this process. */
+    private static final class SharedCache implements CacheFactory, ResponseCache {
+        private final Map<CacheKey, List<Tensor>> entries = new ConcurrentHashMap<>();
+        private Map<String, String> settings = Map.of();
+        private volatile boolean isBroken;
+        private volatile Runnable onGet = () -> {
+        };
+
+        @Override
+        public String name() {
+            return "shared";
+        }
+
+        @Override
+        public ApiVersion builtFor() {
+            return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
+        }
+
+        @Override
+        public ResponseCache create(CacheContext context) {
+            settings = context.settings();
+            return this;
+        }
+
+        @Override
+        public boolean isShared() {
+            return true;
+        }
+
+        @Override
+        public Optional<Entry> get(CacheKey key) {
+            onGet.run();
+            if (isBroken) {
+                throw new IllegalStateException("broken");
+            }
+            return Optional.ofNullable(entries.get(key)).map(OnHeap::new);
+        }
+
+        @Override
+        public boolean put(CacheKey key, List<Tensor> outputs) {
+            if (isBroken) {
+                throw new IllegalStateException("broken");
+            }
+            entries.put(key, outputs.stream().map(output -> new Tensor(output.name(), output.dataType(), output.shape(),
+                    MemorySegment.ofArray(output.data().toArray(ValueLayout.JAVA_BYTE)))).toList());
+            return true;
+        }
+
+        @Override
+        public void close() {
+            entries.clear();
+        }
+    }
+
+    private record OnHeap(List<Tensor> outputs) implements ResponseCache.Entry {
+        @Override
+        public void retain() {
+            // The garbage collector sees to it.
+        }
+
+        @Override
+        public void release() {
+            // The garbage collector sees to it.
+        }
     }
 }

@@ -1,7 +1,7 @@
 package dev.nereid.engine.model;
 
-import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
+import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import dev.nereid.engine.EngineOptions.RateResource;
@@ -19,7 +19,6 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -111,6 +110,19 @@ class InstanceCreationTest {
     }
 
     @Test
+    void ofInstancesThatFailTogetherTheFirstInOrderSaysWhy() {
+        backend.attributes(BackendAttributes.DEFAULT.withParallelInstanceLoading(true));
+        backend.onCreateInstance(instance -> {
+            throw InferenceException.internal("no memory for " + instance.name());
+        });
+        Engine engine = fixture.model("m", THREE, 1).start();
+
+        InferenceException failure = assertThrows(InferenceException.class, () -> load(engine));
+
+        assertTrue(failure.getMessage().contains("no memory for m_0_0"), failure.getMessage());
+    }
+
+    @Test
     void aFailureAmongInstancesThatAreCreatedTogetherClosesTheOthers() {
         backend.attributes(BackendAttributes.DEFAULT.withParallelInstanceLoading(true));
         CyclicBarrier all = new CyclicBarrier(3);
@@ -135,13 +147,11 @@ class InstanceCreationTest {
 
     @Test
     void modelsThatShareAResourceTakeTurns() throws Exception {
-        CountDownLatch mayEnd = new CountDownLatch(1);
-        CountDownLatch isRunning = new CountDownLatch(1);
+        Gate gate = new Gate();
         Concurrency concurrency = new Concurrency();
         backend.onExecute(batch -> {
-            isRunning.countDown();
             concurrency.enter();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             concurrency.leave();
             FakeBackend.echo(batch);
         });
@@ -150,12 +160,12 @@ class InstanceCreationTest {
         engine.load("a", LoadOverride.NONE);
         engine.load("b", LoadOverride.NONE);
         Thread first = Thread.ofVirtual().start(() -> EngineFixture.infer(engine, "a"));
-        EngineFixture.await(isRunning);
+        gate.awaitArrivals();
         Thread second = Thread.ofVirtual().start(() -> EngineFixture.infer(engine, "b"));
         EngineFixture.until("b waits",
                 () -> engine.lookup("b", OptionalLong.empty()).queueSize() == 1);
 
-        mayEnd.countDown();
+        gate.open();
         first.join();
         second.join();
         assertEquals(1, concurrency.highest());

@@ -54,7 +54,8 @@ final class SequenceFixture implements AutoCloseable {
 
     SequenceFixture(Strategy strategy, int maxBatchSize) {
         boolean keepsOrder = strategy instanceof Strategy.Oldest oldest && oldest.preserveOrdering();
-        scheduler = new QueueScheduler("m", maxBatchSize, new SequenceQueue(batcher(strategy, maxBatchSize)), statistics, time, time,
+        scheduler = new QueueScheduler("m", maxBatchSize, new SequenceQueue(batcher(strategy, maxBatchSize)),
+                statistics, time, time,
                 time, keepsOrder, null);
     }
 

@@ -108,7 +108,7 @@ public final class CommandLine {
 
     /** Returns the options, with or without a repository. */
     ServerOptions optionsForDoctor(Path defaultBackends) {
-        HttpOptions http = http();
+        HttpOptions http = HttpFlags.options(this);
         GrpcOptions grpc = GrpcFlags.options(this);
         MetricsOptions metrics = metrics();
         checkPorts(List.of(new Port("http-port", http.isEnabled(), http.address(), http.port()),
@@ -181,7 +181,7 @@ public final class CommandLine {
         return new EngineOptions(
                 new RepositoryOptions(repositories,
                         !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName,
-                        !exitsOnError),
+                        !exitsOnError, bool("model-namespacing")),
                 new LoadOptions(mode, startup.contains("*") ? List.of() : startup, loadsAll,
                         Duration.ofSeconds(number("repository-poll-secs", 1, Integer.MAX_VALUE)),
                         bool("strict-readiness"), (int) number("model-load-thread-count", 1, 1024),
@@ -192,7 +192,7 @@ public final class CommandLine {
                         (int) number("max-queue-size", 1, Integer.MAX_VALUE),
                         number("max-response-bytes", 1, Long.MAX_VALUE)),
                 SchedulingFlags.options(values, environment), GpuFlags.options(values, environment),
-                CacheFlags.options(values));
+                CacheFlags.options(values, defaultBackends.resolveSibling("caches")));
     }
 
     private ControlMode controlMode() {
@@ -250,12 +250,6 @@ public final class CommandLine {
             settings.computeIfAbsent(backend, ignored -> new LinkedHashMap<>()).put(key, value.substring(equals + 1));
         }
         return settings;
-    }
-
-    private HttpOptions http() {
-        return new HttpOptions(bool("allow-http"), address("http-address", text("http-address")),
-                (int) number("http-port", 0, 65535), bool("reuse-http-port"), pattern("http-header-forward-pattern"),
-                number("http-max-input-size", 1, Long.MAX_VALUE), restrictions("http-restricted-api", "header"));
     }
 
     /** Returns a regular expression; empty where none is given. */

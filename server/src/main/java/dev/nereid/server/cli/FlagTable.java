@@ -27,7 +27,6 @@ final class FlagTable {
     private static final String SERVER = "Server";
     private static final String LOGGING = "Logging";
     private static final String REPOSITORY = "Model repository";
-    private static final String HTTP = "HTTP";
     private static final String TRACING = "Tracing";
     private static final String METRICS = "Metrics";
     private static final String BACKENDS = "Backends";
@@ -58,24 +57,15 @@ final class FlagTable {
         add("model-control-mode", Kind.TEXT, "none", REPOSITORY, "none, poll or explicit.");
         add("repository-poll-secs", Kind.NUMBER, "15", REPOSITORY, "How often to look for changes in poll mode.");
         repeatable("load-model", REPOSITORY, "Model to load at start in explicit mode; * for all.");
+        add("model-namespacing", Kind.BOOL, "false", REPOSITORY,
+                "Whether models of one name may be in several repositories.");
         add("model-config-name", Kind.TEXT, "", REPOSITORY, "Use configs/<name>.pbtxt of a model where it exists.");
         add("model-load-thread-count", Kind.NUMBER, "4", REPOSITORY, "How many models load at the same time.");
         add("model-load-retry-count", Kind.NUMBER, "0", REPOSITORY, "How often to retry a load that failed.");
         add("unload-timeout-secs", Kind.NUMBER, "300", REPOSITORY,
                 "How long an unload waits for requests that their backend answers after the execution.");
-        add("allow-http", Kind.BOOL, "true", HTTP, "Whether to listen for HTTP.");
-        add("http-address", Kind.TEXT, "0.0.0.0", HTTP, "Address to listen on for HTTP.");
-        add("http-port", Kind.NUMBER, "8000", HTTP, "Port to listen on for HTTP.");
-        add("reuse-http-port", Kind.BOOL, "false", HTTP, "Whether other processes may share the HTTP port.");
-        add("http-header-forward-pattern", Kind.TEXT, "", HTTP,
-                "Regular expression; matching request headers become request parameters.");
-        add("http-thread-count", Kind.NUMBER, "", HTTP,
-                "How many carrier threads run the requests' virtual threads; default is the number of cores.");
-        add("http-max-input-size", Kind.NUMBER, "67108864", HTTP,
-                "Largest JSON part, raw body or decompressed body, in bytes.");
-        repeatable("http-restricted-api", HTTP,
-                "<category>[,<category>...]:<header>=<value>: endpoints that need a header.");
-        add("allow-client-shm", Kind.BOOL, "false", HTTP, "Whether clients may register shared memory.");
+        HttpFlags.add();
+        add("allow-client-shm", Kind.BOOL, "false", HttpFlags.GROUP, "Whether clients may register shared memory.");
         GrpcFlags.add();
         repeatable("trace-config", TRACING, "triton,file=<path>, triton,log-frequency=<number>, rate=<number>, "
                 + "level=<TIMESTAMPS|TENSORS|OFF>, count=<number> or mode=triton.");
@@ -99,10 +89,7 @@ final class FlagTable {
                 "Whether a model's directory may hold the model's backend, <backend>.jar: code that runs in the server.");
         add("rate-limit", Kind.TEXT, "off", SCHEDULING,
                 "execution_count: executions share resources between models; off.");
-        repeatable(CacheFlags.CONFIG, SCHEDULING,
-                "local,size=<bytes>: keeps responses of models with response_cache; local,single-flight=true: executes equal "
-                        + "requests at the same time once.");
-        add(CacheFlags.BYTE_SIZE, Kind.TEXT, "", SCHEDULING, "Deprecated: --cache-config=local,size=<bytes>.");
+        CacheFlags.add(SCHEDULING);
         repeatable("rate-limit-resource", SCHEDULING,
                 "<name>:<count>[:<device>]: how much there is of a resource; default is what the neediest instance needs.");
         repeatable("host-policy", SCHEDULING,
@@ -128,13 +115,11 @@ final class FlagTable {
         for (String flag : List.of("vertex-ai-port", "vertex-ai-thread-count", "vertex-ai-default-model")) {
             refuse("the Vertex AI front end is not offered", flag);
         }
-        refuse("model namespaces are not offered", "model-namespacing", "false", "0");
         refuse("the server copies nothing from one GPU to another", "enable-peer-access", "true", "1", "false", "0");
         for (String flag : List.of("cuda-memory-pool-byte-size", "cuda-virtual-address-size")) {
             refuse("the server keeps tensors in host memory; backends allocate on the GPU themselves", flag);
         }
         refuse("repository agents are not offered", "repoagent-directory");
-        refuse("the response cache needs no library", "cache-directory");
         refuse("tensors are gathered on the thread that executes them", "buffer-manager-thread-count", "0");
     }
 

@@ -68,7 +68,7 @@ final class GenerateHandler {
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             scope.reserve(body.length);
             JsonWriter json = new JsonWriter(scope::reserve);
-            InferenceClient client = new WaitingClient(exchange.client(), trace);
+            InferenceClient client = new WaitingClient(exchange.client(), trace, scope);
             // The version that the request is read by is the one that executes it.
             Taken taken = engine.onVersion(model, version, served -> served.config().isDecoupled()
                     ? submit(served, body, scope, trace)

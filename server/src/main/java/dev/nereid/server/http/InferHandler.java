@@ -149,7 +149,7 @@ final class InferHandler {
             }
             RequestData checkable = request;
             PendingInference pending = engine.onVersion(model, version, served -> engine.begin(served, checkable, scope,
-                    new WaitingClient(exchange.client(), trace)));
+                    new WaitingClient(exchange.client(), trace, scope)));
             try (Response result = pending.await()) {
                 // Outputs that can't be written are told as plain text, as by the reference.
                 exchange.errorsAs(Exchange.TEXT);

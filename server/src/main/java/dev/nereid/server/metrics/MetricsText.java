@@ -1,7 +1,7 @@
 package dev.nereid.server.metrics;
 
+import dev.nereid.backend.api.cache.CacheStatistics;
 import dev.nereid.backend.api.config.InstanceGroup;
-import dev.nereid.engine.cache.CacheStatistics;
 import dev.nereid.engine.gpu.GpuUse;
 import dev.nereid.engine.gpu.PinnedMemoryPool;
 import dev.nereid.engine.model.Engine;
@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.ToLongFunction;
 import java.util.regex.Pattern;
@@ -98,7 +99,7 @@ public final class MetricsText {
         duration(text, cached, "nv_cache_hit_duration_per_model", "Total cache hit duration per model, in microseconds",
                 ModelStatistics::cacheHit);
         duration(text, cached, "nv_cache_miss_duration_per_model",
-                "Total cache miss duration per model, in microseconds",
+                "Total cache miss (insert+lookup) duration per model, in microseconds",
                 ModelStatistics::cacheMiss);
         engine.cacheStatistics().ifPresent(statistics -> cache(text, statistics));
         pinnedMemory(text);
@@ -145,15 +146,20 @@ public final class MetricsText {
     }
 
     private static void cache(StringBuilder text, CacheStatistics cache) {
-        gauge(text, "nv_cache_num_entries", "Number of responses stored in response cache", cache.entries());
-        gauge(text, "nv_cache_num_lookups", "Number of cache lookups in response cache", cache.lookups());
-        gauge(text, "nv_cache_num_hits", "Number of cache hits in response cache", cache.hits());
-        gauge(text, "nv_cache_num_misses", "Number of cache misses in response cache", cache.misses());
-        gauge(text, "nv_cache_num_evictions", "Number of cache evictions in response cache", cache.evictions());
+        gauge(text, "nv_cache_num_entries", "Number of responses stored in response cache",
+                (double) cache.entries());
+        gauge(text, "nv_cache_num_lookups", "Number of cache lookups in response cache",
+                (double) cache.lookups());
+        gauge(text, "nv_cache_num_hits", "Number of cache hits in response cache",
+                (double) cache.hits());
+        gauge(text, "nv_cache_num_misses", "Number of cache misses in response cache",
+                (double) cache.misses());
+        gauge(text, "nv_cache_num_evictions", "Number of cache evictions in response cache",
+                (double) cache.evictions());
         gauge(text, "nv_cache_lookup_duration", "Total cache lookup duration (hit and miss), in microseconds",
-                (double) (cache.lookupNanos() / 1000));
+                (double) TimeUnit.NANOSECONDS.toMicros(cache.lookupNanos()));
         gauge(text, "nv_cache_insertion_duration", "Total cache insertion duration, in microseconds",
-                (double) (cache.insertionNanos() / 1000));
+                (double) TimeUnit.NANOSECONDS.toMicros(cache.insertionNanos()));
         gauge(text, "nv_cache_util", "Cache utilization [0.0 - 1.0]", cache.utilization());
     }
 
@@ -243,6 +249,7 @@ public final class MetricsText {
         version.config().metricTags().forEach((key, value) -> labels
                 .put("_" + NOT_IN_LABELS.matcher(key).replaceAll("_"), value));
         labels.put("model", version.name());
+        version.namespace().ifPresent(namespace -> labels.put("namespace", namespace));
         labels.put("version", Long.toString(version.version()));
         return labels;
     }

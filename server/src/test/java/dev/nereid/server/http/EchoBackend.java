@@ -33,6 +33,8 @@ final class EchoBackend {
     private final Queue<List<String>> batches = new ConcurrentLinkedQueue<>();
     private final AtomicInteger cancelled = new AtomicInteger();
     private volatile List<MemoryUsage> memoryUsage = List.of();
+    private volatile Runnable afterEach = () -> {
+    };
 
     FakeBackend factory() {
         return new FakeBackend(NAME).onExecute(this::execute).memoryUsage(() -> memoryUsage);
@@ -41,6 +43,11 @@ final class EchoBackend {
     /** Sets what every model says about its memory. */
     void memoryUsage(List<MemoryUsage> value) {
         memoryUsage = value;
+    }
+
+    /** Has something done when the outputs of an execution are made, and before they are sent on. */
+    void afterEachExecution(Runnable action) {
+        afterEach = action;
     }
 
     /** Waits until a request is held. */
@@ -78,6 +85,7 @@ final class EchoBackend {
             }
         }
         FakeBackend.echo(batch);
+        afterEach.run();
     }
 
     private void stream(InferenceRequest request) {

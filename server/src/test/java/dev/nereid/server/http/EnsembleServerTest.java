@@ -7,9 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.server.http.RawClient.Answer;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
@@ -92,6 +94,8 @@ class EnsembleServerTest {
                 output [{ name: "OUTPUT0" data_type: TYPE_FP32 dims: [ -1 ] }]
                 """).ensemble("uneven", "-1", "max_batch_size: 8", step("ragged", "INPUT0", "OUTPUT0"));
         trace = directory.resolve("trace.json");
+        files.ensemble("five", "-1", "", step("single", "INPUT0", "a"), step("single", "a", "b"), step("single", "b", "c"),
+                step("single", "c", "d"), step("single", "d", "OUTPUT0"));
         server = TestServer.start(directory, "--trace-config=triton,file=" + trace,
                 "--trace-config=rate=1", "--trace-config=level=OFF");
     }
@@ -250,6 +254,28 @@ class EnsembleServerTest {
         assertEquals("{\"error\":\"HTTP end point doesn't support models with decoupled transaction policy\"}",
                 one.body());
         await("all is counted", () -> metric("nv_inference_request_success", "many") == 2);
+    }
+
+    @Test
+    void memoryInUseIsThatOfAnInputAndAnOutputHoweverManyStepsThereAre() {
+        int bytes = 16 << 20;
+        String json = "{\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[%d],\"datatype\":\"FP32\",\"parameters\":"
+                .formatted(bytes / 4) + "{\"binary_data_size\":%d}}],\"parameters\":{\"binary_data_output\":true}}"
+                        .formatted(bytes);
+        byte[] head = ("POST /v2/models/five/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
+                + (json.length() + bytes) + "\r\nInference-Header-Content-Length: " + json.length() + "\r\n\r\n" + json)
+                .getBytes(StandardCharsets.ISO_8859_1);
+        AtomicLong most = new AtomicLong();
+        server.backend()
+                .afterEachExecution(() -> most.accumulateAndGet(server.server().engine().buffers().inUseBytes(), Math::max));
+
+        try (RawClient client = server.connect()) {
+            Answer answer = client.write(head).write(new byte[bytes]).read();
+
+            assertEquals(200, answer.status());
+        }
+        assertTrue(most.get() >= 2L * bytes && most.get() < 1.1 * 2 * bytes, "most bytes in use: " + most);
+        assertEquals(5, server.backend().batches().size());
     }
 
     @Test

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import javax.net.ssl.SSLContext;
 
 /** An HTTP client that sends whatever it is told to, byte for byte. */
 public final class RawClient implements AutoCloseable {
@@ -55,6 +56,17 @@ public final class RawClient implements AutoCloseable {
             socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), (int) TIMEOUT.toMillis());
             socket.setSoTimeout((int) TIMEOUT.toMillis());
             socket.setTcpNoDelay(true);
+            return new RawClient(socket);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Connects with TLS, without saying what will be spoken. */
+    public static RawClient connect(int port, SSLContext context) {
+        try {
+            Socket socket = context.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port);
+            socket.setSoTimeout((int) TIMEOUT.toMillis());
             return new RawClient(socket);
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -39,9 +40,10 @@ class StalledClientTest {
                 throw e;
             }
         };
-        try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(), patience,
+        try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(),
+                new ConnectionSetup(Optional.empty(), LONG), patience,
                 _ -> handler);
-                Listener listener = Listener.open("test", "127.0.0.1", 0, false, 10, connections);
+                Listener listener = Listener.open("test", "127.0.0.1", 0, false, new ConnectionSlots(10), connections);
                 RawClient client = RawClient.connect(listener.port())) {
             exchanged.with(client);
         }

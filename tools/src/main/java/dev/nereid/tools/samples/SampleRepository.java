@@ -5,7 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.List;
+import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -97,6 +97,73 @@ public final class SampleRepository {
                 input [ { name: "IN"  data_type: TYPE_INT32  dims: [ 1 ] } ]
                 output [ { name: "OUT"  data_type: TYPE_INT32  dims: [ 1 ] } ]
                 """, true),
+        /** Makes the tensor of an image out of its file, through the example backend. */
+        IMAGE_TENSOR("""
+                backend: "image-preprocess"
+                input [ { name: "IMAGE"  data_type: TYPE_STRING  dims: [ 1 ] } ]
+                output [ { name: "TENSOR"  data_type: TYPE_FP32  dims: [ 3, 32, 32 ] } ]
+                """, true),
+        /** A classifier of images, with libtorch: which colour an image has. */
+        COLOR_CLASSIFIER("""
+                platform: "pytorch_libtorch"
+                max_batch_size: 8
+                input [ { name: "INPUT__0"  data_type: TYPE_FP32  dims: [ 3, 32, 32 ] } ]
+                output [ { name: "OUTPUT__0"  data_type: TYPE_FP32  dims: [ 8 ] } ]
+                dynamic_batching { }
+                """, true) {
+            @Override
+            void writeModel(Path version) {
+                SampleModels.colorClassifier(version.resolve(TORCH_FILE));
+            }
+        },
+        /** Names of the three best of the classifier's classes, with libtorch. */
+        TOP_LABELS("""
+                platform: "pytorch_libtorch"
+                input [ { name: "SCORES__0"  data_type: TYPE_FP32  dims: [ 8 ] } ]
+                output [
+                  { name: "LABEL__0"  data_type: TYPE_STRING  dims: [ 3 ] },
+                  { name: "SCORE__1"  data_type: TYPE_FP32  dims: [ 3 ] }
+                ]
+                """, true) {
+            @Override
+            void writeModel(Path version) {
+                SampleModels.labelsOfTopThree(version.resolve(TORCH_FILE));
+            }
+        },
+        /** An ensemble of these three: the file of an image in, labels out. */
+        IMAGE_LABELS("""
+                platform: "ensemble"
+                input [ { name: "IMAGE"  data_type: TYPE_STRING  dims: [ 1 ] } ]
+                output [
+                  { name: "LABEL"  data_type: TYPE_STRING  dims: [ 3 ] },
+                  { name: "SCORE"  data_type: TYPE_FP32  dims: [ 3 ] }
+                ]
+                ensemble_scheduling {
+                  step [
+                    {
+                      model_name: "image_tensor"  model_version: -1
+                      input_map { key: "IMAGE"  value: "IMAGE" }
+                      output_map { key: "TENSOR"  value: "pixels" }
+                    },
+                    {
+                      model_name: "color_classifier"  model_version: -1
+                      input_map { key: "INPUT__0"  value: "pixels" }
+                      output_map { key: "OUTPUT__0"  value: "scores" }
+                    },
+                    {
+                      model_name: "top_labels"  model_version: -1
+                      input_map { key: "SCORES__0"  value: "scores" }
+                      output_map { key: "LABEL__0"  value: "LABEL" }
+                      output_map { key: "SCORE__1"  value: "SCORE" }
+                    }
+                  ]
+                }
+                """, true) {
+            @Override
+            Set<Model> members() {
+                return EnumSet.of(IMAGE_TENSOR, COLOR_CLASSIFIER, TOP_LABELS);
+            }
+        },
         /** Answers with each of its numbers after a while, through the example backend of that name. */
         REPEAT("""
                 backend: "repeat"
@@ -191,7 +258,12 @@ public final class SampleRepository {
             return Arrays.stream(values()).filter(model -> model.modelName().equals(name)).findFirst();
         }
 
-        /** Writes the model's file into a version's directory. Models of the identity backend and of the examples have none. */
+        /** Returns the models that an ensemble consists of. */
+        Set<Model> members() {
+            return Set.of();
+        }
+
+        /** Writes the model's file into a version's directory. Those of the backends written in Java, and ensembles, have none. */
         void writeModel(Path version) throws IOException {
         }
     }
@@ -202,14 +274,24 @@ public final class SampleRepository {
                 .collect(Collectors.toCollection(() -> EnumSet.noneOf(Model.class)));
     }
 
+    /** Returns those models, after the ones that they consist of. */
+    static Set<Model> withMembers(Set<Model> models) {
+        Set<Model> all = new LinkedHashSet<>();
+        for (Model model : models) {
+            all.addAll(model.members());
+            all.add(model);
+        }
+        return all;
+    }
+
     /** Writes the default models into that directory. */
     public static void write(Path directory) throws IOException {
         write(directory, defaults());
     }
 
-    /** Writes those models into that directory; replaces files that are there. */
+    /** Writes those models, and what they consist of, into that directory; replaces files that are there. */
     public static void write(Path directory, Set<Model> models) throws IOException {
-        for (Model model : List.copyOf(models)) {
+        for (Model model : withMembers(models)) {
             Path version = directory.resolve(model.modelName()).resolve("1");
             Files.createDirectories(version);
             model.writeModel(version);

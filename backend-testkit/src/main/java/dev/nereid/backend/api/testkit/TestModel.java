@@ -24,7 +24,7 @@ public final class TestModel implements AutoCloseable {
     private final Model model;
     private final ModelConfig config;
     private final List<Instance> instances;
-    private final List<InstanceThread> threads;
+    private final List<InstanceCalls> threads;
     private final Violations violations;
     private final CalledModels.Calls calls;
     private Runnable withdraw = () -> {
@@ -34,10 +34,10 @@ public final class TestModel implements AutoCloseable {
     private boolean isClosed;
 
     /** An instance and where it may be called. */
-    record Instance(String name, ModelInstance instance, InstanceThread thread) {
+    record Instance(String name, ModelInstance instance, InstanceCalls thread) {
     }
 
-    TestModel(Model model, ModelConfig config, List<Instance> instances, List<InstanceThread> threads,
+    TestModel(Model model, ModelConfig config, List<Instance> instances, List<InstanceCalls> threads,
             Violations violations, CalledModels.Calls calls) {
         this.model = model;
         this.config = config;
@@ -180,7 +180,7 @@ public final class TestModel implements AutoCloseable {
         if (calls.openResults() > 0) {
             violations.add("model '" + config.name() + "' left " + calls.openResults() + " results of calls open");
         }
-        threads.forEach(InstanceThread::close);
+        threads.forEach(InstanceCalls::close);
     }
 
     private void close(Instance instance) {

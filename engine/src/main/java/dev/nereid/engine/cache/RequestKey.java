@@ -1,6 +1,7 @@
 package dev.nereid.engine.cache;
 
 import dev.nereid.backend.api.Parameter;
+import dev.nereid.backend.api.cache.CacheKey;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelOutput;
 import dev.nereid.backend.api.config.Scheduling;
@@ -16,20 +17,23 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.TreeMap;
 
-/** What tells requests with different answers apart: a SHA-256 digest of all that the answer may depend on. */
-public record CacheKey(long first, long second, long third, long fourth) {
+/** Works out the key of a request: a digest of all that its answer may depend on. */
+final class RequestKey {
     private static final long CHUNK = 1L << 30;
 
+    private RequestKey() {
+    }
+
     /**
-     * Returns the key of a request: its model as it was loaded, its inputs in whatever order with their names, datatypes,
-     * shapes and contents, its parameters and the outputs that it wants; for an ensemble, the sequence that its models may
-     * keep, too.
+     * Returns the key of a request: its model, its inputs in whatever order with their names, datatypes, shapes and contents,
+     * its parameters and the outputs that it wants; for an ensemble, the sequence that its models may keep, too.
      *
-     * @param load a number that no other load of a model has
+     * @param request all of whose inputs lie in host memory
+     * @param identity tells the model, as it was loaded, from all others
      */
-    static CacheKey of(ActiveRequest request, ModelConfig config, long load) {
+    static CacheKey of(ActiveRequest request, ModelConfig config, String identity) {
         MessageDigest digest = digest();
-        number(digest, load);
+        text(digest, identity);
         List<Tensor> inputs = new ArrayList<>(request.inputs());
         inputs.sort(Comparator.comparing(Tensor::name));
         number(digest, inputs.size());
@@ -42,6 +46,7 @@ public record CacheKey(long first, long second, long third, long fourth) {
             }
             bytes(digest, input.data());
         }
+        number(digest, request.parameters().size());
         new TreeMap<>(request.parameters()).forEach((name, value) -> {
             text(digest, name);
             text(digest, kind(value));

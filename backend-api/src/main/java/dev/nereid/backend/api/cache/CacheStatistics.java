@@ -1,4 +1,6 @@
-package dev.nereid.engine.cache;
+package dev.nereid.backend.api.cache;
+
+import dev.nereid.backend.api.Experimental;
 
 /**
  * What a cache has done since it was opened.
@@ -13,6 +15,7 @@ package dev.nereid.engine.cache;
  * @param insertionNanos the time that inserting took
  * @param utilization the share of the cache that is in use, 0 to 1
  */
+@Experimental(since = "1.1")
 public record CacheStatistics(long entries, long lookups, long hits, long misses, long evictions, long tooLarge,
         long lookupNanos, long insertionNanos, double utilization) {
 }
