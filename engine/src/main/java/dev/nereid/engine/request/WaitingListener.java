@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
 public abstract class WaitingListener implements ResponseListener {
     private static final VarHandle ASSIGNMENT;
     /** Stands in place of an assignment once the thread waits no longer. */
-    private static final Runnable GONE = () -> {
-    };
+    private static final Runnable GONE = WaitingListener::doNothing;
 
     static {
         try {
@@ -27,6 +26,9 @@ public abstract class WaitingListener implements ResponseListener {
     private volatile boolean isDone;
     private volatile @Nullable Runnable assignment;
     private volatile @Nullable Thread waiter;
+
+    private static void doNothing() {
+    }
 
     /** Says that the request has ended, after everything is written that the waiting thread will read. */
     protected final void ended() {
