@@ -44,6 +44,7 @@ enum BenchCase {
     enum Form {
         BINARY, JSON, GRPC
     }
+
     private static final int STEPS = 5;
 
     private final String title;

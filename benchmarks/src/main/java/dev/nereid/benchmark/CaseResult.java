@@ -13,7 +13,7 @@ import java.util.OptionalDouble;
  * @param handler the bare handler's rounds
  * @param loop the rounds of libtorch alone, for a model that computes for long
  * @param step the same server's rounds with the model that all steps of an ensemble are
- * @param heapBytes the heap that the server allocated for each request
+ * @param heapBytes the heap that the server allocated for each request; over gRPC beyond what the yardstick did
  * @param residentMib the memory that the server had taken after the last turn
  */
 record CaseResult(BenchCase benchCase, String variant, int connections, Rounds server, Rounds handler,

@@ -222,9 +222,17 @@ final class CaseRunner implements AutoCloseable {
         for (int i = first; i < last; i++) {
             ServerSide side = (ServerSide) sides.get(i);
             results.add(new CaseResult(benchCase, side.variant(), connections, rounds.get(i), rounds.getFirst(),
-                    loop, hasStep ? Optional.of(rounds.get(i + servers.size())) : Optional.empty(), heap[i], side.figures().residentMib()));
+                    loop, hasStep ? Optional.of(rounds.get(i + servers.size())) : Optional.empty(),
+                    benchCase.isGrpc() ? own(heap[i], heap[0]) : heap[i], side.figures().residentMib()));
         }
         return results;
+    }
+
+    /** Returns what a request takes beyond what the yardstick takes, which may be less than nothing; empty where one of them is not known. */
+    private static OptionalDouble own(OptionalDouble server, OptionalDouble yardstick) {
+        return server.isPresent() && yardstick.isPresent()
+                ? OptionalDouble.of(server.getAsDouble() - yardstick.getAsDouble())
+                : OptionalDouble.empty();
     }
 
     private static Duration duration(double seconds) {
@@ -285,7 +293,7 @@ final class CaseRunner implements AutoCloseable {
 
         @Override
         public Map<String, Double> allocatedBytes() {
-            return isYardstick() ? Map.of() : figures.allocatedBytes();
+            return isYardstick() && !request.isGrpc() ? Map.of() : figures.allocatedBytes();
         }
     }
 

@@ -43,13 +43,16 @@ class DocumentationIT {
             "./nereid bench", "takes minutes; BenchIT runs it");
     /** Smaller numbers, which take less time. */
     private static final Map<String, String> SHORTER = Map.of(
-            "--concurrency-range 1:8", "--concurrency-range 1:2 -p 200 -r 3");
+            "--concurrency-range 1:8", "--concurrency-range 1:2 -p 200 -r 3",
+            "--input-data=five.json", "--input-data=five.json -p 200 -r 3");
     /** Serves until it is ready, where a block serves; measures the server that is there already. */
     private static final String NEREID = """
             #!/usr/bin/env bash
             case "$1" in
               demo) exit 0 ;;
-              perf) shift; exec "$LAYOUT/nereid" perf -u "localhost:$HTTP_PORT" "$@" ;;
+              perf) shift; port=$HTTP_PORT
+                case "$*" in *"-i grpc"*) port=$GRPC_PORT ;; esac
+                exec "$LAYOUT/nereid" perf -u "localhost:$port" "$@" ;;
               serve) ready="$(mktemp -d)/ready"
                 "$LAYOUT/nereid" "$@" --http-port=0 --grpc-port=0 --metrics-port=0 --ready-file="$ready" &
                 server=$!
@@ -146,7 +149,7 @@ class DocumentationIT {
         ProcessBuilder shell = new ProcessBuilder("bash", "-euo", "pipefail", "-c",
                 "curl() { command curl --fail-with-body --silent --show-error \"$@\"; }\n" + commands + "wait\n");
         shell.environment().putAll(Map.of(RunningServer.CPU_ONLY, "1", "LAYOUT", RunningServer.LAYOUT.toString(),
-                "HTTP_PORT", Integer.toString(server.httpPort())));
+                "HTTP_PORT", Integer.toString(server.httpPort()), "GRPC_PORT", Integer.toString(server.grpcPort())));
         Process process = shell.directory(directory.toFile()).redirectErrorStream(true).redirectOutput(output.toFile())
                 .start();
 

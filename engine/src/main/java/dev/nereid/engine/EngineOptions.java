@@ -126,11 +126,13 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * @param autoComplete whether backends complete configurations
      * @param configName the name of a custom configuration; empty for none
      * @param allowsMissing whether an engine of which a directory is missing starts all the same, never to be ready
+     * @param isNamespaced whether models of one name may be in several directories
      */
     public record RepositoryOptions(List<Path> directories, boolean autoComplete, String configName,
-            boolean allowsMissing) {
+            boolean allowsMissing, boolean isNamespaced) {
         /** No directory, completed configurations, none with a name of its own. */
-        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "", false);
+        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "", false,
+                false);
 
         /** Keeps a copy of the list. */
         public RepositoryOptions {
@@ -139,22 +141,27 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
 
         /** Returns these options with those directories. */
         public RepositoryOptions withDirectories(List<Path> value) {
-            return new RepositoryOptions(value, autoComplete, configName, allowsMissing);
+            return new RepositoryOptions(value, autoComplete, configName, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withAutoComplete(boolean value) {
-            return new RepositoryOptions(directories, value, configName, allowsMissing);
+            return new RepositoryOptions(directories, value, configName, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that name. */
         public RepositoryOptions withConfigName(String value) {
-            return new RepositoryOptions(directories, autoComplete, value, allowsMissing);
+            return new RepositoryOptions(directories, autoComplete, value, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withMissingAllowed(boolean value) {
-            return new RepositoryOptions(directories, autoComplete, configName, value);
+            return new RepositoryOptions(directories, autoComplete, configName, value, isNamespaced);
+        }
+
+        /** Returns these options with that choice. */
+        public RepositoryOptions withNamespaces(boolean value) {
+            return new RepositoryOptions(directories, autoComplete, configName, allowsMissing, value);
         }
     }
 
@@ -311,14 +318,15 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * @param hostPolicies where the threads of instances run, by the name of the policy
      * @param parallelInstanceLoading whether instances of one model are created at the same time; empty for what the
      *     backend says
-     * @param firstBatchAt how many requests wait before a model with dynamic batching executes its first, so that tests know
-     *     what is executed together; 0 for none
+     * @param firstBatchAt how many requests wait before a model with dynamic or sequence batching executes its first, so that
+     *     tests know what is executed together; 0 for none
+     * @param firstBacklogAt how many more requests wait before that, of sequences without a slot; 0 for none
      */
     public record SchedulingOptions(Optional<List<RateResource>> rateLimit, Map<String, HostPolicy> hostPolicies,
-            Optional<Boolean> parallelInstanceLoading, int firstBatchAt) {
+            Optional<Boolean> parallelInstanceLoading, int firstBatchAt, int firstBacklogAt) {
         /** No rate limiter, no policies, instances as the backend says. */
         public static final SchedulingOptions DEFAULT = new SchedulingOptions(Optional.empty(), Map.of(),
-                Optional.empty(), 0);
+                Optional.empty(), 0, 0);
 
         /** Keeps a copy of the list. */
         public SchedulingOptions {
@@ -327,17 +335,20 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
 
         /** Returns these options with executions that share those resources between models. */
         public SchedulingOptions withRateLimit(List<RateResource> resources) {
-            return new SchedulingOptions(Optional.of(resources), hostPolicies, parallelInstanceLoading, firstBatchAt);
+            return new SchedulingOptions(Optional.of(resources), hostPolicies, parallelInstanceLoading, firstBatchAt,
+                    firstBacklogAt);
         }
 
         /** Returns these options with those policies. */
         public SchedulingOptions withHostPolicies(Map<String, HostPolicy> value) {
-            return new SchedulingOptions(rateLimit, value, parallelInstanceLoading, firstBatchAt);
+            return new SchedulingOptions(rateLimit, value, parallelInstanceLoading, firstBatchAt,
+                    firstBacklogAt);
         }
 
         /** Returns these options with that choice, whatever backends say. */
         public SchedulingOptions withParallelInstanceLoading(boolean value) {
-            return new SchedulingOptions(rateLimit, hostPolicies, Optional.of(value), firstBatchAt);
+            return new SchedulingOptions(rateLimit, hostPolicies, Optional.of(value), firstBatchAt,
+                    firstBacklogAt);
         }
     }
 

@@ -9,6 +9,7 @@ import java.util.Optional;
 /**
  * A model as it was found in a repository, or in the directory of an override.
  *
+ * @param id the name, with the namespace where there are any
  * @param name the name
  * @param directory the model's directory
  * @param config the configuration, with everything filled in that needs no backend
@@ -18,7 +19,7 @@ import java.util.Optional;
  * @param warnings what an operator should know although the model can be used
  * @param hint what to change where the layout of the directory looks wrong
  */
-public record PolledModel(String name, Path directory, ModelConfig config, List<Long> versions,
+public record PolledModel(String id, String name, Path directory, ModelConfig config, List<Long> versions,
         Fingerprint fingerprint, boolean isOverride, List<String> warnings, Optional<String> hint) {
     /** Copies the lists. */
     public PolledModel {

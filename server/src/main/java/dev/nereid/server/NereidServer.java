@@ -6,6 +6,7 @@ import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.server.Watchdog.Trouble;
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.grpc.GrpcFrontEnd;
 import dev.nereid.server.http.HttpFrontEnd;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +43,7 @@ public final class NereidServer implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(NereidServer.class.getName());
     private static final Duration TIME_FOR_MODELS = Duration.ofSeconds(2);
     private static final Duration WATCH_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration SEQUENCE_INTERVAL = Duration.ofMillis(5);
     private static final Duration STALL_LIMIT = Duration.ofSeconds(30);
     private static final int BYTES_PER_CONNECTION = 64 * 1024;
 
@@ -148,11 +151,14 @@ public final class NereidServer implements AutoCloseable {
 
     private void open() {
         FileDescriptors files = FileDescriptors.now();
+        ConnectionSlots slots = new ConnectionSlots(Math.min(files.connections(), connectionsOnHeap()));
         CompletableFuture<HttpFrontEnd> prepared = preparedHttp;
-        if (prepared != null) {
+        if (prepared != null || options.grpc().isEnabled()) {
             checkFiles(files);
+        }
+        if (prepared != null) {
             HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(), () -> {
-                prepared.join().open(Math.min(files.httpConnections(), connectionsOnHeap()));
+                prepared.join().open(slots);
                 return prepared.join();
             });
             http = frontEnd;
@@ -160,7 +166,7 @@ public final class NereidServer implements AutoCloseable {
                     () -> "Started HTTPService at " + options.http().address() + ":" + frontEnd.port());
         }
         if (options.grpc().isEnabled()) {
-            openGrpc();
+            openGrpc(slots);
         }
         if (options.metrics().isEnabled()) {
             Optional<CpuSampler> sampler = options.metrics().reportsCpu()
@@ -178,9 +184,9 @@ public final class NereidServer implements AutoCloseable {
         }
     }
 
-    private void openGrpc() {
+    private void openGrpc(ConnectionSlots slots) {
         GrpcFrontEnd frontEnd = GrpcFrontEnd.create(new GrpcFrontEnd.Services(engine, tracer, service), options.grpc(),
-                grpcTls);
+                grpcTls, slots);
         grpc = frontEnd;
         boolean ignored = opened("gRPC", options.grpc().address(), options.grpc().port(), () -> {
             frontEnd.open();
@@ -259,9 +265,9 @@ public final class NereidServer implements AutoCloseable {
             throw new StartException(limit + ", of which " + files.open()
                     + " are in use: too few are left for connections; raise the limit to " + files.wanted());
         }
-        if (files.httpConnections() < FileDescriptors.MAX_CONNECTIONS) {
-            LOGGER.log(Level.WARNING, limit + ": " + files.httpConnections()
-                    + " HTTP connections can be open at a time instead of " + FileDescriptors.MAX_CONNECTIONS
+        if (files.connections() < FileDescriptors.MAX_CONNECTIONS) {
+            LOGGER.log(Level.WARNING, limit + ": " + files.connections()
+                    + " connections can be open at a time instead of " + FileDescriptors.MAX_CONNECTIONS
                     + "; raise the limit to " + files.wanted() + " for all");
         }
     }
@@ -326,7 +332,14 @@ public final class NereidServer implements AutoCloseable {
         });
     }
 
-    /** Stops: not ready, no new connections, running requests finish, models are unloaded. */
+    /** Lets the sequences end that run: their clients may send each request over a connection of its own. */
+    private void awaitSequences(Deadline deadline) {
+        while (engine.hasSequences() && !deadline.hasPassed()) {
+            LockSupport.parkNanos(SEQUENCE_INTERVAL.toNanos());
+        }
+    }
+
+    /** Stops: not ready, sequences end, no new connections, running requests finish, models are unloaded. */
     @Override
     public void close() {
         closeInTime();
@@ -345,6 +358,7 @@ public final class NereidServer implements AutoCloseable {
         engine.beginStop();
         Deadline forRequests = Deadline.in(deadline.remaining().minus(timeForModels()));
         Thread reminder = endLateBefore(forRequests);
+        awaitSequences(Deadline.in(forRequests.remaining().dividedBy(4).multipliedBy(3)));
         if (grpc != null) {
             grpc.refuseCalls();
         }

@@ -85,7 +85,8 @@ public final class CachingScheduler implements Scheduler {
             inner.submit(request);
             return;
         }
-        if (Thread.currentThread().isVirtual() || !cache.isShared() && bytes(request.inputs()) <= MAX_BYTES_HERE) {
+        if (Thread.currentThread().isVirtual()
+                || (!cache.isShared() && bytes(request.inputs()) <= MAX_BYTES_HERE)) {
             find(request);
         } else if (keepsOrder) {
             inner.submit(request);

@@ -5,6 +5,7 @@ import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.config.ModelOutput;
 import dev.nereid.backend.api.config.Scheduling;
+import dev.nereid.repository.config.ModelIds;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -45,6 +46,7 @@ final class EnsemblePlan {
     /**
      * A step.
      *
+     * @param model the id of its model
      * @param version empty for the highest that is ready
      * @param sources the tensors that it reads, each once
      * @param origin the decoupled step in whose scopes it runs
@@ -73,7 +75,7 @@ final class EnsemblePlan {
      * Works out the graph.
      *
      * @param config the ensemble's configuration, which was checked
-     * @param isDecoupledModel tells whether a model is decoupled
+     * @param isDecoupledModel tells whether a model, by its id, is decoupled
      * @throws InferenceException when outputs descend from decoupled models that answer independently of each other
      */
     EnsemblePlan(ModelConfig config, Predicate<String> isDecoupledModel) {
@@ -92,7 +94,7 @@ final class EnsemblePlan {
         Arrays.fill(origins, REQUEST);
         boolean[] isDecoupledStep = new boolean[configured.size()];
         for (int i = 0; i < configured.size(); i++) {
-            isDecoupledStep[i] = isDecoupledModel.test(configured.get(i).modelName());
+            isDecoupledStep[i] = isDecoupledModel.test(id(configured.get(i)));
             for (String output : configured.get(i).outputMap().values()) {
                 // What the client sends is there first.
                 if (config.input(output).isEmpty()) {
@@ -104,7 +106,7 @@ final class EnsemblePlan {
         for (int i = 0; i < configured.size(); i++) {
             Scheduling.Step step = configured.get(i);
             List<Port> outputPorts = ports(step.outputMap());
-            steps.add(new Step(i, step.modelName(),
+            steps.add(new Step(i, id(step),
                     step.modelVersion() < 0 ? OptionalLong.empty() : OptionalLong.of(step.modelVersion()),
                     ports(step.inputMap()), outputPorts, outputPorts.stream().map(Port::name).toList(),
                     ports(step.inputMap()).stream().mapToInt(Port::tensor).distinct().toArray(), isDecoupledStep[i],
@@ -114,6 +116,10 @@ final class EnsemblePlan {
             outputs.add(new Output(output, tensor(output.name())));
         }
         everything = select(outputs);
+    }
+
+    private static String id(Scheduling.Step step) {
+        return ModelIds.of(step.modelNamespace(), step.modelName());
     }
 
     private int tensor(String tensorName) {

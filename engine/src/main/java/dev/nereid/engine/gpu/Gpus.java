@@ -59,7 +59,8 @@ public final class Gpus implements AutoCloseable {
             return new PinnedMemoryPool(driver.pin(driver.gpu(usable.getFirst()).orElseThrow(), byteSize));
         } catch (GpuException e) {
             LOGGER.log(Level.WARNING, () -> "no pool of " + byteSize + " bytes of page-locked memory can be had ("
-                    + e.getMessage() + "); backends use plain memory. The setting pinned-memory-pool-byte-size is its size.");
+                    + e.getMessage()
+                    + "); backends use plain memory. The setting pinned-memory-pool-byte-size is its size.");
             return new PinnedMemoryPool(MemorySegment.NULL);
         }
     }

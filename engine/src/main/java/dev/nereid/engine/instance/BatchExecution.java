@@ -40,8 +40,8 @@ public final class BatchExecution {
     }
 
     /**
-     * Executes a batch on the current thread. Returns the requests that have an answer now, which is not yet delivered; the
-     * others are left to {@code late}.
+     * Executes a batch on the current thread. Returns the requests that have an answer now, which is not yet delivered; of the
+     * others some are left to {@code late}, some are to be executed again.
      */
     public List<ActiveRequest> run(ExecutionBatch batch, Instance instance, LateAnswers late) {
         InferenceException failure = null;
@@ -64,7 +64,7 @@ public final class BatchExecution {
         instance.noteDuration(times.computeEnd() - times.computeStart());
         boolean succeeded = false;
         List<ActiveRequest> requests = batch.engineRequests();
-        // Made only where not all of them are answered here.
+        // Made only where some have no answer yet.
         @Nullable
         List<ActiveRequest> answered = null;
         for (int i = 0; i < requests.size(); i++) {
@@ -77,6 +77,11 @@ public final class BatchExecution {
             note(times, request.trace());
             request.executedIn(times);
             if (request.state() == RequestState.DETACHED && late.leaves(request, instance, times)) {
+                answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
+                succeeded = true;
+                continue;
+            }
+            if (request.state() == RequestState.AGAIN && keepsStates(request)) {
                 answered = answered == null ? new ArrayList<>(requests.subList(0, i)) : answered;
                 succeeded = true;
                 continue;
@@ -129,6 +134,17 @@ public final class BatchExecution {
         LOGGER.log(brief.equals(lastFailure) ? Level.DEBUG : level,
                 "model '" + modelName + "', instance '" + instance.name() + "': execution failed", error);
         lastFailure = brief;
+    }
+
+    /** Returns whether the states of a round could be kept; where not, the request has failed. */
+    private static boolean keepsStates(ActiveRequest request) {
+        try {
+            request.storeUnsentStates();
+            return true;
+        } catch (InferenceException e) {
+            request.failUnanswered(e, FailureReason.BACKEND);
+            return false;
+        }
     }
 
     /** Lets go of what filled a gap. */

@@ -20,7 +20,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 
 /**
- * Loads and unloads models together with those that they consist of: an ensemble's models are loaded before it, and what
+ * Loads and unloads models, named by their ids, together with those that they consist of: an ensemble's models are loaded before it, and what
  * happens to one of them later makes the ensemble be loaded again, or be away until it can be.
  *
  * <p>Threads: any. Loads of one model run one after the other, as {@link ModelLifecycle} sees to; while one waits for
@@ -49,8 +49,10 @@ final class Dependencies {
      * @throws InferenceException with the protocol's text
      */
     void load(String name, LoadOverride override) {
-        new Session().load(name, override);
+        Session session = new Session();
+        session.load(name, override);
         asked.add(name);
+        session.resolveAgain(name);
     }
 
     /** Loads models side by side. Returns those that failed, with the reason. */
@@ -96,6 +98,7 @@ final class Dependencies {
         asked.remove(name);
         List<String> members = ensembles.remove(name);
         unloadEnsemblesOf(name);
+        catalog.withdraw(name);
         lifecycle.unload(name);
         if (withDependents && members != null) {
             for (String member : members) {
@@ -111,7 +114,9 @@ final class Dependencies {
         asked.remove(name);
         ensembles.remove(name);
         unloadEnsemblesOf(name);
+        catalog.withdraw(name);
         lifecycle.forget(name);
+        new Session().resolveAgain(name);
     }
 
     private boolean isInUse(String member) {
@@ -156,6 +161,7 @@ final class Dependencies {
         }
 
         private void loadOnce(String name, LoadOverride override) {
+            catalog.identify(name);
             List<String> members = members(name, override);
             if (members.isEmpty()) {
                 ensembles.remove(name);
@@ -163,7 +169,7 @@ final class Dependencies {
                 EnsembleValidator.circle(name,
                         each -> each.equals(name) ? members : members(each, LoadOverride.NONE)).ifPresent(circle -> {
                             catalog.refused(name, circle);
-                            InferenceException failure = LoadErrors.failed(name,
+                            InferenceException failure = LoadErrors.failed(repository.name(name),
                                     InferenceException.invalid(circle));
                             LOGGER.log(Level.ERROR, failure::getMessage);
                             throw failure;
@@ -183,6 +189,25 @@ final class Dependencies {
                 // What is missing, the check of the ensemble says.
                 LOGGER.log(Level.DEBUG, e::getMessage);
             }
+        }
+
+        /**
+         * Loads ensembles anew that now consist of another model of that name, since one has come to, or gone from, another
+         * namespace.
+         */
+        private void resolveAgain(String changed) {
+            String name = repository.name(changed);
+            ensembles.forEach((ensemble, before) -> {
+                boolean isConcerned = before.stream().anyMatch(each -> repository.name(each).equals(name));
+                List<String> now = isConcerned ? repository.members(ensemble) : before;
+                if (!now.equals(before) && !now.isEmpty()) {
+                    ensembles.put(ensemble, now);
+                    now.forEach(this::loadMember);
+                    if (lifecycle.reload(ensemble)) {
+                        reloadEnsemblesOf(ensemble);
+                    }
+                }
+            });
         }
 
         private void reloadEnsemblesOf(String member) {

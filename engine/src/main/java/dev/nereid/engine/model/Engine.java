@@ -37,7 +37,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -55,7 +57,7 @@ public final class Engine implements AutoCloseable {
     private final BufferPool buffers;
     private final Backends backends;
     private final TimerWakeups wakeups;
-    private final ModelCatalog catalog = new ModelCatalog();
+    private final ModelCatalog catalog;
     private final Admission admission;
     private final ModelLifecycle lifecycle;
     private final Dependencies dependencies;
@@ -74,6 +76,7 @@ public final class Engine implements AutoCloseable {
         this.options = options;
         this.hasAllRepositories = hasAllRepositories;
         this.repository = repository;
+        this.catalog = new ModelCatalog(options.repository().isNamespaced());
         this.scratchDirectory = scratchDirectory;
         this.gpus = gpus;
         this.buffers = new BufferPool(options.limits().maxInFlightBytes(), MAX_FREE_BYTES);
@@ -85,7 +88,7 @@ public final class Engine implements AutoCloseable {
         this.wakeups = new TimerWakeups(System::nanoTime);
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
                 options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
-                options.scheduling().firstBatchAt());
+                options.scheduling().firstBatchAt(), options.scheduling().firstBacklogAt());
         this.admission = new Admission(buffers, catalog);
         this.cache = caching.cache();
         VersionLoader loader = new VersionLoader(
@@ -94,7 +97,7 @@ public final class Engine implements AutoCloseable {
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
-                new EnsembleLoader(admission, catalog, caching, options.limits()), caching,
+                new EnsembleLoader(admission, repository, catalog, caching, options.limits()), caching,
                 options.scheduling(), options.limits());
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading());
         this.dependencies = new Dependencies(repository, catalog, lifecycle);
@@ -143,7 +146,8 @@ public final class Engine implements AutoCloseable {
         }
         ModelRepository repository = ModelRepository.open(
                 hasAllRepositories ? options.repository().directories() : List.of(),
-                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()));
+                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()),
+                options.repository().isNamespaced());
         repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         Path scratchDirectory;
         try {
@@ -182,8 +186,8 @@ public final class Engine implements AutoCloseable {
         List<String> valid = new ArrayList<>();
         for (String name : names) {
             try {
-                PathGuard.checkModelName(name);
-                valid.add(name);
+                PathGuard.checkModelName(repository.name(name));
+                valid.addAll(options.loading().loadsAll() ? List.of(name) : repository.ids(name));
             } catch (InferenceException e) {
                 failures.put(name, e);
             }
@@ -233,12 +237,27 @@ public final class Engine implements AutoCloseable {
      * @throws InferenceException NOT_FOUND or UNAVAILABLE
      */
     public ServedVersion lookup(String model, OptionalLong version) {
-        return catalog.lookup(model, version);
+        return catalog.lookup(catalog.resolve(model), version);
     }
 
-    /** Returns the versions of a model that are ready, ascending; empty for an unknown model. */
+    /**
+     * Returns a version that a request to that model may be for: the one that serves, or else one that is being unloaded and
+     * still has sequences. {@link #onVersion} finds out.
+     *
+     * @param version empty for the highest that is ready
+     * @throws InferenceException NOT_FOUND or UNAVAILABLE
+     */
+    public ServedVersion lookupForRequest(String model, OptionalLong version) {
+        return admission.lookup(model, version);
+    }
+
+    /** Returns the versions of a model that are ready, ascending; empty for an unknown model, and where several are meant. */
     public List<ServedVersion> readyVersions(String model) {
-        return catalog.find(model).orElse(Snapshot.EMPTY).ready();
+        try {
+            return catalog.find(catalog.resolve(model)).orElse(Snapshot.EMPTY).ready();
+        } catch (InferenceException e) {
+            return List.of();
+        }
     }
 
     /** Returns all versions that are ready, by model name and version. */
@@ -250,7 +269,8 @@ public final class Engine implements AutoCloseable {
 
     /**
      * Has something done with the version that serves requests to a model now, and again with its successor where a re-load
-     * has replaced it before it took the request. This is the one look-up of a request.
+     * has replaced it before it took the request. A request that continues a sequence goes to the version that has the
+     * sequence, also while that is being unloaded. This is the one look-up of a request.
      *
      * @param version empty for the highest that is ready
      * @param action looks at the version's configuration and submits, but does not wait for the answer; is called again only
@@ -259,6 +279,17 @@ public final class Engine implements AutoCloseable {
      */
     public <T> T onVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
         return admission.onVersion(model, version, action);
+    }
+
+    /**
+     * Does the same for a request that can't be part of a sequence.
+     *
+     * @param version empty for the highest that is ready
+     * @param action as above
+     * @throws InferenceException NOT_FOUND or UNAVAILABLE, or what the action threw
+     */
+    public <T> T onReadyVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
+        return admission.onReadyVersion(model, version, action);
     }
 
     /**
@@ -297,25 +328,27 @@ public final class Engine implements AutoCloseable {
     }
 
     /**
-     * Loads a model by request.
+     * Loads a model by request; with namespaces, all models of that name.
      *
      * @throws InferenceException UNAVAILABLE outside explicit mode; else why it can't be loaded
      */
     public void load(String model, LoadOverride override) {
         requireExplicit();
         PathGuard.checkModelName(model);
-        dependencies.load(model, override);
+        repository.ids(model).forEach(id -> dependencies.load(id, override));
     }
 
     /**
-     * Unloads a model by request. An unknown one is fine.
+     * Unloads a model by request; with namespaces, all models of that name. An unknown one is fine.
      *
      * @param withDependents whether models go too that were only loaded because this one consists of them
      * @throws InferenceException UNAVAILABLE outside explicit mode
      */
     public void unload(String model, boolean withDependents) {
         requireExplicit();
-        dependencies.unload(model, withDependents);
+        Set<String> ids = new TreeSet<>(repository.ids(model));
+        catalog.all().keySet().stream().filter(id -> repository.name(id).equals(model)).forEach(ids::add);
+        ids.forEach(id -> dependencies.unload(id, withDependents));
     }
 
     private void requireExplicit() {
@@ -335,13 +368,14 @@ public final class Engine implements AutoCloseable {
     public List<IndexEntry> index(boolean readyOnly) {
         requireRunning();
         List<IndexEntry> entries = new ArrayList<>();
-        repository.list().forEach((name, directories) -> {
+        repository.list().forEach((id, directories) -> {
+            String name = repository.name(id);
             if (directories.size() > 1) {
                 entries.add(new IndexEntry(name, OptionalLong.empty(), Optional.of(VersionState.UNAVAILABLE),
                         ModelRepository.DUPLICATE_REASON));
                 return;
             }
-            Optional<Snapshot> snapshot = catalog.find(name);
+            Optional<Snapshot> snapshot = catalog.find(id);
             if (snapshot.isEmpty() && !readyOnly) {
                 entries.add(new IndexEntry(name, OptionalLong.empty(), Optional.empty(), ""));
             }
@@ -356,8 +390,8 @@ public final class Engine implements AutoCloseable {
     /** Returns the state of every version that was ever loaded, for the start-up table. */
     public List<IndexEntry> versions() {
         List<IndexEntry> entries = new ArrayList<>();
-        catalog.all().forEach((name, snapshot) -> snapshot.versions().forEach(version -> entries.add(new IndexEntry(
-                name, OptionalLong.of(version.number()), Optional.of(version.state()), version.reason()))));
+        catalog.all().forEach((id, snapshot) -> snapshot.versions().forEach(version -> entries.add(new IndexEntry(
+                id, OptionalLong.of(version.number()), Optional.of(version.state()), version.reason()))));
         return entries;
     }
 
@@ -414,18 +448,24 @@ public final class Engine implements AutoCloseable {
         return isStopping;
     }
 
-    /** Says that the end is near: the server is no longer ready, running requests go on. */
+    /** Says that the end is near: the server is no longer ready, no sequence starts, all else goes on. */
     public void beginStop() {
         isStopping = true;
+        readyVersions().forEach(version -> version.scheduler().refuseSequences());
         RepositoryPoller running = poller;
         if (running != null) {
             running.close();
         }
     }
 
+    /** Returns whether a sequence is under way. */
+    public boolean hasSequences() {
+        return readyVersions().stream().anyMatch(version -> version.scheduler().hasSequences());
+    }
+
     /**
-     * Ends the requests whose models would answer them later, now and from here on, with UNAVAILABLE; for a server that
-     * stops and can't wait for them any longer.
+     * Ends the requests whose models would answer them later, now and from here on, with UNAVAILABLE, and takes no further
+     * requests of sequences; for a server that stops and can't wait for them any longer.
      */
     public void endLate() {
         lifecycle.endLate();

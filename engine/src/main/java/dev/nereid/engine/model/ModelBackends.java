@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.plugin.LoadedBackend;
 import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.config.ModelIds;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
@@ -30,7 +31,10 @@ record ModelBackends(Backends backends, List<Path> repositories, boolean isAllow
 
     /** Returns what tells the metrics of a version from those of others. */
     static Map<String, String> labels(PolledModel model, long version) {
-        return Map.of("model", model.name(), "version", Long.toString(version));
+        String namespace = model.id().equals(model.name()) ? "" : ModelIds.namespace(model.id());
+        return namespace.isEmpty()
+                ? Map.of("model", model.name(), "version", Long.toString(version))
+                : Map.of("model", model.name(), "namespace", namespace, "version", Long.toString(version));
     }
 
     /**

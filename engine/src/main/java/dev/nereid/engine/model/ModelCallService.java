@@ -19,6 +19,7 @@ import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.request.InputData;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.trace.RequestTrace;
+import dev.nereid.repository.config.ModelIds;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -36,6 +37,8 @@ final class ModelCallService {
     private static final Thread STRANGER = Thread.ofPlatform().unstarted(() -> {
     });
 
+    private static final ModelCall.Step NO_SEQUENCE = new ModelCall.Step(CorrelationId.NONE, false, false);
+
     private final Admission admission;
     private final BufferPool buffers;
     private final ModelCatalog catalog;
@@ -47,7 +50,7 @@ final class ModelCallService {
         this.catalog = catalog;
     }
 
-    /** Returns what the model of that name calls others with. */
+    /** Returns what the model of that id calls others with. */
     ModelCalls callsOf(String caller) {
         return new Calls(caller);
     }
@@ -108,7 +111,7 @@ final class ModelCallService {
         if (call.isCancelled()) {
             throw cancelled(call);
         }
-        return catalog.lookup(call.model(), call.version());
+        return admission.lookup(call.model(), call.version());
     }
 
     private static InferenceException cancelled(ModelCall call) {
@@ -144,11 +147,12 @@ final class ModelCallService {
 
     /** Adds the model, and for an ensemble the models that it consists of. */
     private void addAwaited(ServedVersion model, Set<String> names) {
-        if (names.add(model.name()) && model.config().scheduling() instanceof Scheduling.Ensemble ensemble) {
+        if (names.add(model.id()) && model.config().scheduling() instanceof Scheduling.Ensemble ensemble) {
             for (Scheduling.Step step : ensemble.steps()) {
-                catalog.find(step.modelName()).ifPresentOrElse(
+                String id = ModelIds.of(step.modelNamespace(), step.modelName());
+                catalog.find(id).ifPresentOrElse(
                         snapshot -> snapshot.ready().forEach(version -> addAwaited(version, names)),
-                        () -> names.add(step.modelName()));
+                        () -> names.add(id));
             }
         }
     }
@@ -164,7 +168,8 @@ final class ModelCallService {
                     shareable(input.data(), scope)));
         }
         String id = call.callers().size() == 1 ? call.callers().getFirst().id() : "";
-        return new RequestData(id, call.parameters(), CorrelationId.NONE, false, false, 0, 0, inputs,
+        ModelCall.Step step = call.sequence().orElse(NO_SEQUENCE);
+        return new RequestData(id, call.parameters(), step.id(), step.isStart(), step.isEnd(), 0, 0, inputs,
                 List.copyOf(call.outputs()), false);
     }
 

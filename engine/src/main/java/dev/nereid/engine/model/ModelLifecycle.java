@@ -27,7 +27,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Loads, re-loads and unloads models.
+ * Loads, re-loads and unloads models, which are known by their ids.
  *
  * <p>Loads of one model run one after the other, under the load lock of its slot, which is taken before a load thread is,
  * so that many loads of one model don't keep others from loading; different models load side by side on a few platform
@@ -187,9 +187,9 @@ final class ModelLifecycle implements AutoCloseable {
         }
         try {
             loader.checkModels(polled);
-            catalog.accepted(polled.name());
+            catalog.accepted(polled.id());
         } catch (InferenceException e) {
-            catalog.refused(polled.name(), e.getMessage());
+            catalog.refused(polled.id(), e.getMessage());
             throw LoadErrors.failed(polled.name(), e);
         }
     }
@@ -285,13 +285,17 @@ final class ModelLifecycle implements AutoCloseable {
             slot.overrideDirectory = null;
             retired = catalog.find(name).orElse(Snapshot.EMPTY).ready();
             List<ServedVersion> unloading = retired;
+            unloading.forEach(catalog::leaves);
             catalog.update(name, old -> old.with(unloading.stream()
                     .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
         }
         return retirement.retire(name, retired, directory);
     }
 
-    /** Ends all requests that their backends answer later, now and from here on: there is no more time for them. */
+    /**
+     * Ends all requests that their backends answer later, now and from here on, and all sequences: there is no more time for
+     * them.
+     */
     void endLate() {
         InferenceException reason = InferenceException
                 .unavailable("the server is stopping, and the model did not answer the request in time");
@@ -327,6 +331,7 @@ final class ModelLifecycle implements AutoCloseable {
             synchronized (slot) {
                 slot.source = null;
                 ready = catalog.find(name).orElse(Snapshot.EMPTY).ready();
+                ready.forEach(catalog::leaves);
                 catalog.update(name, old -> old.with(ready.stream()
                         .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
                 latches.add(retirement.retire(name, ready, slot.overrideDirectory));

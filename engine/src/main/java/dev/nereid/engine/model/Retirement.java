@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Drains versions that serve no longer, and closes them, on threads of its own. Threads: any.
  *
- * <p>What is queued or being executed is waited for; requests that their backend answers later have a limit.
+ * <p>What is queued or being executed is waited for; requests that their backend answers later, and
+ * sequences, have a limit.
  */
 final class Retirement {
     private static final Logger LOGGER = System.getLogger(Retirement.class.getName());
@@ -36,7 +37,7 @@ final class Retirement {
     /**
      * Creates it.
      *
-     * @param unloadTimeout how long versions wait for requests that their backend answers later
+     * @param unloadTimeout how long versions wait for requests that their backend answers later, and for sequences
      */
     Retirement(ModelCatalog catalog, Duration unloadTimeout) {
         this.catalog = catalog;
@@ -52,6 +53,7 @@ final class Retirement {
             @Nullable OverrideDirectory directory) {
         CountDownLatch closed = new CountDownLatch(1);
         closing.addAll(versions);
+        versions.forEach(ServedVersion::leave);
         run(() -> {
             try {
                 for (ServedVersion version : versions) {
@@ -84,6 +86,7 @@ final class Retirement {
         } finally {
             reminder.interrupt();
             closing.remove(version);
+            catalog.left(version);
         }
     }
 

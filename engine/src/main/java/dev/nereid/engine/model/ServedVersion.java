@@ -13,8 +13,7 @@ import dev.nereid.engine.request.ModelIo;
 import dev.nereid.engine.request.RequestValidator;
 import dev.nereid.engine.schedule.Scheduler;
 import dev.nereid.engine.stats.ModelStatistics;
-import dev.nereid.repository.config.ConfigJson;
-import dev.nereid.repository.config.ModelConfigs;
+import dev.nereid.repository.config.ModelIds;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -29,18 +28,17 @@ import org.jspecify.annotations.Nullable;
 
 /** A loaded model version and everything that a request to it needs. Threads: any. */
 public final class ServedVersion {
+    private final String id;
     private final long version;
     private final String versionText;
+    private final VersionConfig forms;
     private final ModelConfig config;
-    private final String configJson;
-    private final dev.nereid.repository.config.proto.ModelConfig completeConfig;
     /** Null for an ensemble, which has neither a backend nor instances. */
     private final @Nullable InstanceSet instances;
     private final Scheduler scheduler;
     private final Supplier<String> identity;
     private final Usage usage;
     private final ModelStatistics statistics;
-    private final RequestValidator validator;
     private final Map<String, List<String>> labels;
     private final ModelIo io;
     private final Set<String> allOutputs;
@@ -51,31 +49,31 @@ public final class ServedVersion {
     /**
      * Creates a version.
      *
+     * @param id the model's name, with its namespace where there are any
      * @param instances null for an ensemble
      * @param scheduler brings requests to what answers them; the instances' own or one before it
      * @param identity tells the model, as it was loaded, from all others; that of an ensemble changes with its models
      */
-    ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
+    ServedVersion(String id, long version, VersionConfig config,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
-        this(version, completeConfig, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
+        this(id, version, config, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
     }
 
-    private ServedVersion(long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
+    private ServedVersion(String id, long version, VersionConfig forms,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity, Usage usage,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
+        this.id = id;
         this.scheduler = scheduler;
         this.identity = identity;
         this.usage = usage;
         this.maxWaitingBytes = maxWaitingBytes;
         this.version = version;
         this.versionText = Long.toString(version);
-        this.completeConfig = completeConfig;
-        this.config = ModelConfigs.toRecord(completeConfig);
-        this.configJson = ConfigJson.write(completeConfig);
+        this.forms = forms;
+        this.config = forms.record();
         this.instances = instances;
         this.statistics = statistics;
-        this.validator = new RequestValidator(config);
         this.labels = Map.copyOf(labels);
         this.allOutputs = config.outputs().stream().map(ModelOutput::name).collect(Collectors.toUnmodifiableSet());
         this.isPassive = instances != null && config.instanceGroups().stream().allMatch(InstanceGroup::isPassive);
@@ -86,8 +84,8 @@ public final class ServedVersion {
     }
 
     /** Returns the same version with another configuration: model, instances and statistics are shared. */
-    ServedVersion with(dev.nereid.repository.config.proto.ModelConfig newConfig) {
-        return new ServedVersion(version, newConfig, instances, scheduler, identity, usage, statistics, labels,
+    ServedVersion with(VersionConfig newConfig) {
+        return new ServedVersion(id, version, newConfig, instances, scheduler, identity, usage, statistics, labels,
                 loadTime, maxWaitingBytes);
     }
 
@@ -95,7 +93,7 @@ public final class ServedVersion {
         List<Tensor> shown = new ArrayList<>(outputs.size());
         for (Tensor output : outputs) {
             shown.add(new Tensor(output.name(), output.dataType(),
-                    validator.clientShape(output.name(), output.shape()), output.data(), output.placement()));
+                    forms.validator().clientShape(output.name(), output.shape()), output.data(), output.placement()));
         }
         return shown;
     }
@@ -103,6 +101,16 @@ public final class ServedVersion {
     /** Returns the model's name. */
     public String name() {
         return config.name();
+    }
+
+    /** Returns the model's name, with its namespace where there are any. */
+    String id() {
+        return id;
+    }
+
+    /** Returns the namespace of the model, which is the path of its repository as it was given; empty where there are none. */
+    public Optional<String> namespace() {
+        return id.equals(name()) ? Optional.empty() : Optional.of(ModelIds.namespace(id));
     }
 
     /** Returns the version. */
@@ -122,7 +130,7 @@ public final class ServedVersion {
 
     /** Returns the normalised configuration as the protocol shows it. */
     public String configJson() {
-        return configJson;
+        return forms.json();
     }
 
     /** Returns what the version has done. */
@@ -208,6 +216,16 @@ public final class ServedVersion {
         return Optional.ofNullable(instances);
     }
 
+    /** Notes that the version serves nothing any more but the sequences that it has. */
+    void leave() {
+        usage.leave();
+    }
+
+    /** Returns whether the version serves nothing any more but the sequences that it has. */
+    boolean isLeaving() {
+        return usage.isLeaving();
+    }
+
     /** Keeps the version from being closed until {@link #release}. Returns false where it is too late for that. */
     boolean retain() {
         return usage.begin();
@@ -220,11 +238,11 @@ public final class ServedVersion {
 
     /** Returns the normalised configuration, complete, as the repository reads and writes it. */
     public dev.nereid.repository.config.proto.ModelConfig completeConfig() {
-        return completeConfig;
+        return forms.complete();
     }
 
     RequestValidator validator() {
-        return validator;
+        return forms.validator();
     }
 
     ModelIo io() {
@@ -235,7 +253,10 @@ public final class ServedVersion {
         return allOutputs;
     }
 
-    /** Ends requests whose execution has returned, but which their backend has yet to answer, now and from here on. */
+    /**
+     * Ends requests whose execution has returned, but which their backend has yet to answer, now and from here on, and
+     * sequences.
+     */
     void endLate(InferenceException reason) {
         scheduler().endLate(reason);
     }

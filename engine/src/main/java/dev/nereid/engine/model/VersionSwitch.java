@@ -48,40 +48,41 @@ final class VersionSwitch {
      */
     boolean load(PolledModel polled, @Nullable PolledModel before, ModelSlot slot,
             @Nullable OverrideDirectory directory) {
-        String name = polled.name();
-        if (polled.versions().isEmpty()) {
-            catalog.update(name, old -> old);
+        String id = polled.id();
+        try {
+            polled.checkVersions();
+        } catch (InferenceException e) {
+            catalog.update(id, old -> old);
             polled.hint().ifPresent(hint -> LOGGER.log(Level.ERROR, hint));
-            throw LoadErrors.failed(name, InferenceException.invalid(
-                    "at least one version must be available under the version policy of model '" + name + "'"));
+            throw LoadErrors.failed(polled.name(), e);
         }
-        catalog.update(name, old -> old.with(polled.versions().stream()
+        catalog.update(id, old -> old.with(polled.versions().stream()
                 .filter(version -> old.find(version).map(found -> found.state() != VersionState.READY).orElse(true))
                 .map(version -> Version.of(version, VersionState.LOADING, "")).toList()));
         Made made = new Made(new ArrayList<>(), new ArrayList<>());
         Map<Long, InferenceException> failures = new TreeMap<>();
         for (long version : polled.versions()) {
             try {
-                Optional<ServedVersion> kept = before == null ? Optional.empty() : kept(name, version, polled, before);
+                Optional<ServedVersion> kept = before == null ? Optional.empty() : kept(id, version, polled, before);
                 if (kept.isPresent()) {
-                    LOGGER.log(Level.INFO, () -> "updating instances: " + name + ":" + version);
+                    LOGGER.log(Level.INFO, () -> "updating instances: " + id + ":" + version);
                     made.updates().add(loader.update(kept.get(), polled));
                 } else {
-                    LOGGER.log(Level.INFO, () -> "loading: " + name + ":" + version);
+                    LOGGER.log(Level.INFO, () -> "loading: " + id + ":" + version);
                     made.loaded().add(loader.load(polled, version));
                 }
             } catch (InferenceException e) {
                 failures.put(version, e);
             } catch (RuntimeException | Error e) {
                 // A mistake of ours, or memory is exhausted: the model must not seem to be loading for ever.
-                LOGGER.log(Level.ERROR, "loading model '" + name + "' version " + version + " failed", e);
+                LOGGER.log(Level.ERROR, "loading model '" + id + "' version " + version + " failed", e);
                 failures.put(version, InferenceException
-                        .internal("model '" + name + "' failed to load; the server's log has the details"));
+                        .internal("model '" + polled.name() + "' failed to load; the server's log has the details"));
             }
         }
         if (!failures.isEmpty()) {
-            abandon(name, polled, made, failures);
-            throw LoadErrors.failed(name, failures);
+            abandon(id, polled, made, failures);
+            throw LoadErrors.failed(polled.name(), failures);
         }
         OverrideDirectory oldDirectory = null;
         List<ServedVersion> replaced = List.of();
@@ -90,7 +91,7 @@ final class VersionSwitch {
             isOutdated = isClosing.getAsBoolean();
             if (!isOutdated) {
                 List<Long> kept = made.updates().stream().map(update -> update.updated().version()).toList();
-                replaced = catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
+                replaced = catalog.find(id).orElse(Snapshot.EMPTY).ready().stream()
                         .filter(version -> !kept.contains(version.version())).toList();
                 publish(polled, made, replaced);
                 slot.source = polled;
@@ -99,15 +100,15 @@ final class VersionSwitch {
             }
         }
         if (isOutdated) {
-            abandon(name, polled, made, Map.of());
+            abandon(id, polled, made, Map.of());
             throw LoadErrors.stopping();
         }
-        made.loaded().forEach(version -> LOGGER.log(Level.INFO, () -> "successfully loaded '" + name + "' version "
+        made.loaded().forEach(version -> LOGGER.log(Level.INFO, () -> "successfully loaded '" + id + "' version "
                 + version.version() + " in " + version.loadTime().toMillis() + " ms"));
         if (!made.updates().isEmpty()) {
             retirement.run(() -> made.updates().forEach(VersionUpdate::finish));
         }
-        CountDownLatch ignored = retirement.retire(name, replaced, oldDirectory);
+        CountDownLatch ignored = retirement.retire(id, replaced, oldDirectory);
         return !made.loaded().isEmpty() || !replaced.isEmpty();
     }
 
@@ -119,19 +120,20 @@ final class VersionSwitch {
      * Returns the version as it serves now, where it may go on with other instances. A load that changes neither
      * instances nor version policy was meant to load again.
      */
-    private Optional<ServedVersion> kept(String name, long version, PolledModel polled, PolledModel before) {
+    private Optional<ServedVersion> kept(String id, long version, PolledModel polled, PolledModel before) {
         if (!polled.keepsVersionOf(before, version)) {
             return Optional.empty();
         }
         boolean hasOtherPolicy = !polled.config().getVersionPolicy().equals(before.config().getVersionPolicy());
-        return catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
+        return catalog.find(id).orElse(Snapshot.EMPTY).ready().stream()
                 .filter(served -> served.version() == version)
                 .filter(served -> hasOtherPolicy || loader.hasOtherInstances(served, polled)).findFirst();
     }
 
     private void publish(PolledModel polled, Made made, List<ServedVersion> replaced) {
+        replaced.forEach(catalog::leaves);
         made.updates().forEach(VersionUpdate::apply);
-        catalog.update(polled.name(), old -> {
+        catalog.update(polled.id(), old -> {
             List<Version> changed = new ArrayList<>();
             replaced.forEach(version -> changed.add(
                     Version.of(version.version(), VersionState.UNLOADING, "")));
@@ -143,10 +145,10 @@ final class VersionSwitch {
     }
 
     /** Closes what a failed load made and notes why. Versions that serve stay as they are. */
-    private void abandon(String name, PolledModel polled, Made made, Map<Long, InferenceException> failures) {
+    private void abandon(String id, PolledModel polled, Made made, Map<Long, InferenceException> failures) {
         made.loaded().forEach(ServedVersion::close);
         made.updates().forEach(VersionUpdate::discard);
-        catalog.updateKnown(name, old -> old.with(polled.versions().stream()
+        catalog.updateKnown(id, old -> old.with(polled.versions().stream()
                 .filter(version -> old.find(version).map(found -> found.state() == VersionState.LOADING).orElse(true))
                 .map(version -> {
                     InferenceException failure = failures.get(version);

@@ -49,7 +49,7 @@ public final class CachePlugin implements ResponseCache {
             BackendMetrics metrics) {
         Path folder = directory.resolve(name);
         Path jar = directory.resolve(name + ".jar");
-        if (!Backends.isName(name) || !Files.isDirectory(folder) && !Files.isRegularFile(jar)) {
+        if (!Backends.isName(name) || (!Files.isDirectory(folder) && !Files.isRegularFile(jar))) {
             throw InferenceException.invalid("unable to find cache '" + name + "': there is neither a directory '" + name
                     + "' nor '" + name + ".jar' in " + directory
                     + "; --cache-directory names the directory with caches, 'local' needs none");

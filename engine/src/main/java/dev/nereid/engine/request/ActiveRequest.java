@@ -43,6 +43,9 @@ import org.jspecify.annotations.Nullable;
  *                          └─► DETACHED ─► LATE ────────┘
  * </pre>
  *
+ * From each state in which a backend may answer, it may instead have the request executed again: it is then
+ * {@link RequestState#AGAIN} until it is QUEUED once more.
+ *
  * The last answer is kept until the whole batch is done and then given to the listener, so that statistics are complete
  * when a client sees its response; the last answer of a request that is LATE, whose execution has returned, leaves at once.
  * Responses before the last leave at once, too.
@@ -106,6 +109,12 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     };
     private @Nullable Runnable onInputsUsed;
     private @Nullable Consumer<ActiveRequest> onLateAnswer;
+    /** Throws where the request may not be executed again; null where the model never has that. */
+    private @Nullable Consumer<ActiveRequest> onExecuteAgain;
+    /** Whether an execution has given the request back. */
+    private volatile boolean isRepeated;
+    /** The sequence that the server has made of a request without one. */
+    private @Nullable CorrelationId ownSequence;
     private @Nullable AnswerObserver observer;
     private @Nullable BatchTimes times;
 
@@ -171,17 +180,93 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     @Override
     public CorrelationId correlationId() {
-        return content.data().correlationId();
+        CorrelationId own = ownSequence;
+        return own == null ? content.data().correlationId() : own;
     }
 
     @Override
     public boolean isSequenceStart() {
-        return content.data().isSequenceStart();
+        return !isRepeated && (ownSequence != null || content.data().isSequenceStart());
     }
 
     @Override
     public boolean isSequenceEnd() {
-        return content.data().isSequenceEnd();
+        return !isRepeated && ownSequence == null && content.data().isSequenceEnd();
+    }
+
+    /** Makes a sequence of a request that is not part of one. While it is queued. */
+    public void startsSequence(CorrelationId id) {
+        ownSequence = id;
+    }
+
+    /** Says, before the request is submitted, that it may be executed again unless {@code check} throws. */
+    public void mayBeExecutedAgain(Consumer<ActiveRequest> check) {
+        onExecuteAgain = check;
+    }
+
+    /** Returns whether an execution has given the request back, to be executed again. */
+    public boolean isRepeated() {
+        return isRepeated;
+    }
+
+    @Override
+    public void executeAgain() {
+        if (!state.isOpen()) {
+            throw wrongState("executed again");
+        }
+        Consumer<ActiveRequest> check = onExecuteAgain;
+        if (check == null) {
+            throw InferenceException.invalid("Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, while the"
+                    + " model is not configured to handle such a flag.");
+        }
+        check.accept(this);
+        RequestState now = state;
+        while (now.isOpen()) {
+            if (now == RequestState.LATE) {
+                storeUnsentStates();
+            }
+            isRepeated = true;
+            if (STATE.compareAndSet(this, now, RequestState.AGAIN)) {
+                Consumer<ActiveRequest> ending = onLateAnswer;
+                if (now == RequestState.LATE && ending != null) {
+                    ending.accept(this);
+                }
+                return;
+            }
+            now = state;
+        }
+        if (cut == null) {
+            throw wrongState("executed again");
+        }
+    }
+
+    /**
+     * Puts a request that is to be executed again back to where it was before its execution. Under the scheduler's lock, when
+     * its execution has returned.
+     */
+    public void queuedAgainAt(long nanos) {
+        inputs = content.inputs();
+        states = null;
+        onLateAnswer = null;
+        queuedAt(nanos);
+    }
+
+    /** Keeps the states that were added to responses which are not sent, and drops those. When its execution has returned. */
+    public void storeUnsentStates() {
+        StateSink sink = states;
+        for (PendingResponse response = openResponses; response != null; response = response.next()) {
+            if (sink != null) {
+                response.storeStates(sink);
+            }
+        }
+        dropOpenResponses();
+    }
+
+    /** Ends a request that was to be executed again, without a further answer. */
+    public void endAgain() {
+        if (STATE.compareAndSet(this, RequestState.AGAIN, RequestState.ANSWERING)) {
+            settle(RequestState.AGAIN, null, null, FailureReason.OTHER);
+        }
     }
 
     /** Returns the client's priority; 0 for the default. */
@@ -314,6 +399,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
             case CREATED, QUEUED -> "is not being executed yet";
             case EXECUTING -> "is being executed";
             case DETACHED, LATE -> "is to be answered later";
+            case AGAIN -> "is to be executed again";
             case ANSWERING, ANSWERED, ENDED -> "is already answered";
         };
         return new IllegalStateException("request " + id() + " " + why + " and can't be " + wish);
@@ -321,7 +407,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     @Override
     public InferenceResponse newResponse() {
-        if (!state.isOpen() && cut == null) {
+        if (!state.isOpen() && state != RequestState.AGAIN && cut == null) {
             throw wrongState("given a response");
         }
         PendingResponse response = new PendingResponse(this, openResponses);
@@ -337,7 +423,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     }
 
     void send(PendingResponse response, boolean isFinal) {
-        if (!state.isOpen()) {
+        if (!state.isOpen() && (isFinal || state != RequestState.AGAIN)) {
             if (cut != null) {
                 dropOpenResponses();
                 return;
@@ -444,7 +530,8 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
      */
     public void failUnanswered(InferenceException failure, FailureReason reason) {
         RequestState now = state;
-        if (now == RequestState.CREATED || now == RequestState.QUEUED || now == RequestState.EXECUTING) {
+        if (now == RequestState.CREATED || now == RequestState.QUEUED || now == RequestState.EXECUTING
+                || now == RequestState.AGAIN) {
             answer(now, null, failure, reason);
         }
         // A backend that answers from another thread, although it has not said so, may be just about to.

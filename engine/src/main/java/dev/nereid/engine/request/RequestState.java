@@ -12,6 +12,8 @@ public enum RequestState {
     DETACHED,
     /** The execution of its batch has returned, the answer is still to come. */
     LATE,
+    /** Its backend wants it executed again. */
+    AGAIN,
     /** Its answer is being written down. */
     ANSWERING,
     /** It is answered, but its listener does not know yet. */

@@ -49,10 +49,10 @@ final class AnswerDelivery {
         }
     }
 
-    /** Notes requests that are to be executed. */
-    void executing(List<ActiveRequest> requests) {
+    /** Notes a request that is to be executed for the first time. */
+    void executing(ActiveRequest request) {
         if (order != null && isOrderOfExecutions) {
-            requests.forEach(order::arrived);
+            order.arrived(request);
         }
     }
 
@@ -97,10 +97,13 @@ final class AnswerDelivery {
     /** Fails requests that were not executed, and tells them. They were counted. */
     void deliverDropped(List<Dropped> requests) {
         for (Dropped each : requests) {
-            statistics.addPending(-1);
+            boolean wasExecuted = each.request().isRepeated();
+            if (!wasExecuted) {
+                statistics.addPending(-1);
+            }
             each.request().failUnanswered(each.error(), each.reason());
             statistics.recordFailure(each.reason(), clock.getAsLong() - each.request().startNanos());
-            if (isOrderOfExecutions) {
+            if (isOrderOfExecutions && !wasExecuted) {
                 // Its place in the order would have been taken with its execution.
                 deliverNow(each.request());
             } else {

@@ -80,10 +80,13 @@ public final class QueueScheduler implements InstanceScheduler {
     private final BatchExecution.LateAnswers lateAnswers = (request, instance, times) -> late.add(request, instance,
             answered -> answeredLate(answered, times));
     private final Consumer<ActiveRequest> cancellation = this::cancel;
+    private final Consumer<ActiveRequest> repetition = this::checkRepetition;
     /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
     private long lastProgress;
     /** So many requests wait before the first of them is executed; 0 once that has happened. Guarded by the lock. */
     private int firstBatchAt;
+    /** So many requests wait beside them that belong to no instance yet. Guarded by the lock. */
+    private int firstBacklogAt;
 
     /**
      * Creates a scheduler without instances.
@@ -96,7 +99,8 @@ public final class QueueScheduler implements InstanceScheduler {
      * @param limiter shares resources with other models; null where every free instance may execute
      */
     QueueScheduler(String modelName, int maxBatchSize, RequestQueue queue, ModelStatistics statistics,
-            LongSupplier clock, InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
+            LongSupplier clock, InstantSource wallClock, Wakeups wakeups, boolean keepsOrder,
+            @Nullable RateLimiter limiter) {
         this.queue = queue;
         this.isBound = queue.bindsInstances();
         this.statistics = statistics;
@@ -108,11 +112,15 @@ public final class QueueScheduler implements InstanceScheduler {
         this.free = new InstancePool(limiter);
     }
 
-    /** Has requests wait until that many do. For tests that need to know what is executed together. */
-    void holdUntilQueued(int requests) {
+    /**
+     * Has requests wait until that many do, and so many beside them that belong to no instance yet. For tests that need to
+     * know what is executed together.
+     */
+    void holdUntilQueued(int requests, int backlog) {
         dispatchLock.lock();
         try {
             firstBatchAt = requests;
+            firstBacklogAt = backlog;
         } finally {
             dispatchLock.unlock();
         }
@@ -120,10 +128,15 @@ public final class QueueScheduler implements InstanceScheduler {
 
     /** Lock held. */
     private boolean isHeld() {
-        if (queue.size() >= firstBatchAt || isStopping) {
-            firstBatchAt = 0;
+        if (firstBatchAt == 0 && firstBacklogAt == 0) {
+            return false;
         }
-        return firstBatchAt > 0;
+        int backlog = queue.backlog();
+        if (isStopping || (queue.size() - backlog >= firstBatchAt && backlog >= firstBacklogAt)) {
+            firstBatchAt = 0;
+            firstBacklogAt = 0;
+        }
+        return firstBatchAt > 0 || firstBacklogAt > 0;
     }
 
     @Override
@@ -200,6 +213,9 @@ public final class QueueScheduler implements InstanceScheduler {
             }
             long now = clock.getAsLong();
             request.onCancel(cancellation);
+            if (queue.isIterative()) {
+                request.mayBeExecutedAgain(repetition);
+            }
             request.queuedAt(now);
             if (queue.size() == 0) {
                 lastProgress = now;
@@ -236,6 +252,29 @@ public final class QueueScheduler implements InstanceScheduler {
         dispatchLock.lock();
         try {
             return queue.isOpen(id);
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public boolean hasSequences() {
+        if (!isBound) {
+            return false;
+        }
+        dispatchLock.lock();
+        try {
+            return !queue.isFinished();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public void refuseSequences() {
+        dispatchLock.lock();
+        try {
+            queue.refuseSequences();
         } finally {
             dispatchLock.unlock();
         }
@@ -296,6 +335,23 @@ public final class QueueScheduler implements InstanceScheduler {
     @Override
     public void endLate(InferenceException reason) {
         late.end(reason);
+        if (isBound) {
+            endSequences();
+        }
+    }
+
+    private void endSequences() {
+        Decision decision;
+        dispatchLock.lock();
+        try {
+            long now = clock.getAsLong();
+            queue.endSequences(now, drop);
+            decision = decide(now);
+            progress.signalAll();
+        } finally {
+            dispatchLock.unlock();
+        }
+        act(decision);
     }
 
     @Override
@@ -446,12 +502,27 @@ public final class QueueScheduler implements InstanceScheduler {
         if (requests.isEmpty()) {
             return null;
         }
-        int taken = isBound ? withoutStandIns(requests) : requests.size();
-        statistics.addPending(-taken);
+        int taken = requests.size();
+        if (isBound) {
+            taken = 0;
+            for (ActiveRequest request : requests) {
+                taken += request.isStandIn() ? 0 : 1;
+                takes(request);
+            }
+        } else {
+            statistics.addPending(-taken);
+        }
         executing += taken;
         lastProgress = now;
-        delivery.executing(requests);
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
+    }
+
+    /** Notes the first execution of a request that belongs to an instance. Lock held. */
+    private void takes(ActiveRequest request) {
+        if (!request.isStandIn() && !request.isRepeated()) {
+            statistics.addPending(-1);
+            delivery.executing(request);
+        }
     }
 
     private void setAlarm() {
@@ -570,10 +641,29 @@ public final class QueueScheduler implements InstanceScheduler {
     private void noteExecuted(List<ActiveRequest> requests, long now) {
         for (ActiveRequest request : requests) {
             if (!late.contains(request)) {
-                queue.executed(request, now, drop);
+                noteExecuted(request, now);
             }
         }
         signalRetirement();
+    }
+
+    /** Lock held. */
+    private void noteExecuted(ActiveRequest request, long now) {
+        if (request.state() == RequestState.AGAIN) {
+            queue.executedAgain(request, now, drop);
+        } else {
+            queue.executed(request, now, drop);
+        }
+    }
+
+    /** Called by a backend that wants a request executed again. */
+    private void checkRepetition(ActiveRequest request) {
+        dispatchLock.lock();
+        try {
+            queue.mayBeExecutedAgain(request, clock.getAsLong());
+        } finally {
+            dispatchLock.unlock();
+        }
     }
 
     /** Lock held. */
@@ -625,6 +715,14 @@ public final class QueueScheduler implements InstanceScheduler {
 
     /** Counts and delivers the answer of a request whose execution has returned before. Called by who answers. */
     private void answeredLate(ActiveRequest request, BatchTimes times) {
+        if (request.state() == RequestState.AGAIN) {
+            late.remove(request);
+            goOnAfter(request);
+            if (removals.get() > 0) {
+                signalNow();
+            }
+            return;
+        }
         statistics.record(request, clock.getAsLong(), times);
         delivery.expect(1);
         late.remove(request);
@@ -642,7 +740,7 @@ public final class QueueScheduler implements InstanceScheduler {
         dispatchLock.lock();
         try {
             long now = clock.getAsLong();
-            queue.executed(answered, now, drop);
+            noteExecuted(answered, now);
             decision = decide(now);
             signalRetirement();
         } finally {

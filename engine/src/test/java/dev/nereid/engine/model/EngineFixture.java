@@ -2,10 +2,10 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.testkit.Eventually;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
-import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
 import dev.nereid.engine.EngineOptions.CacheOptions;
 import dev.nereid.engine.EngineOptions.GpuOptions;
@@ -13,6 +13,7 @@ import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.SchedulingOptions;
+import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.plugin.Backends;
@@ -36,7 +37,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
@@ -227,14 +228,22 @@ public final class EngineFixture implements AutoCloseable {
     }
 
     static long infer(Engine engine, String model, OptionalLong version) {
+        return infer(engine, model, version, _ -> {
+        });
+    }
+
+    /** Also has something done between the look-up of the version and the submission of the request. */
+    static long infer(Engine engine, String model, OptionalLong version, Consumer<ServedVersion> between) {
         byte[] sent = {1, 2, 3, 4};
         InputData input = new InputData("INPUT0", Optional.of(DataType.UINT8), new long[]{1, 4},
                 MemorySegment.ofArray(sent));
         RequestData request = new RequestData("r", Map.of(), CorrelationId.NONE, false, false, 0, 0, List.of(input),
                 List.of(), false);
         try (BufferScope scope = new BufferScope(engine.buffers())) {
-            PendingInference pending = engine.onVersion(model, version,
-                    served -> engine.begin(served, request, scope, InferenceClient.PATIENT));
+            PendingInference pending = engine.onVersion(model, version, served -> {
+                between.accept(served);
+                return engine.begin(served, request, scope, InferenceClient.PATIENT);
+            });
             try (var result = pending.await()) {
                 byte[] got = result.outputs().getFirst().data().toArray(ValueLayout.JAVA_BYTE);
                 if (!Arrays.equals(sent, got)) {
@@ -265,13 +274,7 @@ public final class EngineFixture implements AutoCloseable {
 
     /** Waits for what happens in the background. */
     static void until(String what, BooleanSupplier condition) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-        while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) {
-                throw new AssertionError("did not happen: " + what);
-            }
-            LockSupport.parkNanos(20_000);
-        }
+        Eventually.until(what, condition::getAsBoolean);
     }
 
     @Override

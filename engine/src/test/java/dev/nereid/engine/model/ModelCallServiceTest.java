@@ -57,6 +57,10 @@ class ModelCallServiceTest {
     private Path directory;
 
     private ModelCallServiceTest model(String name, String callee) throws IOException {
+        return model(name, callee, "");
+    }
+
+    private ModelCallServiceTest model(String name, String callee, String more) throws IOException {
         String parameter = callee.isEmpty()
                 ? ""
                 : "parameters { key: \"callee\" value { string_value: \"" + callee + "\" } }";
@@ -66,7 +70,7 @@ class ModelCallServiceTest {
                 input [ { name: "INPUT0" data_type: TYPE_UINT8 dims: [ 4 ] } ]
                 output [ { name: "OUTPUT0" data_type: TYPE_UINT8 dims: [ 4 ] } ]
                 instance_group [ { count: 1 kind: KIND_CPU } ]
-                """ + parameter);
+                """ + parameter + more);
         return this;
     }
 
@@ -97,9 +101,18 @@ class ModelCallServiceTest {
     }
 
     private static byte[] infer(Engine engine, String model, InferenceClient client) {
+        return infer(engine, model, client, CorrelationId.NONE, false, false);
+    }
+
+    private static byte[] infer(Engine engine, String model, CorrelationId sequence, boolean isStart, boolean isEnd) {
+        return infer(engine, model, InferenceClient.PATIENT, sequence, isStart, isEnd);
+    }
+
+    private static byte[] infer(Engine engine, String model, InferenceClient client, CorrelationId sequence,
+            boolean isStart, boolean isEnd) {
         InputData input = new InputData("INPUT0", Optional.of(DataType.UINT8), new long[]{4},
                 MemorySegment.ofArray(SENT));
-        RequestData request = new RequestData("r", Map.of(), CorrelationId.NONE, false, false, 0, 0, List.of(input),
+        RequestData request = new RequestData("r", Map.of(), sequence, isStart, isEnd, 0, 0, List.of(input),
                 List.of(), false);
         try (BufferScope scope = new BufferScope(engine.buffers());
                 var result = engine.infer(engine.lookup(model, OptionalLong.empty()), request, scope,
@@ -119,6 +132,21 @@ class ModelCallServiceTest {
                 assertArrayEquals(SENT, infer(engine, "a"));
             }
             assertEquals(0, engine.buffers().inUseBytes());
+        }
+    }
+
+    @Test
+    void aCallMayBePartOfASequence() throws IOException {
+        try (Engine engine = model("a", "b").model("b", "", " sequence_batching { max_sequence_idle_microseconds: 60000000 }")
+                .start()) {
+            CorrelationId id = new CorrelationId.Text("s");
+            assertEquals("inference request for sequence s to model 'b' must specify the START flag on the first request of"
+                    + " the sequence",
+                    assertThrows(InferenceException.class, () -> infer(engine, "a", id, false, false)).getMessage());
+            assertArrayEquals(SENT, infer(engine, "a", id, true, false));
+            assertArrayEquals(SENT, infer(engine, "a", id, false, false));
+            assertArrayEquals(SENT, infer(engine, "a", id, false, true));
+            assertFalse(engine.hasSequences());
         }
     }
 

@@ -82,7 +82,7 @@ class SequenceModelCheckTest {
             this.rows = Math.max(1, maxBatchSize);
             Strategy strategy = isDirect ? SequenceFixture.direct() : SequenceFixture.oldest(candidates);
             rig = new SequenceFixture(strategy, maxBatchSize);
-            batcher = SequenceFixture.batcher(strategy, maxBatchSize);
+            batcher = SequenceFixture.batcher(strategy, maxBatchSize, false);
             reference = new SequenceReference(isDirect, isDirect || candidates == 0 ? rows : candidates,
                     SequenceFixture.IDLE_MICROS * 1000);
         }
@@ -210,8 +210,11 @@ class SequenceModelCheckTest {
                 assertTrue(isTaken, () -> request + " was accepted");
                 started += isStart ? 1 : 0;
             } catch (InferenceException e) {
-                assertEquals(isTaken ? "" : "inference request for sequence " + id + " to model 'm' must specify the START"
-                        + " flag on the first request of the sequence", e.getMessage());
+                assertEquals(isTaken
+                        ? ""
+                        : "inference request for sequence " + id + " to model 'm' must specify the START"
+                                + " flag on the first request of the sequence",
+                        e.getMessage());
                 forget(request);
                 return;
             }
@@ -219,7 +222,8 @@ class SequenceModelCheckTest {
         }
 
         private void cancel() {
-            List<Request> waiting = active.keySet().stream().sorted(Comparator.comparingLong(each -> each.value)).toList();
+            List<Request> waiting = active.keySet().stream().sorted(Comparator.comparingLong(each -> each.value))
+                    .toList();
             if (!waiting.isEmpty() && random.nextInt(3) == 0) {
                 Request request = waiting.get(random.nextInt(waiting.size()));
                 Sequence sequence = SequenceReference.sequenceOf(request);
@@ -261,7 +265,8 @@ class SequenceModelCheckTest {
         /** Compares what a batch consists of; returns the requests in it. */
         private List<Request> check(Worker worker) {
             List<Sequence> ready = reference.running().stream()
-                    .filter(sequence -> isOn(sequence, worker) && sequence.executing == null && !sequence.waiting.isEmpty())
+                    .filter(sequence -> isOn(sequence, worker) && sequence.executing == null
+                            && !sequence.waiting.isEmpty())
                     .toList();
             List<Request> batch = new ArrayList<>();
             int row = 0;
@@ -279,12 +284,14 @@ class SequenceModelCheckTest {
                             SequenceFixture.row(request));
                     assertEquals(known.id, request.input("ID").orElseThrow().data().get(LONG, 0));
                     assertEquals(known.isStart ? 0 : sequence.sum,
-                            request.input("SUM_IN").orElseThrow().data().get(LONG, 0), () -> "the state before " + known);
+                            request.input("SUM_IN").orElseThrow().data().get(LONG, 0),
+                            () -> "the state before " + known);
                     batch.add(known);
                 }
                 row++;
             }
-            assertEquals(isDirect ? ready.size() : Math.min(rows, ready.size()), batch.size(), "what waits is executed");
+            assertEquals(isDirect ? ready.size() : Math.min(rows, ready.size()), batch.size(),
+                    "what waits is executed");
             return batch;
         }
 

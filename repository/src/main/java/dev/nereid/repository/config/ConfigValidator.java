@@ -207,7 +207,7 @@ public final class ConfigValidator {
             if (!step.getModelNamespace().isEmpty()) {
                 throw invalid("ensemble '" + config.getName() + "' names namespace '"
                         + Printable.escape(step.getModelNamespace()) + "' of model '" + step.getModelName()
-                        + "', but model namespaces are not offered; remove 'model_namespace'");
+                        + "', but with --model-namespacing the server finds it itself; remove 'model_namespace'");
             }
         }
     }

@@ -33,7 +33,7 @@ public final class EnsembleValidator {
     /**
      * Checks an ensemble and returns whether it is decoupled, which it is when one of its models is.
      *
-     * @param models finds the completed configuration of a model that can be used
+     * @param models finds the completed configuration of a model that can be used, by its id
      */
     public static boolean check(ModelConfig ensemble, Function<String, Optional<ModelConfig>> models) {
         return new EnsembleValidator(ensemble, models).check();
@@ -69,7 +69,7 @@ public final class EnsembleValidator {
     }
 
     private static List<String> members(ModelConfig config) {
-        return config.getEnsembleScheduling().getStepList().stream().map(Step::getModelName).toList();
+        return config.getEnsembleScheduling().getStepList().stream().map(ModelIds::of).toList();
     }
 
     private boolean check() {
@@ -85,7 +85,7 @@ public final class EnsembleValidator {
                 Dims.of(output.hasReshape() ? output.getReshape().getShapeList() : output.getDimsList()))));
         boolean isDecoupled = false;
         for (Step step : ensemble.getEnsembleScheduling().getStepList()) {
-            ModelConfig model = models.apply(step.getModelName()).orElseThrow();
+            ModelConfig model = models.apply(ModelIds.of(step)).orElseThrow();
             checkBatch(model);
             checkInputs(step, model);
             checkOutputs(step, model);
@@ -97,7 +97,7 @@ public final class EnsembleValidator {
 
     private void checkPresent() {
         for (Step step : ensemble.getEnsembleScheduling().getStepList()) {
-            if (models.apply(step.getModelName()).isEmpty()) {
+            if (models.apply(ModelIds.of(step)).isEmpty()) {
                 throw InferenceException.invalid("ensemble " + ensemble.getName()
                         + " contains models that are not available or ambiguous: " + step.getModelName());
             }
@@ -178,7 +178,7 @@ public final class EnsembleValidator {
                     throw invalid("step of model '" + step.getModelName()
                             + "' receives inputs originated from different decoupled models");
                 }
-                if (models.apply(step.getModelName()).orElseThrow().getModelTransactionPolicy().getDecoupled()) {
+                if (models.apply(ModelIds.of(step)).orElseThrow().getModelTransactionPolicy().getDecoupled()) {
                     origin.clear();
                     origin.add(i);
                 }

@@ -72,8 +72,8 @@ class ConfigValidatorTest {
     @Test
     void refusesNamespacesOfModels() {
         assertRefused(
-                "ensemble 'm' names namespace '/models' of model 'a', but model namespaces are not offered; remove "
-                        + "'model_namespace'",
+                "ensemble 'm' names namespace '/models' of model 'a', but with --model-namespacing the server finds "
+                        + "it itself; remove 'model_namespace'",
                 () -> ConfigValidator.checkGeneral(ConfigReader.parseText("""
                         name: 'm' platform: 'ensemble' version_policy { latest { num_versions: 1 } }
                         input { name: 'I' data_type: TYPE_FP32 dims: 1 }

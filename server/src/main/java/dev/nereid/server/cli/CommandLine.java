@@ -181,7 +181,7 @@ public final class CommandLine {
         return new EngineOptions(
                 new RepositoryOptions(repositories,
                         !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName,
-                        !exitsOnError),
+                        !exitsOnError, bool("model-namespacing")),
                 new LoadOptions(mode, startup.contains("*") ? List.of() : startup, loadsAll,
                         Duration.ofSeconds(number("repository-poll-secs", 1, Integer.MAX_VALUE)),
                         bool("strict-readiness"), (int) number("model-load-thread-count", 1, 1024),

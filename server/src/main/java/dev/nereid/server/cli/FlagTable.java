@@ -57,6 +57,8 @@ final class FlagTable {
         add("model-control-mode", Kind.TEXT, "none", REPOSITORY, "none, poll or explicit.");
         add("repository-poll-secs", Kind.NUMBER, "15", REPOSITORY, "How often to look for changes in poll mode.");
         repeatable("load-model", REPOSITORY, "Model to load at start in explicit mode; * for all.");
+        add("model-namespacing", Kind.BOOL, "false", REPOSITORY,
+                "Whether models of one name may be in several repositories.");
         add("model-config-name", Kind.TEXT, "", REPOSITORY, "Use configs/<name>.pbtxt of a model where it exists.");
         add("model-load-thread-count", Kind.NUMBER, "4", REPOSITORY, "How many models load at the same time.");
         add("model-load-retry-count", Kind.NUMBER, "0", REPOSITORY, "How often to retry a load that failed.");
@@ -113,7 +115,6 @@ final class FlagTable {
         for (String flag : List.of("vertex-ai-port", "vertex-ai-thread-count", "vertex-ai-default-model")) {
             refuse("the Vertex AI front end is not offered", flag);
         }
-        refuse("model namespaces are not offered", "model-namespacing", "false", "0");
         refuse("the server copies nothing from one GPU to another", "enable-peer-access", "true", "1", "false", "0");
         for (String flag : List.of("cuda-memory-pool-byte-size", "cuda-virtual-address-size")) {
             refuse("the server keeps tensors in host memory; backends allocate on the GPU themselves", flag);

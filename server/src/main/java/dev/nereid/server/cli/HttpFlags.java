@@ -19,7 +19,8 @@ final class HttpFlags {
         FlagTable.add("allow-http", Flag.Kind.BOOL, "true", GROUP, "Whether to listen for HTTP.");
         FlagTable.add("http-address", Flag.Kind.TEXT, "0.0.0.0", GROUP, "Address to listen on for HTTP.");
         FlagTable.add("http-port", Flag.Kind.NUMBER, "8000", GROUP, "Port to listen on for HTTP.");
-        FlagTable.add("reuse-http-port", Flag.Kind.BOOL, "false", GROUP, "Whether other processes may share the HTTP port.");
+        FlagTable.add("reuse-http-port", Flag.Kind.BOOL, "false", GROUP,
+                "Whether other processes may share the HTTP port.");
         FlagTable.add("http-header-forward-pattern", Flag.Kind.TEXT, "", GROUP,
                 "Regular expression; matching request headers become request parameters.");
         FlagTable.add("http-thread-count", Flag.Kind.NUMBER, "", GROUP,

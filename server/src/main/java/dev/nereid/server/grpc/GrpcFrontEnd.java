@@ -8,6 +8,7 @@ import dev.nereid.server.grpc.wire.InferAnswer;
 import dev.nereid.server.grpc.wire.InferAnswerMarshaller;
 import dev.nereid.server.grpc.wire.InferMessage;
 import dev.nereid.server.grpc.wire.InferRequestMarshaller;
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.tls.ServerTls;
@@ -44,11 +45,14 @@ public final class GrpcFrontEnd implements AutoCloseable {
      * Creates a front end whose port is not yet open. It is to be closed, opened or not.
      *
      * @param tls key and certificates; empty for plain text. To be closed by who has created them
+     * @param slots each connection takes one
      */
-    public static GrpcFrontEnd create(Services services, GrpcOptions options, Optional<ServerTls> tls) {
+    public static GrpcFrontEnd create(Services services, GrpcOptions options, Optional<ServerTls> tls,
+            ConnectionSlots slots) {
         TransportMemory memory = TransportMemory.create(services.engine().buffers());
         GrpcListener listener = GrpcListener.create(options,
-                List.of(inference(services, options), HealthService.of(() -> health(services.v2()))), memory, tls);
+                List.of(inference(services, options), HealthService.of(() -> health(services.v2()))), memory, tls,
+                slots);
         return new GrpcFrontEnd(listener, memory);
     }
 

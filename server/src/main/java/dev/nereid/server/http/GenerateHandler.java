@@ -70,7 +70,7 @@ final class GenerateHandler {
             JsonWriter json = new JsonWriter(scope::reserve);
             InferenceClient client = new WaitingClient(exchange.client(), trace, scope);
             // The version that the request is read by is the one that executes it.
-            Taken taken = engine.onVersion(model, version, served -> served.config().isDecoupled()
+            Taken taken = engine.onReadyVersion(model, version, served -> served.config().isDecoupled()
                     ? submit(served, body, scope, trace)
                     : begin(served, body, scope, client));
             switch (taken) {

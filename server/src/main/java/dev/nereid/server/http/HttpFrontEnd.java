@@ -6,6 +6,7 @@ import dev.nereid.engine.trace.Tracer;
 import dev.nereid.json.JsonWriter;
 import dev.nereid.server.listener.Client;
 import dev.nereid.server.listener.ClientConnections;
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.Listener;
 import dev.nereid.server.listener.PortHealth;
@@ -88,11 +89,11 @@ public final class HttpFrontEnd implements AutoCloseable {
     /**
      * Opens the port.
      *
-     * @param maxConnections how many connections may be open at a time
+     * @param slots each connection takes one
      * @throws IOException when it can't be opened
      */
-    public void open(int maxConnections) throws IOException {
-        listener = Listener.open("http", options.address(), options.port(), options.reusesPort(), maxConnections,
+    public void open(ConnectionSlots slots) throws IOException {
+        listener = Listener.open("http", options.address(), options.port(), options.reusesPort(), slots,
                 connections);
     }
 

@@ -117,7 +117,7 @@ final class InferHandler {
 
     void handle(Exchange exchange, String model, OptionalLong version) {
         exchange.errorsAs(Exchange.TEXT);
-        ServedVersion served = engine.lookup(model, version);
+        ServedVersion served = engine.lookupForRequest(model, version);
         if (served.config().isDecoupled()) {
             throw InferenceException
                     .unsupported("HTTP end point doesn't support models with decoupled transaction policy");

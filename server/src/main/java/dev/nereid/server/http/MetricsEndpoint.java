@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.memory.HeapBudget;
 import dev.nereid.server.listener.Client;
 import dev.nereid.server.listener.ClientConnections;
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.Listener;
 import dev.nereid.server.listener.PortHealth;
@@ -48,7 +49,7 @@ public final class MetricsEndpoint implements AutoCloseable {
             HeapBudget heap) throws IOException {
         MetricsEndpoint endpoint = new MetricsEndpoint(metrics, heap);
         try {
-            endpoint.listener = Listener.open("metrics", options.address(), options.port(), false, maxConnections,
+            endpoint.listener = Listener.open("metrics", options.address(), options.port(), false, new ConnectionSlots(maxConnections),
                     endpoint.connections);
             return endpoint;
         } catch (IOException | RuntimeException e) {

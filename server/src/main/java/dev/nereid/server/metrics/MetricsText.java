@@ -249,6 +249,7 @@ public final class MetricsText {
         version.config().metricTags().forEach((key, value) -> labels
                 .put("_" + NOT_IN_LABELS.matcher(key).replaceAll("_"), value));
         labels.put("model", version.name());
+        version.namespace().ifPresent(namespace -> labels.put("namespace", namespace));
         labels.put("version", Long.toString(version.version()));
         return labels;
     }

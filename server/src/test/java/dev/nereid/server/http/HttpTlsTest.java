@@ -62,6 +62,7 @@ class HttpTlsTest {
                 assertThrows(StartException.class,
                         () -> TestServer.start(directory.resolve("server"),
                                 "--http-tls-cert=" + certificates.certificate("a"),
-                                "--http-tls-key=" + certificates.key("b"))).getMessage());
+                                "--http-tls-key=" + certificates.key("b")))
+                        .getMessage());
     }
 }

@@ -65,12 +65,16 @@ public final class RawClient implements AutoCloseable {
     /** Connects with TLS, without saying what will be spoken. */
     public static RawClient connect(int port, SSLContext context) {
         try {
-            Socket socket = context.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port);
-            socket.setSoTimeout((int) TIMEOUT.toMillis());
-            return new RawClient(socket);
+            return over(context.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Returns a client of a connection that is there. */
+    public static RawClient over(Socket socket) throws IOException {
+        socket.setSoTimeout((int) TIMEOUT.toMillis());
+        return new RawClient(socket);
     }
 
     /** Sends bytes as they are. */

@@ -16,6 +16,8 @@ import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -75,16 +77,18 @@ class ListenerTlsTest {
     }
 
     /** A port, and what stands behind it. */
-    private final class Port implements AutoCloseable {
+    private static final class Port implements AutoCloseable {
         final ServerTls tls;
+        final ConnectionSetup setup;
         final ClientConnections connections;
         final Listener listener;
 
         Port(TlsOptions options, Duration setup, Duration patience, ConnectionHandler handler) throws IOException {
             tls = ServerTls.create("test", options, Duration.ofHours(1));
+            this.setup = new ConnectionSetup(Optional.of(tls), setup);
             connections = ClientConnections.start("test", HeapBudget.ofThisProcess(),
-                    new ConnectionSetup(Optional.of(tls), setup), patience, handler);
-            listener = Listener.open("test", "127.0.0.1", 0, false, 500, connections);
+                    this.setup, patience, handler);
+            listener = Listener.open("test", "127.0.0.1", 0, false, new ConnectionSlots(500), connections);
         }
 
         int number() {
@@ -92,10 +96,9 @@ class ListenerTlsTest {
         }
 
         @Override
-        public void close() throws Exception {
+        public void close() {
             listener.close();
             connections.close();
-            Eventually.until("all connections are closed", () -> connections.count() == 0);
             tls.close();
         }
     }
@@ -113,7 +116,9 @@ class ListenerTlsTest {
     }
 
     private static void echo(ServerRequest request, ServerResponse response) {
-        response.send(request.content().hasEntity() ? request.content().as(byte[].class) : "served".getBytes(StandardCharsets.US_ASCII));
+        response.send(request.content().hasEntity()
+                ? request.content().as(byte[].class)
+                : "served".getBytes(StandardCharsets.US_ASCII));
     }
 
     private static String ask(SSLContext context, int port) throws Exception {
@@ -297,6 +302,31 @@ class ListenerTlsTest {
             port.connections.drain(Deadline.in(Duration.ofSeconds(2)));
             assertTrue(client.isClosedByServer());
             assertTrue(beginner.isClosedByServer());
+        }
+    }
+
+    /** Beside others that still ask. */
+    @Test
+    void atTheEndServesAClientThatWasSettingTlsUp() throws Exception {
+        AtomicBoolean isServed = new AtomicBoolean();
+        try (Port port = open(own()); Socket socket = new Socket(InetAddress.getLoopbackAddress(), port.number())) {
+            Eventually.until("the connection is accepted", () -> !port.setup.isDone());
+            Thread end = Thread.ofVirtual().start(() -> port.connections.drain(Deadline.in(LONG)));
+            Eventually.until("the end has begun", port.connections::endsWithAnswer);
+            Thread others = Thread.ofVirtual().start(() -> {
+                while (!isServed.get()) {
+                    boolean ignored = port.connections.endsWithAnswer();
+                    LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+                }
+            });
+            try (RawClient client = RawClient.over(
+                    trusting.getSocketFactory().createSocket(socket, "localhost", port.number(), true))) {
+                assertEquals("served", client.send("GET", "/", "").body());
+            } finally {
+                isServed.set(true);
+            }
+            assertTrue(others.join(Duration.ofSeconds(20)));
+            assertTrue(end.join(Duration.ofSeconds(20)));
         }
     }
 

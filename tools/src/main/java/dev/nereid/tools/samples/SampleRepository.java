@@ -15,6 +15,7 @@ import java.util.stream.Collectors;
 public final class SampleRepository {
     private static final int UNET_WIDTH = 8;
     private static final String TORCH_FILE = "model.pt";
+    private static final String ONNX_FILE = "model.onnx";
 
     private SampleRepository() {
     }
@@ -71,7 +72,7 @@ public final class SampleRepository {
                 """, true) {
             @Override
             void writeModel(Path version) throws IOException {
-                OnnxSamples.classifier(version.resolve("model.onnx"));
+                OnnxSamples.classifier(version.resolve(ONNX_FILE));
             }
         },
         /** Answers what it is asked, through libtorch. */
@@ -201,6 +202,60 @@ public final class SampleRepository {
                   { key: "max_tokens"  value { string_value: "20" } }
                 ]
                 """, false),
+        /** Adds up what a sequence sends; the server keeps the sum. */
+        ACCUMULATOR(accumulator("pytorch_libtorch", "VALUE__0", "READY__1", "STATE__2", "SUM__0", "STATE_OUT__1"), true) {
+            @Override
+            void writeModel(Path version) {
+                SequenceSamples.accumulator(version.resolve(TORCH_FILE));
+            }
+        },
+        /** The same with ONNX Runtime. */
+        ACCUMULATOR_ONNX(accumulator("onnxruntime_onnx", "VALUE", "READY", "STATE", "SUM", "STATE_OUT"), true) {
+            @Override
+            void writeModel(Path version) throws IOException {
+                SequenceSamples.accumulatorOnnx(version.resolve(ONNX_FILE));
+            }
+        },
+        /** A recurrent network that takes any number of steps in each request of a sequence. */
+        GRU("""
+                platform: "pytorch_libtorch"
+                max_batch_size: 16
+                input [ { name: "STEPS__0"  data_type: TYPE_FP32  dims: [ -1, 16 ] } ]
+                output [ { name: "HIDDEN__0"  data_type: TYPE_FP32  dims: [ -1, 32 ] } ]
+                sequence_batching {
+                  max_sequence_idle_microseconds: 60000000
+                  oldest { max_candidate_sequences: 64 }
+                  state [
+                    { input_name: "STATE__1"  output_name: "STATE_OUT__1"  data_type: TYPE_FP32  dims: [ 32 ]
+                      initial_state { name: "zero"  data_type: TYPE_FP32  dims: [ 32 ]  zero_data: true } }
+                  ]
+                }
+                """, true) {
+            @Override
+            void writeModel(Path version) {
+                SequenceSamples.gru(version.resolve(TORCH_FILE));
+            }
+        },
+        /** A recurrent network with ONNX Runtime, one step in each request of a sequence. */
+        GRU_ONNX("""
+                platform: "onnxruntime_onnx"
+                max_batch_size: 16
+                input [ { name: "STEP"  data_type: TYPE_FP32  dims: [ 16 ] } ]
+                output [ { name: "HIDDEN"  data_type: TYPE_FP32  dims: [ 32 ] } ]
+                sequence_batching {
+                  max_sequence_idle_microseconds: 60000000
+                  oldest { max_candidate_sequences: 64 }
+                  state [
+                    { input_name: "STATE"  output_name: "STATE_OUT"  data_type: TYPE_FP32  dims: [ 32 ]
+                      initial_state { name: "zero"  data_type: TYPE_FP32  dims: [ 32 ]  zero_data: true } }
+                  ]
+                }
+                """, true) {
+            @Override
+            void writeModel(Path version) throws IOException {
+                SequenceSamples.gruOnnx(version.resolve(ONNX_FILE));
+            }
+        },
         /** ResNet-50, for benchmarks. */
         RESNET50("""
                 platform: "pytorch_libtorch"
@@ -241,6 +296,27 @@ public final class SampleRepository {
                     input [ { name: "INPUT0"  data_type: %s  dims: [ -1 ] } ]
                     output [ { name: "OUTPUT0"  data_type: %s  dims: [ -1 ] } ]
                     """.formatted(dataType, dataType);
+        }
+
+        private static String accumulator(String platform, String input, String ready, String state, String output,
+                String stateOutput) {
+            return """
+                    platform: "%s"
+                    max_batch_size: 8
+                    input [ { name: "%s"  data_type: TYPE_FP32  dims: [ 1 ] } ]
+                    output [ { name: "%s"  data_type: TYPE_FP32  dims: [ 1 ] } ]
+                    sequence_batching {
+                      max_sequence_idle_microseconds: 60000000
+                      direct { }
+                      control_input [
+                        { name: "%s"  control [ { kind: CONTROL_SEQUENCE_READY  fp32_false_true: [ 0, 1 ] } ] }
+                      ]
+                      state [
+                        { input_name: "%s"  output_name: "%s"  data_type: TYPE_FP32  dims: [ 1 ]
+                          initial_state { name: "zero"  data_type: TYPE_FP32  dims: [ 1 ]  zero_data: true } }
+                      ]
+                    }
+                    """.formatted(platform, input, output, ready, state, stateOutput);
         }
 
         /** Returns the model's name, which is that of its directory. */

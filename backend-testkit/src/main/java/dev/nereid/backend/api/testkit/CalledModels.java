@@ -1,5 +1,6 @@
 package dev.nereid.backend.api.testkit;
 
+import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceResult;
 import dev.nereid.backend.api.ModelCall;
@@ -139,7 +140,9 @@ final class CalledModels {
     private static TestRequest request(ModelCall call) {
         TestTensor[] inputs = call.inputs().stream().map(input -> TestTensor.of(input.name(), input.dataType(),
                 input.shape(), input.data().toArray(ValueLayout.JAVA_BYTE))).toArray(TestTensor[]::new);
-        TestRequest request = TestRequest.of(inputs).requesting(call.outputs().toArray(String[]::new));
+        ModelCall.Step step = call.sequence().orElse(new ModelCall.Step(CorrelationId.NONE, false, false));
+        TestRequest request = new TestRequest("", List.of(inputs), call.outputs(), Map.of(), step.id(), step.isStart(),
+                step.isEnd(), 0, false);
         for (Map.Entry<String, Parameter> parameter : call.parameters().entrySet()) {
             request = request.parameter(parameter.getKey(), parameter.getValue());
         }

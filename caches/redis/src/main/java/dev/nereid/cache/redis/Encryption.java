@@ -28,6 +28,7 @@ final class Encryption {
      *
      * @throws InferenceException when the certificates to trust can't be read
      */
+    @SuppressWarnings("deprecation") // the new way reads key stores, and no PEM files
     static void apply(RedisSettings settings, DefaultJedisClientConfig.Builder config) {
         SSLParameters parameters = new SSLParameters();
         parameters.setEndpointIdentificationAlgorithm("HTTPS");

@@ -51,6 +51,7 @@ final class RedisCache implements ResponseCache {
     private volatile boolean isClosed;
     private volatile boolean isRefusing;
 
+    @SuppressWarnings("ArrayRecordComponent") // handed on, not compared
     private record Write(byte[] key, byte[] value) {
     }
 

@@ -57,7 +57,8 @@ final class RedisProcess implements AutoCloseable {
             if (!process.isAlive()) {
                 throw new AssertionError("redis-server ended with " + process.exitValue());
             }
-            try (Socket ignored = new Socket(InetAddress.getLoopbackAddress(), port)) {
+            try {
+                new Socket(InetAddress.getLoopbackAddress(), port).close();
                 return true;
             } catch (IOException e) {
                 return false;
@@ -70,10 +71,15 @@ final class RedisProcess implements AutoCloseable {
     }
 
     /** Ends the server; its port stays free. */
-    void kill() throws InterruptedException {
+    void kill() {
         process.destroyForcibly();
-        if (!process.waitFor(30, TimeUnit.SECONDS)) {
-            throw new AssertionError("redis-server does not end");
+        try {
+            if (!process.waitFor(30, TimeUnit.SECONDS)) {
+                throw new AssertionError("redis-server does not end");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted while redis-server ends", e);
         }
     }
 
@@ -100,7 +106,7 @@ final class RedisProcess implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         kill();
     }
 }
