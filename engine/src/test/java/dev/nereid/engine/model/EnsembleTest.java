@@ -655,7 +655,7 @@ class EnsembleTest {
 
         Ticket ignored = submit(engine, "e", request(List.of(), SENT), first);
         EngineFixture.await(running);
-        Ticket ignoredToo = submit(engine, "e", request(List.of(), SENT), second);
+        Ticket _ = submit(engine, "e", request(List.of(), SENT), second);
 
         // The second one's step 'busy' still waits behind the first one's.
         InferenceException error = second.await().error;
