@@ -102,7 +102,7 @@ class IterativeSequenceTest {
             for (FailureReason reason : FailureReason.values()) {
                 assertEquals(0, rig.statistics.failures(reason).count());
             }
-            assertEquals(0, rig.scheduler.inFlight());
+            Waiting.until("all has left", () -> rig.scheduler.inFlight() == 0);
         }
     }
 
