@@ -111,7 +111,7 @@ class GenerateStreamTest {
 
         assertEquals(400, refused.status(), refused.body());
         assertTrue(refused.body().contains("BF16"), refused.body());
-        await("the request is given up", () -> server.backend().cancelled() == 1);
+        Eventually.until("the request is given up", () -> server.backend().cancelled() == 1);
     }
 
     @Test
