@@ -12,6 +12,7 @@ import dev.nereid.engine.EngineOptions.GpuOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.SchedulingOptions;
+import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.plugin.Backends;
@@ -60,6 +61,7 @@ public final class EngineFixture implements AutoCloseable {
     private GpuDriver driver = GpuDriver.none("this is a test");
     private GpuOptions gpuOptions = GpuOptions.DEFAULT;
     private CacheOptions cache = CacheOptions.NONE;
+    private StatisticsOptions statistics = StatisticsOptions.DEFAULT;
 
     public EngineFixture(Path directory, FakeBackend backend) {
         this.repository = directory.resolve("models");
@@ -129,6 +131,12 @@ public final class EngineFixture implements AutoCloseable {
         return this;
     }
 
+    /** Has the engine keep more of requests than counters. */
+    public EngineFixture statistics(StatisticsOptions value) {
+        statistics = value;
+        return this;
+    }
+
     EngineFixture alsoServing(Path other) {
         moreRepositories.add(other);
         return this;
@@ -194,7 +202,7 @@ public final class EngineFixture implements AutoCloseable {
                 .with(new BackendOptions(List.of(BackendSource.directory(backends)), Map.of(), allowsModelBackends))
                 .with(scheduling)
                 .with(gpuOptions)
-                .with(cache);
+                .with(cache).with(statistics);
         Engine engine = Engine.create(options, driver, backendStartLimit);
         engines.add(engine);
         return engine;

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.testkit.FakeBackend;
+import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.model.EngineFixture;
 import dev.nereid.engine.model.LoadOverride;
@@ -61,7 +62,7 @@ class MetricsTextTest {
     void familiesHaveTheNamesTypesTextsAndOrderOfTheReference() {
         String text;
         try (CpuSampler sampler = CpuSampler.start(directory, Duration.ofDays(1))) {
-            text = new MetricsText(fixture.start(), true, true, Optional.of(sampler), Optional.empty()).write();
+            text = new MetricsText(fixture.start(), true, true, List.of(), Optional.of(sampler), Optional.empty()).write();
         }
 
         List<String> heads = text.lines().filter(line -> line.startsWith("# ")).toList();
@@ -179,7 +180,7 @@ class MetricsTextTest {
     void latencyCountersMayBeLeftOutWithoutLosingTheOthers() {
         Engine engine = fixture.model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
-        String text = new MetricsText(engine, false, false, Optional.empty(), Optional.empty()).write();
+        String text = new MetricsText(engine, false, false, List.of(), Optional.empty(), Optional.empty()).write();
 
         assertFalse(text.contains("duration_us"));
         assertTrue(text.contains("nv_inference_request_success{model=\"m\",version=\"1\"} 0"));
@@ -193,7 +194,7 @@ class MetricsTextTest {
                    histogram_options { buckets: [ 7, 60000000 ] } } }""", 1).start();
         engine.load("m", LoadOverride.NONE);
         long ignored = EngineFixture.infer(engine, "m");
-        String text = new MetricsText(engine, true, true, Optional.empty(), Optional.empty()).write();
+        String text = new MetricsText(engine, true, true, List.of(), Optional.empty(), Optional.empty()).write();
 
         assertTrue(text.contains("""
                 # TYPE nv_inference_request_duration_histogram_us histogram
@@ -208,13 +209,35 @@ class MetricsTextTest {
     }
 
     @Test
+    void summariesHaveTheQuantilesThatWereAskedFor() {
+        Engine engine = fixture.statistics(new StatisticsOptions(true)).model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        String before = new MetricsText(engine, true, false, List.of(0.5, 1.0), Optional.empty(), Optional.empty())
+                .write();
+        long ignored = EngineFixture.infer(engine, "m");
+        String text = new MetricsText(engine, true, false, List.of(0.5, 1.0), Optional.empty(), Optional.empty())
+                .write();
+
+        assertTrue(before.contains("""
+                # TYPE nv_inference_request_summary_us summary
+                nv_inference_request_summary_us_count{model="m",version="1"} 0
+                nv_inference_request_summary_us_sum{model="m",version="1"} 0
+                nv_inference_request_summary_us{model="m",quantile="0.5",version="1"} NaN
+                nv_inference_request_summary_us{model="m",quantile="1",version="1"} NaN
+                """), before);
+        assertTrue(text.contains("nv_inference_queue_summary_us_count{model=\"m\",version=\"1\"} 1\n"), text);
+        assertFalse(text.contains("nv_inference_request_summary_us{model=\"m\",quantile=\"0.5\",version=\"1\"} NaN"));
+        assertFalse(text.contains("nv_cache_hit_summary_per_model_count"));
+    }
+
+    @Test
     void cpuMetricsComeFromTheKernelsFiles() throws IOException {
         Path proc = Files.createDirectories(directory.resolve("proc"));
         Files.writeString(proc.resolve("stat"), "cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1 2 3 4 5 6 7 8\n");
         Files.writeString(proc.resolve("meminfo"),
                 "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    400 kB\n");
         try (CpuSampler sampler = CpuSampler.start(proc, Duration.ofDays(1))) {
-            String text = new MetricsText(fixture.start(), true, false, Optional.of(sampler), Optional.empty()).write();
+            String text = new MetricsText(fixture.start(), true, false, List.of(), Optional.of(sampler), Optional.empty()).write();
 
             assertTrue(text.endsWith("""
                     # HELP nv_cpu_utilization CPU utilization rate [0.0 - 1.0]
@@ -231,7 +254,7 @@ class MetricsTextTest {
     }
 
     private static String text(Engine engine) {
-        return new MetricsText(engine, true, false, Optional.empty(), Optional.empty()).write();
+        return new MetricsText(engine, true, false, List.of(), Optional.empty(), Optional.empty()).write();
     }
 
     private static List<String> samples(Engine engine) {
