@@ -95,6 +95,7 @@ public final class MetricsText {
         head(text, "nv_model_load_duration_secs", "Model load time in seconds", "gauge");
         versions.forEach(version -> sample(text, "nv_model_load_duration_secs", labels(version),
                 version.loadTime().toNanos() / 1e9));
+        pinnedMemory(text);
         List<ServedVersion> cached = versions.stream().filter(version -> version.config().isResponseCacheEnabled())
                 .toList();
         counter(text, cached, "nv_cache_num_hits_per_model", "Number of cache hits per model",
@@ -107,7 +108,6 @@ public final class MetricsText {
                 "Total cache miss (insert+lookup) duration per model, in microseconds",
                 ModelStatistics::cacheMiss);
         engine.cacheStatistics().ifPresent(statistics -> cache(text, statistics));
-        pinnedMemory(text);
         if (showsHistograms) {
             for (LatencyHistogram kind : LatencyHistogram.values()) {
                 histogram(text, versions, kind);

@@ -299,8 +299,9 @@ class CommandLineTest {
 
     @Test
     void aMisspeltMetricsSettingIsToldWithWhatWasMeant() {
-        assertEquals("--metrics-config has value 'counter_latency=false', expected counter_latencies=<true|false> or "
-                + "histogram_latencies=<true|false>; did you mean counter_latencies?",
+        assertEquals("--metrics-config has value 'counter_latency=false', expected counter_latencies=<true|false>, "
+                + "histogram_latencies=<true|false>, summary_latencies=<true|false> or "
+                + "summary_quantiles=<quantile>:<error>[,...]; did you mean counter_latencies?",
                 mistake("--metrics-config=counter_latency=false"));
     }
 

@@ -38,6 +38,10 @@ class MetricsTextTest {
             nv_model_load_duration_secs gauge Model load time in seconds
             nv_pinned_memory_pool_total_bytes gauge Pinned memory pool total memory size, in bytes
             nv_pinned_memory_pool_used_bytes gauge Pinned memory pool used memory size, in bytes
+            nv_cache_num_hits_per_model counter Number of cache hits per model
+            nv_cache_num_misses_per_model counter Number of cache misses per model
+            nv_cache_hit_duration_per_model counter Total cache hit duration per model, in microseconds
+            nv_cache_miss_duration_per_model counter Total cache miss (insert+lookup) duration per model, in microseconds
             nv_inference_first_response_histogram_ms histogram Duration from request to first response in milliseconds
             nv_inference_request_duration_histogram_us histogram Histogram of inference request duration in microseconds
             nv_inference_queue_duration_histogram_us histogram Histogram of inference queuing duration in microseconds

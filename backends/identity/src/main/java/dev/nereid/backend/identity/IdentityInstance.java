@@ -76,8 +76,8 @@ final class IdentityInstance implements ModelInstance {
     private static void addZeros(TensorPair pair, int batchSize, InferenceResponse response) {
         Shape shape = pair.zeros(batchSize);
         int bytes = pair.dataType().isFixedSize() ? pair.dataType().byteSize() : Integer.BYTES;
-        MemorySegment ignored = response.addOutput(pair.outputName(), pair.dataType(), shape,
-                shape.elementCount() * bytes);
+        MemorySegment ignored = response
+                .addOutput(pair.outputName(), pair.dataType(), shape, shape.elementCount() * bytes).fill((byte) 0);
     }
 
     private static void copy(Tensor input, String outputName, InferenceResponse response) {
