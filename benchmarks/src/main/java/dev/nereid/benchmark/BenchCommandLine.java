@@ -162,7 +162,7 @@ final class BenchCommandLine {
                 Usage: nereid bench [arguments]
                        nereid bench --jmh=<regex> [arguments of JMH]
 
-                Starts a server, a bare HTTP handler as the yardstick and a load generator, each in a process of its own,
+                Starts a server, a bare HTTP handler (for gRPC: a bare gRPC server) as the yardstick and a load generator, each in a process of its own,
                 loads server and handler in turns, and writes a table, bench.csv, figures.csv and bench.html.
 
                   --cases=<a,b>          what to measure; a prefix such as 'identity' stands for all that begin with it. Default: all

@@ -3,6 +3,7 @@ package dev.nereid.benchmark;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -36,7 +37,9 @@ final class BenchRepository {
             }
         }
         try {
-            for (BenchCase each : cases) {
+            Set<BenchCase> all = EnumSet.copyOf(cases);
+            cases.forEach(each -> each.step().ifPresent(all::add));
+            for (BenchCase each : all) {
                 Path version = models.resolve(each.id()).resolve("1");
                 Files.createDirectories(version);
                 Optional<String> sample = each.sampleModel();

@@ -12,11 +12,12 @@ import java.util.OptionalDouble;
  * @param server the server's rounds
  * @param handler the bare handler's rounds
  * @param loop the rounds of libtorch alone, for a model that computes for long
- * @param heapBytes the heap that the server allocated for each request
+ * @param step the same server's rounds with the model that all steps of an ensemble are
+ * @param heapBytes the heap that the server allocated for each request; over gRPC beyond what the yardstick did
  * @param residentMib the memory that the server had taken after the last turn
  */
 record CaseResult(BenchCase benchCase, String variant, int connections, Rounds server, Rounds handler,
-        Optional<Rounds> loop, OptionalDouble heapBytes, double residentMib) {
+        Optional<Rounds> loop, Optional<Rounds> step, OptionalDouble heapBytes, double residentMib) {
     /** Returns the throughput relative to the handler. */
     double throughputRatio() {
         return server.ratio(handler, Turn::requestsPerSecond);
@@ -45,6 +46,11 @@ record CaseResult(BenchCase benchCase, String variant, int connections, Rounds s
     /** Returns that relative to the handler. */
     double cpuRatio() {
         return server.ratio(handler, turn -> turn.cpuMicros().orElse(Double.NaN));
+    }
+
+    /** Returns an ensemble's processor time relative to that of a single step; NaN for what is no ensemble. */
+    double stepRatio() {
+        return step.map(single -> server.ratio(single, turn -> turn.cpuMicros().orElse(Double.NaN))).orElse(Double.NaN);
     }
 
     /** Returns the KiB of heap for a request; NaN where it could not be told. */

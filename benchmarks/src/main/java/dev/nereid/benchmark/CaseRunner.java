@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Measures cases: the bare handler, each server and, where the model computes for long, libtorch alone take turns, in
@@ -32,6 +33,9 @@ final class CaseRunner implements AutoCloseable {
     private final Path bodies;
     private final LoadGenerator generator;
     private final ServerProcess handler;
+    private @Nullable ServerProcess grpcHandler;
+    /** Sends over gRPC where the other one can't. */
+    private @Nullable LoadGenerator grpcGenerator;
     private final Map<String, ServerProcess> servers = new LinkedHashMap<>();
     private final Progress progress;
 
@@ -78,19 +82,25 @@ final class CaseRunner implements AutoCloseable {
         Path file = write(benchCase, body);
         for (ServerProcess server : servers.values()) {
             server.load(benchCase.id());
-            handler.answerWith(server.infer(benchCase.id(), body));
+            if (!benchCase.isGrpc()) {
+                handler.answerWith(server.infer(benchCase.id(), body));
+            }
         }
         LoadGenerator.Request toServer = request(benchCase, body, file);
         LoadGenerator.Request toHandler = new LoadGenerator.Request(
-                "/v2/models/" + (benchCase.isEcho() ? "echo" : "bare") + "/infer", file, body.jsonLength());
+                "/v2/models/" + (benchCase.isEcho() ? "echo" : "bare") + "/infer", file, body.jsonLength(),
+                benchCase.isGrpc());
+        ServerProcess yardstick = benchCase.isGrpc() ? grpcHandler() : handler;
         Optional<Child> loop = benchCase.isHeavy() ? Optional.of(startLoop(benchCase)) : Optional.empty();
         try {
             List<Side> sides = new ArrayList<>();
-            sides.add(new HttpSide("", handler, toHandler, new ProcessFigures(children, handler.pid())));
+            sides.add(new ServerSide("", yardstick, toHandler, new ProcessFigures(children, yardstick.pid())));
             // Next to the servers, since a busy machine is another one some seconds later.
             loop.ifPresent(child -> sides.add(new LoopSide(child)));
             servers.forEach((name, server) -> sides
-                    .add(new HttpSide(name, server, toServer, new ProcessFigures(children, server.pid()))));
+                    .add(new ServerSide(name, server, toServer, new ProcessFigures(children, server.pid()))));
+            benchCase.step().ifPresent(step -> servers.forEach((name, server) -> sides.add(new ServerSide(name, server,
+                    request(step, body, file), new ProcessFigures(children, server.pid())))));
             warmUp(benchCase, sides);
             for (int connections : options.connectionsFor(benchCase)) {
                 measure(benchCase, sides, connections).forEach(results);
@@ -98,7 +108,29 @@ final class CaseRunner implements AutoCloseable {
         } finally {
             loop.ifPresent(Child::close);
         }
-        servers.values().forEach(server -> server.unload(benchCase.id()));
+        for (ServerProcess server : servers.values()) {
+            server.unload(benchCase.id());
+            benchCase.step().ifPresent(step -> server.unload(step.id()));
+        }
+    }
+
+    /** Returns the yardstick over gRPC, which is started when it is first needed. */
+    private ServerProcess grpcHandler() {
+        ServerProcess process = grpcHandler;
+        if (process == null) {
+            process = ServerProcess.grpcHandler(children);
+            grpcHandler = process;
+        }
+        return process;
+    }
+
+    private LoadGenerator grpcGenerator() {
+        LoadGenerator used = grpcGenerator;
+        if (used == null) {
+            used = generator.sendsGrpc() ? generator : new PerfGenerator(children);
+            grpcGenerator = used;
+        }
+        return used;
     }
 
     private Path write(BenchCase benchCase, RequestBody body) {
@@ -112,7 +144,8 @@ final class CaseRunner implements AutoCloseable {
     }
 
     private static LoadGenerator.Request request(BenchCase benchCase, RequestBody body, Path file) {
-        return new LoadGenerator.Request("/v2/models/" + benchCase.id() + "/infer", file, body.jsonLength());
+        return new LoadGenerator.Request("/v2/models/" + benchCase.id() + "/infer", file, body.jsonLength(),
+                benchCase.isGrpc());
     }
 
     private Child startLoop(BenchCase benchCase) {
@@ -181,15 +214,25 @@ final class CaseRunner implements AutoCloseable {
 
     private List<CaseResult> results(BenchCase benchCase, List<Side> sides, int connections, List<Rounds> rounds,
             OptionalDouble[] heap) {
-        int first = sides.size() - servers.size();
+        boolean hasStep = benchCase.step().isPresent();
+        int last = hasStep ? sides.size() - servers.size() : sides.size();
+        int first = last - servers.size();
         Optional<Rounds> loop = benchCase.isHeavy() ? Optional.of(rounds.get(first - 1)) : Optional.empty();
         List<CaseResult> results = new ArrayList<>();
-        for (int i = first; i < sides.size(); i++) {
-            HttpSide side = (HttpSide) sides.get(i);
+        for (int i = first; i < last; i++) {
+            ServerSide side = (ServerSide) sides.get(i);
             results.add(new CaseResult(benchCase, side.variant(), connections, rounds.get(i), rounds.getFirst(),
-                    loop, heap[i], side.figures().residentMib()));
+                    loop, hasStep ? Optional.of(rounds.get(i + servers.size())) : Optional.empty(),
+                    benchCase.isGrpc() ? own(heap[i], heap[0]) : heap[i], side.figures().residentMib()));
         }
         return results;
+    }
+
+    /** Returns what a request takes beyond what the yardstick takes, which may be less than nothing; empty where one of them is not known. */
+    private static OptionalDouble own(OptionalDouble server, OptionalDouble yardstick) {
+        return server.isPresent() && yardstick.isPresent()
+                ? OptionalDouble.of(server.getAsDouble() - yardstick.getAsDouble())
+                : OptionalDouble.empty();
     }
 
     private static Duration duration(double seconds) {
@@ -209,13 +252,13 @@ final class CaseRunner implements AutoCloseable {
     }
 
     /** Whatever answers requests. */
-    private final class HttpSide implements Side {
+    private final class ServerSide implements Side {
         private final String variant;
         private final ServerProcess process;
         private final LoadGenerator.Request request;
         private final ProcessFigures figures;
 
-        HttpSide(String variant, ServerProcess process, LoadGenerator.Request request, ProcessFigures figures) {
+        ServerSide(String variant, ServerProcess process, LoadGenerator.Request request, ProcessFigures figures) {
             this.variant = variant;
             this.process = process;
             this.request = request;
@@ -224,7 +267,11 @@ final class CaseRunner implements AutoCloseable {
 
         @Override
         public String name() {
-            return process == handler ? "bare handler" : ("server " + variant).strip();
+            return isYardstick() ? "bare handler" : ("server " + variant).strip();
+        }
+
+        private boolean isYardstick() {
+            return !servers.containsValue(process);
         }
 
         String variant() {
@@ -238,13 +285,15 @@ final class CaseRunner implements AutoCloseable {
         @Override
         public Turn turn(int connections, Duration before, Duration measured) {
             double cpu = figures.cpuSeconds();
-            Turn turn = generator.run(process.port(), request, connections, before, measured);
+            Turn turn = request.isGrpc()
+                    ? grpcGenerator().run(process.grpcPort(), request, connections, before, measured)
+                    : generator.run(process.port(), request, connections, before, measured);
             return turn.withCpuSeconds(figures.cpuSeconds() - cpu);
         }
 
         @Override
         public Map<String, Double> allocatedBytes() {
-            return process == handler ? Map.of() : figures.allocatedBytes();
+            return isYardstick() && !request.isGrpc() ? Map.of() : figures.allocatedBytes();
         }
     }
 
@@ -271,6 +320,12 @@ final class CaseRunner implements AutoCloseable {
     public void close() {
         servers.values().forEach(ServerProcess::close);
         handler.close();
+        if (grpcHandler != null) {
+            grpcHandler.close();
+        }
+        if (grpcGenerator != null) {
+            grpcGenerator.close();
+        }
         generator.close();
     }
 }

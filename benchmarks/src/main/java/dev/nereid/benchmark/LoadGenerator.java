@@ -11,12 +11,16 @@ interface LoadGenerator extends AutoCloseable {
      * @param path where to
      * @param body the file that holds its body
      * @param jsonLength how much of it is JSON; 0 where all is
+     * @param isGrpc whether it is sent over gRPC, as the message of a call of ModelInfer; the path says nothing then
      */
-    record Request(String path, Path body, int jsonLength) {
+    record Request(String path, Path body, int jsonLength, boolean isGrpc) {
     }
 
     /** Returns how the report names it. */
     String name();
+
+    /** Returns whether it can send requests over gRPC. */
+    boolean sendsGrpc();
 
     /** Loads what listens on that port of this machine. */
     Turn run(int port, Request request, int connections, Duration warmUp, Duration measured);

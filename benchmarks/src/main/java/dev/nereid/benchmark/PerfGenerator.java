@@ -21,10 +21,22 @@ final class PerfGenerator implements LoadGenerator {
     }
 
     @Override
+    public boolean sendsGrpc() {
+        return true;
+    }
+
+    @Override
     public Turn run(int port, Request request, int connections, Duration warmUp, Duration measured) {
-        child.tell(port + "\t" + request.path() + "\t" + request.body() + "\t" + request.jsonLength() + "\t"
+        child.tell((request.isGrpc() ? "grpc" : "http") + "\t" + port + "\t" + request.path() + "\t" + request.body()
+                + "\t" + request.jsonLength() + "\t"
                 + connections + "\t" + warmUp.toMillis() + "\t" + measured.toMillis());
-        return Turn.parse(child.line(warmUp.plus(measured).toSeconds() + PATIENCE_SECONDS));
+        long patience = warmUp.plus(measured).toSeconds() + PATIENCE_SECONDS;
+        String line = child.line(patience);
+        while (!line.startsWith("ok\t") && !line.startsWith("error\t")) {
+            // Libraries print what they think of each other.
+            line = child.line(patience);
+        }
+        return Turn.parse(line);
     }
 
     @Override

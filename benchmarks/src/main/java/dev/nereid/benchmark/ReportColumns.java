@@ -30,6 +30,8 @@ final class ReportColumns {
         }
     }
 
+    private static final String STEPS = "cpu_step_ratio";
+
     static final List<Column> ALL = List.of(
             new Column("requests_per_second", "req/s", 0, of(CaseResult::server, Turn::requestsPerSecond)),
             new Column("handler_requests_per_second", "bare", 0, of(CaseResult::handler, Turn::requestsPerSecond)),
@@ -42,6 +44,7 @@ final class ReportColumns {
             new Column("p99_ratio", "ratio", 2, CaseResult::p99Ratio),
             new Column("cpu_us", "cpu", 0, CaseResult::cpuMicros),
             new Column("cpu_ratio", "ratio", 2, CaseResult::cpuRatio),
+            new Column(STEPS, "steps", 2, CaseResult::stepRatio),
             new Column("heap_kib_per_request", "heap", 1, CaseResult::heapKib),
             new Column("resident_mib", "rss", 0, CaseResult::residentMib),
             new Column("libtorch_per_second", "torch/s", 1,
@@ -56,7 +59,9 @@ final class ReportColumns {
     /** Returns the columns that are not empty for all of these cases. */
     static List<Column> of(Collection<BenchCase> cases) {
         boolean hasLibtorch = cases.stream().anyMatch(BenchCase::isHeavy);
-        return ALL.stream().filter(column -> hasLibtorch || !LIBTORCH.contains(column.name())).toList();
+        boolean hasSteps = cases.stream().anyMatch(each -> each.step().isPresent());
+        return ALL.stream().filter(column -> hasLibtorch || !LIBTORCH.contains(column.name()))
+                .filter(column -> hasSteps || !column.name().equals(STEPS)).toList();
     }
 
     private static ToDoubleFunction<CaseResult> of(Function<CaseResult, Rounds> side, ToDoubleFunction<Turn> figure) {

@@ -1,12 +1,14 @@
 package dev.nereid.benchmark;
 
+import com.google.protobuf.UnsafeByteOperations;
+import dev.nereid.server.grpc.proto.ModelInferRequest;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 
-/** The body of an inference request with one FP32 input of random elements, the same in every run. */
+/** The body, or the message, of an inference request with one FP32 input of random elements, the same in every run. */
 public final class RequestBody {
     private static final int SEED = 8;
 
@@ -30,7 +32,21 @@ public final class RequestBody {
 
     /** Makes the body of a case. */
     static RequestBody of(BenchCase benchCase) {
-        return of(benchCase.inputName(), benchCase.shape(), benchCase.isJson());
+        return benchCase.isGrpc()
+                ? message(benchCase)
+                : of(benchCase.inputName(), benchCase.shape(), benchCase.isJson());
+    }
+
+    private static RequestBody message(BenchCase benchCase) {
+        float[] elements = elements(benchCase.shape());
+        ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(elements.length, Float.BYTES))
+                .order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asFloatBuffer().put(elements);
+        ModelInferRequest.InferInputTensor.Builder input = ModelInferRequest.InferInputTensor.newBuilder()
+                .setName(benchCase.inputName()).setDatatype("FP32");
+        Arrays.stream(benchCase.shape()).forEach(input::addShape);
+        return new RequestBody(ModelInferRequest.newBuilder().setModelName(benchCase.id()).addInputs(input)
+                .addRawInputContents(UnsafeByteOperations.unsafeWrap(bytes)).build().toByteArray(), 0);
     }
 
     /** Makes a body. */

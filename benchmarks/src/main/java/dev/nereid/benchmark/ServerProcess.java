@@ -21,17 +21,20 @@ final class ServerProcess implements AutoCloseable {
     private static final long START_SECONDS = 120;
     private static final int OK = 200;
     private static final Pattern SERVER_PORT = Pattern.compile("Started HTTPService at \\S+:(\\d+)");
+    private static final Pattern GRPC_PORT = Pattern.compile("Started GRPCInferenceService at \\S+:(\\d+)");
     private static final Pattern HANDLER_PORT = Pattern.compile("listening on port (\\d+)");
     private static final String JSON_LENGTH = "Inference-Header-Content-Length";
     private static final String OPTIONS = "NEREID_JAVA_OPTIONS";
 
     private final Child child;
     private final int port;
+    private final int grpcPort;
     private final HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
-    private ServerProcess(Child child, int port) {
+    private ServerProcess(Child child, int port, int grpcPort) {
         this.child = child;
         this.port = port;
+        this.grpcPort = grpcPort;
     }
 
     /**
@@ -48,26 +51,40 @@ final class ServerProcess implements AutoCloseable {
         String inherited = System.getenv().getOrDefault(OPTIONS, "");
         Child child = Child.start("the server", children, command,
                 Map.of(OPTIONS, (inherited + " " + javaOptions).strip()));
-        return listening(child, SERVER_PORT);
+        int httpPort = port(child, SERVER_PORT);
+        return new ServerProcess(child, httpPort, port(child, GRPC_PORT));
     }
 
     /** Starts the bare handler. */
     static ServerProcess handler(Children children) {
-        return listening(Child.java("the bare handler", children, List.of("-XX:+UseG1GC"), BareHandler.class,
-                List.of("0")), HANDLER_PORT);
+        Child child = Child.java("the bare handler", children, List.of("-XX:+UseG1GC"), BareHandler.class,
+                List.of("0"));
+        return new ServerProcess(child, port(child, HANDLER_PORT), 0);
     }
 
-    private static ServerProcess listening(Child child, Pattern sign) {
+    /** Starts the bare server of gRPC. */
+    static ServerProcess grpcHandler(Children children) {
+        Child child = Child.java("the bare gRPC server", children, List.of("-XX:+UseG1GC"), BareGrpcServer.class,
+                List.of("0"));
+        return new ServerProcess(child, 0, port(child, HANDLER_PORT));
+    }
+
+    /** Reads on until a line tells a port. */
+    private static int port(Child child, Pattern sign) {
         while (true) {
             Matcher matcher = sign.matcher(child.line(START_SECONDS));
             if (matcher.find()) {
-                return new ServerProcess(child, Integer.parseInt(matcher.group(1)));
+                return Integer.parseInt(matcher.group(1));
             }
         }
     }
 
     int port() {
         return port;
+    }
+
+    int grpcPort() {
+        return grpcPort;
     }
 
     long pid() {

@@ -63,6 +63,11 @@ final class WrkGenerator implements LoadGenerator {
     }
 
     @Override
+    public boolean sendsGrpc() {
+        return false;
+    }
+
+    @Override
     public Turn run(int port, Request request, int connections, Duration warmUp, Duration measured) {
         long seconds = Math.max(1, Math.round(measured.toMillis() / 1e3));
         List<String> command = List.of(program.toString(), "-t" + Math.min(connections, MAX_THREADS),

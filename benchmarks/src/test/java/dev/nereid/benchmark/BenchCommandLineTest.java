@@ -44,7 +44,8 @@ final class BenchCommandLineTest {
 
     @Test
     void aPrefixStandsForAllThatBeginWithIt() {
-        assertEquals(Set.of(BenchCase.IDENTITY_BINARY, BenchCase.IDENTITY_JSON, BenchCase.IDENTITY_BATCHED),
+        assertEquals(Set.of(BenchCase.IDENTITY_BINARY, BenchCase.IDENTITY_JSON, BenchCase.IDENTITY_BATCHED,
+                BenchCase.IDENTITY_GRPC),
                 parse("--cases=identity").cases());
         assertEquals(Set.of(BenchCase.MLP), parse("--cases=mlp").cases());
     }

@@ -17,9 +17,9 @@ import org.junit.jupiter.api.Test;
 final class BenchReportsTest {
     private static final CaseResult SMALL = new CaseResult(BenchCase.IDENTITY_BINARY, "", 16,
             RoundsTest.rounds(700, 500, 600), RoundsTest.rounds(1000, 1000, 1000), Optional.empty(),
-            OptionalDouble.of(5120), 200);
+            Optional.empty(), OptionalDouble.of(5120), 200);
     private static final CaseResult HEAVY = new CaseResult(BenchCase.UNET, "A", 1, RoundsTest.rounds(10),
-            RoundsTest.rounds(1000), Optional.of(RoundsTest.rounds(11)), OptionalDouble.empty(), 300);
+            RoundsTest.rounds(1000), Optional.of(RoundsTest.rounds(11)), Optional.empty(), OptionalDouble.empty(), 300);
     private static final Figure START = new Figure("later start, ready", "s", List.of(1.5, 2.5),
             Optional.of(Mark.START_SECONDS));
 
@@ -37,7 +37,7 @@ final class BenchReportsTest {
     @Test
     void saysNothingWhereThereIsNoMark() {
         CaseResult many = new CaseResult(BenchCase.IDENTITY_JSON, "", 64, RoundsTest.rounds(1), RoundsTest.rounds(1),
-                Optional.empty(), OptionalDouble.empty(), 0);
+                Optional.empty(), Optional.empty(), OptionalDouble.empty(), 0);
 
         assertEquals(List.of(), Mark.verdicts(many));
     }
@@ -76,10 +76,26 @@ final class BenchReportsTest {
     }
 
     @Test
+    void comparesAnEnsembleWithASingleStep() {
+        CaseResult chain = new CaseResult(BenchCase.ENSEMBLE_BINARY, "", 1, cpu(60), RoundsTest.rounds(1000),
+                Optional.empty(), Optional.of(cpu(25)), OptionalDouble.empty(), 200);
+
+        assertEquals(List.of("cpu of a step <= 2.5: passed"),
+                Mark.verdicts(chain).stream().map(Mark.Verdict::text).toList());
+        assertTrue(table(Set.of(BenchCase.ENSEMBLE_BINARY), chain).contains("  2.40 "));
+        assertTrue(BenchCase.ENSEMBLE_BINARY.config().contains("value: \"tensor4\" }"));
+    }
+
+    private static Rounds cpu(double micros) {
+        return new Rounds(RoundsTest.rounds(1000).turns().stream()
+                .map(turn -> turn.withCpuSeconds(turn.answered() * micros / 1e6)).toList());
+    }
+
+    @Test
     void namesTheFirstFailure() {
         Rounds failed = new Rounds(List.of(Turn.parse("ok\t9\t4\t5\t1000000000\t1\t1\t1\tthe server answered 503")));
         CaseResult result = new CaseResult(BenchCase.MLP, "", 1, failed, RoundsTest.rounds(5), Optional.empty(),
-                OptionalDouble.empty(), 1);
+                Optional.empty(), OptionalDouble.empty(), 1);
 
         assertTrue(
                 table(Set.of(BenchCase.MLP), result).contains("5 requests failed; the first: the server answered 503"));
@@ -95,7 +111,7 @@ final class BenchReportsTest {
 
     private static CaseResult with(CaseResult result, int connections) {
         return new CaseResult(result.benchCase(), result.variant(), connections, result.server(), result.handler(),
-                result.loop(), result.heapBytes(), result.residentMib());
+                result.loop(), result.step(), result.heapBytes(), result.residentMib());
     }
 
     @Test

@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.nereid.json.JsonDocument;
 import dev.nereid.json.JsonValue;
+import dev.nereid.server.grpc.proto.ModelInferRequest;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,6 +32,18 @@ final class BenchRequestTest {
         assertEquals(0, body.jsonLength());
         assertEquals(3, input.member("data").elements().size());
         assertEquals("FP32", input.member("datatype").asString());
+    }
+
+    @Test
+    void writesAMessageForGrpc() throws Exception {
+        RequestBody body = RequestBody.of(BenchCase.IDENTITY_GRPC);
+
+        ModelInferRequest message = ModelInferRequest.parseFrom(body.bytes());
+        assertEquals("identity-grpc", message.getModelName());
+        assertEquals(List.of(1L, 16L), message.getInputs(0).getShapeList());
+        byte[] binary = RequestBody.of("INPUT0", new long[]{1, 16}, false).bytes();
+        assertArrayEquals(Arrays.copyOfRange(binary, binary.length - 64, binary.length),
+                message.getRawInputContents(0).toByteArray());
     }
 
     @ParameterizedTest

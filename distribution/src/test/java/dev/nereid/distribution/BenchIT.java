@@ -57,6 +57,24 @@ class BenchIT {
     }
 
     @Test
+    void measuresGrpcBesideABareServerOfIt() throws Exception {
+        Process process = bench("--quick", "--cases=identity-grpc", "--connections=2", "--rounds=2", "--seconds=0.2",
+                "--warm-up=0", "--output=" + directory.resolve("out"));
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+        assertEquals(0, process.waitFor(), output);
+        List<String> lines = Files.readAllLines(report("bench.csv"));
+        List<String> names = List.of(lines.getFirst().split(",", -1));
+        List<String> values = List.of(lines.getLast().split(",", -1));
+        assertEquals("identity-grpc", values.getFirst());
+        for (String name : List.of("requests_per_second", "handler_requests_per_second")) {
+            assertTrue(Double.parseDouble(values.get(names.indexOf(name))) > 0, name);
+        }
+        assertEquals("0", values.get(names.indexOf("failures")));
+        assertLeavesNothing();
+    }
+
+    @Test
     void saysWhyTheServerDoesNotStart() throws Exception {
         Process process = bench("--quick", "--cases=identity-binary", "--java-options=-XX:+NoSuchOption",
                 "--output=" + directory.resolve("out"));

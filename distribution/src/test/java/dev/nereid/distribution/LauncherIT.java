@@ -65,11 +65,10 @@ class LauncherIT {
 
     @Test
     void refusesFlagsThatAreNotOffered() throws Exception {
-        Result result = run("serve", "--model-repository=" + repository, "--cache-config=local,size=1");
+        Result result = run("serve", "--model-repository=" + repository, "--allow-sagemaker=true");
 
         assertEquals(1, result.status());
-        assertTrue(result.output().contains("--cache-config can't be used: the response cache is not offered yet"),
-                result::output);
+        assertTrue(result.output().contains("--allow-sagemaker can't be used: "), result::output);
     }
 
     @Test
@@ -217,6 +216,20 @@ class LauncherIT {
             String log = server.wholeLog();
             assertTrue(log.contains("successfully unloaded 'slow' version 1"), log);
             assertFalse(log.contains("\tat ") || log.contains("    at "), log);
+        }
+    }
+
+    /** The scheduler of virtual threads, which answer HTTP, is asked for its size by the JDK's own tool. */
+    @Test
+    void answersWithAsManyThreadsAsItIsTold() throws Exception {
+        try (RunningServer server = RunningServer.start(Files.createDirectory(repository.resolve("none")),
+                "--http-thread-count=3")) {
+            assertEquals(200, server.get("/v2/health/live").statusCode());
+            Process jcmd = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(),
+                    Long.toString(server.process().pid()), "Thread.vthread_scheduler").redirectErrorStream(true)
+                    .start();
+            String scheduler = new String(jcmd.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertTrue(scheduler.contains("parallelism = 3,"), scheduler);
         }
     }
 }

@@ -27,7 +27,7 @@ final class Recording {
 
     private final JsonValue line;
 
-    private Recording(JsonValue line) {
+    Recording(JsonValue line) {
         this.line = line;
     }
 
@@ -191,7 +191,7 @@ final class Recording {
         return text.toString();
     }
 
-    private static byte[] body(JsonValue part) {
+    static byte[] body(JsonValue part) {
         Optional<JsonValue> base64 = part.find("body_base64");
         if (base64.isPresent()) {
             return Base64.getDecoder().decode(base64.get().asString());

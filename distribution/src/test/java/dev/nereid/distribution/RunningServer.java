@@ -34,6 +34,7 @@ final class RunningServer implements AutoCloseable {
     private final Thread logReader;
     private final Path readyFile;
     private int httpPort;
+    private int grpcPort;
     private int metricsPort;
 
     private RunningServer(Process process, Path readyFile) {
@@ -113,6 +114,7 @@ final class RunningServer implements AutoCloseable {
             ports.load(lines);
         }
         httpPort = Integer.parseInt(ports.getProperty("http"));
+        grpcPort = Integer.parseInt(ports.getProperty("grpc", "0"));
         metricsPort = Integer.parseInt(ports.getProperty("metrics"));
     }
 
@@ -144,6 +146,11 @@ final class RunningServer implements AutoCloseable {
 
     int httpPort() {
         return httpPort;
+    }
+
+    /** Returns 0 where gRPC is off. */
+    int grpcPort() {
+        return grpcPort;
     }
 
     int metricsPort() {

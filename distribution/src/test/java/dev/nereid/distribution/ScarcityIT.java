@@ -5,6 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.nereid.backend.api.testkit.Eventually;
+import io.grpc.ManagedChannel;
+import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthCheckResponse;
+import io.grpc.health.v1.HealthGrpc;
+import io.grpc.netty.NettyChannelBuilder;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -99,7 +104,8 @@ class ScarcityIT {
             List<Socket> sockets = new ArrayList<>();
             try {
                 for (int i = 0; i < 260; i++) {
-                    Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.httpPort());
+                    int port = i % 2 == 0 ? server.httpPort() : server.grpcPort();
+                    Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
                     sockets.add(socket);
                     socket.getOutputStream().write("GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
                             .getBytes(StandardCharsets.US_ASCII));
@@ -111,6 +117,15 @@ class ScarcityIT {
                 }
             }
             assertServes(server);
+            ManagedChannel channel = NettyChannelBuilder.forAddress("127.0.0.1", server.grpcPort()).usePlaintext()
+                    .build();
+            try {
+                assertEquals(HealthCheckResponse.ServingStatus.SERVING,
+                        HealthGrpc.newBlockingStub(channel).withDeadlineAfter(60, TimeUnit.SECONDS)
+                                .check(HealthCheckRequest.getDefaultInstance()).getStatus());
+            } finally {
+                channel.shutdownNow();
+            }
             assertEnds(server.process(), 0);
         }
     }

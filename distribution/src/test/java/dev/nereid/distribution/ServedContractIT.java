@@ -35,6 +35,8 @@ class ServedContractIT {
             tensorrt,                  dev.nereid.backend.tensorrt.GpuContractTest
             examples/text-tagger,      dev.nereid.backend.texttagger.TextTaggerContractTest
             examples/image-preprocess, dev.nereid.backend.imagepreprocess.ImagePreprocessContractTest
+            examples/square,           dev.nereid.backend.square.SquareContractTest
+            examples/repeat,           dev.nereid.backend.repeat.RepeatContractTest
             """;
     private static final Path BACKENDS = Path.of("..", "backends").toAbsolutePath().normalize();
     private static final String URL_PROPERTY = "nereid.url";

@@ -192,12 +192,14 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * @param strictReadiness whether a failed model makes the engine not ready
      * @param threads how many models load at the same time
      * @param retries how often a failed load is tried again
+     * @param unloadTimeout how long versions that are unloaded or replaced wait for requests which their backend answers
+     *     later; those then end with UNAVAILABLE. What is queued or being executed is waited for without a limit
      */
     public record LoadOptions(ControlMode mode, List<String> startupModels, boolean loadsAll, Duration pollInterval,
-            boolean strictReadiness, int threads, int retries) {
+            boolean strictReadiness, int threads, int retries, Duration unloadTimeout) {
         /** All models at the start, four at a time, and never again. */
         public static final LoadOptions DEFAULT = new LoadOptions(ControlMode.NONE, List.of(), true,
-                Duration.ofSeconds(15), true, 4, 0);
+                Duration.ofSeconds(15), true, 4, 0, Duration.ofMinutes(5));
 
         /** Keeps a copy of the list. */
         public LoadOptions {
@@ -207,37 +209,49 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
         /** Returns these options with that mode; in explicit mode, no model is loaded at the start. */
         public LoadOptions withMode(ControlMode value) {
             return new LoadOptions(value, startupModels, value != ControlMode.EXPLICIT, pollInterval, strictReadiness,
-                    threads, retries);
+                    threads, retries, unloadTimeout);
         }
 
         /** Returns these options with those models at the start. */
         public LoadOptions withStartupModels(List<String> value) {
-            return new LoadOptions(mode, value, false, pollInterval, strictReadiness, threads, retries);
+            return new LoadOptions(mode, value, false, pollInterval, strictReadiness, threads, retries,
+                    unloadTimeout);
         }
 
         /** Returns these options with all models at the start, also in explicit mode. */
         public LoadOptions withAllModels() {
-            return new LoadOptions(mode, List.of(), true, pollInterval, strictReadiness, threads, retries);
+            return new LoadOptions(mode, List.of(), true, pollInterval, strictReadiness, threads, retries,
+                    unloadTimeout);
         }
 
         /** Returns these options with that interval. */
         public LoadOptions withPollInterval(Duration value) {
-            return new LoadOptions(mode, startupModels, loadsAll, value, strictReadiness, threads, retries);
+            return new LoadOptions(mode, startupModels, loadsAll, value, strictReadiness, threads, retries,
+                    unloadTimeout);
         }
 
         /** Returns these options with that choice. */
         public LoadOptions withStrictReadiness(boolean value) {
-            return new LoadOptions(mode, startupModels, loadsAll, pollInterval, value, threads, retries);
+            return new LoadOptions(mode, startupModels, loadsAll, pollInterval, value, threads, retries,
+                    unloadTimeout);
         }
 
         /** Returns these options with that many threads. */
         public LoadOptions withThreads(int value) {
-            return new LoadOptions(mode, startupModels, loadsAll, pollInterval, strictReadiness, value, retries);
+            return new LoadOptions(mode, startupModels, loadsAll, pollInterval, strictReadiness, value, retries,
+                    unloadTimeout);
         }
 
         /** Returns these options with that many retries. */
         public LoadOptions withRetries(int value) {
-            return new LoadOptions(mode, startupModels, loadsAll, pollInterval, strictReadiness, threads, value);
+            return new LoadOptions(mode, startupModels, loadsAll, pollInterval, strictReadiness, threads, value,
+                    unloadTimeout);
+        }
+
+        /** Returns these options with that limit. */
+        public LoadOptions withUnloadTimeout(Duration value) {
+            return new LoadOptions(mode, startupModels, loadsAll, pollInterval, strictReadiness, threads, retries,
+                    value);
         }
     }
 
@@ -321,14 +335,38 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * @param hostPolicies where the threads of instances run, by the name of the policy
      * @param parallelInstanceLoading whether instances of one model are created at the same time; empty for what the
      *     backend says
-     * @param firstBatchAt how many requests wait before a model with dynamic batching executes its first, so that tests know
-     *     what is executed together; 0 for none
+     * @param firstBatchAt how many requests wait before a model with dynamic or sequence batching executes its first, so that
+     *     tests know what is executed together; 0 for none
+     * @param firstBacklogAt how many more requests wait before that, of sequences without a slot; 0 for none
      */
     public record SchedulingOptions(Optional<List<RateResource>> rateLimit, Map<String, HostPolicy> hostPolicies,
-            Optional<Boolean> parallelInstanceLoading, int firstBatchAt) {
+            Optional<Boolean> parallelInstanceLoading, int firstBatchAt, int firstBacklogAt) {
         /** No rate limiter, no policies, instances as the backend says. */
         public static final SchedulingOptions DEFAULT = new SchedulingOptions(Optional.empty(), Map.of(),
-                Optional.empty(), 0);
+                Optional.empty(), 0, 0);
+
+        /** Keeps a copy of the list. */
+        public SchedulingOptions {
+            rateLimit = rateLimit.map(List::copyOf);
+        }
+
+        /** Returns these options with executions that share those resources between models. */
+        public SchedulingOptions withRateLimit(List<RateResource> resources) {
+            return new SchedulingOptions(Optional.of(resources), hostPolicies, parallelInstanceLoading, firstBatchAt,
+                    firstBacklogAt);
+        }
+
+        /** Returns these options with those policies. */
+        public SchedulingOptions withHostPolicies(Map<String, HostPolicy> value) {
+            return new SchedulingOptions(rateLimit, value, parallelInstanceLoading, firstBatchAt,
+                    firstBacklogAt);
+        }
+
+        /** Returns these options with that choice, whatever backends say. */
+        public SchedulingOptions withParallelInstanceLoading(boolean value) {
+            return new SchedulingOptions(rateLimit, hostPolicies, Optional.of(value), firstBatchAt,
+                    firstBacklogAt);
+        }
     }
 
     /**
@@ -354,5 +392,25 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
         /** As without any flag. */
         public static final GpuOptions DEFAULT = new GpuOptions(true, new ComputeCapability(7, 5), 256L << 20,
                 Map.of());
+
+        /** Returns these options with that choice. */
+        public GpuOptions withAllowed(boolean value) {
+            return new GpuOptions(value, minimumCapability, pinnedPoolBytes, loadLimits);
+        }
+
+        /** Returns these options with that bound. */
+        public GpuOptions withMinimumCapability(ComputeCapability value) {
+            return new GpuOptions(isAllowed, value, pinnedPoolBytes, loadLimits);
+        }
+
+        /** Returns these options with that size. */
+        public GpuOptions withPinnedPoolBytes(long value) {
+            return new GpuOptions(isAllowed, minimumCapability, value, loadLimits);
+        }
+
+        /** Returns these options with those limits. */
+        public GpuOptions withLoadLimits(Map<Integer, Double> value) {
+            return new GpuOptions(isAllowed, minimumCapability, pinnedPoolBytes, value);
+        }
     }
 }

@@ -2,6 +2,7 @@ package dev.nereid.engine;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.embedded.EmbeddedEngine;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -72,7 +73,14 @@ public interface InferenceEngine extends AutoCloseable {
     /** Returns whether all models that were asked for can serve. */
     boolean isReady();
 
-    /** Finishes running requests, up to half a minute, and closes models and backends. Further calls do nothing. */
+    /** Does what {@link #closeWithin} does, within half a minute. */
     @Override
     void close();
+
+    /**
+     * Finishes running requests, up to a limit, and closes models and backends. Further calls do nothing.
+     *
+     * @return whether all requests have ended; else what they use, native memory included, stays until the process ends
+     */
+    boolean closeWithin(Duration limit);
 }

@@ -31,14 +31,14 @@ public record FileDescriptors(long limit, long open) {
         return Math.clamp(limit / 16, MIN_METRICS_CONNECTIONS, MAX_METRICS_CONNECTIONS);
     }
 
-    /** Returns how many connections may be open at the HTTP port at a time. */
-    public int httpConnections() {
+    /** Returns how many connections may be open at the HTTP and gRPC ports together at a time. */
+    public int connections() {
         return Math.clamp(limit - open - RESERVED - metricsConnections(), 0, MAX_CONNECTIONS);
     }
 
     /** Returns whether there is room for a server. */
     public boolean areEnough() {
-        return httpConnections() >= MIN_CONNECTIONS;
+        return connections() >= MIN_CONNECTIONS;
     }
 
     /** Returns the limit from which on there is room for all connections. */

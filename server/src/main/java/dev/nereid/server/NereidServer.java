@@ -6,6 +6,7 @@ import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.server.Watchdog.Trouble;
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.grpc.GrpcFrontEnd;
 import dev.nereid.server.http.HttpFrontEnd;
@@ -14,6 +15,7 @@ import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.metrics.CpuSampler;
 import dev.nereid.server.metrics.GpuSampler;
 import dev.nereid.server.metrics.MetricsText;
+import dev.nereid.server.tls.ServerTls;
 import dev.nereid.server.tls.TlsException;
 import dev.nereid.server.trace.TraceWriter;
 import dev.nereid.server.v2.LogControl;
@@ -28,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +43,7 @@ public final class NereidServer implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(NereidServer.class.getName());
     private static final Duration TIME_FOR_MODELS = Duration.ofSeconds(2);
     private static final Duration WATCH_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration SEQUENCE_INTERVAL = Duration.ofMillis(5);
     private static final Duration STALL_LIMIT = Duration.ofSeconds(30);
     private static final int BYTES_PER_CONNECTION = 64 * 1024;
 
@@ -48,6 +52,8 @@ public final class NereidServer implements AutoCloseable {
     private final Tracer tracer;
     private final V2Service service;
     private final ClientSharedMemory sharedMemory;
+    private Optional<ServerTls> httpTls = Optional.empty();
+    private Optional<ServerTls> grpcTls = Optional.empty();
     private @Nullable CompletableFuture<HttpFrontEnd> preparedHttp;
     private @Nullable HttpFrontEnd http;
     private @Nullable GrpcFrontEnd grpc;
@@ -98,6 +104,7 @@ public final class NereidServer implements AutoCloseable {
             throw e;
         }
         try {
+            server.readCertificates();
             server.prepareHttp();
             server.checkModels(engine.start());
             server.open();
@@ -109,11 +116,26 @@ public final class NereidServer implements AutoCloseable {
         }
     }
 
+    /** A mistake in them is told before models are loaded. */
+    private void readCertificates() {
+        try {
+            if (options.http().isEnabled()) {
+                httpTls = options.http().tls().map(files -> ServerTls.create("http", files, ServerTls.PERIOD));
+            }
+            if (options.grpc().isEnabled()) {
+                grpcTls = options.grpc().tls().map(files -> ServerTls.create("grpc", files, ServerTls.PERIOD));
+            }
+        } catch (TlsException e) {
+            throw new StartException(String.valueOf(e.getMessage()));
+        }
+    }
+
     /** Setting Helidon up takes about as long as starting a backend, so both go on at the same time. No port opens. */
     private void prepareHttp() {
         if (options.http().isEnabled()) {
             preparedHttp = CompletableFuture.supplyAsync(
-                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, service), options.http()),
+                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, service), options.http(),
+                            httpTls),
                     task -> Thread.ofPlatform().name("nereid-prepare-http").daemon(true).start(task));
         }
     }
@@ -129,11 +151,14 @@ public final class NereidServer implements AutoCloseable {
 
     private void open() {
         FileDescriptors files = FileDescriptors.now();
+        ConnectionSlots slots = new ConnectionSlots(Math.min(files.connections(), connectionsOnHeap()));
         CompletableFuture<HttpFrontEnd> prepared = preparedHttp;
-        if (prepared != null) {
+        if (prepared != null || options.grpc().isEnabled()) {
             checkFiles(files);
+        }
+        if (prepared != null) {
             HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(), () -> {
-                prepared.join().open(Math.min(files.httpConnections(), connectionsOnHeap()));
+                prepared.join().open(slots);
                 return prepared.join();
             });
             http = frontEnd;
@@ -141,7 +166,7 @@ public final class NereidServer implements AutoCloseable {
                     () -> "Started HTTPService at " + options.http().address() + ":" + frontEnd.port());
         }
         if (options.grpc().isEnabled()) {
-            openGrpc();
+            openGrpc(slots);
         }
         if (options.metrics().isEnabled()) {
             Optional<CpuSampler> sampler = options.metrics().reportsCpu()
@@ -160,13 +185,9 @@ public final class NereidServer implements AutoCloseable {
         }
     }
 
-    private void openGrpc() {
-        GrpcFrontEnd frontEnd;
-        try {
-            frontEnd = GrpcFrontEnd.create(new GrpcFrontEnd.Services(engine, tracer, service), options.grpc());
-        } catch (TlsException e) {
-            throw new StartException(String.valueOf(e.getMessage()));
-        }
+    private void openGrpc(ConnectionSlots slots) {
+        GrpcFrontEnd frontEnd = GrpcFrontEnd.create(new GrpcFrontEnd.Services(engine, tracer, service), options.grpc(),
+                grpcTls, slots);
         grpc = frontEnd;
         boolean ignored = opened("gRPC", options.grpc().address(), options.grpc().port(), () -> {
             frontEnd.open();
@@ -245,9 +266,9 @@ public final class NereidServer implements AutoCloseable {
             throw new StartException(limit + ", of which " + files.open()
                     + " are in use: too few are left for connections; raise the limit to " + files.wanted());
         }
-        if (files.httpConnections() < FileDescriptors.MAX_CONNECTIONS) {
-            LOGGER.log(Level.WARNING, limit + ": " + files.httpConnections()
-                    + " HTTP connections can be open at a time instead of " + FileDescriptors.MAX_CONNECTIONS
+        if (files.connections() < FileDescriptors.MAX_CONNECTIONS) {
+            LOGGER.log(Level.WARNING, limit + ": " + files.connections()
+                    + " connections can be open at a time instead of " + FileDescriptors.MAX_CONNECTIONS
                     + "; raise the limit to " + files.wanted() + " for all");
         }
     }
@@ -312,7 +333,14 @@ public final class NereidServer implements AutoCloseable {
         });
     }
 
-    /** Stops: not ready, no new connections, running requests finish, models are unloaded. */
+    /** Lets the sequences end that run: their clients may send each request over a connection of its own. */
+    private void awaitSequences(Deadline deadline) {
+        while (engine.hasSequences() && !deadline.hasPassed()) {
+            LockSupport.parkNanos(SEQUENCE_INTERVAL.toNanos());
+        }
+    }
+
+    /** Stops: not ready, sequences end, no new connections, running requests finish, models are unloaded. */
     @Override
     public void close() {
         closeInTime();
@@ -331,6 +359,7 @@ public final class NereidServer implements AutoCloseable {
         engine.beginStop();
         Deadline forRequests = Deadline.in(deadline.remaining().minus(timeForModels()));
         Thread reminder = endLateBefore(forRequests);
+        awaitSequences(Deadline.in(forRequests.remaining().dividedBy(4).multipliedBy(3)));
         if (grpc != null) {
             grpc.refuseCalls();
         }
@@ -342,6 +371,8 @@ public final class NereidServer implements AutoCloseable {
             grpc.close(forRequests);
         }
         reminder.interrupt();
+        httpTls.ifPresent(ServerTls::close);
+        grpcTls.ifPresent(ServerTls::close);
         // What follows closes the driver.
         sharedMemory.close();
         if (gpus != null) {

@@ -11,7 +11,7 @@ class FileDescriptorsTest {
     void leaveRoomForAllConnectionsWhereTheyAreMany() {
         FileDescriptors many = new FileDescriptors(1 << 20, 100);
 
-        assertEquals(10_000, many.httpConnections());
+        assertEquals(10_000, many.connections());
         assertEquals(256, many.metricsConnections());
         assertTrue(many.areEnough());
     }
@@ -21,14 +21,14 @@ class FileDescriptorsTest {
         FileDescriptors few = new FileDescriptors(200, 50);
 
         assertEquals(12, few.metricsConnections());
-        assertEquals(200 - 50 - 64 - 12, few.httpConnections());
+        assertEquals(200 - 50 - 64 - 12, few.connections());
         assertTrue(few.areEnough());
     }
 
     @Test
     void mayBeTooFewForAServer() {
         assertFalse(new FileDescriptors(130, 50).areEnough());
-        assertEquals(0, new FileDescriptors(100, 50).httpConnections());
+        assertEquals(0, new FileDescriptors(100, 50).connections());
     }
 
     @Test
@@ -43,6 +43,6 @@ class FileDescriptorsTest {
     void sayHowManyAreWanted() {
         FileDescriptors few = new FileDescriptors(200, 50);
 
-        assertEquals(10_000, new FileDescriptors(few.wanted(), 50).httpConnections());
+        assertEquals(10_000, new FileDescriptors(few.wanted(), 50).connections());
     }
 }

@@ -76,6 +76,21 @@ public interface InferenceRequest {
         throw InferenceException.unsupported("requests can't be answered later here");
     }
 
+    /**
+     * Asks for another round: instead of being answered, the request goes back to the queue once {@code execute} has returned,
+     * at once where the request is answered later, and is executed again, with neither {@link #isSequenceStart()} nor
+     * {@link #isSequenceEnd()}. For models with {@code iterative_sequence}. Until then a decoupled model may send it
+     * responses that are not the last. States that were added to a response which is not sent are kept.
+     *
+     * @throws InferenceException INVALID_ARG where the model is not configured for it, or the sequence has ended meanwhile;
+     *     the request is then still to be answered. UNSUPPORTED where the server can't do this
+     * @throws IllegalStateException when the request is answered
+     */
+    @Experimental(since = "1.1")
+    default void executeAgain() {
+        throw InferenceException.unsupported("requests can't be executed again here");
+    }
+
     /** Returns whether the request is answered: nothing further may be sent, and its inputs are no longer valid. */
     boolean isAnswered();
 }

@@ -5,7 +5,8 @@ package dev.nereid.backend.api;
  * find, a classifier name, and puts both answers together. Implemented by the server; from {@link ModelContext#models()}.
  *
  * <p>A model calls while it executes a batch, on the thread that the server called {@code execute} on. It may also call
- * from threads that it waits for there, to have several models compute at once. Calls are not for the time of loading:
+ * from threads that it waits for there, to have several models compute at once, and from threads that answer requests
+ * later. Calls are not for the time of loading:
  * other models need not be loaded by then, and a model that needs another is not loaded with it.
  *
  * <h2>Waiting</h2>
@@ -34,4 +35,25 @@ public interface ModelCalls {
      *     close a circle, or the model is decoupled; INVALID_ARG when the inputs don't fit; else the model's own error
      */
     InferenceResult infer(ModelCall call);
+
+    /**
+     * Has a model answer any number of times, hands each answer on as it comes, and returns after the last. For decoupled
+     * models and all others.
+     *
+     * <p>Where the listener wants no more, or throws, the request is cancelled, what still comes is dropped, and this
+     * returns, or throws the same, once the called model has ended it; so does a call whose clients have all gone. The called
+     * model does not wait for the listener: answers that can't be handed on yet wait here, and count, together with those that
+     * are not closed, against the server's bound on what is left unread of one request.
+     *
+     * <p>The inputs must stay as they are until this returns; they may lie in any memory of the host.
+     *
+     * @param listener gets the answers on the calling thread, which it may hold up
+     * @throws InferenceException as {@link #infer(ModelCall)}, but not because the model is decoupled; after the answers that
+     *     the model gave before it failed; UNAVAILABLE when too much was left unread; UNSUPPORTED where the server can't do
+     *     this
+     */
+    @Experimental(since = "1.1")
+    default void infer(ModelCall call, ModelCallListener listener) {
+        throw InferenceException.unsupported("models can't be called for any number of answers here");
+    }
 }

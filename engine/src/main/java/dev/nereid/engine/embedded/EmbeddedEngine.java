@@ -20,6 +20,7 @@ import dev.nereid.engine.request.InputData;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.trace.RequestTrace;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -148,5 +149,10 @@ public final class EmbeddedEngine implements InferenceEngine {
     @Override
     public void close() {
         engine.close();
+    }
+
+    @Override
+    public boolean closeWithin(Duration limit) {
+        return engine.stopWithin(limit);
     }
 }

@@ -63,10 +63,12 @@ final class EnsemblePlan {
      * @param uses how often a tensor is used in its own scope, by tensor
      * @param isShared whether a tensor is also used in scopes inside its own, by tensor
      * @param outputs the outputs to answer with
+     * @param inputReaders how many steps read what the client has sent; 0 where it is needed until the end
      * @param chain the decoupled steps in whose innermost scopes a response is complete, outermost first
      */
     @SuppressWarnings("ArrayRecordComponent") // never compared, and read for every request
-    record Selection(boolean[] isActive, int[] uses, boolean[] isShared, List<Output> outputs, int[] chain) {
+    record Selection(boolean[] isActive, int[] uses, boolean[] isShared, List<Output> outputs, int inputReaders,
+            int[] chain) {
     }
 
     /**
@@ -191,7 +193,34 @@ final class EnsemblePlan {
                 isShared[output.tensor()] = true;
             }
         }
-        return new Selection(isActive, uses, isShared, List.copyOf(wanted), chain);
+        return new Selection(isActive, uses, isShared, List.copyOf(wanted), inputReaders(isActive, wanted), chain);
+    }
+
+    private int inputReaders(boolean[] isActive, List<Output> wanted) {
+        if (wanted.stream().anyMatch(output -> isInput(output.tensor()))) {
+            return 0;
+        }
+        int count = 0;
+        for (Step step : steps) {
+            if (isActive[step.index()] && readsInputs(step)) {
+                if (step.origin() != REQUEST) {
+                    // Nobody knows how often it runs.
+                    return 0;
+                }
+                count++;
+            }
+        }
+        return count;
+    }
+
+    /** Returns whether a step reads what the client has sent. */
+    boolean readsInputs(Step step) {
+        for (int source : step.sources()) {
+            if (isInput(source)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private int[] chain(List<Output> wanted) {
@@ -216,6 +245,16 @@ final class EnsemblePlan {
             chain.addFirst(each);
         }
         return chain;
+    }
+
+    /** Returns whether a step runs in the scopes of a decoupled one, or in scopes inside those. */
+    boolean isBehind(Step step, Step decoupled) {
+        for (int each = step.origin(); each != REQUEST; each = steps.get(each).origin()) {
+            if (each == decoupled.index()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     String name() {

@@ -1,14 +1,10 @@
 package dev.nereid.engine.ensemble;
 
-import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.InferenceResponse;
-import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.batch.RequestIds;
-import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelInput;
-import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.backend.api.config.Scheduling;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.ensemble.EnsemblePlan.Output;
@@ -17,15 +13,13 @@ import dev.nereid.engine.ensemble.EnsemblePlan.Selection;
 import dev.nereid.engine.ensemble.EnsemblePlan.Step;
 import dev.nereid.engine.ensemble.Scope.Value;
 import dev.nereid.engine.request.ActiveRequest;
-import dev.nereid.engine.request.InputData;
-import dev.nereid.engine.request.RequestData;
+import dev.nereid.engine.request.WaitingListener;
 import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -41,9 +35,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class EnsembleRun {
     private static final Logger LOGGER = System.getLogger(EnsembleRun.class.getName());
-    private static final String SEQUENCE_ID = "sequence_id";
-    private static final String SEQUENCE_START = "sequence_start";
-    private static final String SEQUENCE_END = "sequence_end";
 
     private final EnsembleScheduler scheduler;
     private final EnsemblePlan plan;
@@ -56,9 +47,12 @@ final class EnsembleRun {
 
     private final @Nullable Member[] members;
     private final List<StepRun> running = new ArrayList<>();
-    private CorrelationId correlationId;
-    private boolean isSequenceStart;
-    private boolean isSequenceEnd;
+    private final SequenceOfRun sequence;
+    private final Throttle throttle;
+    private final EnsembleAnswers answers;
+    private @Nullable StepRun borrower;
+    /** Steps that are still to read what the client has sent. */
+    private int inputReaders;
     private long inputNanos;
     private long inferNanos;
     private long outputNanos;
@@ -72,11 +66,12 @@ final class EnsembleRun {
         this.request = request;
         this.startNanos = startNanos;
         this.selection = selection(plan, request);
+        this.inputReaders = selection.inputReaders();
         this.root = new Scope(EnsemblePlan.REQUEST, null, plan);
         this.members = new Member[plan.steps().size()];
-        this.correlationId = request.correlationId();
-        this.isSequenceStart = request.isSequenceStart();
-        this.isSequenceEnd = request.isSequenceEnd();
+        this.sequence = new SequenceOfRun(request);
+        this.throttle = new Throttle(scheduler.clock());
+        this.answers = new EnsembleAnswers(plan, selection, request, sequence, root, scheduler.isBatching());
     }
 
     private static Selection selection(EnsemblePlan plan, ActiveRequest request) {
@@ -138,10 +133,26 @@ final class EnsembleRun {
             ActiveRequest submitted = each.request;
             if (submitted != null) {
                 submitted.cancel();
-            } else if (scheduler.limit(each.step).giveUp(each)) {
-                running.remove(each);
-                each.sources.forEach(SharedResponse::release);
             }
+        }
+        dropWaiting();
+    }
+
+    /** Gives up the steps that have no room yet. */
+    private void dropWaiting() {
+        for (StepRun each : List.copyOf(running)) {
+            if (each.request == null && scheduler.limit(each.step).giveUp(each)) {
+                running.remove(each);
+                noLongerWaits(each);
+                releaseSources(each);
+            }
+        }
+    }
+
+    private void noLongerWaits(StepRun each) {
+        if (each.isHoldingUp) {
+            each.isHoldingUp = false;
+            throttle.goesOn();
         }
     }
 
@@ -181,7 +192,54 @@ final class EnsembleRun {
         }
         if (scheduler.limit(each.step).enter(each)) {
             submit(each);
+        } else if (each.scope != root) {
+            each.isHoldingUp = true;
+            throttle.waits();
         }
+    }
+
+    /** Takes a response of a decoupled step, and keeps its thread while responses wait for room in the steps behind. */
+    void answered(StepRun each, Response response) {
+        if (!each.isThrottled) {
+            post(() -> opened(each, response));
+            return;
+        }
+        throttle.waits();
+        post(() -> {
+            try {
+                opened(each, response);
+            } finally {
+                throttle.goesOn();
+            }
+        });
+        throttle.hold(each.step.model(), () -> isUnwanted(each));
+    }
+
+    private static boolean isUnwanted(StepRun each) {
+        ActiveRequest asked = each.request;
+        return asked != null && asked.isCancelled();
+    }
+
+    /**
+     * Returns whether a step's thread may be kept: not where the steps behind it might need it to go on. Then what the
+     * responses to one request may occupy is the only bound.
+     */
+    private boolean isThrottled(Step step) {
+        if (!step.isDecoupled() || !scheduler.limit(step).isOn()) {
+            return false;
+        }
+        for (Step each : plan.steps()) {
+            boolean isBehind = plan.isBehind(each, step);
+            if ((isBehind || each == step) && isEnsemble(each) || isBehind && each.model().equals(step.model())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean isEnsemble(Step step) {
+        Member member = members[step.index()];
+        return member != null && member.config().scheduling() instanceof Scheduling.Ensemble;
     }
 
     /** Takes one use of a tensor. */
@@ -199,6 +257,7 @@ final class EnsembleRun {
 
     /** Sends a step on its way, which its limit allows. */
     void submit(StepRun each) {
+        noLongerWaits(each);
         if (isGivenUp()) {
             release(each);
             return;
@@ -208,8 +267,14 @@ final class EnsembleRun {
             throw new IllegalStateException("step " + each.step.index() + " has no model");
         }
         try {
-            ActiveRequest admitted = member.admit(data(each, member), each, request::isCancelled);
+            each.isThrottled = isThrottled(each.step);
+            ActiveRequest admitted = member.admit(each.data(request, sequence, member.config()), each,
+                    request::isCancelled, request.trace().child());
             each.request = admitted;
+            lend(each, admitted);
+            if (isEnsemble(each.step)) {
+                admitted.onInputsUsed(() -> post(() -> releaseSources(each)));
+            }
             member.submit(admitted);
         } catch (InferenceException e) {
             release(each);
@@ -217,47 +282,27 @@ final class EnsembleRun {
         }
     }
 
-    private RequestData data(StepRun each, Member member) {
-        List<InputData> inputs = new ArrayList<>(each.step.inputs().size());
-        for (Port port : each.step.inputs()) {
-            Value value = each.scope.find(port.tensor());
-            if (value != null && value.tensor != null) {
-                Tensor tensor = value.tensor;
-                boolean isBatching = member.config().isBatching();
-                Dims dims = member.config().input(port.name()).map(ModelInput::dims).orElse(Dims.of());
-                inputs.add(new InputData(port.name(), Optional.of(tensor.dataType()),
-                        shape(value, isBatching, dims).toArray(), tensor.data()));
-            }
+    /** Lends the thread that waits for the ensemble's answer to one step at a time; others run on those of their instances. */
+    private void lend(StepRun each, ActiveRequest admitted) {
+        WaitingListener waiting = request.lender();
+        if (waiting != null && borrower == null) {
+            borrower = each;
+            admitted.lentBy(waiting);
         }
-        return new RequestData(request.id(), request.parameters(), correlationId, isSequenceStart, isSequenceEnd,
-                request.priority(), request.timeoutMicros(), inputs, each.step.outputNames(), false);
-    }
-
-    /** Returns the shape of a tensor for who expects these dims, with or without a batch dimension in front. */
-    private static Shape shape(Value value, boolean isBatching, Dims dims) {
-        Shape shape = value.tensor == null ? Shape.of() : value.tensor.shape();
-        if (isBatching && !value.hasBatchDimension && dims.rank() == shape.rank() && dims.matches(shape, 0)) {
-            return shape.prepend(1);
-        }
-        boolean fits = dims.rank() == shape.rank() && dims.matches(shape, 0);
-        if (!isBatching && value.hasBatchDimension && !fits && shape.rank() > 0 && shape.dimension(0) == 1) {
-            return shape.withoutFirst();
-        }
-        return shape;
     }
 
     /** A decoupled step has sent a response, which opens a scope. */
-    void opened(StepRun each, Response response) {
+    private void opened(StepRun each, Response response) {
         if (isOver || isGivenUp()) {
             response.close();
             return;
         }
-        noteSequence(response);
+        change(response);
         Scope child = new Scope(each.step.index(), each.scope, plan);
         set(child, each.step, response);
         each.scope.children.add(child);
         advance(child);
-        answerWhereComplete();
+        answer();
     }
 
     /** A step has ended. */
@@ -279,56 +324,57 @@ final class EnsembleRun {
             }
             return;
         }
+        noteInputsRead(each);
         if (each.step.isDecoupled()) {
             each.scope.hasAllChildren = true;
         } else if (response == null) {
             throw InferenceException.internal("model '" + each.step.model() + "' sent no response");
         } else {
-            noteSequence(response);
+            change(response);
             set(each.scope, each.step, response);
             advance(each.scope);
         }
-        answerWhereComplete();
+        answer();
+    }
+
+    private void answer() {
+        if (!isGivenUp()) {
+            noteTimes();
+            answers.sendComplete();
+        }
+    }
+
+    /** The last step that reads what the client has sent ends the use of that. */
+    private void noteInputsRead(StepRun each) {
+        if (inputReaders > 0 && plan.readsInputs(each.step)) {
+            inputReaders--;
+            if (inputReaders == 0) {
+                request.inputsUsed();
+            }
+        }
     }
 
     private void release(StepRun each) {
         running.remove(each);
-        each.sources.forEach(SharedResponse::release);
-        each.sources.clear();
+        if (borrower == each) {
+            borrower = null;
+        }
+        releaseSources(each);
         scheduler.limit(each.step).leave();
     }
 
-    /** A step's response may say that what follows belongs to another sequence. */
-    private void noteSequence(Response response) {
-        Map<String, Parameter> parameters = response.parameters();
-        if (parameters.isEmpty()) {
-            return;
-        }
-        switch (parameters.get(SEQUENCE_ID)) {
-            case null -> {
-            }
-            case Parameter.Int number -> correlationId = new CorrelationId.Numeric(number.value());
-            case Parameter.Text text -> correlationId = new CorrelationId.Text(text.value());
-            case Parameter.Bool _,Parameter.Real _ -> {
-                response.close();
-                throw InferenceException.invalid("expected parameter 'sequence_id' to be TRITONSERVER_PARAMETER_INT or "
-                        + "TRITONSERVER_PARAMETER_STRING");
-            }
-        }
-        isSequenceStart = flag(response, SEQUENCE_START, isSequenceStart);
-        isSequenceEnd = flag(response, SEQUENCE_END, isSequenceEnd);
+    private static void releaseSources(StepRun each) {
+        each.sources.forEach(SharedResponse::release);
+        each.sources.clear();
     }
 
-    private static boolean flag(Response response, String name, boolean otherwise) {
-        return switch (response.parameters().get(name)) {
-            case null -> otherwise;
-            case Parameter.Bool bool -> bool.value();
-            case Parameter.Int _,Parameter.Text _,Parameter.Real _ -> {
-                response.close();
-                throw InferenceException
-                        .invalid("expect parameter '" + name + "' to be TRITONSERVER_PARAMETER_BOOL");
-            }
-        };
+    private void change(Response response) {
+        try {
+            sequence.change(response);
+        } catch (InferenceException e) {
+            response.close();
+            throw e;
+        }
     }
 
     /** Notes the tensors that a step has made. */
@@ -359,86 +405,10 @@ final class EnsembleRun {
         return plan.isInput(tensor) ? 0 : selection.uses()[tensor] + (selection.isShared()[tensor] ? 1 : 0);
     }
 
-    /** Answers with what is complete, in the order in which decoupled steps have answered. */
-    private void answerWhereComplete() {
-        boolean ignored = answer(root, 0);
-    }
-
-    /** Returns whether nothing of that scope is left to be answered. */
-    private boolean answer(Scope scope, int depth) {
-        if (isGivenUp()) {
-            return false;
-        }
-        if (depth == selection.chain().length) {
-            if (!scope.isAnswered && hasOutputs(scope)) {
-                scope.isAnswered = true;
-                send(scope);
-            }
-            return scope.isAnswered;
-        }
-        for (Scope child = scope.children.peek(); child != null; child = scope.children.peek()) {
-            if (!answer(child, depth + 1)) {
-                return false;
-            }
-            scope.children.remove();
-            child.drop();
-        }
-        scope.isAnswered = scope.hasAllChildren;
-        return scope.isAnswered;
-    }
-
-    private boolean hasOutputs(Scope scope) {
-        for (Output output : selection.outputs()) {
-            if (scope.find(output.tensor()) == null) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private void send(Scope scope) {
-        if (!plan.isDecoupled()) {
-            noteTimes();
-        }
-        InferenceResponse response = request.newResponse();
-        response.setParameter(SEQUENCE_ID, switch (correlationId) {
-            case CorrelationId.Numeric number -> Parameter.of(number.value());
-            case CorrelationId.Text text -> Parameter.of(text.value());
-        });
-        response.setParameter(SEQUENCE_START, Parameter.of(isSequenceStart));
-        response.setParameter(SEQUENCE_END, Parameter.of(isSequenceEnd));
-        for (Output output : selection.outputs()) {
-            Value value = scope.find(output.tensor());
-            if (value != null && value.tensor != null) {
-                add(response, output, scope, value, value.tensor);
-            }
-        }
-        if (plan.isDecoupled()) {
-            response.sendPartial();
-        } else {
-            response.send();
-        }
-    }
-
-    private void add(InferenceResponse response, Output output, Scope scope, Value value, Tensor tensor) {
-        Shape shape = shape(value, scheduler.isBatching(), output.config().backendDims());
-        String name = output.config().name();
-        SharedResponse source = value.source;
-        if (source == null) {
-            response.copyOutput(name, tensor.dataType(), shape, tensor.data());
-            return;
-        }
-        response.addOutput(name, tensor.dataType(), shape, tensor.data(), source::release);
-        if (scope.owns(output.tensor())) {
-            value.uses--;
-        } else {
-            source.retain();
-        }
-    }
-
     private void fail(InferenceException cause) {
         if (failure == null) {
             failure = cause;
+            dropWaiting();
         }
     }
 

@@ -102,6 +102,10 @@ public final class EnsembleScheduler implements Scheduler {
         return members;
     }
 
+    LongSupplier clock() {
+        return clock;
+    }
+
     boolean isBatching() {
         return isBatching;
     }

@@ -1,5 +1,7 @@
 package dev.nereid.engine.ensemble;
 
+import dev.nereid.backend.api.config.Dims;
+import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +33,19 @@ final class Scope {
             this.hasBatchDimension = hasBatchDimension;
             this.source = source;
             this.uses = uses;
+        }
+
+        /** Returns the tensor's shape for who expects these dims, with or without a batch dimension in front. */
+        Shape shapeFor(boolean isBatching, Dims dims) {
+            Shape shape = tensor == null ? Shape.of() : tensor.shape();
+            boolean fits = dims.rank() == shape.rank() && dims.matches(shape, 0);
+            if (isBatching && !hasBatchDimension && fits) {
+                return shape.prepend(1);
+            }
+            if (!isBatching && hasBatchDimension && !fits && shape.rank() > 0 && shape.dimension(0) == 1) {
+                return shape.withoutFirst();
+            }
+            return shape;
         }
     }
 

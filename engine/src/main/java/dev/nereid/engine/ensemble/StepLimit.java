@@ -22,6 +22,10 @@ final class StepLimit {
         this.limit = limit;
     }
 
+    boolean isOn() {
+        return limit > 0;
+    }
+
     /** Returns whether a step may start now; otherwise it is told later. */
     synchronized boolean enter(StepRun run) {
         if (limit == 0) {

@@ -45,7 +45,7 @@ public final class Gpus implements AutoCloseable {
                     + gpu.capability() + ", " + (gpu.memoryBytes() >> 20) + " MiB, " + gpu.uuid()
                     + (isUsed
                             ? ""
-                            : "; not used, since --min-supported-compute-capability is "
+                            : "; not used, since the setting min-supported-compute-capability is "
                                     + options.minimumCapability()));
         }
         return new Gpus(driver, options, devices, pool(driver, devices.usableGpus(), options.pinnedPoolBytes()));
@@ -59,7 +59,8 @@ public final class Gpus implements AutoCloseable {
             return new PinnedMemoryPool(driver.pin(driver.gpu(usable.getFirst()).orElseThrow(), byteSize));
         } catch (GpuException e) {
             LOGGER.log(Level.WARNING, () -> "no pool of " + byteSize + " bytes of page-locked memory can be had ("
-                    + e.getMessage() + "); backends use plain memory. --pinned-memory-pool-byte-size sets its size.");
+                    + e.getMessage()
+                    + "); backends use plain memory. The setting pinned-memory-pool-byte-size is its size.");
             return new PinnedMemoryPool(MemorySegment.NULL);
         }
     }

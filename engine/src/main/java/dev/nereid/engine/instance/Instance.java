@@ -136,6 +136,8 @@ public final class Instance implements AutoCloseable {
                     answered.deliver();
                     late.countDown();
                 })) {
+                    // One round is enough.
+                    request.endAgain();
                     request.failUnanswered(failure, FailureReason.BACKEND);
                     request.deliver();
                     late.countDown();

@@ -121,7 +121,7 @@ public final class BufferPool implements AutoCloseable {
             long inUse = inUseBytes.addAndGet(-bytes);
             throw new InferenceException(StatusCode.UNAVAILABLE, "a buffer of " + bytes
                     + " bytes would pass the bound on bytes in flight: " + inUse + " of " + maxInUseBytes
-                    + " bytes are in use. Try again later, or raise --max-inflight-bytes.");
+                    + " bytes are in use. Try again later, or raise the setting max-inflight-bytes.");
         }
     }
 

@@ -48,6 +48,11 @@ public final class BufferScope implements SegmentAllocator, AutoCloseable {
     public void close() {
         pool.unreserve(reserved);
         reserved = 0;
+        closeBuffers();
+    }
+
+    /** Gives the buffers back; what was reserved remains so. */
+    public void closeBuffers() {
         for (BufferPool.Buffer buffer : buffers) {
             buffer.close();
         }

@@ -34,7 +34,7 @@ public final class HeapBudget {
         if (!tryReserve(bytes)) {
             throw new InferenceException(StatusCode.UNAVAILABLE, bytes + " bytes more would pass the bound on the Java "
                     + "heap: " + inUseBytes() + " of " + maxBytes + " bytes are in use. Try again later, send tensors "
-                    + "as binary data, or raise -Xmx in NEREID_JAVA_OPTIONS.");
+                    + "as binary data, or raise the limit of the Java heap (-Xmx).");
         }
     }
 

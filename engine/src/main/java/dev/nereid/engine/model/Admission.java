@@ -3,6 +3,7 @@ package dev.nereid.engine.model;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
@@ -10,6 +11,7 @@ import dev.nereid.engine.ensemble.Member;
 import dev.nereid.engine.ensemble.Members;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
+import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.request.CheckedRequest;
 import dev.nereid.engine.request.RequestData;
@@ -20,8 +22,10 @@ import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 
@@ -45,14 +49,41 @@ public final class Admission implements Members {
 
     /**
      * Has something done with the version that serves requests to a model now, and again with its successor where a re-load
-     * has replaced it before it took the request.
+     * has replaced it before it took the request. A request that continues a sequence goes to the version that has the
+     * sequence, also when that no longer serves otherwise.
      *
      * @param version empty for the highest that is ready
      * @param action looks at the version's configuration and submits, but does not wait for the answer; is called again only
-     *     where it threw UNAVAILABLE
+     *     where it threw UNAVAILABLE, or was called with a version that does not have the sequence
      * @throws InferenceException NOT_FOUND or UNAVAILABLE, or what the action threw
      */
     <T> T onVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
+        List<ServedVersion> leaving = catalog.leaving(model, version);
+        while (true) {
+            for (ServedVersion each : leaving) {
+                try {
+                    return action.apply(each);
+                } catch (InferenceException e) {
+                    if (!(e.getCause() instanceof OtherSequence)) {
+                        throw e;
+                    }
+                }
+            }
+            try {
+                return onReadyVersion(model, version, action);
+            } catch (InferenceException e) {
+                // The version that has the sequence may have been replaced just now.
+                List<ServedVersion> now = catalog.leaving(model, version);
+                if (leaving.containsAll(now)) {
+                    throw e;
+                }
+                leaving = now;
+            }
+        }
+    }
+
+    /** Does the same for a request that is not part of a sequence. */
+    <T> T onReadyVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
         ServedVersion served = catalog.lookup(catalog.resolve(model), version);
         while (true) {
             try {
@@ -86,7 +117,24 @@ public final class Admission implements Members {
      */
     Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
             RequestTrace trace) {
+        checkSequence(served, data);
+        return submit(admit(served, data, scope, listener, trace), served);
+    }
+
+    /**
+     * Takes a request of another model; else as the other {@code submit}.
+     *
+     * @param isGone tells whether nobody waits for the answers any more
+     */
+    Ticket submit(ServedVersion served, RequestData data, BufferScope scope, ResponseListener listener,
+            BooleanSupplier isGone, RequestTrace trace) {
+        checkSequence(served, data);
         ActiveRequest request = admit(served, data, scope, listener, trace);
+        request.cancelWhen(isGone);
+        return submit(request, served);
+    }
+
+    private static Ticket submit(ActiveRequest request, ServedVersion served) {
         served.scheduler().submit(request);
         return request;
     }
@@ -101,9 +149,11 @@ public final class Admission implements Members {
      */
     PendingInference begin(ServedVersion served, RequestData data, BufferScope scope, InferenceClient client,
             BooleanSupplier isGone) {
+        checkSequence(served, data);
         SingleResponse answer = new SingleResponse();
         ActiveRequest request = admit(served, data, scope, answer, client.trace());
         request.cancelWhen(isGone);
+        request.onInputsUsed(client::inputsUsed);
         client.waits(request);
         try {
             served.scheduler().submit(request);
@@ -120,7 +170,7 @@ public final class Admission implements Members {
             ServedVersion served = catalog.lookup(model, version);
             // One that is just being closed is no longer in the catalog.
             if (served.retain()) {
-                return new UsedVersion(served);
+                return new UsedVersion(served, version);
             }
         }
     }
@@ -128,9 +178,24 @@ public final class Admission implements Members {
     /** A version as the ensembles see it that it is a part of. */
     private final class UsedVersion implements Member {
         private final ServedVersion served;
+        private final OptionalLong asked;
+        /** Requests that continue a sequence of a version which serves nothing else any more. */
+        private final Map<ActiveRequest, ServedVersion> elsewhere = new ConcurrentHashMap<>();
 
-        UsedVersion(ServedVersion served) {
+        UsedVersion(ServedVersion served, OptionalLong asked) {
             this.served = served;
+            this.asked = asked;
+        }
+
+        private ServedVersion versionFor(RequestData data) {
+            if (data.correlationId().isPresent() && !served.scheduler().hasSequence(data.correlationId())) {
+                for (ServedVersion leaving : catalog.leaving(served.id(), asked)) {
+                    if (leaving != served && continues(data, leaving)) {
+                        return leaving;
+                    }
+                }
+            }
+            return served;
         }
 
         @Override
@@ -139,21 +204,70 @@ public final class Admission implements Members {
         }
 
         @Override
-        public ActiveRequest admit(RequestData data, ResponseListener listener, BooleanSupplier isGone) {
-            ActiveRequest request = Admission.this.admit(served, data, NO_MEMORY, listener, RequestTrace.OFF);
+        public ActiveRequest admit(RequestData data, ResponseListener listener, BooleanSupplier isGone,
+                RequestTrace trace) {
+            ServedVersion version = versionFor(data);
+            ActiveRequest request = Admission.this.admit(version, data, NO_MEMORY, listener, trace);
             request.cancelWhen(isGone);
+            if (version != served) {
+                elsewhere.put(request, version);
+            }
             return request;
         }
 
         @Override
         public void submit(ActiveRequest request) {
-            served.scheduler().submit(request);
+            ServedVersion other = elsewhere.remove(request);
+            (other == null ? served : other).scheduler().submit(request);
         }
 
         @Override
         public void release() {
             served.release();
         }
+    }
+
+    /**
+     * Returns a version that a request may turn out to be for: the one that serves, or else one that has sequences.
+     *
+     * @param version empty for the highest that is ready
+     * @throws InferenceException NOT_FOUND or UNAVAILABLE
+     */
+    ServedVersion lookup(String model, OptionalLong version) {
+        try {
+            return catalog.lookup(catalog.resolve(model), version);
+        } catch (InferenceException e) {
+            List<ServedVersion> leaving = catalog.leaving(model, version);
+            if (leaving.isEmpty()) {
+                throw e;
+            }
+            return leaving.getFirst();
+        }
+    }
+
+    /** Tells that a request does not continue a sequence of a version that does nothing else any more. */
+    private static final class OtherSequence extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+
+    /**
+     * Refuses a request for a version that is being unloaded, unless it continues a sequence which that has, and no later
+     * version.
+     */
+    private void checkSequence(ServedVersion served, RequestData data) {
+        if (served.isLeaving() && served.config().scheduling() instanceof SequenceBatching
+                && !continues(data, served)) {
+            throw new InferenceException(StatusCode.UNAVAILABLE, "version " + served.version() + " of model '"
+                    + served.name() + "' is being unloaded, and the request continues none of its sequences",
+                    new OtherSequence());
+        }
+    }
+
+    /** Returns whether a request continues a sequence that a version has which is being unloaded, and no later version. */
+    private boolean continues(RequestData data, ServedVersion leaving) {
+        return !data.isSequenceStart() && leaving.scheduler().hasSequence(data.correlationId())
+                && catalog.find(leaving.id()).orElse(Snapshot.EMPTY).ready().stream()
+                        .noneMatch(ready -> !ready.isLeaving() && ready.scheduler().hasSequence(data.correlationId()));
     }
 
     private ActiveRequest admit(ServedVersion served, RequestData data, SegmentAllocator scope,

@@ -169,7 +169,7 @@ final class Dependencies {
                 EnsembleValidator.circle(name,
                         each -> each.equals(name) ? members : members(each, LoadOverride.NONE)).ifPresent(circle -> {
                             catalog.refused(name, circle);
-                            InferenceException failure = ModelLifecycle.loadFailure(repository.name(name),
+                            InferenceException failure = LoadErrors.failed(repository.name(name),
                                     InferenceException.invalid(circle));
                             LOGGER.log(Level.ERROR, failure::getMessage);
                             throw failure;

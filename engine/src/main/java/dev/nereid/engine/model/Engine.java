@@ -88,7 +88,7 @@ public final class Engine implements AutoCloseable {
         this.wakeups = new TimerWakeups(System::nanoTime);
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
                 options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
-                options.scheduling().firstBatchAt());
+                options.scheduling().firstBatchAt(), options.scheduling().firstBacklogAt());
         this.admission = new Admission(buffers, catalog);
         this.cache = caching.cache();
         VersionLoader loader = new VersionLoader(
@@ -101,8 +101,7 @@ public final class Engine implements AutoCloseable {
                         options.statistics()),
                 caching,
                 options.scheduling(), options.limits(), options.statistics());
-        this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading().threads(),
-                options.loading().retries());
+        this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading());
         this.dependencies = new Dependencies(repository, catalog, lifecycle);
     }
 
@@ -243,6 +242,17 @@ public final class Engine implements AutoCloseable {
         return catalog.lookup(catalog.resolve(model), version);
     }
 
+    /**
+     * Returns a version that a request to that model may be for: the one that serves, or else one that is being unloaded and
+     * still has sequences. {@link #onVersion} finds out.
+     *
+     * @param version empty for the highest that is ready
+     * @throws InferenceException NOT_FOUND or UNAVAILABLE
+     */
+    public ServedVersion lookupForRequest(String model, OptionalLong version) {
+        return admission.lookup(model, version);
+    }
+
     /** Returns the versions of a model that are ready, ascending; empty for an unknown model, and where several are meant. */
     public List<ServedVersion> readyVersions(String model) {
         try {
@@ -261,7 +271,8 @@ public final class Engine implements AutoCloseable {
 
     /**
      * Has something done with the version that serves requests to a model now, and again with its successor where a re-load
-     * has replaced it before it took the request. This is the one look-up of a request.
+     * has replaced it before it took the request. A request that continues a sequence goes to the version that has the
+     * sequence, also while that is being unloaded. This is the one look-up of a request.
      *
      * @param version empty for the highest that is ready
      * @param action looks at the version's configuration and submits, but does not wait for the answer; is called again only
@@ -270,6 +281,17 @@ public final class Engine implements AutoCloseable {
      */
     public <T> T onVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
         return admission.onVersion(model, version, action);
+    }
+
+    /**
+     * Does the same for a request that can't be part of a sequence.
+     *
+     * @param version empty for the highest that is ready
+     * @param action as above
+     * @throws InferenceException NOT_FOUND or UNAVAILABLE, or what the action threw
+     */
+    public <T> T onReadyVersion(String model, OptionalLong version, Function<ServedVersion, T> action) {
+        return admission.onReadyVersion(model, version, action);
     }
 
     /**
@@ -428,26 +450,27 @@ public final class Engine implements AutoCloseable {
         return isStopping;
     }
 
-    /** Says that the end is near: the server is no longer ready, running requests go on. */
+    /** Says that the end is near: the server is no longer ready, no sequence starts, all else goes on. */
     public void beginStop() {
         isStopping = true;
+        readyVersions().forEach(version -> version.scheduler().refuseSequences());
         RepositoryPoller running = poller;
         if (running != null) {
             running.close();
         }
     }
 
+    /** Returns whether a sequence is under way. */
+    public boolean hasSequences() {
+        return readyVersions().stream().anyMatch(version -> version.scheduler().hasSequences());
+    }
+
     /**
-     * Ends the requests whose models would answer them later, now and from here on, with UNAVAILABLE; for a server that
-     * stops and can't wait for them any longer.
+     * Ends the requests whose models would answer them later, now and from here on, with UNAVAILABLE, and takes no further
+     * requests of sequences; for a server that stops and can't wait for them any longer.
      */
     public void endLate() {
         lifecycle.endLate();
-    }
-
-    /** Returns what loads and unloads models. */
-    ModelLifecycle lifecycle() {
-        return lifecycle;
     }
 
     /** Finishes running requests, up to a limit, and closes models and backends. Returns whether all ended in time. */

@@ -9,7 +9,6 @@ import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.PolledModel;
-import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.EnsembleValidator;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
@@ -116,22 +115,24 @@ final class EnsembleLoader {
     ServedVersion load(PolledModel polled, long version) {
         long start = System.nanoTime();
         ModelConfig resolved = resolved(polled);
-        ModelConfig complete = ModelConfigs.withDecoupled(resolved, check(polled.name(), resolved));
-        var config = ModelConfigs.toRecord(complete);
+        VersionConfig forms = VersionConfig.of(ModelConfigs.withDecoupled(resolved, check(polled.name(), resolved)));
+        var config = forms.record();
         if (config.isDecoupled() && config.isResponseCacheEnabled()) {
             throw InferenceException.invalid("Response Cache does not currently support model " + polled.name()
                     + " with 'decoupled' transaction policy. Please disable the response cache.");
         }
         ModelStatistics statistics = new ModelStatistics(config.histogramBuckets(),
                 statisticsOptions.keepsSummaries());
-        List<Step> steps = complete.getEnsembleScheduling().getStepList();
+        List<Step> steps = resolved.getEnsembleScheduling().getStepList();
         EnsembleScheduler scheduler = new EnsembleScheduler(config,
                 model -> served(model).map(each -> each.config().isDecoupled()).orElse(false), members, statistics,
                 System::nanoTime, InstantSource.system());
-        String own = caching.identity(polled, version, ConfigJson.write(complete));
+        String own = caching.identity(polled, version, forms.json());
         Supplier<String> identity = () -> own + identities(steps);
-        return new ServedVersion(polled.id(), version, complete, null, caching.before(scheduler, config, identity, statistics),
-                identity, statistics, labels(polled, steps), Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
+        return new ServedVersion(polled.id(), version, forms, null,
+                caching.before(scheduler, config, identity, statistics),
+                identity, statistics, labels(polled, steps), Duration.ofNanos(System.nanoTime() - start),
+                limits.maxResponseBytes());
     }
 
     /** Returns what tells the models of an ensemble, as they serve now, from all others. */

@@ -6,12 +6,15 @@ import dev.nereid.engine.trace.RequestTrace;
 /** Who waits for the one answer to a request. Called by the thread that waits. */
 public interface InferenceClient {
     /** A client that never gives up and is not traced. */
-    InferenceClient PATIENT = new InferenceClient() {
-        @Override
-        public RequestTrace trace() {
-            return RequestTrace.OFF;
-        }
+    InferenceClient PATIENT = patient(RequestTrace.OFF);
 
+    /** Returns a client that never gives up. */
+    static InferenceClient patient(RequestTrace trace) {
+        return new Patient(trace);
+    }
+
+    /** A client that never gives up. */
+    record Patient(RequestTrace trace) implements InferenceClient {
         @Override
         public void waits(Ticket ticket) {
         }
@@ -19,7 +22,7 @@ public interface InferenceClient {
         @Override
         public void answered() {
         }
-    };
+    }
 
     /** Returns the trace that the request's way is noted in. */
     RequestTrace trace();
@@ -30,6 +33,13 @@ public interface InferenceClient {
      * @param ticket gives the request up
      */
     void waits(Ticket ticket);
+
+    /**
+     * Says that nobody reads the request's inputs any more, although its answer is still to come. From any thread, while
+     * another waits, but not after {@link #answered}. For most requests it is never called.
+     */
+    default void inputsUsed() {
+    }
 
     /** Says that the wait is over. */
     void answered();

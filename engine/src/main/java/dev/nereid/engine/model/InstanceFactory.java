@@ -100,8 +100,8 @@ final class InstanceFactory {
         String asked = spec.group().hostPolicy();
         if (!asked.isEmpty() && !options.hostPolicies().containsKey(asked)) {
             LOGGER.log(Level.WARNING, () -> "model '" + spec.config().name() + "', instance group '"
-                    + spec.group().name() + "': there is no --host-policy=" + asked
-                    + ",...; its threads are not bound to any cores");
+                    + spec.group().name() + "': there is no host policy '" + asked
+                    + "'; its threads are not bound to any cores");
         }
         return asked.isEmpty() ? switch (spec.kind()) {
             case GPU -> "gpu_" + spec.deviceId();

@@ -24,7 +24,6 @@ import java.util.Optional;
  */
 record ModelBackends(Backends backends, List<Path> repositories, boolean isAllowed) {
     private static final Logger LOGGER = System.getLogger(ModelBackends.class.getName());
-    private static final String FLAG = "--allow-model-backends=true";
 
     ModelBackends {
         repositories = List.copyOf(repositories);
@@ -54,7 +53,7 @@ record ModelBackends(Backends backends, List<Path> repositories, boolean isAllow
         }
         String unused = "'" + name + ".jar' of model '" + model.name() + "' is not used: " + (isAllowed
                 ? "it came with a load request, and backends are only taken from a repository"
-                : "backends in model directories need " + FLAG);
+                : "backends in model directories need the setting allow-model-backends");
         LOGGER.log(Level.WARNING, unused);
         try {
             return backends.get(name);

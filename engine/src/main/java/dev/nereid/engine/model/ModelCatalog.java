@@ -2,6 +2,7 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
 import dev.nereid.repository.config.ModelIds;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +29,8 @@ final class ModelCatalog {
     private final ConcurrentMap<String, Snapshot> models = new ConcurrentHashMap<>();
     /** The ids of each name, of models that are to be served; kept where there are namespaces only. */
     private final ConcurrentMap<String, Set<String>> ids = new ConcurrentHashMap<>();
+    /** Versions with sequence batching that are no longer ready, but whose sequences may go on; the latest last. */
+    private final ConcurrentMap<String, List<ServedVersion>> leaving = new ConcurrentHashMap<>();
     /** Why ensembles were refused before any version of them was loaded. */
     private final ConcurrentMap<String, String> refusals = new ConcurrentHashMap<>();
 
@@ -146,6 +149,44 @@ final class ModelCatalog {
     /** Changes one model's snapshot, unless the model was forgotten meanwhile. */
     void updateKnown(String name, UnaryOperator<Snapshot> change) {
         models.computeIfPresent(name, (ignored, old) -> change.apply(old));
+    }
+
+    /**
+     * Notes that a version is about to stop serving, apart from the sequences that it has. Before it is ready no longer, so
+     * that none of its sequences is lost in between; {@link ServedVersion#leave} follows.
+     */
+    void leaves(ServedVersion version) {
+        if (version.config().scheduling() instanceof SequenceBatching) {
+            leaving.merge(version.id(), List.of(version), (old, added) -> {
+                List<ServedVersion> longer = new ArrayList<>(old);
+                longer.addAll(added);
+                return List.copyOf(longer);
+            });
+        }
+    }
+
+    /** Notes that a version is closed. */
+    void left(ServedVersion version) {
+        leaving.computeIfPresent(version.id(), (ignored, old) -> {
+            List<ServedVersion> others = old.stream().filter(each -> each != version).toList();
+            return others.isEmpty() ? null : others;
+        });
+    }
+
+    /**
+     * Returns the versions that no longer serve, but may have sequences which go on, the latest of each model first.
+     *
+     * @param name as clients give it; its model may be known no more
+     * @param version empty for all
+     */
+    List<ServedVersion> leaving(String name, OptionalLong version) {
+        if (leaving.isEmpty()) {
+            return List.of();
+        }
+        return leaving.entrySet().stream()
+                .filter(model -> model.getKey().equals(name) || ModelIds.name(model.getKey()).equals(name))
+                .flatMap(model -> model.getValue().reversed().stream())
+                .filter(each -> version.isEmpty() || each.version() == version.getAsLong()).toList();
     }
 
     /** Notes why an ensemble does not fit its models. */

@@ -2,13 +2,12 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.engine.memory.NativeHeap;
+import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.model.ModelCatalog.Version;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.OverrideDirectory;
 import dev.nereid.repository.PolledModel;
-import dev.nereid.repository.config.RepositoryAgents;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -16,8 +15,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -28,8 +25,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Loads, re-loads and unloads models, which are known by their ids.
@@ -45,57 +40,34 @@ import org.jspecify.annotations.Nullable;
  */
 final class ModelLifecycle implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(ModelLifecycle.class.getName());
-    /** How long an unload waits for an idle model to be gone, so that a client which asks next sees it gone. */
-    private static final Duration UNLOAD_GRACE = Duration.ofSeconds(1);
-    /** How long versions that are unloaded wait for requests which their backend answers later. */
-    private static final Duration LATE_LIMIT = Duration.ofMinutes(5);
     /** So much of the time for a stop is kept for what follows the last answers, if a quarter of it is not less. */
     private static final Duration AFTER_ANSWERS = Duration.ofSeconds(1);
-    private static final String STOPPING = "Server is stopping";
 
-    private final ModelRepository repository;
+    private final ModelSource source;
     private final ModelCatalog catalog;
     private final VersionLoader loader;
-    private final Path scratchDirectory;
     private final int retries;
     private final ExecutorService loadThreads;
-    private final ExecutorService unloadThreads;
-    private final ConcurrentMap<String, Slot> slots = new ConcurrentHashMap<>();
-    /** Versions that wait for their last requests or close. */
-    private final Set<ServedVersion> closing = ConcurrentHashMap.newKeySet();
-    private volatile Duration lateLimit = LATE_LIMIT;
+    private final Retirement retirement;
+    private final VersionSwitch versions;
+    private final ConcurrentMap<String, ModelSlot> slots = new ConcurrentHashMap<>();
     private volatile boolean isClosing;
-
-    /** What is known of one model beside its versions. */
-    private static final class Slot {
-        /** Held while the model is loaded. */
-        private final ReentrantLock loadLock = new ReentrantLock(true);
-        /** Guarded by the slot itself: what the serving versions were loaded from. */
-        private @Nullable PolledModel source;
-        /** Guarded by the slot itself: what was last tried, so that polling does not try it again and again. */
-        private @Nullable PolledModel attempted;
-        /** Guarded by the slot itself: the files of a load request, as long as they are in use. */
-        private @Nullable OverrideDirectory overrideDirectory;
-    }
 
     /**
      * Creates it without models.
      *
      * @param scratchDirectory where the files of load requests go
-     * @param loadThreads how many models load at the same time
-     * @param retries how often a failed load is tried again
      */
     ModelLifecycle(ModelRepository repository, ModelCatalog catalog, VersionLoader loader, Path scratchDirectory,
-            int loadThreads, int retries) {
-        this.repository = repository;
+            LoadOptions options) {
+        this.source = new ModelSource(repository, scratchDirectory);
         this.catalog = catalog;
         this.loader = loader;
-        this.scratchDirectory = scratchDirectory;
-        this.retries = retries;
-        this.loadThreads = Executors.newFixedThreadPool(loadThreads,
+        this.retries = options.retries();
+        this.retirement = new Retirement(catalog, options.unloadTimeout());
+        this.versions = new VersionSwitch(catalog, loader, retirement, () -> isClosing);
+        this.loadThreads = Executors.newFixedThreadPool(options.threads(),
                 Thread.ofPlatform().name("nereid-load-", 0).daemon(true).factory());
-        this.unloadThreads = Executors.newCachedThreadPool(
-                Thread.ofPlatform().name("nereid-unload-", 0).daemon(true).factory());
     }
 
     /**
@@ -106,15 +78,15 @@ final class ModelLifecycle implements AutoCloseable {
      */
     boolean load(String name, LoadOverride override) {
         while (true) {
-            Slot slot = slots.computeIfAbsent(name, ignored -> new Slot());
+            ModelSlot slot = slots.computeIfAbsent(name, ignored -> new ModelSlot());
             slot.loadLock.lock();
             try {
                 // The slot may have been forgotten while another load held it.
                 if (slots.get(name) == slot) {
                     return await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
                 }
-            } catch (RejectedExecutionException e) {
-                throw stopping(e);
+            } catch (RejectedExecutionException _) {
+                throw LoadErrors.stopping();
             } finally {
                 forgetUnused(name, slot);
                 slot.loadLock.unlock();
@@ -122,12 +94,8 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private static InferenceException stopping(RejectedExecutionException cause) {
-        return new InferenceException(StatusCode.UNAVAILABLE, STOPPING, cause);
-    }
-
     /** Nothing is kept of names that no repository has: clients may ask for any. */
-    private void forgetUnused(String name, Slot slot) {
+    private void forgetUnused(String name, ModelSlot slot) {
         synchronized (slot) {
             if (slot.attempted == null) {
                 slots.remove(name, slot);
@@ -159,7 +127,7 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private boolean loadWithRetries(String name, Slot slot, LoadOverride override) {
+    private boolean loadWithRetries(String name, ModelSlot slot, LoadOverride override) {
         for (int attempt = 0;; attempt++) {
             try {
                 return loadOnce(name, slot, override);
@@ -172,16 +140,16 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private boolean loadOnce(String name, Slot slot, LoadOverride override) {
+    private boolean loadOnce(String name, ModelSlot slot, LoadOverride override) {
         if (isClosing) {
-            throw InferenceException.unavailable(STOPPING);
+            throw LoadErrors.stopping();
         }
         PolledModel before;
         synchronized (slot) {
             before = slot.source;
         }
         if (override.isEmpty() && before != null && before.isOverride() && isServing(name, before)
-                && isUnchanged(name, before)) {
+                && source.isUnchanged(name, before)) {
             // As in the reference: a configuration that came with a request stays until something changes on disk.
             return false;
         }
@@ -189,9 +157,9 @@ final class ModelLifecycle implements AutoCloseable {
         boolean keepsDirectory = false;
         try {
             if (!override.files().isEmpty()) {
-                directory = overrideDirectory(name, override);
+                directory = source.overrideDirectory(name, override);
             }
-            PolledModel polled = poll(name, override, directory);
+            PolledModel polled = source.poll(name, override, directory);
             synchronized (slot) {
                 slot.attempted = polled;
             }
@@ -200,9 +168,9 @@ final class ModelLifecycle implements AutoCloseable {
                 catalog.updateKnown(name, old -> old.withoutFailuresBut(polled.versions()));
                 return false;
             }
-            runAgents(name, polled);
+            source.runAgents(name, polled);
             checkModels(polled);
-            boolean isOther = loadVersions(name, polled, before, slot, directory);
+            boolean isOther = versions.load(polled, before, slot, directory);
             keepsDirectory = true;
             return isOther;
         } finally {
@@ -222,7 +190,7 @@ final class ModelLifecycle implements AutoCloseable {
             catalog.accepted(polled.id());
         } catch (InferenceException e) {
             catalog.refused(polled.id(), e.getMessage());
-            throw loadFailure(polled.name(), e);
+            throw LoadErrors.failed(polled.name(), e);
         }
     }
 
@@ -231,7 +199,7 @@ final class ModelLifecycle implements AutoCloseable {
      * serve until the new ones do. Where it does not fit any longer, it is unloaded. Returns whether anything changed.
      */
     boolean reload(String name) {
-        Slot slot = slots.get(name);
+        ModelSlot slot = slots.get(name);
         if (slot == null) {
             return false;
         }
@@ -245,7 +213,7 @@ final class ModelLifecycle implements AutoCloseable {
         }
     }
 
-    private boolean reloadOnce(String name, Slot slot) {
+    private boolean reloadOnce(String name, ModelSlot slot) {
         PolledModel known;
         OverrideDirectory directory;
         synchronized (slot) {
@@ -257,208 +225,22 @@ final class ModelLifecycle implements AutoCloseable {
         }
         try {
             checkModels(known);
-            return loadVersions(name, known, null, slot, directory);
+            return versions.load(known, null, slot, directory);
         } catch (InferenceException e) {
             LOGGER.log(Level.ERROR, e::getMessage);
             boolean wasServing = !catalog.find(name).orElse(Snapshot.EMPTY).ready().isEmpty();
             if (wasServing) {
                 // Whoever asked for this holds the load lock.
-                awaitUnload(unload(name, slot));
+                Retirement.await(unload(name, slot));
             }
             return wasServing;
         }
-    }
-
-    private OverrideDirectory overrideDirectory(String name, LoadOverride override) {
-        try {
-            if (override.config().isEmpty()) {
-                throw InferenceException
-                        .invalid("Load parameter 'config' must be specified for model file override");
-            }
-        } catch (InferenceException e) {
-            throw pollFailure(name, e);
-        }
-        try {
-            return OverrideDirectory.create(scratchDirectory, override.files());
-        } catch (InferenceException e) {
-            InferenceException failure = pollFailure(name, e);
-            // A path that leads out of the model's directory is the client's mistake.
-            throw e.code() == StatusCode.INVALID_ARG
-                    ? new InferenceException(e.code(), failure.getMessage(), e)
-                    : failure;
-        }
-    }
-
-    private boolean isUnchanged(String name, PolledModel before) {
-        try {
-            return repository.isUnchanged(before);
-        } catch (InferenceException e) {
-            throw pollFailure(name, e);
-        }
-    }
-
-    private PolledModel poll(String name, LoadOverride override, @Nullable OverrideDirectory directory) {
-        try {
-            if (override.config().isEmpty()) {
-                return repository.poll(name);
-            }
-            return directory == null
-                    ? repository.poll(name, override.config().get())
-                    : repository.poll(name, override.config().get(), directory);
-        } catch (InferenceException e) {
-            throw pollFailure(name, e);
-        }
-    }
-
-    private void runAgents(String name, PolledModel polled) {
-        try {
-            RepositoryAgents.run(polled.config(), polled.directory());
-        } catch (InferenceException e) {
-            throw pollFailure(name, e);
-        }
-    }
-
-    /** The reference tells clients no more than the first half. Where the repositories lie is not theirs to know. */
-    private InferenceException pollFailure(String name, InferenceException cause) {
-        String detail = cause.getMessage();
-        for (Path location : repository.locations()) {
-            detail = detail.replace(location + "/", "");
-        }
-        return new InferenceException(StatusCode.INTERNAL,
-                "failed to load '" + repository.name(name) + "', failed to poll from model repository: " + detail, cause);
     }
 
     private boolean isServing(String name, PolledModel polled) {
         Snapshot snapshot = catalog.find(name).orElse(Snapshot.EMPTY);
         List<Long> ready = snapshot.ready().stream().map(ServedVersion::version).toList();
         return ready.equals(polled.versions());
-    }
-
-    /**
-     * Loads the selected versions and switches over; the model uses {@code directory} from then on. Returns whether other
-     * versions than before serve.
-     */
-    private boolean loadVersions(String name, PolledModel polled, @Nullable PolledModel before, Slot slot,
-            @Nullable OverrideDirectory directory) {
-        if (polled.versions().isEmpty()) {
-            catalog.update(name, old -> old);
-            polled.hint().ifPresent(hint -> LOGGER.log(Level.ERROR, hint));
-            throw loadFailure(polled.name(), InferenceException.invalid(
-                    "at least one version must be available under the version policy of model '" + polled.name()
-                            + "'"));
-        }
-        catalog.update(name, old -> old.with(polled.versions().stream()
-                .filter(version -> old.find(version).map(found -> found.state() != VersionState.READY).orElse(true))
-                .map(version -> Version.of(version, VersionState.LOADING, "")).toList()));
-        Made made = new Made(new ArrayList<>(), new ArrayList<>());
-        Map<Long, InferenceException> failures = new TreeMap<>();
-        for (long version : polled.versions()) {
-            try {
-                Optional<ServedVersion> kept = before == null ? Optional.empty() : kept(name, version, polled, before);
-                if (kept.isPresent()) {
-                    LOGGER.log(Level.INFO, () -> "updating instances: " + name + ":" + version);
-                    made.updates().add(loader.update(kept.get(), polled));
-                } else {
-                    LOGGER.log(Level.INFO, () -> "loading: " + name + ":" + version);
-                    made.loaded().add(loader.load(polled, version));
-                }
-            } catch (InferenceException e) {
-                failures.put(version, e);
-            } catch (RuntimeException | Error e) {
-                // A mistake of ours, or memory is exhausted: the model must not seem to be loading for ever.
-                LOGGER.log(Level.ERROR, "loading model '" + name + "' version " + version + " failed", e);
-                failures.put(version, InferenceException
-                        .internal("model '" + name + "' failed to load; the server's log has the details"));
-            }
-        }
-        if (!failures.isEmpty()) {
-            abandon(name, polled, made, failures);
-            throw loadFailure(polled.name(), failures);
-        }
-        OverrideDirectory oldDirectory = null;
-        List<ServedVersion> replaced = List.of();
-        boolean isOutdated;
-        synchronized (slot) {
-            isOutdated = isClosing;
-            if (!isOutdated) {
-                List<Long> kept = made.updates().stream().map(update -> update.updated().version()).toList();
-                replaced = catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
-                        .filter(version -> !kept.contains(version.version())).toList();
-                publish(polled, made, replaced);
-                slot.source = polled;
-                oldDirectory = slot.overrideDirectory == directory ? null : slot.overrideDirectory;
-                slot.overrideDirectory = directory;
-            }
-        }
-        if (isOutdated) {
-            abandon(name, polled, made, Map.of());
-            throw InferenceException.unavailable(STOPPING);
-        }
-        made.loaded().forEach(version -> LOGGER.log(Level.INFO, () -> "successfully loaded '" + name + "' version "
-                + version.version() + " in " + version.loadTime().toMillis() + " ms"));
-        if (!made.updates().isEmpty()) {
-            inBackground(() -> made.updates().forEach(VersionUpdate::finish));
-        }
-        retire(name, replaced, oldDirectory);
-        return !made.loaded().isEmpty() || !replaced.isEmpty();
-    }
-
-    /** What a load has made and not yet put into service. */
-    private record Made(List<ServedVersion> loaded, List<VersionUpdate> updates) {
-    }
-
-    /**
-     * Returns the version as it serves now, where it may go on with other instances. A load that changes neither
-     * instances nor version policy was meant to load again.
-     */
-    private Optional<ServedVersion> kept(String name, long version, PolledModel polled, PolledModel before) {
-        if (!polled.keepsVersionOf(before, version)) {
-            return Optional.empty();
-        }
-        boolean hasOtherPolicy = !polled.config().getVersionPolicy().equals(before.config().getVersionPolicy());
-        return catalog.find(name).orElse(Snapshot.EMPTY).ready().stream()
-                .filter(served -> served.version() == version)
-                .filter(served -> hasOtherPolicy || loader.hasOtherInstances(served, polled)).findFirst();
-    }
-
-    private void publish(PolledModel polled, Made made, List<ServedVersion> replaced) {
-        made.updates().forEach(VersionUpdate::apply);
-        catalog.update(polled.id(), old -> {
-            List<Version> changed = new ArrayList<>();
-            replaced.forEach(version -> changed.add(
-                    Version.of(version.version(), VersionState.UNLOADING, "")));
-            made.updates().forEach(update -> changed.add(Version.ready(update.updated())));
-            Snapshot without = old.with(changed);
-            return without.with(made.loaded().stream().map(Version::ready).toList())
-                    .withoutFailuresBut(polled.versions());
-        });
-    }
-
-    /** Closes what a failed load made and notes why. Versions that serve stay as they are. */
-    private void abandon(String name, PolledModel polled, Made made, Map<Long, InferenceException> failures) {
-        made.loaded().forEach(ServedVersion::close);
-        made.updates().forEach(VersionUpdate::discard);
-        catalog.updateKnown(name, old -> old.with(polled.versions().stream()
-                .filter(version -> old.find(version).map(found -> found.state() == VersionState.LOADING).orElse(true))
-                .map(version -> {
-                    InferenceException failure = failures.get(version);
-                    return Version.of(version, VersionState.UNAVAILABLE,
-                            failure == null ? ModelCatalog.UNLOADED : failure.reason());
-                }).toList()));
-        NativeHeap.trim();
-    }
-
-    private static InferenceException loadFailure(String name, Map<Long, InferenceException> failures) {
-        StringBuilder text = new StringBuilder();
-        failures.forEach((version, failure) -> text.append("version ").append(version)
-                .append(" is at UNAVAILABLE state: ").append(failure.reason()).append(';'));
-        return loadFailure(name, InferenceException.invalid(text.toString()));
-    }
-
-    /** Returns the protocol's error for a model that can't be loaded. */
-    static InferenceException loadFailure(String name, InferenceException cause) {
-        return new InferenceException(StatusCode.INVALID_ARG,
-                "load failed for model '" + name + "': " + cause.getMessage() + "\n", cause);
     }
 
     /**
@@ -470,7 +252,7 @@ final class ModelLifecycle implements AutoCloseable {
     }
 
     private void unloadInTurn(String name, boolean isGone) {
-        Slot slot = slots.get(name);
+        ModelSlot slot = slots.get(name);
         while (slot != null) {
             CountDownLatch closed = null;
             slot.loadLock.lock();
@@ -487,22 +269,14 @@ final class ModelLifecycle implements AutoCloseable {
                 slot.loadLock.unlock();
             }
             if (closed != null) {
-                awaitUnload(closed);
+                Retirement.await(closed);
                 return;
             }
             slot = slots.get(name);
         }
     }
 
-    private static void awaitUnload(CountDownLatch closed) {
-        try {
-            boolean ignored = closed.await(UNLOAD_GRACE.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private CountDownLatch unload(String name, Slot slot) {
+    private CountDownLatch unload(String name, ModelSlot slot) {
         List<ServedVersion> retired;
         OverrideDirectory directory;
         synchronized (slot) {
@@ -511,85 +285,22 @@ final class ModelLifecycle implements AutoCloseable {
             slot.overrideDirectory = null;
             retired = catalog.find(name).orElse(Snapshot.EMPTY).ready();
             List<ServedVersion> unloading = retired;
+            unloading.forEach(catalog::leaves);
             catalog.update(name, old -> old.with(unloading.stream()
                     .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
         }
-        return retire(name, retired, directory);
+        return retirement.retire(name, retired, directory);
     }
 
-    /** Drains and closes versions in the background. */
-    private CountDownLatch retire(String name, List<ServedVersion> versions,
-            @Nullable OverrideDirectory directory) {
-        CountDownLatch closed = new CountDownLatch(1);
-        closing.addAll(versions);
-        inBackground(() -> {
-            try {
-                for (ServedVersion version : versions) {
-                    close(version);
-                    catalog.updateKnown(name, old -> old.with(old.find(version.version())
-                            .filter(found -> found.state() == VersionState.UNLOADING)
-                            .map(found -> List.of(Version.unloaded(found.number())))
-                            .orElse(List.of())));
-                    LOGGER.log(Level.INFO,
-                            () -> "successfully unloaded '" + name + "' version " + version.version());
-                }
-                if (directory != null) {
-                    directory.close();
-                }
-                if (!versions.isEmpty()) {
-                    NativeHeap.trim();
-                }
-            } finally {
-                closed.countDown();
-            }
-        });
-        return closed;
-    }
-
-    private void close(ServedVersion version) {
-        Duration limit = lateLimit;
-        Thread reminder = after(limit, () -> version.endLate(InferenceException.unavailable("model '" + version.name()
-                + "' is being unloaded, and did not answer the request within " + limit.toSeconds() + " s")));
-        try {
-            version.close();
-        } finally {
-            reminder.interrupt();
-            closing.remove(version);
-        }
-    }
-
-    /** Says how long versions that are unloaded wait for requests which their backend answers later. */
-    void lateLimit(Duration value) {
-        lateLimit = value;
-    }
-
-    /** Ends all requests that their backends answer later, now and from here on: there is no more time for them. */
+    /**
+     * Ends all requests that their backends answer later, now and from here on, and all sequences: there is no more time for
+     * them.
+     */
     void endLate() {
         InferenceException reason = InferenceException
                 .unavailable("the server is stopping, and the model did not answer the request in time");
         catalog.all().values().forEach(snapshot -> snapshot.ready().forEach(version -> version.endLate(reason)));
-        closing.forEach(version -> version.endLate(reason));
-    }
-
-    /** Returns a thread that does something then, unless it is interrupted before. */
-    private static Thread after(Duration delay, Runnable action) {
-        return Thread.ofVirtual().name("nereid-end-late").start(() -> {
-            try {
-                Thread.sleep(delay);
-            } catch (InterruptedException e) {
-                return;
-            }
-            action.run();
-        });
-    }
-
-    private void inBackground(Runnable task) {
-        try {
-            unloadThreads.execute(task);
-        } catch (RejectedExecutionException e) {
-            // The last unload of a server that ends.
-            task.run();
-        }
+        retirement.endLate(reason);
     }
 
     /** Unloads a model whose directory is gone. Nothing is left of it but that it once was there. */
@@ -616,20 +327,21 @@ final class ModelLifecycle implements AutoCloseable {
         isClosing = true;
         List<CountDownLatch> latches = new ArrayList<>();
         slots.forEach((name, slot) -> {
-            List<ServedVersion> versions;
+            List<ServedVersion> ready;
             synchronized (slot) {
                 slot.source = null;
-                versions = catalog.find(name).orElse(Snapshot.EMPTY).ready();
-                catalog.update(name, old -> old.with(versions.stream()
+                ready = catalog.find(name).orElse(Snapshot.EMPTY).ready();
+                ready.forEach(catalog::leaves);
+                catalog.update(name, old -> old.with(ready.stream()
                         .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
-                latches.add(retire(name, versions, slot.overrideDirectory));
+                latches.add(retirement.retire(name, ready, slot.overrideDirectory));
                 slot.overrideDirectory = null;
             }
         });
         loadThreads.shutdown();
         boolean allClosed = true;
         Duration kept = limit.dividedBy(4).compareTo(AFTER_ANSWERS) < 0 ? limit.dividedBy(4) : AFTER_ANSWERS;
-        Thread reminder = after(limit.minus(kept), this::endLate);
+        Thread reminder = Retirement.after(limit.minus(kept), this::endLate);
         try {
             // A load that is under way throws away what it made; backends must not be closed before.
             allClosed = loadThreads.awaitTermination(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
@@ -637,9 +349,7 @@ final class ModelLifecycle implements AutoCloseable {
                 allClosed &= latch.await(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
             }
             // Versions that a re-load has just replaced, and instances that are no longer needed, are closed there, too.
-            unloadThreads.shutdown();
-            allClosed &= unloadThreads.awaitTermination(Math.max(0, deadline - System.nanoTime()),
-                    TimeUnit.NANOSECONDS);
+            allClosed &= retirement.awaitEnd(deadline);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             allClosed = false;
@@ -652,6 +362,6 @@ final class ModelLifecycle implements AutoCloseable {
     @Override
     public void close() {
         loadThreads.shutdown();
-        unloadThreads.shutdown();
+        retirement.close();
     }
 }

@@ -13,8 +13,6 @@ import dev.nereid.engine.request.ModelIo;
 import dev.nereid.engine.request.RequestValidator;
 import dev.nereid.engine.schedule.Scheduler;
 import dev.nereid.engine.stats.ModelStatistics;
-import dev.nereid.repository.config.ConfigJson;
-import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelIds;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -33,16 +31,14 @@ public final class ServedVersion {
     private final String id;
     private final long version;
     private final String versionText;
+    private final VersionConfig forms;
     private final ModelConfig config;
-    private final String configJson;
-    private final dev.nereid.repository.config.proto.ModelConfig completeConfig;
     /** Null for an ensemble, which has neither a backend nor instances. */
     private final @Nullable InstanceSet instances;
     private final Scheduler scheduler;
     private final Supplier<String> identity;
     private final Usage usage;
     private final ModelStatistics statistics;
-    private final RequestValidator validator;
     private final Map<String, List<String>> labels;
     private final ModelIo io;
     private final Set<String> allOutputs;
@@ -58,13 +54,14 @@ public final class ServedVersion {
      * @param scheduler brings requests to what answers them; the instances' own or one before it
      * @param identity tells the model, as it was loaded, from all others; that of an ensemble changes with its models
      */
-    ServedVersion(String id, long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
+    ServedVersion(String id, long version, VersionConfig config,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
-        this(id, version, completeConfig, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
+        this(id, version, config, instances, scheduler, identity, new Usage(), statistics, labels, loadTime,
+                maxWaitingBytes);
     }
 
-    private ServedVersion(String id, long version, dev.nereid.repository.config.proto.ModelConfig completeConfig,
+    private ServedVersion(String id, long version, VersionConfig forms,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity, Usage usage,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
         this.id = id;
@@ -74,12 +71,10 @@ public final class ServedVersion {
         this.maxWaitingBytes = maxWaitingBytes;
         this.version = version;
         this.versionText = Long.toString(version);
-        this.completeConfig = completeConfig;
-        this.config = ModelConfigs.toRecord(completeConfig);
-        this.configJson = ConfigJson.write(completeConfig);
+        this.forms = forms;
+        this.config = forms.record();
         this.instances = instances;
         this.statistics = statistics;
-        this.validator = new RequestValidator(config);
         this.labels = Map.copyOf(labels);
         this.allOutputs = config.outputs().stream().map(ModelOutput::name).collect(Collectors.toUnmodifiableSet());
         this.isPassive = instances != null && config.instanceGroups().stream().allMatch(InstanceGroup::isPassive);
@@ -90,7 +85,7 @@ public final class ServedVersion {
     }
 
     /** Returns the same version with another configuration: model, instances and statistics are shared. */
-    ServedVersion with(dev.nereid.repository.config.proto.ModelConfig newConfig) {
+    ServedVersion with(VersionConfig newConfig) {
         return new ServedVersion(id, version, newConfig, instances, scheduler, identity, usage, statistics, labels,
                 loadTime, maxWaitingBytes);
     }
@@ -99,7 +94,7 @@ public final class ServedVersion {
         List<Tensor> shown = new ArrayList<>(outputs.size());
         for (Tensor output : outputs) {
             shown.add(new Tensor(output.name(), output.dataType(),
-                    validator.clientShape(output.name(), output.shape()), output.data(), output.placement()));
+                    forms.validator().clientShape(output.name(), output.shape()), output.data(), output.placement()));
         }
         return shown;
     }
@@ -136,7 +131,7 @@ public final class ServedVersion {
 
     /** Returns the normalised configuration as the protocol shows it. */
     public String configJson() {
-        return configJson;
+        return forms.json();
     }
 
     /** Returns what the version has done. */
@@ -222,6 +217,16 @@ public final class ServedVersion {
         return Optional.ofNullable(instances);
     }
 
+    /** Notes that the version serves nothing any more but the sequences that it has. */
+    void leave() {
+        usage.leave();
+    }
+
+    /** Returns whether the version serves nothing any more but the sequences that it has. */
+    boolean isLeaving() {
+        return usage.isLeaving();
+    }
+
     /** Keeps the version from being closed until {@link #release}. Returns false where it is too late for that. */
     boolean retain() {
         return usage.begin();
@@ -234,11 +239,11 @@ public final class ServedVersion {
 
     /** Returns the normalised configuration, complete, as the repository reads and writes it. */
     public dev.nereid.repository.config.proto.ModelConfig completeConfig() {
-        return completeConfig;
+        return forms.complete();
     }
 
     RequestValidator validator() {
-        return validator;
+        return forms.validator();
     }
 
     ModelIo io() {
@@ -249,7 +254,10 @@ public final class ServedVersion {
         return allOutputs;
     }
 
-    /** Ends requests whose execution has returned, but which their backend has yet to answer, now and from here on. */
+    /**
+     * Ends requests whose execution has returned, but which their backend has yet to answer, now and from here on, and
+     * sequences.
+     */
     void endLate(InferenceException reason) {
         scheduler().endLate(reason);
     }

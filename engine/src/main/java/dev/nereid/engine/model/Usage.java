@@ -8,6 +8,7 @@ final class Usage {
     private int count;
     @GuardedBy("this")
     private boolean isClosed;
+    private volatile boolean isLeaving;
 
     /** Begins a use. Returns false, and begins none, after {@link #close}. */
     synchronized boolean begin() {
@@ -16,6 +17,16 @@ final class Usage {
         }
         count++;
         return true;
+    }
+
+    /** Notes that the version serves nothing any more but the sequences that it has. */
+    void leave() {
+        isLeaving = true;
+    }
+
+    /** Returns whether the version serves nothing any more but the sequences that it has. */
+    boolean isLeaving() {
+        return isLeaving;
     }
 
     /** Ends a use. */

@@ -14,17 +14,16 @@ import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.plugin.LoadedBackend;
 import dev.nereid.engine.plugin.PluginCalls;
-import dev.nereid.engine.request.RequestValidator;
 import dev.nereid.engine.schedule.SchedulerFactory;
 import dev.nereid.engine.stats.BackendMetrics;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.BatchingAdvice;
-import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
+import dev.nereid.repository.config.SequenceAdvice;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -102,7 +101,8 @@ final class VersionLoader {
                             model.model()::completedConfig)
                     : Optional.<ModelConfig>empty();
             var complete = configs.complete(config, completed);
-            ModelConfig checked = ModelConfigs.toRecord(complete);
+            VersionConfig forms = VersionConfig.of(complete);
+            ModelConfig checked = forms.record();
             Map<String, List<String>> labels = ModelFiles.labels(complete, polled.directory());
             ModelStatistics statistics = new ModelStatistics(checked.histogramBuckets(),
                     statisticsOptions.keepsSummaries());
@@ -115,11 +115,16 @@ final class VersionLoader {
                     schedulers.scheduler(checked, statistics, strategy, backend.classLoader(), states),
                     new InstanceFactory(model, schedulers.limiter(), scheduling), gpus);
             AtomicLong executionNanos = new AtomicLong();
-            instances.apply(instances.prepare(InstanceSpec.of(checked, gpus), warmUp(checked, polled, executionNanos)));
-            BatchingAdvice.of(checked, Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive))
+            instances.apply(
+                    instances.prepare(InstanceSpec.of(checked, gpus), warmUp(forms, states, polled, executionNanos)));
+            Optional<Duration> execution = Optional.of(Duration.ofNanos(executionNanos.get()))
+                    .filter(Duration::isPositive);
+            BatchingAdvice.of(checked, execution)
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
-            String identity = caching.identity(polled, version, ConfigJson.write(complete));
-            return new ServedVersion(polled.id(), version, complete, instances,
+            SequenceAdvice.of(checked, execution)
+                    .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", sequence_batching: " + advice));
+            String identity = caching.identity(polled, version, forms.json());
+            return new ServedVersion(polled.id(), version, forms, instances,
                     caching.before(instances.scheduler(), checked, () -> identity, statistics), () -> identity,
                     statistics, labels, Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
         } catch (Throwable e) {
@@ -186,17 +191,16 @@ final class VersionLoader {
         var asked = ConfigLoader.withInstances(polled.config(), gpus.devices(), instances.backend().attributes());
         var complete = current.completeConfig().toBuilder().clearInstanceGroup()
                 .addAllInstanceGroup(asked.getInstanceGroupList()).setVersionPolicy(asked.getVersionPolicy()).build();
-        ModelConfig checked = ModelConfigs.toRecord(complete);
-        return new VersionUpdate(current.with(complete), instances,
-                instances.prepare(InstanceSpec.of(checked, gpus),
-                        warmUp(checked, polled, new AtomicLong())));
+        VersionConfig forms = VersionConfig.of(complete);
+        return new VersionUpdate(current.with(forms), instances,
+                instances.prepare(InstanceSpec.of(forms.record(), gpus), warmUp(forms,
+                        InitialStates.read(complete, polled.directory()), polled, new AtomicLong())));
     }
 
     /** Returns what warms an instance up; {@code nanos} gets the time of the last execution. */
-    private Consumer<Instance> warmUp(ModelConfig config, PolledModel polled,
+    private Consumer<Instance> warmUp(VersionConfig config, List<InitialStates.Start> states, PolledModel polled,
             AtomicLong nanos) {
-        RequestValidator validator = new RequestValidator(config);
-        return instance -> warmUp.run(instance, config, validator, polled.directory())
+        return instance -> warmUp.run(instance, config.record(), states, config.validator(), polled.directory())
                 .ifPresent(time -> nanos.set(time.toNanos()));
     }
 

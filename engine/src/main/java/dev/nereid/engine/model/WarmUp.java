@@ -4,6 +4,7 @@ import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
 import dev.nereid.backend.api.config.Warmup;
 import dev.nereid.backend.api.config.Warmup.Source;
 import dev.nereid.backend.api.tensor.DataType;
@@ -20,7 +21,9 @@ import dev.nereid.engine.request.OutputShapes;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.request.RequestValidator;
 import dev.nereid.engine.request.SingleResponse;
+import dev.nereid.engine.schedule.sequence.WarmUpSequences;
 import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ModelFiles;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -38,6 +41,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** Executes the samples of {@code model_warmup} on an instance before it serves. */
 final class WarmUp {
@@ -55,49 +59,83 @@ final class WarmUp {
     /**
      * Runs all samples. Returns how long the last execution took; empty where there was none.
      *
+     * @param states what the states of a model with sequence batching hold at the start of a sequence
      * @throws InferenceException when one can't be made or its execution fails
      */
-    Optional<Duration> run(Instance instance, ModelConfig config, RequestValidator validator, Path modelDirectory) {
+    Optional<Duration> run(Instance instance, ModelConfig config, List<InitialStates.Start> states,
+            RequestValidator validator, Path modelDirectory) {
         Optional<Duration> last = Optional.empty();
         for (Warmup sample : config.warmups()) {
             int count = Math.max(1, sample.count());
-            for (int i = 0; i < count && sample.batchSize() > 0; i++) {
-                long start = clock.getAsLong();
-                runOnce(instance, sample, config, validator, modelDirectory);
-                Duration taken = Duration.ofNanos(clock.getAsLong() - start);
-                long micros = taken.toNanos() / 1000;
-                int round = i + 1;
-                last = Optional.of(taken);
-                LOGGER.log(Level.DEBUG, () -> "warm-up sample '" + sample.name() + "' of instance '" + instance.name()
-                        + "', round " + round + ": " + micros + " us");
+            int copies = config.isBatching() ? sample.batchSize() : 1;
+            try (WarmUpSequences sequences = config.scheduling() instanceof SequenceBatching batching
+                    ? new WarmUpSequences(config, batching, states, copies)
+                    : null) {
+                for (int i = 0; i < count && sample.batchSize() > 0; i++) {
+                    long start = clock.getAsLong();
+                    runOnce(new Round(instance, sample, copies, i == 0, i == count - 1), config, sequences, validator,
+                            modelDirectory);
+                    Duration taken = Duration.ofNanos(clock.getAsLong() - start);
+                    long micros = taken.toNanos() / 1000;
+                    int round = i + 1;
+                    last = Optional.of(taken);
+                    LOGGER.log(Level.DEBUG, () -> "warm-up sample '" + sample.name() + "' of instance '"
+                            + instance.name() + "', round " + round + ": " + micros + " us");
+                }
             }
         }
         return last;
     }
 
-    private void runOnce(Instance instance, Warmup sample, ModelConfig config, RequestValidator validator,
-            Path modelDirectory) {
+    /** One execution of a sample. */
+    private record Round(Instance instance, Warmup sample, int copies, boolean isFirst, boolean isLast) {
+    }
+
+    private void runOnce(Round round, ModelConfig config, @Nullable WarmUpSequences sequences,
+            RequestValidator validator, Path modelDirectory) {
+        Warmup sample = round.sample();
+        Set<String> ofServer = config.scheduling() instanceof SequenceBatching batching
+                ? WarmUpSequences.names(batching)
+                : Set.of();
         try (BufferScope scope = new BufferScope(pool)) {
             List<InputData> inputs = new ArrayList<>();
-            new TreeMap<>(sample.inputs()).forEach(
-                    (name, input) -> inputs.add(input(name, input, config.isBatching(), scope, modelDirectory)));
+            List<Tensor> given = new ArrayList<>();
+            new TreeMap<>(sample.inputs()).forEach((name, input) -> {
+                InputData data = input(name, input, config.isBatching(), scope, modelDirectory);
+                if (ofServer.contains(name)) {
+                    given.add(
+                            new Tensor(name, input.dataType(), Shape.of(data.dimensions()), data.data().asReadOnly()));
+                } else {
+                    inputs.add(data);
+                }
+            });
             RequestData data = new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0, inputs, List.of(),
                     false);
             CheckedRequest checked = validator.validate(data, scope);
             ActiveRequest.Content content = Admission.content(data, checked, Set.of());
             List<ActiveRequest> requests = new ArrayList<>();
             List<SingleResponse> answers = new ArrayList<>();
-            int copies = config.isBatching() ? sample.batchSize() : 1;
             // What a model answers while it warms up is not counted as a client's.
             ModelIo io = new ModelIo(config.isDecoupled(), OutputShapes.AS_PRODUCED, new ModelStatistics(),
                     Long.MAX_VALUE);
-            for (int i = 0; i < copies; i++) {
+            for (int i = 0; i < round.copies(); i++) {
                 SingleResponse answer = new SingleResponse();
                 answers.add(answer);
-                requests.add(new ActiveRequest(content, io, pool, answer, clock.getAsLong()));
+                ActiveRequest request = new ActiveRequest(content, io, pool, answer, clock.getAsLong());
+                request.mayBeExecutedAgain(_ -> {
+                });
+                requests.add(request);
             }
-            instance.execute(requests, clock);
-            answers.forEach(answer -> check(answer, sample, config.isDecoupled()));
+            if (sequences != null) {
+                sequences.prepare(requests, round.isFirst(), round.isLast(), given);
+            }
+            round.instance().execute(requests, clock);
+            if (sequences != null) {
+                sequences.executed();
+            }
+            for (int i = 0; i < answers.size(); i++) {
+                check(answers.get(i), sample, config.isDecoupled() || requests.get(i).isRepeated());
+            }
         }
     }
 

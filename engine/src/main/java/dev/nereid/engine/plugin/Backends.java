@@ -182,8 +182,8 @@ public final class Backends implements AutoCloseable {
     /** What is meant for all backends need not mean something to each. */
     private void warnOfUnread(String name, ReadSettings read) {
         for (String key : read.unread(settings.getOrDefault(name, Map.of()).keySet())) {
-            LOGGER.log(Level.WARNING, () -> "--backend-config=" + name + "," + key + ": backend '" + name
-                    + "' did not ask for a setting of that name when it started"
+            LOGGER.log(Level.WARNING, () -> "setting '" + key + "' of backend '" + name
+                    + "': the backend did not ask for one of that name when it started"
                     + Suggestions.didYouMean(key, read.asked()));
         }
     }

@@ -26,7 +26,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -37,12 +36,15 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Threads: built by whoever submits it, then owned by the scheduler, then by the thread that executes its batch, and,
  * where its backend says that it answers later, by whichever thread does; each hand-over goes through a lock or a volatile
- * write. One state says where the request is, and only one thread can take it to {@link State#ANSWERED}:
+ * write. One state says where the request is, and only one thread can take it to {@link RequestState#ANSWERED}:
  *
  * <pre>
  * CREATED ─► QUEUED ─► EXECUTING ──────────────────► ANSWERED ─► ENDED
  *                          └─► DETACHED ─► LATE ────────┘
  * </pre>
+ *
+ * From each state in which a backend may answer, it may instead have the request executed again: it is then
+ * {@link RequestState#AGAIN} until it is QUEUED once more.
  *
  * The last answer is kept until the whole batch is done and then given to the listener, so that statistics are complete
  * when a client sees its response; the last answer of a request that is LATE, whose execution has returned, leaves at once.
@@ -54,7 +56,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     static {
         try {
-            STATE = MethodHandles.lookup().findVarHandle(ActiveRequest.class, "state", State.class);
+            STATE = MethodHandles.lookup().findVarHandle(ActiveRequest.class, "state", RequestState.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -77,20 +79,17 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     private final ModelIo io;
     private final BufferPool pool;
     private final ResponseListener listener;
-    /** What responses occupy whose receiver has not closed them yet; null where there is one response at most. */
-    private final @Nullable AtomicLong waitingBytes;
+    /** Counts the responses; null where there is one at most. */
+    private final @Nullable ResponseFlow flow;
     /** What the backend gets: the client's inputs, and those that the server lays over them. */
     private List<Tensor> inputs;
     private @Nullable StateSink states;
     /** The responses that are not sent yet, each of which knows the next. */
     private @Nullable PendingResponse openResponses;
 
-    private volatile State state = State.CREATED;
+    private volatile RequestState state = RequestState.CREATED;
     private final long startNanos;
     private long queuedNanos;
-    private long firstResponseNanos;
-    private long lastResponseNanos;
-    private int responseCount;
     private @Nullable SentResponse result;
     private @Nullable InferenceException error;
     private FailureReason failureReason = FailureReason.BACKEND;
@@ -103,11 +102,19 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     /** Whether the engine ended the request, whose backend may still write into responses that it has not sent. */
     private volatile boolean isAbandoned;
     private LongSupplier clock = System::nanoTime;
+    private @Nullable WaitingListener lender;
     private RequestTrace trace = RequestTrace.OFF;
     private BooleanSupplier cancelSource = () -> false;
     private Consumer<ActiveRequest> onCancel = request -> {
     };
+    private @Nullable Runnable onInputsUsed;
     private @Nullable Consumer<ActiveRequest> onLateAnswer;
+    /** Throws where the request may not be executed again; null where the model never has that. */
+    private @Nullable Consumer<ActiveRequest> onExecuteAgain;
+    /** Whether an execution has given the request back. */
+    private volatile boolean isRepeated;
+    /** The sequence that the server has made of a request without one. */
+    private @Nullable CorrelationId ownSequence;
     private @Nullable AnswerObserver observer;
     private @Nullable BatchTimes times;
 
@@ -120,31 +127,6 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
          * @param error null where it succeeded
          */
         void answered(@Nullable Response response, @Nullable InferenceException error);
-    }
-
-    /** Where a request is. */
-    public enum State {
-        /** It was not submitted yet. */
-        CREATED,
-        /** It waits. */
-        QUEUED,
-        /** Its batch is being executed. */
-        EXECUTING,
-        /** Its batch is being executed, and its backend has said that it answers later. */
-        DETACHED,
-        /** The execution of its batch has returned, the answer is still to come. */
-        LATE,
-        /** Its answer is being written down. */
-        ANSWERING,
-        /** It is answered, but its listener does not know yet. */
-        ANSWERED,
-        /** Its listener has been told the end. */
-        ENDED;
-
-        /** Returns whether a backend may still answer. */
-        boolean isOpen() {
-            return this == EXECUTING || this == DETACHED || this == LATE;
-        }
     }
 
     /**
@@ -166,7 +148,8 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         this.pool = pool;
         this.listener = listener;
         this.startNanos = startNanos;
-        this.waitingBytes = io.isDecoupled() ? new AtomicLong() : null;
+        this.lender = listener instanceof WaitingListener waiting ? waiting : null;
+        this.flow = io.isDecoupled() ? new ResponseFlow(io) : null;
     }
 
     /**
@@ -197,17 +180,94 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     @Override
     public CorrelationId correlationId() {
-        return content.data().correlationId();
+        CorrelationId own = ownSequence;
+        return own == null ? content.data().correlationId() : own;
     }
 
     @Override
     public boolean isSequenceStart() {
-        return content.data().isSequenceStart();
+        return !isRepeated && (ownSequence != null || content.data().isSequenceStart());
     }
 
     @Override
     public boolean isSequenceEnd() {
-        return content.data().isSequenceEnd();
+        return !isRepeated && ownSequence == null && content.data().isSequenceEnd();
+    }
+
+    /** Makes a sequence of a request that is not part of one. While it is queued. */
+    public void startsSequence(CorrelationId id) {
+        ownSequence = id;
+    }
+
+    /** Says, before the request is submitted, that it may be executed again unless {@code check} throws. */
+    public void mayBeExecutedAgain(Consumer<ActiveRequest> check) {
+        onExecuteAgain = check;
+    }
+
+    /** Returns whether an execution has given the request back, to be executed again. */
+    public boolean isRepeated() {
+        return isRepeated;
+    }
+
+    @Override
+    public void executeAgain() {
+        if (!state.isOpen()) {
+            throw wrongState("executed again");
+        }
+        Consumer<ActiveRequest> check = onExecuteAgain;
+        if (check == null) {
+            throw InferenceException
+                    .invalid("Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, while the"
+                            + " model is not configured to handle such a flag.");
+        }
+        check.accept(this);
+        RequestState now = state;
+        while (now.isOpen()) {
+            if (now == RequestState.LATE) {
+                storeUnsentStates();
+            }
+            isRepeated = true;
+            if (STATE.compareAndSet(this, now, RequestState.AGAIN)) {
+                Consumer<ActiveRequest> ending = onLateAnswer;
+                if (now == RequestState.LATE && ending != null) {
+                    ending.accept(this);
+                }
+                return;
+            }
+            now = state;
+        }
+        if (cut == null) {
+            throw wrongState("executed again");
+        }
+    }
+
+    /**
+     * Puts a request that is to be executed again back to where it was before its execution. Under the scheduler's lock, when
+     * its execution has returned.
+     */
+    public void queuedAgainAt(long nanos) {
+        inputs = content.inputs();
+        states = null;
+        onLateAnswer = null;
+        queuedAt(nanos);
+    }
+
+    /** Keeps the states that were added to responses which are not sent, and drops those. When its execution has returned. */
+    public void storeUnsentStates() {
+        StateSink sink = states;
+        for (PendingResponse response = openResponses; response != null; response = response.next()) {
+            if (sink != null) {
+                response.storeStates(sink);
+            }
+        }
+        dropOpenResponses();
+    }
+
+    /** Ends a request that was to be executed again, without a further answer. */
+    public void endAgain() {
+        if (STATE.compareAndSet(this, RequestState.AGAIN, RequestState.ANSWERING)) {
+            settle(RequestState.AGAIN, null, null, FailureReason.OTHER);
+        }
     }
 
     /** Returns the client's priority; 0 for the default. */
@@ -297,6 +357,19 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         onCancel = action;
     }
 
+    /** Says, before the request is submitted, who is to be told when its inputs are no longer needed. */
+    public void onInputsUsed(Runnable action) {
+        onInputsUsed = action;
+    }
+
+    /** Notes that nobody will read the inputs any more, although the answer is still to come. */
+    public void inputsUsed() {
+        Runnable action = onInputsUsed;
+        if (action != null) {
+            action.run();
+        }
+    }
+
     /** Marks that the client has gone, and has the request dropped where it still waits. */
     @Override
     public void cancel() {
@@ -305,28 +378,29 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     }
 
     /** Returns where the request is. */
-    public State state() {
+    public RequestState state() {
         return state;
     }
 
     @Override
     public boolean isAnswered() {
-        return !state.isOpen() && state != State.CREATED && state != State.QUEUED;
+        return !state.isOpen() && state != RequestState.CREATED && state != RequestState.QUEUED;
     }
 
     @Override
     public void answerLater() {
-        if (!STATE.compareAndSet(this, State.EXECUTING, State.DETACHED)) {
+        if (!STATE.compareAndSet(this, RequestState.EXECUTING, RequestState.DETACHED)) {
             throw wrongState("answered later");
         }
     }
 
     private IllegalStateException wrongState(String wish) {
-        State now = state;
+        RequestState now = state;
         String why = switch (now) {
             case CREATED, QUEUED -> "is not being executed yet";
             case EXECUTING -> "is being executed";
             case DETACHED, LATE -> "is to be answered later";
+            case AGAIN -> "is to be executed again";
             case ANSWERING, ANSWERED, ENDED -> "is already answered";
         };
         return new IllegalStateException("request " + id() + " " + why + " and can't be " + wish);
@@ -334,7 +408,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     @Override
     public InferenceResponse newResponse() {
-        if (!state.isOpen() && cut == null) {
+        if (!state.isOpen() && state != RequestState.AGAIN && cut == null) {
             throw wrongState("given a response");
         }
         PendingResponse response = new PendingResponse(this, openResponses);
@@ -350,7 +424,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     }
 
     void send(PendingResponse response, boolean isFinal) {
-        if (!state.isOpen()) {
+        if (!state.isOpen() && (isFinal || state != RequestState.AGAIN)) {
             if (cut != null) {
                 dropOpenResponses();
                 return;
@@ -379,10 +453,11 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
                 return;
             }
         }
-        if (waitingBytes != null) {
-            count(response, waitingBytes, finished.occupiedBytes());
-        } else {
-            responseCount++;
+        if (flow != null) {
+            InferenceException tooSlow = flow.sent(response, clock.getAsLong(), finished.occupiedBytes());
+            if (tooSlow != null && cut == null) {
+                cut = tooSlow;
+            }
         }
         if (isFinal) {
             answer(finished, null, FailureReason.BACKEND);
@@ -413,28 +488,10 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         openResponses = null;
     }
 
-    /** Counts a response of a decoupled model, and ends the request where its receiver is too slow. */
-    private void count(PendingResponse response, AtomicLong waiting, long bytes) {
-        long now = clock.getAsLong();
-        if (responseCount == 0) {
-            firstResponseNanos = now;
-        }
-        long begun = response.begunNanos() == 0 ? now : response.begunNanos();
-        io.statistics().recordResponse(responseCount, begun - lastResponseNanos, now - begun);
-        lastResponseNanos = now;
-        responseCount++;
-        long sum = waiting.addAndGet(bytes);
-        if (sum > io.maxWaitingBytes() && sum > bytes && cut == null) {
-            cut = new InferenceException(StatusCode.UNAVAILABLE, "the responses to the request were read too slowly: "
-                    + sum + " bytes wait to be read, " + io.maxWaitingBytes() + " may; read faster, or have the model "
-                    + "answer with less");
-        }
-    }
-
     /** Notes that the receiver has closed a response. */
     void closed(long bytes) {
-        if (waitingBytes != null) {
-            waitingBytes.addAndGet(-bytes);
+        if (flow != null) {
+            flow.closed(bytes);
         }
     }
 
@@ -473,12 +530,13 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
      * answered later.
      */
     public void failUnanswered(InferenceException failure, FailureReason reason) {
-        State now = state;
-        if (now == State.CREATED || now == State.QUEUED || now == State.EXECUTING) {
+        RequestState now = state;
+        if (now == RequestState.CREATED || now == RequestState.QUEUED || now == RequestState.EXECUTING
+                || now == RequestState.AGAIN) {
             answer(now, null, failure, reason);
         }
         // A backend that answers from another thread, although it has not said so, may be just about to.
-        while (state == State.ANSWERING) {
+        while (state == RequestState.ANSWERING) {
             Thread.onSpinWait();
         }
     }
@@ -490,7 +548,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     /** Writes the answer down. Returns whether it counts: false, and nothing is done, where the request has one. */
     private boolean answer(@Nullable SentResponse last, @Nullable InferenceException failure, FailureReason reason) {
-        State now = state;
+        RequestState now = state;
         while (now.isOpen()) {
             if (answer(now, last, failure, reason)) {
                 return true;
@@ -504,16 +562,16 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         return false;
     }
 
-    private boolean answer(State from, @Nullable SentResponse last, @Nullable InferenceException failure,
+    private boolean answer(RequestState from, @Nullable SentResponse last, @Nullable InferenceException failure,
             FailureReason reason) {
-        if (!STATE.compareAndSet(this, from, State.ANSWERING)) {
+        if (!STATE.compareAndSet(this, from, RequestState.ANSWERING)) {
             return false;
         }
         settle(from, last, failure, reason);
         return true;
     }
 
-    private void settle(State from, @Nullable SentResponse last, @Nullable InferenceException failure,
+    private void settle(RequestState from, @Nullable SentResponse last, @Nullable InferenceException failure,
             FailureReason reason) {
         InferenceException cutBy = cut;
         if (cutBy != null) {
@@ -527,14 +585,12 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
             error = failure;
             failureReason = reason;
         }
-        if (waitingBytes != null && last == null) {
-            long now = clock.getAsLong();
-            io.statistics().recordLastResponse(responseCount, error == null ? null : failureReason,
-                    Math.max(0, now - (lastResponseNanos == 0 ? now : lastResponseNanos)));
+        if (flow != null && last == null) {
+            flow.ended(error == null ? null : failureReason, clock.getAsLong());
         }
-        state = State.ANSWERED;
+        state = RequestState.ANSWERED;
         Consumer<ActiveRequest> ending = onLateAnswer;
-        if (from == State.LATE && ending != null) {
+        if (from == RequestState.LATE && ending != null) {
             ending.accept(this);
         }
     }
@@ -544,7 +600,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
      * reaches nobody.
      */
     public void endLate(InferenceException reason) {
-        if (state != State.LATE) {
+        if (state != RequestState.LATE) {
             return;
         }
         cut = reason;
@@ -552,17 +608,19 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         while (isSending) {
             Thread.onSpinWait();
         }
-        if (STATE.compareAndSet(this, State.LATE, State.ANSWERING)) {
+        if (STATE.compareAndSet(this, RequestState.LATE, RequestState.ANSWERING)) {
             isAbandoned = true;
-            settle(State.LATE, null, reason, FailureReason.OTHER);
+            settle(RequestState.LATE, null, reason, FailureReason.OTHER);
         }
     }
 
     /** Notes that the execution of the request's batch starts. */
     public void executionStarts(long nanos, LongSupplier nanoClock) {
         clock = nanoClock;
-        lastResponseNanos = nanos;
-        state = State.EXECUTING;
+        if (flow != null) {
+            flow.starts(nanos);
+        }
+        state = RequestState.EXECUTING;
     }
 
     /**
@@ -570,12 +628,12 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
      * {@code ending} then gets the request once that is there, on the thread that answers.
      */
     public boolean leavesBatch(Consumer<ActiveRequest> ending) {
-        if (state != State.DETACHED) {
+        if (state != RequestState.DETACHED) {
             return false;
         }
         onLateAnswer = ending;
-        boolean isLate = STATE.compareAndSet(this, State.DETACHED, State.LATE);
-        while (!isLate && state == State.ANSWERING) {
+        boolean isLate = STATE.compareAndSet(this, RequestState.DETACHED, RequestState.LATE);
+        while (!isLate && state == RequestState.ANSWERING) {
             Thread.onSpinWait();
         }
         return isLate;
@@ -588,9 +646,11 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
      */
     public void answeredElsewhere(LongSupplier nanoClock, Consumer<ActiveRequest> ending) {
         clock = nanoClock;
-        lastResponseNanos = queuedNanos;
+        if (flow != null) {
+            flow.starts(queuedNanos);
+        }
         onLateAnswer = ending;
-        state = State.LATE;
+        state = RequestState.LATE;
     }
 
     /** Notes the times of the execution that the request was a part of. */
@@ -614,7 +674,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
             dropOpenResponses();
         }
         trace.mark(TracePoint.REQUEST_END);
-        state = State.ENDED;
+        state = RequestState.ENDED;
         SentResponse last = result;
         InferenceException failure = error;
         if (failure == null && last == null && !io.isDecoupled()) {
@@ -650,7 +710,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     /** Returns the time now where a decoupled model's responses are measured, else 0. */
     long responseClock() {
-        return waitingBytes == null ? 0 : clock.getAsLong();
+        return flow == null ? 0 : clock.getAsLong();
     }
 
     @Override
@@ -665,12 +725,17 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
 
     @Override
     public long firstResponseNanos() {
-        return firstResponseNanos;
+        return flow == null ? 0 : flow.firstNanos();
     }
 
     @Override
     public int responseCount() {
-        return responseCount;
+        return flow == null ? (result == null ? 0 : 1) : flow.count();
+    }
+
+    /** Returns the error that the request ends with; null where it succeeds, or has no answer yet. */
+    public @Nullable InferenceException error() {
+        return error;
     }
 
     /** Returns why the request failed, or null where it succeeded. */
@@ -682,7 +747,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     /** Notes that the request waits. */
     public void queuedAt(long nanos) {
         queuedNanos = nanos;
-        state = State.QUEUED;
+        state = RequestState.QUEUED;
         trace.mark(TracePoint.QUEUE_START, nanos);
     }
 
@@ -691,6 +756,11 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
      * thread of a request with any number of responses is not lent: its listener may be slow.
      */
     public @Nullable WaitingListener lender() {
-        return waitingBytes == null && listener instanceof WaitingListener waiting ? waiting : null;
+        return flow == null ? lender : null;
+    }
+
+    /** Says, before the request is submitted, whose thread waits for its answer, if not for its own. */
+    public void lentBy(WaitingListener waiting) {
+        lender = waiting;
     }
 }

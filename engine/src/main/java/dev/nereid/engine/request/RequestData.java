@@ -11,6 +11,10 @@ import java.util.Optional;
 /**
  * A request as the client sent it, not yet checked against a model.
  *
+ * <p>Other than in {@link dev.nereid.engine.Inference}, which programs make, inputs may be wrong here in every way that a
+ * wire allows (unknown datatypes, negative dimensions, nothing but bytes), so that it is the engine which refuses them,
+ * with the protocol's texts; and there is no model, since that was looked up before the request could be decoded.
+ *
  * @param id the client's id; empty for none
  * @param parameters the client's own parameters
  * @param correlationId the sequence that the request belongs to

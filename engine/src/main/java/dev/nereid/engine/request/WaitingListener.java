@@ -1,6 +1,8 @@
 package dev.nereid.engine.request;
 
 import dev.nereid.engine.ResponseListener;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -9,9 +11,24 @@ import org.jspecify.annotations.Nullable;
  * batches: it has to be woken for its answer anyway.
  */
 public abstract class WaitingListener implements ResponseListener {
+    private static final VarHandle ASSIGNMENT;
+    /** Stands in place of an assignment once the thread waits no longer. */
+    private static final Runnable GONE = WaitingListener::doNothing;
+
+    static {
+        try {
+            ASSIGNMENT = MethodHandles.lookup().findVarHandle(WaitingListener.class, "assignment", Runnable.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
     private volatile boolean isDone;
     private volatile @Nullable Runnable assignment;
     private volatile @Nullable Thread waiter;
+
+    private static void doNothing() {
+    }
 
     /** Says that the request has ended, after everything is written that the waiting thread will read. */
     protected final void ended() {
@@ -25,11 +42,15 @@ public abstract class WaitingListener implements ResponseListener {
     }
 
     /**
-     * Lends the waiting thread: to execute the request's batch, or to answer its requests, the one after the other.
+     * Lends the waiting thread: to execute the request's batch, or to answer its requests, the one after the other. Returns
+     * false where the thread does not do that, since it has other work to do before, or no longer waits.
      */
-    public final void assign(Runnable work) {
-        assignment = work;
+    public final boolean assign(Runnable work) {
+        if (!ASSIGNMENT.compareAndSet(this, null, work)) {
+            return false;
+        }
         wake();
+        return true;
     }
 
     private void wake() {
@@ -46,8 +67,8 @@ public abstract class WaitingListener implements ResponseListener {
      * then reads {@code waiter}; this thread writes {@code waiter} and then reads the two. All are volatile, so at least
      * one side sees what the other wrote: either the waker unparks this thread, whose permit makes the next park return
      * at once, or this thread finds the work before it parks. Each round looks at both fields after the park before, so
-     * a permit that was used up stands for something that is looked at. A request is in one batch only, and who is lent its
-     * thread to execute that does not lend it again to answer, so that no second assignment can overwrite the first.
+     * a permit that was used up stands for something that is looked at. No assignment overwrites another, and none is taken
+     * once this thread has gone.
      */
     public final void await() {
         waiter = Thread.currentThread();
@@ -60,7 +81,9 @@ public abstract class WaitingListener implements ResponseListener {
                 interrupted |= Thread.interrupted();
                 work.run();
             } else if (isDone) {
-                break;
+                if (ASSIGNMENT.compareAndSet(this, null, GONE)) {
+                    break;
+                }
             } else {
                 LockSupport.park(this);
                 // An interrupt must not end the wait: the request's memory is in use until it is answered.

@@ -17,11 +17,6 @@ public interface InstanceScheduler extends Scheduler {
     /** Returns the instances in service. */
     List<Instance> instances();
 
-    /** Stops, and returns the idle instances, which are the caller's to close. */
+    /** Stops, where that has not been done, and returns the idle instances, once, which are the caller's to close. */
     List<Instance> stopInstances();
-
-    @Override
-    default void stop() {
-        List<Instance> ignored = stopInstances();
-    }
 }

@@ -10,18 +10,18 @@ import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.instance.InstancePool;
 import dev.nereid.engine.instance.RateLimiter;
 import dev.nereid.engine.request.ActiveRequest;
-import dev.nereid.engine.request.ActiveRequest.State;
+import dev.nereid.engine.request.RequestState;
 import dev.nereid.engine.request.WaitingListener;
+import dev.nereid.engine.schedule.AnswerDelivery.Dropped;
 import dev.nereid.engine.stats.BatchTimes;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.ModelStatistics;
-import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.lang.System.Logger;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
@@ -54,7 +54,7 @@ public final class QueueScheduler implements InstanceScheduler {
     private final LongSupplier clock;
     private final BatchExecution execution;
     private final Wakeups.Alarm alarm;
-    private final @Nullable DeliveryOrder order;
+    private final AnswerDelivery delivery;
     private final @Nullable RateLimiter limiter;
 
     private final ReentrantLock dispatchLock = new ReentrantLock();
@@ -74,48 +74,53 @@ public final class QueueScheduler implements InstanceScheduler {
     private final boolean isBound;
     /** How many requests instances execute. Guarded by the lock. */
     private int executing;
-    /** Requests whose execution has returned, but whose backend has yet to answer, and who executed each. */
-    private final ConcurrentHashMap<ActiveRequest, Instance> late = new ConcurrentHashMap<>();
-    /** Why late requests are ended as soon as they are late; null while there is time to wait for them. */
-    private volatile @Nullable InferenceException lateEnd;
+    private final LateRequests late = new LateRequests();
     /** How many instances are being taken out of service. */
     private final AtomicInteger removals = new AtomicInteger();
-    private final BatchExecution.LateAnswers lateAnswers = this::leaves;
+    private final BatchExecution.LateAnswers lateAnswers = (request, instance, times) -> late.add(request, instance,
+            answered -> answeredLate(answered, times));
     private final Consumer<ActiveRequest> cancellation = this::cancel;
+    private final Consumer<ActiveRequest> repetition = this::checkRepetition;
     /** When requests last left the queue, or began to wait in an empty one. Guarded by the lock. */
     private long lastProgress;
     /** So many requests wait before the first of them is executed; 0 once that has happened. Guarded by the lock. */
     private int firstBatchAt;
-    /** Requests that are done with queue and instance, but whose answer has not left yet. */
-    private final AtomicInteger answering = new AtomicInteger();
+    /** So many requests wait beside them that belong to no instance yet. Guarded by the lock. */
+    private int firstBacklogAt;
 
     /**
-     * Creates a dispatcher without instances.
+     * Creates a scheduler without instances.
      *
+     * @param maxBatchSize how many rows a batch may have; 0 where the model has no batches
      * @param clock nanoseconds of a monotonic clock
      * @param wallClock the time of day, for statistics
-     * @param wakeups wakes the dispatcher when a queued request is due
+     * @param wakeups wakes the scheduler when a queued request is due
      * @param keepsOrder whether answers leave in the order of the requests
      * @param limiter shares resources with other models; null where every free instance may execute
      */
-    QueueScheduler(String modelName, RequestQueue queue, ModelStatistics statistics, LongSupplier clock,
-            InstantSource wallClock, Wakeups wakeups, boolean keepsOrder, @Nullable RateLimiter limiter) {
+    QueueScheduler(String modelName, int maxBatchSize, RequestQueue queue, ModelStatistics statistics,
+            LongSupplier clock, InstantSource wallClock, Wakeups wakeups, boolean keepsOrder,
+            @Nullable RateLimiter limiter) {
         this.queue = queue;
         this.isBound = queue.bindsInstances();
         this.statistics = statistics;
         this.clock = clock;
-        this.execution = new BatchExecution(modelName, statistics, wallClock);
+        this.execution = new BatchExecution(modelName, maxBatchSize, statistics, wallClock);
         this.alarm = wakeups.alarm(() -> review(true));
-        this.order = keepsOrder ? new DeliveryOrder(this::deliver) : null;
+        this.delivery = new AnswerDelivery(statistics, clock, keepsOrder, isBound, this::signalProgress);
         this.limiter = limiter;
         this.free = new InstancePool(limiter);
     }
 
-    /** Has requests wait until that many do. For tests that need to know what is executed together. */
-    void holdUntilQueued(int requests) {
+    /**
+     * Has requests wait until that many do, and so many beside them that belong to no instance yet. For tests that need to
+     * know what is executed together.
+     */
+    void holdUntilQueued(int requests, int backlog) {
         dispatchLock.lock();
         try {
             firstBatchAt = requests;
+            firstBacklogAt = backlog;
         } finally {
             dispatchLock.unlock();
         }
@@ -123,10 +128,15 @@ public final class QueueScheduler implements InstanceScheduler {
 
     /** Lock held. */
     private boolean isHeld() {
-        if (queue.size() >= firstBatchAt || isStopping) {
-            firstBatchAt = 0;
+        if (firstBatchAt == 0 && firstBacklogAt == 0) {
+            return false;
         }
-        return firstBatchAt > 0;
+        int backlog = queue.backlog();
+        if (isStopping || (queue.size() - backlog >= firstBatchAt && backlog >= firstBacklogAt)) {
+            firstBatchAt = 0;
+            firstBacklogAt = 0;
+        }
+        return firstBatchAt > 0 || firstBacklogAt > 0;
     }
 
     @Override
@@ -135,20 +145,18 @@ public final class QueueScheduler implements InstanceScheduler {
         if (claim != null) {
             claim.onTurn(this::takeTurn);
         }
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         dispatchLock.lock();
         try {
             long now = clock.getAsLong();
             instances.add(instance);
             queue.added(instance, now, drop);
             free.add(instance);
-            work = match(now);
-            gone = takeDropped();
+            decision = decide(now);
         } finally {
             dispatchLock.unlock();
         }
-        act(gone, work);
+        act(decision);
     }
 
     @Override
@@ -173,7 +181,7 @@ public final class QueueScheduler implements InstanceScheduler {
             }
             setAlarm();
             removals.incrementAndGet();
-            while (late.containsValue(instance)) {
+            while (late.hasOneOf(instance)) {
                 progress.awaitUninterruptibly();
             }
             removals.decrementAndGet();
@@ -196,8 +204,7 @@ public final class QueueScheduler implements InstanceScheduler {
 
     @Override
     public void submit(ActiveRequest request) {
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         List<String> warnings;
         dispatchLock.lock();
         try {
@@ -206,17 +213,17 @@ public final class QueueScheduler implements InstanceScheduler {
             }
             long now = clock.getAsLong();
             request.onCancel(cancellation);
+            if (queue.isIterative()) {
+                request.mayBeExecutedAgain(repetition);
+            }
             request.queuedAt(now);
             if (queue.size() == 0) {
                 lastProgress = now;
             }
             queue.offer(request, now, drop);
-            if (order != null && !isBound) {
-                order.arrived(request);
-            }
+            delivery.queued(request);
             statistics.addPending(1);
-            work = match(now);
-            gone = takeDropped();
+            decision = decide(now);
             warnings = queue.takeWarnings();
         } catch (InferenceException e) {
             if (!isBound) {
@@ -227,12 +234,12 @@ public final class QueueScheduler implements InstanceScheduler {
             dispatchLock.unlock();
         }
         warnings.forEach(warning -> LOGGER.log(Level.WARNING, warning));
-        act(gone, work);
+        act(decision);
     }
 
     @Override
     public void cancel(ActiveRequest request) {
-        if (request.state() == State.QUEUED) {
+        if (request.state() == RequestState.QUEUED) {
             review(false);
         }
     }
@@ -245,6 +252,29 @@ public final class QueueScheduler implements InstanceScheduler {
         dispatchLock.lock();
         try {
             return queue.isOpen(id);
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public boolean hasSequences() {
+        if (!isBound) {
+            return false;
+        }
+        dispatchLock.lock();
+        try {
+            return !queue.isFinished();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public void refuseSequences() {
+        dispatchLock.lock();
+        try {
+            queue.refuseSequences();
         } finally {
             dispatchLock.unlock();
         }
@@ -264,7 +294,7 @@ public final class QueueScheduler implements InstanceScheduler {
     public int inFlight() {
         dispatchLock.lock();
         try {
-            return Math.max(queue.size() + executing + answering.get() + late.size(), queue.running());
+            return Math.max(queue.size() + executing + delivery.waiting() + late.size(), queue.running());
         } finally {
             dispatchLock.unlock();
         }
@@ -304,26 +334,53 @@ public final class QueueScheduler implements InstanceScheduler {
 
     @Override
     public void endLate(InferenceException reason) {
-        lateEnd = reason;
-        late.forEach((request, _) -> request.endLate(reason));
+        late.end(reason);
+        if (isBound) {
+            endSequences();
+        }
+    }
+
+    private void endSequences() {
+        Decision decision;
+        dispatchLock.lock();
+        try {
+            long now = clock.getAsLong();
+            queue.endSequences(now, drop);
+            decision = decide(now);
+            progress.signalAll();
+        } finally {
+            dispatchLock.unlock();
+        }
+        act(decision);
     }
 
     @Override
     public List<Instance> stopInstances() {
-        List<Assignment> work;
-        List<Dropped> gone;
+        stop();
+        dispatchLock.lock();
+        try {
+            List<Instance> idle = List.copyOf(instances);
+            instances.clear();
+            free.clear();
+            return idle;
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
+    public void stop() {
+        Decision decision;
         dispatchLock.lock();
         try {
             isStopping = true;
             queue.endArrivals();
-            work = match(clock.getAsLong());
-            gone = takeDropped();
+            decision = decide(clock.getAsLong());
         } finally {
             dispatchLock.unlock();
         }
-        act(gone, work);
+        act(decision);
         List<Dropped> left;
-        List<Instance> idle;
         dispatchLock.lock();
         try {
             while (isBusy()) {
@@ -335,20 +392,16 @@ public final class QueueScheduler implements InstanceScheduler {
             }
             hasStopped = true;
             left = takeDropped();
-            idle = List.copyOf(instances);
-            instances.clear();
-            free.clear();
             alarm.set(RequestQueue.NEVER);
             progress.signalAll();
         } finally {
             dispatchLock.unlock();
         }
-        deliver(left);
-        return idle;
+        delivery.deliverDropped(left);
     }
 
     private boolean isBusy() {
-        return free.size() < instances.size() || !retiring.isEmpty() || answering.get() > 0 || !late.isEmpty()
+        return free.size() < instances.size() || !retiring.isEmpty() || delivery.waiting() > 0 || !late.isEmpty()
                 || (!queue.isFinished() && !instances.isEmpty());
     }
 
@@ -359,8 +412,7 @@ public final class QueueScheduler implements InstanceScheduler {
 
     /** Looks at the queue again: its next event is due, or a request was cancelled. */
     private void review(boolean alarmRang) {
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         dispatchLock.lock();
         try {
             if (alarmRang) {
@@ -368,38 +420,48 @@ public final class QueueScheduler implements InstanceScheduler {
             }
             long now = clock.getAsLong();
             queue.expire(now, drop);
-            work = match(now);
-            gone = takeDropped();
+            decision = decide(now);
             progress.signalAll();
         } finally {
             dispatchLock.unlock();
         }
-        act(gone, work);
+        act(decision);
     }
 
     /** It is the turn of one of the instances to have its resources. */
     private void takeTurn() {
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         dispatchLock.lock();
         try {
-            work = match(clock.getAsLong());
-            gone = takeDropped();
+            decision = decide(clock.getAsLong());
             progress.signalAll();
         } finally {
             dispatchLock.unlock();
         }
-        deliver(gone);
-        work.forEach(this::dispatch);
+        doWithoutWaking(decision);
     }
 
-    /** Does, without the lock, what was decided under it. */
-    private void act(List<Dropped> gone, List<Assignment> work) {
-        deliver(gone);
+    /** What was decided under the lock, to be done without it. */
+    private record Decision(List<Dropped> dropped, List<Assignment> work) {
+    }
+
+    /** Takes batches for the free instances. Lock held. */
+    private Decision decide(long now) {
+        List<Assignment> work = match(now);
+        return new Decision(takeDropped(), work);
+    }
+
+    private void act(Decision decision) {
+        doWithoutWaking(decision);
+        wakeOthers();
+    }
+
+    private void doWithoutWaking(Decision decision) {
+        delivery.deliverDropped(decision.dropped());
+        List<Assignment> work = decision.work();
         for (int i = 0; i < work.size(); i++) {
             dispatch(work.get(i));
         }
-        wakeOthers();
     }
 
     private void wakeOthers() {
@@ -440,14 +502,27 @@ public final class QueueScheduler implements InstanceScheduler {
         if (requests.isEmpty()) {
             return null;
         }
-        int taken = isBound ? withoutStandIns(requests) : requests.size();
-        statistics.addPending(-taken);
+        int taken = requests.size();
+        if (isBound) {
+            taken = 0;
+            for (ActiveRequest request : requests) {
+                taken += request.isStandIn() ? 0 : 1;
+                takes(request);
+            }
+        } else {
+            statistics.addPending(-taken);
+        }
         executing += taken;
         lastProgress = now;
-        if (order != null && isBound) {
-            requests.forEach(order::arrived);
-        }
         return new Assignment(this, new ExecutionBatch(requests, clock), instance);
+    }
+
+    /** Notes the first execution of a request that belongs to an instance. Lock held. */
+    private void takes(ActiveRequest request) {
+        if (!request.isStandIn() && !request.isRepeated()) {
+            statistics.addPending(-1);
+            delivery.executing(request);
+        }
     }
 
     private void setAlarm() {
@@ -462,7 +537,7 @@ public final class QueueScheduler implements InstanceScheduler {
 
     /** Lock held. */
     private void drop(ActiveRequest request, InferenceException error, FailureReason reason) {
-        answering.incrementAndGet();
+        delivery.expect(1);
         dropped.add(new Dropped(request, error, reason));
     }
 
@@ -481,8 +556,7 @@ public final class QueueScheduler implements InstanceScheduler {
         if (work.instance().prefersRequestThread()) {
             for (ActiveRequest request : work.batch().engineRequests()) {
                 WaitingListener lender = request.lender();
-                if (lender != null) {
-                    lender.assign(work);
+                if (lender != null && lender.assign(work)) {
                     return;
                 }
             }
@@ -501,27 +575,8 @@ public final class QueueScheduler implements InstanceScheduler {
             Instance instance = work.instance();
             List<ActiveRequest> answered = execution.run(work.batch(), instance, lateAnswers);
             Assignment next = release(instance, work.batch().engineRequests(), answered.size(), lentUntil);
-            answer(answered, next != null);
+            delivery.deliver(answered, next != null);
             work = next;
-        }
-    }
-
-    /**
-     * Answers the requests of a batch. To wake many waiting threads takes longer than to form a batch: where the next one
-     * is already there, one of those threads is woken, and wakes the others.
-     */
-    private void answer(List<ActiveRequest> requests, boolean isInHurry) {
-        if (isInHurry && requests.size() > 1) {
-            for (ActiveRequest request : requests) {
-                WaitingListener lender = request.lender();
-                if (lender != null && !lender.isOfCurrentThread()) {
-                    lender.assign(() -> requests.forEach(this::answer));
-                    return;
-                }
-            }
-        }
-        for (ActiveRequest request : requests) {
-            answer(request);
         }
     }
 
@@ -537,7 +592,7 @@ public final class QueueScheduler implements InstanceScheduler {
         dispatchLock.lock();
         try {
             executing -= isBound ? withoutStandIns(executed) : executed.size();
-            answering.addAndGet(answers);
+            delivery.expect(answers);
             free.finished(instance);
             long now = clock.getAsLong();
             if (isBound) {
@@ -556,7 +611,7 @@ public final class QueueScheduler implements InstanceScheduler {
         } finally {
             dispatchLock.unlock();
         }
-        deliver(gone);
+        delivery.deliverDropped(gone);
         Assignment own = null;
         for (int i = 0; i < work.size(); i++) {
             Assignment each = work.get(i);
@@ -585,11 +640,30 @@ public final class QueueScheduler implements InstanceScheduler {
     /** Lets what waits for these requests go on, unless their answers are still to come. Lock held. */
     private void noteExecuted(List<ActiveRequest> requests, long now) {
         for (ActiveRequest request : requests) {
-            if (!late.containsKey(request)) {
-                queue.executed(request, now, drop);
+            if (!late.contains(request)) {
+                noteExecuted(request, now);
             }
         }
         signalRetirement();
+    }
+
+    /** Lock held. */
+    private void noteExecuted(ActiveRequest request, long now) {
+        if (request.state() == RequestState.AGAIN) {
+            queue.executedAgain(request, now, drop);
+        } else {
+            queue.executed(request, now, drop);
+        }
+    }
+
+    /** Called by a backend that wants a request executed again. */
+    private void checkRepetition(ActiveRequest request) {
+        dispatchLock.lock();
+        try {
+            queue.mayBeExecutedAgain(request, clock.getAsLong());
+        } finally {
+            dispatchLock.unlock();
+        }
     }
 
     /** Lock held. */
@@ -624,21 +698,6 @@ public final class QueueScheduler implements InstanceScheduler {
         return all;
     }
 
-    private void answer(ActiveRequest request) {
-        if (order == null) {
-            deliver(request);
-        } else {
-            order.answered(request);
-        }
-    }
-
-    private void deliver(ActiveRequest request) {
-        request.deliver();
-        if (answering.decrementAndGet() == 0) {
-            signalProgress();
-        }
-    }
-
     private void signalProgress() {
         if (isStopping) {
             signalNow();
@@ -654,23 +713,18 @@ public final class QueueScheduler implements InstanceScheduler {
         }
     }
 
-    private boolean leaves(ActiveRequest request, Instance instance, BatchTimes times) {
-        late.put(request, instance);
-        if (request.leavesBatch(answered -> endLate(answered, times))) {
-            InferenceException tooLate = lateEnd;
-            if (tooLate != null) {
-                request.endLate(tooLate);
-            }
-            return true;
-        }
-        late.remove(request);
-        return false;
-    }
-
     /** Counts and delivers the answer of a request whose execution has returned before. Called by who answers. */
-    private void endLate(ActiveRequest request, BatchTimes times) {
+    private void answeredLate(ActiveRequest request, BatchTimes times) {
+        if (request.state() == RequestState.AGAIN) {
+            late.remove(request);
+            goOnAfter(request);
+            if (removals.get() > 0) {
+                signalNow();
+            }
+            return;
+        }
         statistics.record(request, clock.getAsLong(), times);
-        answering.incrementAndGet();
+        delivery.expect(1);
         late.remove(request);
         if (isBound) {
             goOnAfter(request);
@@ -678,43 +732,21 @@ public final class QueueScheduler implements InstanceScheduler {
         if (removals.get() > 0) {
             signalNow();
         }
-        answer(request);
+        delivery.deliver(request);
     }
 
     private void goOnAfter(ActiveRequest answered) {
-        List<Assignment> work;
-        List<Dropped> gone;
+        Decision decision;
         dispatchLock.lock();
         try {
             long now = clock.getAsLong();
-            queue.executed(answered, now, drop);
-            work = match(now);
-            gone = takeDropped();
+            noteExecuted(answered, now);
+            decision = decide(now);
             signalRetirement();
         } finally {
             dispatchLock.unlock();
         }
-        deliver(gone);
         // Whoever answers is no thread of a request's.
-        work.forEach(this::dispatch);
-        wakeOthers();
-    }
-
-    private void deliver(List<Dropped> requests) {
-        for (Dropped each : requests) {
-            statistics.addPending(-1);
-            each.request().failUnanswered(each.error(), each.reason());
-            statistics.recordFailure(each.reason(), clock.getAsLong() - each.request().startNanos());
-            if (isBound) {
-                // Its place in the order would have been taken with its execution.
-                deliver(each.request());
-            } else {
-                answer(each.request());
-            }
-        }
-    }
-
-    /** A request that left the queue without being executed. */
-    private record Dropped(ActiveRequest request, InferenceException error, FailureReason reason) {
+        act(decision);
     }
 }

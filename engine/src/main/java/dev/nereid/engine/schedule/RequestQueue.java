@@ -83,6 +83,26 @@ interface RequestQueue {
     default void executed(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
     }
 
+    /**
+     * Returns whether requests may be executed again. {@link #mayBeExecutedAgain} is asked first, and
+     * {@link #executedAgain} follows.
+     */
+    default boolean isIterative() {
+        return false;
+    }
+
+    /**
+     * Notes that a request which is being executed is to be executed again.
+     *
+     * @throws InferenceException where it may not be
+     */
+    default void mayBeExecutedAgain(ActiveRequest request, long now) {
+    }
+
+    /** Takes a request back that has been executed and is to be executed again. */
+    default void executedAgain(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+    }
+
     /** Returns whether a request waits that the instance could execute. */
     default boolean hasWork(Instance instance) {
         return size() > 0;
@@ -96,6 +116,19 @@ interface RequestQueue {
     /** Returns whether requests of that sequence are taken that do not start it. */
     default boolean isOpen(CorrelationId sequence) {
         return false;
+    }
+
+    /** Starts no further sequences; requests of those that run are taken on. */
+    default void refuseSequences() {
+    }
+
+    /** Takes nothing any more, also of sequences that run, which end with what they have sent. */
+    default void endSequences(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+    }
+
+    /** Returns how many of the requests that wait belong to no instance yet, though they will. */
+    default int backlog() {
+        return 0;
     }
 
     /** Returns how many things beside requests are under way. */

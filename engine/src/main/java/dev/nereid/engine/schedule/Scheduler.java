@@ -26,6 +26,15 @@ public interface Scheduler {
         return false;
     }
 
+    /** Starts no further sequences; everything else goes on. Ahead of {@link #stop()}, for a server that ends. */
+    default void refuseSequences() {
+    }
+
+    /** Returns whether a sequence is under way. */
+    default boolean hasSequences() {
+        return false;
+    }
+
     /** Returns how many requests wait. */
     int queueSize();
 
@@ -47,8 +56,8 @@ public interface Scheduler {
     void stop();
 
     /**
-     * Ends the requests whose execution has returned, but whose answer is still to come; for when there is no more time to
-     * wait for it.
+     * Ends the requests whose execution has returned, but whose answer is still to come, and takes no further requests of
+     * sequences; for when there is no more time to wait for either.
      */
     void endLate(InferenceException reason);
 }

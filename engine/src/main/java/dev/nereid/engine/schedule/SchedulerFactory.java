@@ -25,6 +25,7 @@ public final class SchedulerFactory {
     private final int maxQueueSize;
     private final Optional<RateLimiter> limiter;
     private final int firstBatchAt;
+    private final int firstBacklogAt;
 
     /**
      * Creates the factory.
@@ -33,16 +34,19 @@ public final class SchedulerFactory {
      * @param wallClock the time of day
      * @param maxQueueSize bound on waiting requests where a model sets none
      * @param limiter shares resources between the models; empty where every free instance may execute
-     * @param firstBatchAt how many requests wait before a model with dynamic batching executes its first; 0 for none
+     * @param firstBatchAt how many requests wait before a model with dynamic or sequence batching executes its first; 0 for
+     *     none
+     * @param firstBacklogAt how many more wait before that, of sequences without a slot; 0 for none
      */
     public SchedulerFactory(LongSupplier clock, InstantSource wallClock, Wakeups wakeups, int maxQueueSize,
-            Optional<RateLimiter> limiter, int firstBatchAt) {
+            Optional<RateLimiter> limiter, int firstBatchAt, int firstBacklogAt) {
         this.clock = clock;
         this.wallClock = wallClock;
         this.wakeups = wakeups;
         this.maxQueueSize = maxQueueSize;
         this.limiter = limiter;
         this.firstBatchAt = firstBatchAt;
+        this.firstBacklogAt = firstBacklogAt;
     }
 
     /**
@@ -66,14 +70,15 @@ public final class SchedulerFactory {
      * @param states what the states of a model with sequence batching hold at the start of a sequence
      * @throws InferenceException UNSUPPORTED for a scheduling choice that this server does not offer
      */
-    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics, Optional<BatchingStrategy> strategy,
+    public InstanceScheduler scheduler(ModelConfig config, ModelStatistics statistics,
+            Optional<BatchingStrategy> strategy,
             ClassLoader pluginLoader, List<InitialStates.Start> states) {
         CustomBatching custom = strategy.map(each -> new CustomBatching(config.name(), each, pluginLoader))
                 .orElse(null);
         boolean keepsOrder = switch (config.scheduling()) {
             case DynamicBatching batching -> batching.preserveOrdering();
             case SequenceBatching batching -> batching.strategy() instanceof Oldest oldest && oldest.preserveOrdering();
-            case Direct _, Ensemble _ -> false;
+            case Direct _,Ensemble _ -> false;
         };
         RequestQueue queue = switch (config.scheduling()) {
             case Direct _ -> new DirectQueue(maxQueueSize);
@@ -83,20 +88,18 @@ public final class SchedulerFactory {
             case SequenceBatching batching -> sequences(config, batching, states);
             case Ensemble _ -> throw new IllegalStateException("ensemble '" + config.name() + "' has no instances");
         };
-        QueueScheduler scheduler = new QueueScheduler(config.name(), queue, statistics, clock, wallClock, wakeups,
-                keepsOrder, limiter.orElse(null));
-        if (config.scheduling() instanceof DynamicBatching) {
-            scheduler.holdUntilQueued(firstBatchAt);
+        QueueScheduler scheduler = new QueueScheduler(config.name(), config.maxBatchSize(), queue, statistics, clock,
+                wallClock, wakeups, keepsOrder, limiter.orElse(null));
+        switch (config.scheduling()) {
+            case DynamicBatching _ -> scheduler.holdUntilQueued(firstBatchAt, 0);
+            case SequenceBatching _ -> scheduler.holdUntilQueued(firstBatchAt, firstBacklogAt);
+            case Direct _,Ensemble _ -> {
+            }
         }
         return scheduler;
     }
 
     private RequestQueue sequences(ModelConfig config, SequenceBatching batching, List<InitialStates.Start> states) {
-        if (batching.isIterative()) {
-            throw InferenceException.unsupported("iterative sequences are not offered yet, model '" + config.name()
-                    + "' can't be served; remove iterative_sequence from its sequence_batching and have its clients send"
-                    + " each round, or decouple the model and have it answer each round of one request");
-        }
         return new SequenceQueue(
                 new SequenceBatcher(config, batching, states, BatchRule.of(config)::mayJoin, maxQueueSize));
     }

@@ -43,7 +43,17 @@ final class SequenceQueue implements RequestQueue {
 
     @Override
     public void endArrivals() {
-        batcher.endArrivals();
+        batcher.refuseSequences();
+    }
+
+    @Override
+    public void refuseSequences() {
+        batcher.refuseSequences();
+    }
+
+    @Override
+    public void endSequences(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        batcher.endAll(now, drop);
     }
 
     @Override
@@ -82,6 +92,21 @@ final class SequenceQueue implements RequestQueue {
     }
 
     @Override
+    public boolean isIterative() {
+        return batcher.isIterative();
+    }
+
+    @Override
+    public void mayBeExecutedAgain(ActiveRequest request, long now) {
+        batcher.mayBeExecutedAgain(request, now);
+    }
+
+    @Override
+    public void executedAgain(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        batcher.executedAgain(request, now, drop);
+    }
+
+    @Override
     public boolean hasWork(Instance instance) {
         return batcher.hasWork(instance);
     }
@@ -89,6 +114,11 @@ final class SequenceQueue implements RequestQueue {
     @Override
     public boolean isFinished() {
         return batcher.isEmpty();
+    }
+
+    @Override
+    public int backlog() {
+        return batcher.backlog();
     }
 
     @Override

@@ -4,6 +4,7 @@ import dev.nereid.backend.api.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.LongSupplier;
 
 /**
  * What is noted of one request on its way. Threads: any; a request passes from thread to thread, and where it is not
@@ -11,25 +12,59 @@ import java.util.Set;
  */
 public final class RequestTrace {
     /** The trace of a request that is not traced. */
-    public static final RequestTrace OFF = new RequestTrace(0, Set.of(), 0);
+    public static final RequestTrace OFF = new RequestTrace(0, 0, Set.of(), 0, () -> 0);
 
     private final long id;
+    private final long parentId;
+    private final Set<TraceLevel> levels;
     private final boolean hasTimestamps;
     private final boolean hasTensors;
     private final int logFrequency;
+    private final LongSupplier ids;
     private final List<TraceEvent> events = new ArrayList<>();
+    private final List<RequestTrace> children = new ArrayList<>();
     private long tensorBytes;
 
-    RequestTrace(long id, Set<TraceLevel> levels, int logFrequency) {
+    /**
+     * Creates a trace.
+     *
+     * @param id 0 for that of a request that is not traced
+     * @param parentId 0 for that of a client's request
+     * @param ids gives a number to each request that this one leads to
+     */
+    RequestTrace(long id, long parentId, Set<TraceLevel> levels, int logFrequency, LongSupplier ids) {
         this.id = id;
+        this.parentId = parentId;
+        this.levels = levels;
         this.hasTimestamps = levels.contains(TraceLevel.TIMESTAMPS);
         this.hasTensors = levels.contains(TraceLevel.TENSORS);
         this.logFrequency = logFrequency;
+        this.ids = ids;
+    }
+
+    /**
+     * Starts the trace of a request that this one leads to: to a step of an ensemble, or to a model that another calls. It
+     * is a part of this trace and is finished with it.
+     */
+    public RequestTrace child() {
+        if (!isOn()) {
+            return OFF;
+        }
+        RequestTrace child = new RequestTrace(ids.getAsLong(), id, levels, logFrequency, ids);
+        synchronized (this) {
+            children.add(child);
+        }
+        return child;
     }
 
     /** Returns the number that tells the trace from others of this server; 0 where the request is not traced. */
     public long id() {
         return id;
+    }
+
+    /** Returns the number of the trace whose request led to this one; 0 for a client's request. */
+    public long parentId() {
+        return parentId;
     }
 
     /** Returns whether the request is traced. */
@@ -47,9 +82,13 @@ public final class RequestTrace {
         return logFrequency;
     }
 
-    /** Returns the size of the tensors' text. */
+    /** Returns the size of the tensors' text, that of the children included. */
     public synchronized long tensorBytes() {
-        return tensorBytes;
+        long sum = tensorBytes;
+        for (RequestTrace child : children) {
+            sum += child.tensorBytes();
+        }
+        return sum;
     }
 
     /** Notes what the request is for. */
@@ -57,12 +96,12 @@ public final class RequestTrace {
         if (!isOn()) {
             return;
         }
-        add(new TraceEvent.Model(name, version, requestId));
+        add(new TraceEvent.Model(name, version, requestId, parentId));
     }
 
-    /** Notes that the request passed a point now. */
+    /** Notes that the request passed a point now; what is of interest to clients only, in their requests' traces only. */
     public void mark(TracePoint point) {
-        if (hasTimestamps) {
+        if (hasTimestamps && (parentId == 0 || point != TracePoint.INFER_RESPONSE_COMPLETE)) {
             mark(point, System.nanoTime());
         }
     }
@@ -102,6 +141,11 @@ public final class RequestTrace {
 
     private synchronized void add(TraceEvent event) {
         events.add(event);
+    }
+
+    /** Returns the traces of the requests that this one led to so far, in their order. */
+    public synchronized List<RequestTrace> children() {
+        return List.copyOf(children);
     }
 
     /** Returns all that was noted so far, in the order in which it was. */

@@ -10,8 +10,9 @@ public sealed interface TraceEvent {
      * @param name the model's name
      * @param version the version that executes the request
      * @param requestId the client's name for the request; empty for none
+     * @param parentId the trace of the request that led to this one; 0 for a client's request
      */
-    record Model(String name, long version, String requestId) implements TraceEvent {
+    record Model(String name, long version, String requestId, long parentId) implements TraceEvent {
     }
 
     /**

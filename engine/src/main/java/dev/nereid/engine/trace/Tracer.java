@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Selects the requests that are traced, as the settings of their model or the global ones say.
@@ -14,8 +15,8 @@ public final class Tracer implements AutoCloseable {
     private final TraceSettings initial;
     private final Optional<TraceExporter> exporter;
     private final Map<String, TraceScope> models = new HashMap<>();
+    private final AtomicLong lastId = new AtomicLong();
     private TraceScope global;
-    private long lastId;
     private volatile boolean isOn;
 
     private Tracer(TraceSettings initial, Optional<TraceExporter> exporter) {
@@ -76,8 +77,8 @@ public final class Tracer implements AutoCloseable {
             return RequestTrace.OFF;
         }
         (scope.hasCount() ? scope : global).countDown();
-        lastId++;
-        return new RequestTrace(lastId, settings.levels(), settings.logFrequency());
+        return new RequestTrace(lastId.incrementAndGet(), 0, settings.levels(), settings.logFrequency(),
+                lastId::incrementAndGet);
     }
 
     /** Takes a trace whose request is answered. */

@@ -110,9 +110,31 @@ class BufferPoolTest {
         InferenceException failure = assertThrows(InferenceException.class, () -> pool.acquire(32 * MIB + 1));
 
         assertEquals(StatusCode.UNAVAILABLE, failure.code());
-        assertTrue(failure.getMessage().contains("--max-inflight-bytes"), failure.getMessage());
+        assertTrue(failure.getMessage().contains("raise the setting max-inflight-bytes"), failure.getMessage());
         assertEquals(32 * MIB, pool.inUseBytes());
         held.close();
+    }
+
+    @Test
+    void refusesASumThatIsNoNumberAnyMore() {
+        try (BufferPool unbounded = new BufferPool(Long.MAX_VALUE, 0)) {
+            Buffer held = unbounded.acquire(1024);
+
+            assertEquals(StatusCode.UNAVAILABLE,
+                    assertThrows(InferenceException.class, () -> unbounded.acquire(Long.MAX_VALUE - 1)).code());
+            assertEquals(1024, unbounded.inUseBytes());
+            held.close();
+        }
+    }
+
+    @Test
+    void whatWouldPassTheBoundTakesNothingOfTheHeapEither() {
+        HeapBudget heap = new HeapBudget(1024 * MIB);
+        try (BufferPool bounded = new BufferPool(4096, 0, heap)) {
+            assertThrows(InferenceException.class, () -> bounded.reserve(8192));
+
+            assertEquals(0, heap.inUseBytes());
+        }
     }
 
     @Test

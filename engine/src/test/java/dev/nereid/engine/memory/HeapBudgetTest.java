@@ -20,7 +20,7 @@ class HeapBudgetTest {
         assertEquals(StatusCode.UNAVAILABLE, failure.code());
         assertEquals(
                 "41 bytes more would pass the bound on the Java heap: 60 of 100 bytes are in use. Try again later, "
-                        + "send tensors as binary data, or raise -Xmx in NEREID_JAVA_OPTIONS.",
+                        + "send tensors as binary data, or raise the limit of the Java heap (-Xmx).",
                 failure.getMessage());
         assertEquals(60, budget.inUseBytes());
     }

@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -44,24 +43,22 @@ class CustomBatchingTest {
 
     @Test
     void theStrategyOfAModelDividesWhatWaits() throws Exception {
-        CountDownLatch mayEnd = new CountDownLatch(1);
-        CountDownLatch isRunning = new CountDownLatch(1);
+        Gate gate = new Gate();
         backend.onExecute(batch -> {
-            isRunning.countDown();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             FakeBackend.echo(batch);
         });
         Engine engine = fixture.model("m", DYNAMIC, 1).start();
         engine.load("m", LoadOverride.NONE);
         List<Thread> clients = new ArrayList<>();
         clients.add(Thread.ofVirtual().start(() -> EngineFixture.infer(engine, "m")));
-        EngineFixture.await(isRunning);
+        gate.awaitArrivals();
         for (int i = 0; i < 4; i++) {
             clients.add(Thread.ofVirtual().start(() -> EngineFixture.infer(engine, "m")));
         }
         EngineFixture.until("four wait", () -> engine.lookup("m", OptionalLong.empty()).queueSize() == 4);
 
-        mayEnd.countDown();
+        gate.open();
         for (Thread client : clients) {
             client.join();
         }

@@ -2,6 +2,7 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.testkit.Eventually;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
@@ -9,6 +10,7 @@ import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
 import dev.nereid.engine.EngineOptions.CacheOptions;
 import dev.nereid.engine.EngineOptions.GpuOptions;
+import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.SchedulingOptions;
@@ -36,7 +38,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
@@ -54,6 +56,7 @@ public final class EngineFixture implements AutoCloseable {
     private boolean strictReadiness = true;
     private int loadThreads = 4;
     private int loadRetries;
+    private Duration unloadTimeout = LoadOptions.DEFAULT.unloadTimeout();
     private boolean allowsModelBackends;
     private boolean exitOnError = true;
     private Duration backendStartLimit = Backends.START_LIMIT;
@@ -62,6 +65,7 @@ public final class EngineFixture implements AutoCloseable {
     private GpuOptions gpuOptions = GpuOptions.DEFAULT;
     private CacheOptions cache = CacheOptions.NONE;
     private StatisticsOptions statistics = StatisticsOptions.DEFAULT;
+    private LimitOptions limits = LimitOptions.DEFAULT;
 
     public EngineFixture(Path directory, FakeBackend backend) {
         this.repository = directory.resolve("models");
@@ -91,6 +95,11 @@ public final class EngineFixture implements AutoCloseable {
 
     EngineFixture loadThreads(int value) {
         loadThreads = value;
+        return this;
+    }
+
+    EngineFixture unloadTimeout(Duration value) {
+        unloadTimeout = value;
         return this;
     }
 
@@ -134,6 +143,11 @@ public final class EngineFixture implements AutoCloseable {
     /** Has the engine keep more of requests than counters. */
     public EngineFixture statistics(StatisticsOptions value) {
         statistics = value;
+        return this;
+    }
+
+    EngineFixture limits(LimitOptions value) {
+        limits = value;
         return this;
     }
 
@@ -195,14 +209,16 @@ public final class EngineFixture implements AutoCloseable {
         List<Path> repositories = new ArrayList<>(List.of(repository));
         repositories.addAll(moreRepositories);
         LoadOptions loading = new LoadOptions(mode, startupModels, mode != ControlMode.EXPLICIT, Duration.ofDays(1),
-                strictReadiness, loadThreads, loadRetries);
+                strictReadiness, loadThreads, loadRetries, unloadTimeout);
         EngineOptions options = EngineOptions.DEFAULT
                 .with(RepositoryOptions.DEFAULT.withDirectories(repositories).withMissingAllowed(!exitOnError))
                 .with(loading)
                 .with(new BackendOptions(List.of(BackendSource.directory(backends)), Map.of(), allowsModelBackends))
                 .with(scheduling)
                 .with(gpuOptions)
-                .with(cache).with(statistics);
+                .with(cache)
+                .with(limits)
+                .with(statistics);
         Engine engine = Engine.create(options, driver, backendStartLimit);
         engines.add(engine);
         return engine;
@@ -221,14 +237,22 @@ public final class EngineFixture implements AutoCloseable {
     }
 
     static long infer(Engine engine, String model, OptionalLong version) {
+        return infer(engine, model, version, _ -> {
+        });
+    }
+
+    /** Also has something done between the look-up of the version and the submission of the request. */
+    static long infer(Engine engine, String model, OptionalLong version, Consumer<ServedVersion> between) {
         byte[] sent = {1, 2, 3, 4};
         InputData input = new InputData("INPUT0", Optional.of(DataType.UINT8), new long[]{1, 4},
                 MemorySegment.ofArray(sent));
         RequestData request = new RequestData("r", Map.of(), CorrelationId.NONE, false, false, 0, 0, List.of(input),
                 List.of(), false);
         try (BufferScope scope = new BufferScope(engine.buffers())) {
-            PendingInference pending = engine.onVersion(model, version,
-                    served -> engine.begin(served, request, scope, InferenceClient.PATIENT));
+            PendingInference pending = engine.onVersion(model, version, served -> {
+                between.accept(served);
+                return engine.begin(served, request, scope, InferenceClient.PATIENT);
+            });
             try (var result = pending.await()) {
                 byte[] got = result.outputs().getFirst().data().toArray(ValueLayout.JAVA_BYTE);
                 if (!Arrays.equals(sent, got)) {
@@ -259,13 +283,7 @@ public final class EngineFixture implements AutoCloseable {
 
     /** Waits for what happens in the background. */
     static void until(String what, BooleanSupplier condition) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-        while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) {
-                throw new AssertionError("did not happen: " + what);
-            }
-            LockSupport.parkNanos(20_000);
-        }
+        Eventually.until(what, condition::getAsBoolean);
     }
 
     @Override

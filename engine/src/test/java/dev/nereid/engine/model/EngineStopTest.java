@@ -16,7 +16,6 @@ import dev.nereid.backend.api.testkit.FakeBackend;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -31,21 +30,19 @@ import org.junit.jupiter.api.Timeout;
 class EngineStopTest extends EngineTesting {
     @Test
     void stoppingFinishesRunningRequests() throws Exception {
-        CountDownLatch isRunning = new CountDownLatch(1);
-        CountDownLatch mayEnd = new CountDownLatch(1);
+        Gate gate = new Gate();
         backend.onExecute(batch -> {
-            isRunning.countDown();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             FakeBackend.echo(batch);
         });
         Engine engine = fixture().model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));
-            EngineFixture.await(isRunning);
+            gate.awaitArrivals();
             Future<Boolean> stop = clients.submit(() -> engine.stopWithin(Duration.ofSeconds(30)));
             EngineFixture.until("it stops", engine::isStopping);
-            mayEnd.countDown();
+            gate.open();
 
             assertTrue(stop.get());
             assertEquals(1, running.get());
@@ -56,41 +53,37 @@ class EngineStopTest extends EngineTesting {
 
     @Test
     void stoppingGivesUpOnRequestsThatTakeTooLong() throws Exception {
-        CountDownLatch isRunning = new CountDownLatch(1);
-        CountDownLatch mayEnd = new CountDownLatch(1);
+        Gate gate = new Gate();
         backend.onExecute(batch -> {
-            isRunning.countDown();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             FakeBackend.echo(batch);
         });
         Engine engine = fixture().model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));
-            EngineFixture.await(isRunning);
+            gate.awaitArrivals();
 
             assertFalse(engine.stopWithin(Duration.ZERO));
             assertFalse(backend.events().contains("close fake"), "the backend may still be in use");
-            mayEnd.countDown();
+            gate.open();
             assertEquals(1, running.get());
         }
     }
 
     @Test
     void stoppingWaitsForALoadThatIsUnderWayBeforeItClosesBackends() throws Exception {
-        CountDownLatch isLoading = new CountDownLatch(1);
-        CountDownLatch mayLoad = new CountDownLatch(1);
+        Gate gate = new Gate();
         backend.onCreateModel(context -> {
-            isLoading.countDown();
-            EngineFixture.await(mayLoad);
+            gate.pass();
         });
         Engine engine = fixture().model("m", 1).start();
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<?> load = clients.submit(() -> engine.load("m", LoadOverride.NONE));
-            EngineFixture.await(isLoading);
+            gate.awaitArrivals();
             Future<Boolean> stop = clients.submit(() -> engine.stopWithin(Duration.ofSeconds(30)));
             EngineFixture.until("it stops", engine::isStopping);
-            mayLoad.countDown();
+            gate.open();
 
             assertTrue(stop.get());
             assertThrows(ExecutionException.class, load::get);
@@ -101,13 +94,11 @@ class EngineStopTest extends EngineTesting {
 
     @Test
     void stoppingWaitsForVersionsThatAReLoadHasReplaced() throws Exception {
-        CountDownLatch isClosing = new CountDownLatch(1);
-        CountDownLatch mayClose = new CountDownLatch(1);
+        Gate gate = new Gate();
         AtomicBoolean isFirst = new AtomicBoolean(true);
         backend.onCloseInstance(() -> {
             if (isFirst.getAndSet(false)) {
-                isClosing.countDown();
-                EngineFixture.await(mayClose);
+                gate.pass();
             }
         });
         EngineFixture fixture = fixture().model("m", 1);
@@ -115,11 +106,11 @@ class EngineStopTest extends EngineTesting {
         engine.load("m", LoadOverride.NONE);
         fixture.write("m/1/model.bin", "changed");
         engine.load("m", LoadOverride.NONE);
-        EngineFixture.await(isClosing);
+        gate.awaitArrivals();
 
         assertFalse(engine.stopWithin(Duration.ofMillis(200)), "the old version is still being closed");
         assertFalse(lifeCycle().contains("close fake"));
-        mayClose.countDown();
+        gate.open();
         EngineFixture.until("both are closed",
                 () -> lifeCycle().stream().filter("closeModel m 1"::equals).count() == 2);
     }
@@ -204,8 +195,7 @@ class EngineStopTest extends EngineTesting {
     @Test
     void anUnloadEndsRequestsThatAreNotAnsweredInTime() throws Exception {
         CompletableFuture<InferenceRequest> left = answeringLater();
-        Engine engine = fixture().model("m", 1).start();
-        engine.lifecycle().lateLimit(Duration.ZERO);
+        Engine engine = fixture().unloadTimeout(Duration.ZERO).model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.BackendAttributes;
+import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
 import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
@@ -28,7 +30,9 @@ import dev.nereid.engine.trace.RequestTrace;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -36,6 +40,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
@@ -235,6 +240,19 @@ class EnsembleTest {
             }
             addOne(batch);
         }).model("a", 1).model("b", 1);
+        joining(fixture);
+        Engine engine = fixture.start();
+        load(engine, "e");
+
+        Map<String, byte[]> got = infer(engine, "e");
+
+        assertArrayEquals(new byte[]{3, 4, 5, 6}, got.get("p"));
+        assertArrayEquals(new byte[]{3, 4, 5, 6}, got.get("q"));
+        assertNothingInUse(engine);
+    }
+
+    /** Writes an ensemble of two models whose results a third takes. */
+    private static void joining(EngineFixture fixture) {
         fixture.write("join/config.pbtxt", """
                 backend: "fake" max_batch_size: 4 %s
                 input [ { name: "INPUT0" data_type: TYPE_UINT8 dims: [ 4 ] },
@@ -244,14 +262,75 @@ class EnsembleTest {
                 """.formatted(EngineFixture.GROUP_OF_ONE)).write("join/1/model.bin", "");
         ensemble(fixture, "e", step("a", "INPUT0", "x") + step("b", "INPUT0", "y")
                 + step("join", Map.of("INPUT0", "x", "INPUT1", "y"), Map.of("OUTPUT0", "p", "OUTPUT1", "q")), "p", "q");
+    }
+
+    private EngineFixture onAnyThread(Consumer<Batch> onExecute) {
+        backend = new FakeBackend("fake").onExecute(onExecute)
+                .attributes(BackendAttributes.DEFAULT.withThreadConfinement(ThreadConfinement.ANY_THREAD));
+        opened = new EngineFixture(directory, backend);
+        return opened;
+    }
+
+    @Test
+    void shortStepsRunOnTheThreadThatWaitsForTheEnsemble() {
+        List<Thread> threads = Collections.synchronizedList(new ArrayList<>());
+        EngineFixture fixture = onAnyThread(batch -> {
+            threads.add(Thread.currentThread());
+            addOne(batch);
+        }).model("a", 1).model("b", 1);
+        ensemble(fixture, "inner", step("a", "INPUT0", "x") + step("b", "x", "OUTPUT0"), "OUTPUT0");
+        ensemble(fixture, "e", step("a", "INPUT0", "x") + step("inner", "x", "y") + step("b", "y", "z"), "z");
         Engine engine = fixture.start();
         load(engine, "e");
 
-        Map<String, byte[]> got = infer(engine, "e");
+        EngineFixture.until("executions are known to be short", () -> {
+            threads.clear();
+            Map<String, byte[]> ignored = infer(engine, "e");
+            return Set.copyOf(threads).equals(Set.of(Thread.currentThread()));
+        });
 
-        assertArrayEquals(new byte[]{3, 4, 5, 6}, got.get("p"));
-        assertArrayEquals(new byte[]{3, 4, 5, 6}, got.get("q"));
+        assertEquals(4, threads.size());
+        assertArrayEquals(new byte[]{5, 6, 7, 8}, infer(engine, "e").get("z"));
+    }
+
+    @Test
+    void theThreadThatWaitsIsLentToOneOfTheStepsThatRunAtTheSameTime() {
+        CyclicBarrier both = new CyclicBarrier(2);
+        EngineFixture fixture = onAnyThread(batch -> {
+            if (batch.requests().getFirst().inputs().size() == 1) {
+                meet(both);
+            }
+            addOne(batch);
+        }).model("a", 1).model("b", 1);
+        joining(fixture);
+        Engine engine = fixture.start();
+        load(engine, "e");
+
+        for (int i = 0; i < 20; i++) {
+            assertArrayEquals(new byte[]{3, 4, 5, 6}, infer(engine, "e").get("p"));
+        }
         assertNothingInUse(engine);
+    }
+
+    @Test
+    void anEnsembleWhoseStepIsAnsweredTooLateEndsWithTheServer() throws Exception {
+        CompletableFuture<InferenceRequest> left = new CompletableFuture<>();
+        EngineFixture fixture = fixture(batch -> {
+            InferenceRequest request = batch.requests().getFirst();
+            request.answerLater();
+            left.complete(request);
+        }).model("a", 1);
+        ensemble(fixture, "e", step("a", "INPUT0", "x") + step("a", "x", "y"), "y");
+        Engine engine = fixture.start();
+        load(engine, "e");
+        Answers answers = new Answers();
+        Ticket ignored = submit(engine, "e", request(List.of(), SENT), answers);
+        InferenceRequest late = left.get(30, TimeUnit.SECONDS);
+
+        assertTrue(engine.stopWithin(Duration.ofSeconds(2)));
+
+        assertEquals(StatusCode.UNAVAILABLE, Objects.requireNonNull(answers.await().error).code());
+        assertTrue(late.isCancelled());
     }
 
     private static void meet(CyclicBarrier barrier) {
@@ -474,6 +553,115 @@ class EnsembleTest {
         }
 
         assertEquals(1, most.get());
+        assertNothingInUse(engine);
+    }
+
+    @Test
+    void aLimitHoldsUpTheDecoupledModelBeforeIt() {
+        AtomicInteger unanswered = new AtomicInteger();
+        AtomicInteger most = new AtomicInteger();
+        EngineFixture fixture = splitting(fixture(batch -> {
+            if (model().equals("split")) {
+                splitHundred(batch, () -> most.accumulateAndGet(unanswered.incrementAndGet(), Math::max));
+                return;
+            }
+            LockSupport.parkNanos(500_000);
+            unanswered.decrementAndGet();
+            addOne(batch);
+        }));
+        ensemble(fixture, "e", 4, "max_inflight_requests: 2\n",
+                step("split", Map.of("INPUT0", "INPUT0"), Map.of("PART", "p")) + step("one", "p", "PART"), "PART");
+        Engine engine = fixture.start();
+        load(engine, "e");
+        Answers answers = new Answers();
+
+        Ticket ignored = submit(engine, "e", request(List.of(), SENT), answers);
+
+        assertEquals(100, answers.await().firstBytes.size());
+        assertEquals(null, answers.error);
+        // Two in flight, one that waits and holds the model up, and one that was counted before it could be.
+        assertTrue(most.get() <= 4, "responses that waited: " + most);
+        assertNothingInUse(engine);
+    }
+
+    @Test
+    void aModelThatIsHeldUpGoesOnWhenTheRequestIsCancelled() {
+        CountDownLatch running = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        CountDownLatch splitEnded = new CountDownLatch(1);
+        EngineFixture fixture = splitting(fixture(batch -> {
+            if (model().equals("split")) {
+                splitHundred(batch, () -> {
+                });
+                splitEnded.countDown();
+                return;
+            }
+            running.countDown();
+            EngineFixture.await(goOn);
+            addOne(batch);
+        }));
+        ensemble(fixture, "e", 4, "max_inflight_requests: 1\n",
+                step("split", Map.of("INPUT0", "INPUT0"), Map.of("PART", "p")) + step("one", "p", "PART"), "PART");
+        Engine engine = fixture.start();
+        load(engine, "e");
+        Answers answers = new Answers();
+        Ticket ticket = submit(engine, "e", request(List.of(), SENT), answers);
+        EngineFixture.await(running);
+
+        ticket.cancel();
+
+        EngineFixture.await(splitEnded);
+        goOn.countDown();
+        InferenceException error = answers.await().error;
+        assertEquals(StatusCode.CANCELLED, error == null ? null : error.code());
+        assertNothingInUse(engine);
+    }
+
+    /** Answers a hundred times, each time after {@code before}. */
+    private static void splitHundred(Batch batch, Runnable before) {
+        for (InferenceRequest request : batch.requests()) {
+            for (int i = 0; i < 100; i++) {
+                before.run();
+                InferenceResponse response = request.newResponse();
+                response.addOutput("PART", DataType.UINT8, Shape.of(1L, 1L), 1).fill((byte) 1);
+                response.sendPartial();
+            }
+            request.complete();
+        }
+    }
+
+    @Test
+    void stepsThatWaitForRoomAreGivenUpWhenAnotherFails() {
+        CountDownLatch running = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        EngineFixture fixture = fixture(batch -> {
+            switch (model()) {
+                case "busy" -> {
+                    running.countDown();
+                    EngineFixture.await(goOn);
+                }
+                case "bad" -> throw InferenceException.invalid("no");
+                default -> {
+                }
+            }
+            addOne(batch);
+        }).model("busy", 1).model("bad", 1);
+        ensemble(fixture, "e", 4, "max_inflight_requests: 1\n",
+                step("busy", "INPUT0", "x") + step("bad", "INPUT0", "y"), "x", "y");
+        Engine engine = fixture.start();
+        load(engine, "e");
+        Answers first = new Answers();
+        Answers second = new Answers();
+
+        Ticket ignored = submit(engine, "e", request(List.of(), SENT), first);
+        EngineFixture.await(running);
+        Ticket ignoredToo = submit(engine, "e", request(List.of(), SENT), second);
+
+        // The second one's step 'busy' still waits behind the first one's.
+        InferenceException error = second.await().error;
+        assertEquals("in ensemble 'e', no", error == null ? null : error.getMessage());
+        goOn.countDown();
+        assertEquals("in ensemble 'e', no", Objects.requireNonNull(first.await().error).getMessage());
         assertNothingInUse(engine);
     }
 

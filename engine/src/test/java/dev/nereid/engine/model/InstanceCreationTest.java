@@ -1,7 +1,7 @@
 package dev.nereid.engine.model;
 
-import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
+import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import dev.nereid.engine.EngineOptions.RateResource;
@@ -19,7 +19,6 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -104,10 +103,23 @@ class InstanceCreationTest {
         backend.attributes(BackendAttributes.DEFAULT.withParallelInstanceLoading(true));
         Concurrency concurrency = new Concurrency();
         backend.onCreateInstance(ignored -> concurrency.note());
-        load(fixture.scheduling(new SchedulingOptions(Optional.empty(), Map.of(), Optional.of(false), 0))
+        load(fixture.scheduling(new SchedulingOptions(Optional.empty(), Map.of(), Optional.of(false), 0, 0))
                 .model("m", THREE, 1).start());
 
         assertEquals(1, concurrency.highest());
+    }
+
+    @Test
+    void ofInstancesThatFailTogetherTheFirstInOrderSaysWhy() {
+        backend.attributes(BackendAttributes.DEFAULT.withParallelInstanceLoading(true));
+        backend.onCreateInstance(instance -> {
+            throw InferenceException.internal("no memory for " + instance.name());
+        });
+        Engine engine = fixture.model("m", THREE, 1).start();
+
+        InferenceException failure = assertThrows(InferenceException.class, () -> load(engine));
+
+        assertTrue(failure.getMessage().contains("no memory for m_0_0"), failure.getMessage());
     }
 
     @Test
@@ -135,13 +147,11 @@ class InstanceCreationTest {
 
     @Test
     void modelsThatShareAResourceTakeTurns() throws Exception {
-        CountDownLatch mayEnd = new CountDownLatch(1);
-        CountDownLatch isRunning = new CountDownLatch(1);
+        Gate gate = new Gate();
         Concurrency concurrency = new Concurrency();
         backend.onExecute(batch -> {
-            isRunning.countDown();
             concurrency.enter();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             concurrency.leave();
             FakeBackend.echo(batch);
         });
@@ -150,12 +160,12 @@ class InstanceCreationTest {
         engine.load("a", LoadOverride.NONE);
         engine.load("b", LoadOverride.NONE);
         Thread first = Thread.ofVirtual().start(() -> EngineFixture.infer(engine, "a"));
-        EngineFixture.await(isRunning);
+        gate.awaitArrivals();
         Thread second = Thread.ofVirtual().start(() -> EngineFixture.infer(engine, "b"));
         EngineFixture.until("b waits",
                 () -> engine.lookup("b", OptionalLong.empty()).queueSize() == 1);
 
-        mayEnd.countDown();
+        gate.open();
         first.join();
         second.join();
         assertEquals(1, concurrency.highest());
@@ -276,12 +286,12 @@ class InstanceCreationTest {
     }
 
     private static SchedulingOptions limiting(RateResource... resources) {
-        return new SchedulingOptions(Optional.of(List.of(resources)), Map.of(), Optional.empty(), 0);
+        return new SchedulingOptions(Optional.of(List.of(resources)), Map.of(), Optional.empty(), 0, 0);
     }
 
     private static SchedulingOptions policies(String name, String cores) {
         return new SchedulingOptions(Optional.empty(),
-                Map.of(name, new HostPolicy(Optional.of(cores), OptionalInt.empty())), Optional.empty(), 0);
+                Map.of(name, new HostPolicy(Optional.of(cores), OptionalInt.empty())), Optional.empty(), 0, 0);
     }
 
     /** Returns the cores that the current thread may run on, as the kernel writes them. */

@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -73,22 +72,20 @@ class InstanceUpdateTest {
 
     @Test
     void aBusyInstanceIsClosedAfterItsExecution() throws Exception {
-        CountDownLatch mayEnd = new CountDownLatch(1);
-        CountDownLatch areRunning = new CountDownLatch(2);
+        Gate gate = new Gate(2);
         backend.onExecute(batch -> {
-            areRunning.countDown();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             FakeBackend.echo(batch);
         });
         Engine engine = loaded(2);
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<Long> one = clients.submit(() -> EngineFixture.infer(engine, "m"));
             Future<Long> two = clients.submit(() -> EngineFixture.infer(engine, "m"));
-            EngineFixture.await(areRunning);
+            gate.awaitArrivals();
             resize(engine, 1);
             assertFalse(lifeCycle().contains("closeInstance m_0_1"));
 
-            mayEnd.countDown();
+            gate.open();
             assertEquals(1, one.get());
             assertEquals(1, two.get());
         }
@@ -97,21 +94,19 @@ class InstanceUpdateTest {
 
     @Test
     void anUnloadInTheMiddleClosesEveryInstanceOnceAndTheModelLast() throws Exception {
-        CountDownLatch mayEnd = new CountDownLatch(1);
-        CountDownLatch areRunning = new CountDownLatch(2);
+        Gate gate = new Gate(2);
         backend.onExecute(batch -> {
-            areRunning.countDown();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             FakeBackend.echo(batch);
         });
         Engine engine = loaded(2);
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<Long> one = clients.submit(() -> EngineFixture.infer(engine, "m"));
             Future<Long> two = clients.submit(() -> EngineFixture.infer(engine, "m"));
-            EngineFixture.await(areRunning);
+            gate.awaitArrivals();
             resize(engine, 1);
             engine.unload("m", false);
-            mayEnd.countDown();
+            gate.open();
             assertEquals(1, one.get());
             assertEquals(1, two.get());
         }
@@ -142,6 +137,28 @@ class InstanceUpdateTest {
         isFull.set(false);
         resize(engine, 3);
         assertEquals(3, served(engine).instances().orElseThrow().scheduler().instances().size());
+    }
+
+    @Test
+    void aNewVersionThatFailsTakesTheNewInstancesOfTheOthersWithIt() {
+        fixture.model("m", groups(1) + " version_policy { all { } }", 1);
+        Engine engine = fixture.start();
+        engine.load("m", LoadOverride.NONE);
+        ServedVersion before = served(engine);
+        backend.onCreateModel(context -> {
+            if (context.version() == 2) {
+                throw InferenceException.invalid("broken");
+            }
+        });
+        fixture.model("m", groups(2) + " version_policy { all { } }");
+        fixture.write("m/2/model.bin", "v2");
+
+        assertThrows(InferenceException.class, () -> engine.load("m", LoadOverride.NONE));
+
+        assertSame(before, engine.lookup("m", OptionalLong.of(1)));
+        assertEquals(1, before.instances().orElseThrow().scheduler().instances().size());
+        assertTrue(lifeCycle().contains("createInstance m_0_1"), "version 1 had its second instance already");
+        assertTrue(lifeCycle().contains("closeInstance m_0_1"));
     }
 
     @Test

@@ -77,7 +77,7 @@ class ModelBackendsTest {
         assertTrue(
                 reason(engine, "m").contains("unable to find backend library for backend 'own', try specifying runtime "
                         + "on the model configuration. ('own.jar' of model 'm' is not used: backends in model directories need "
-                        + "--allow-model-backends=true)"),
+                        + "the setting allow-model-backends)"),
                 reason(engine, "m"));
         assertEquals(List.of(), own.events());
     }

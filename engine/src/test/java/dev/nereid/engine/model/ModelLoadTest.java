@@ -215,18 +215,16 @@ class ModelLoadTest extends EngineTesting {
 
     @Test
     void unloadingFinishesRunningRequestsAndRefusesNewOnes() throws Exception {
-        CountDownLatch isRunning = new CountDownLatch(1);
-        CountDownLatch mayEnd = new CountDownLatch(1);
+        Gate gate = new Gate();
         backend.onExecute(batch -> {
-            isRunning.countDown();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             FakeBackend.echo(batch);
         });
         Engine engine = fixture().model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "m"));
-            EngineFixture.await(isRunning);
+            gate.awaitArrivals();
             Future<Long> waiting = clients.submit(() -> EngineFixture.infer(engine, "m"));
             EngineFixture.until("the second request waits",
                     () -> engine.lookup("m", OptionalLong.empty()).queueSize() == 1);
@@ -241,7 +239,7 @@ class ModelLoadTest extends EngineTesting {
                     assertThrows(InferenceException.class, () -> EngineFixture.infer(engine, "m", OptionalLong.of(1)))
                             .getMessage());
 
-            mayEnd.countDown();
+            gate.open();
             assertEquals(1, running.get());
             assertEquals(1, waiting.get());
         }
@@ -251,16 +249,14 @@ class ModelLoadTest extends EngineTesting {
 
     @Test
     void anUnloadDuringALoadWaitsForIt() throws Exception {
-        CountDownLatch isLoading = new CountDownLatch(1);
-        CountDownLatch mayLoad = new CountDownLatch(1);
+        Gate gate = new Gate();
         backend.onCreateModel(context -> {
-            isLoading.countDown();
-            EngineFixture.await(mayLoad);
+            gate.pass();
         });
         Engine engine = fixture().model("m", 1).start();
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<?> load = clients.submit(() -> engine.load("m", LoadOverride.NONE));
-            EngineFixture.await(isLoading);
+            gate.awaitArrivals();
             assertEquals(List.of("m 1 LOADING"), EngineFixture.index(engine));
             assertFalse(engine.isReady());
 
@@ -271,7 +267,7 @@ class ModelLoadTest extends EngineTesting {
             });
             EngineFixture.await(isUnloading);
             assertEquals(List.of("m 1 LOADING"), EngineFixture.index(engine));
-            mayLoad.countDown();
+            gate.open();
             load.get();
             unload.get();
         }
@@ -377,12 +373,10 @@ class ModelLoadTest extends EngineTesting {
 
     @Test
     void manyLoadsOfASlowModelDoNotKeepOthersFromLoading() throws Exception {
-        CountDownLatch isLoading = new CountDownLatch(1);
-        CountDownLatch mayLoad = new CountDownLatch(1);
+        Gate gate = new Gate();
         backend.onCreateModel(context -> {
             if (context.name().equals("slow")) {
-                isLoading.countDown();
-                EngineFixture.await(mayLoad);
+                gate.pass();
             }
         });
         Engine engine = fixture().loadThreads(2).model("slow", 1).model("quick", 1).start();
@@ -391,11 +385,11 @@ class ModelLoadTest extends EngineTesting {
             for (int i = 0; i < 5; i++) {
                 all.add(clients.submit(() -> engine.load("slow", LoadOverride.NONE)));
             }
-            EngineFixture.await(isLoading);
+            gate.awaitArrivals();
 
             engine.load("quick", LoadOverride.NONE);
             assertEquals(1, EngineFixture.infer(engine, "quick"));
-            mayLoad.countDown();
+            gate.open();
             for (Future<?> each : all) {
                 each.get();
             }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
@@ -56,6 +57,38 @@ class ModelVersionsTest extends EngineTesting {
                 EngineFixture.index(engine));
         assertTrue(lifeCycle().contains("closeModel m 1"), "a model never half-loads");
         assertFalse(engine.isReady());
+    }
+
+    @Test
+    void aRequestThatFindsItsVersionReplacedGoesToTheNext() {
+        EngineFixture fixture = fixture().model("m", 1);
+        Engine engine = fixture.start();
+        engine.load("m", LoadOverride.NONE);
+        List<ServedVersion> asked = new ArrayList<>();
+
+        assertEquals(2, EngineFixture.infer(engine, "m", OptionalLong.empty(), served -> {
+            asked.add(served);
+            if (asked.size() == 1) {
+                fixture.write("m/2/model.bin", "v2");
+                engine.load("m", LoadOverride.NONE);
+                EngineFixture.until("the old version is closed", () -> lifeCycle().contains("closeModel m 1"));
+            }
+        }));
+        assertEquals(List.of(1L, 2L), asked.stream().map(ServedVersion::version).toList());
+    }
+
+    @Test
+    void aRequestThatFindsItsVersionUnloadedIsToldWhy() {
+        Engine engine = fixture().model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+
+        InferenceException refused = assertThrows(InferenceException.class,
+                () -> EngineFixture.infer(engine, "m", OptionalLong.empty(), served -> {
+                    engine.unload("m", false);
+                    EngineFixture.until("it is closed", () -> lifeCycle().contains("closeModel m 1"));
+                }));
+        assertEquals("[request id: r] Server is stopping, scheduler for model has stopped accepting new inference "
+                + "requests", refused.getMessage());
     }
 
     @ParameterizedTest

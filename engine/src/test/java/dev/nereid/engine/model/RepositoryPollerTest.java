@@ -12,7 +12,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -109,20 +108,18 @@ class RepositoryPollerTest {
 
     @Test
     void aModelThatIsGoneWhileItIsBusyDoesNotComeBackAsAShadow() throws Exception {
-        CountDownLatch isRunning = new CountDownLatch(1);
-        CountDownLatch mayEnd = new CountDownLatch(1);
+        Gate gate = new Gate();
         backend.onExecute(batch -> {
-            isRunning.countDown();
-            EngineFixture.await(mayEnd);
+            gate.pass();
             FakeBackend.echo(batch);
         });
         Engine engine = fixture.model("a", 1).start();
         try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
             Future<Long> running = clients.submit(() -> EngineFixture.infer(engine, "a"));
-            EngineFixture.await(isRunning);
+            gate.awaitArrivals();
             fixture.delete("a");
             poll(engine);
-            mayEnd.countDown();
+            gate.open();
             assertEquals(1, running.get());
         }
         EngineFixture.until("closed", () -> backend.events().contains("closeModel a 1"));

@@ -91,7 +91,7 @@ class DiscoveryTest extends BackendsTest {
         }
 
         assertEquals(
-                List.of("--backend-config=b,allow-tf23: backend 'b' did not ask for a setting of that name when it "
+                List.of("setting 'allow-tf23' of backend 'b': the backend did not ask for one of that name when it "
                         + "started; did you mean 'allow-tf32'?"),
                 warnings);
     }

@@ -1,5 +1,6 @@
 package dev.nereid.engine.schedule;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,17 +12,29 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.QueuePolicy;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
+import dev.nereid.backend.api.tensor.Tensor;
+import dev.nereid.engine.Response;
+import dev.nereid.engine.ResponseListener;
+import dev.nereid.engine.instance.BatchExecution;
+import dev.nereid.engine.request.ActiveRequest;
+import dev.nereid.engine.request.StateSink;
 import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import dev.nereid.engine.stats.FailureReason;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -51,6 +64,77 @@ class BackendMistakesTest {
             }
             assertEquals(3, rig.statistics.failures(FailureReason.BACKEND).count());
             assertEquals(3, rig.statistics.success().count());
+        }
+    }
+
+    @Test
+    void aFailureThatRepeatsIsToldOnce() {
+        AtomicReference<RuntimeException> toThrow = new AtomicReference<>(
+                InferenceException.internal("the library is broken"));
+        List<LogRecord> told = new CopyOnWriteArrayList<>();
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord record) {
+                told.add(record);
+            }
+
+            @Override
+            public void flush() {
+            }
+
+            @Override
+            public void close() {
+            }
+        };
+        Logger logger = Logger.getLogger(BatchExecution.class.getName());
+        logger.addHandler(handler);
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
+            rig.add("m_0", new Open(batch -> {
+                if (batch.requests().getFirst().id().equals("failed")) {
+                    batch.requests().getFirst().fail(InferenceException.internal("no memory"));
+                    return;
+                }
+                throw Objects.requireNonNull(toThrow.get());
+            }));
+            for (int i = 0; i < 3; i++) {
+                assertEquals("the library is broken", rig.submit("a").await().error().getMessage());
+            }
+            for (int i = 0; i < 2; i++) {
+                assertEquals("no memory", rig.submit("failed").await().error().getMessage());
+            }
+            toThrow.set(InferenceException.invalid("the client is wrong"));
+            assertEquals("the client is wrong", rig.submit("b").await().error().getMessage());
+            toThrow.set(new IllegalStateException("a mistake"));
+            for (int i = 0; i < 2; i++) {
+                assertEquals(StatusCode.INTERNAL, rig.submit("c").await().error().code());
+            }
+        } finally {
+            logger.removeHandler(handler);
+        }
+
+        assertEquals(List.of(
+                "WARNING model 'm', instance 'm_0': execution failed, the library is broken",
+                "WARNING model 'm', instance 'm_0': execution failed, no memory",
+                "SEVERE model 'm', instance 'm_0': execution failed, a mistake"),
+                told.stream().map(record -> record.getLevel() + " " + record.getMessage() + ", "
+                        + Objects.requireNonNull(record.getThrown()).getMessage()).toList());
+    }
+
+    @Test
+    void aBatchAboveTheLimitReachesNoBackend() {
+        Open backend = new Open();
+        try (SchedulerFixture rig = new SchedulerFixture(new DirectQueue(100), 2, false, null)) {
+            rig.add("m_0", backend);
+            RecordingSink largest = new RecordingSink();
+            RecordingSink larger = new RecordingSink();
+            rig.scheduler.submit(rig.requests.id("a").rows(2).to(largest).build());
+            rig.scheduler.submit(rig.requests.id("b").rows(3).to(larger).build());
+
+            assertEquals(List.of("response"), largest.await().events());
+            InferenceException failure = larger.await().error();
+            assertEquals(StatusCode.INTERNAL, failure.code());
+            assertEquals("batch size 3 for 'm', max allowed is 2", failure.getMessage());
+            assertEquals(List.of(List.of("a")), backend.batches());
         }
     }
 
@@ -111,6 +195,70 @@ class BackendMistakesTest {
             assertEquals(List.of("response"), rig.submit("a").await().events());
             assertEquals(3, refusals.get());
             assertEquals(1, rig.statistics.success().count());
+        }
+    }
+
+    @Test
+    void aBackendThatWritesLessThanItAskedForPassesOnNothingOfOthers() {
+        AtomicInteger requests = new AtomicInteger();
+        List<byte[]> got = new CopyOnWriteArrayList<>();
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
+            rig.add("m_0", new Open(batch -> {
+                InferenceResponse response = batch.requests().getFirst().newResponse();
+                MemorySegment memory = response.addOutput("OUTPUT0", DataType.UINT8, Shape.of(4), 4);
+                if (requests.getAndIncrement() == 0) {
+                    memory.fill((byte) 7);
+                }
+                response.send();
+            }));
+            for (String id : List.of("secret", "curious")) {
+                rig.scheduler.submit(rig.requests.one(id, new ResponseListener() {
+                    @Override
+                    public void response(Response response, boolean isLast) {
+                        got.add(response.outputs().getFirst().data().toArray(ValueLayout.JAVA_BYTE));
+                        response.close();
+                    }
+
+                    @Override
+                    public void end(@Nullable InferenceException error) {
+                    }
+                }));
+                int expected = id.equals("secret") ? 1 : 2;
+                Waiting.until("it is answered", () -> got.size() == expected);
+            }
+        }
+        assertArrayEquals(new byte[]{7, 7, 7, 7}, got.getFirst());
+        assertArrayEquals(new byte[4], got.getLast());
+    }
+
+    @Test
+    void ofStatesOfWhichOneCannotBeKeptTheOthersAreReleased() {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
+            rig.add("m_0", new Open(batch -> {
+                InferenceResponse response = batch.requests().getFirst().newResponse();
+                for (String name : List.of("STATE0", "STATE1", "STATE2")) {
+                    MemorySegment ignored = response.addOutput(name, DataType.UINT8, Shape.of(4), 4);
+                }
+                response.send();
+            }));
+            RecordingSink sink = new RecordingSink();
+            ActiveRequest request = rig.requests.one("a", sink);
+            request.overlay(List.of(), new StateSink() {
+                @Override
+                public boolean takes(String output) {
+                    return output.startsWith("STATE");
+                }
+
+                @Override
+                public void store(Tensor output, Runnable release) {
+                    release.run();
+                    throw InferenceException.invalid("state '" + output.name() + "' is too large");
+                }
+            });
+            rig.scheduler.submit(request);
+
+            assertEquals("state 'STATE0' is too large", sink.await().error().getMessage());
+            assertEquals(0, rig.pool.inUseBytes());
         }
     }
 

@@ -96,7 +96,7 @@ class DecoupledStressTest {
 
     @Test
     void everyRequestEndsOnceWhateverHappens() throws Exception {
-        QueueScheduler scheduler = new QueueScheduler("m", new DirectQueue(10_000), statistics, System::nanoTime,
+        QueueScheduler scheduler = new QueueScheduler("m", 0, new DirectQueue(10_000), statistics, System::nanoTime,
                 InstantSource.system(), new ManualTime(), false, null);
         for (int i = 0; i < 3; i++) {
             scheduler.add(instance("m_" + i, i));

@@ -221,6 +221,8 @@ class DecoupledTest {
                         + "read, 1048576 may; read faster, or have the model answer with less"),
                 error.getMessage());
         assertEquals(10, slow.kept.size(), "as many as fit into the bound");
+        assertEquals(11, ((ActiveRequest) request).responseCount(),
+                "what came after the cut is not counted");
         assertEquals(1, rig.statistics.failures(FailureReason.OTHER).count());
         slow.kept.forEach(Response::close);
     }

@@ -166,6 +166,14 @@ class QueuePolicyTest extends BatchingQueueTesting {
     }
 
     @Test
+    void aRequestWithoutATimeoutHasTheDefaultAlsoWhereItMightSayOtherwise() {
+        BatchingQueue queue = withTimeout(TimeoutAction.REJECT, 50, true);
+        offer(queue, "a");
+
+        assertEquals(START + 50 * MICRO, queue.nextEvent(false));
+    }
+
+    @Test
     void aRequestsTimeoutIsIgnoredWithoutOverride() {
         BatchingQueue queue = withTimeout(TimeoutAction.REJECT, 50, false);
         offer(queue, requests.id("a").timeoutMicros(10));

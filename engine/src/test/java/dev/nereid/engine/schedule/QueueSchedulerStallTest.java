@@ -3,14 +3,18 @@ package dev.nereid.engine.schedule;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.QueuePolicy;
+import dev.nereid.engine.EngineOptions.RateResource;
 import dev.nereid.engine.instance.Instance;
+import dev.nereid.engine.instance.RateLimiter;
 import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.schedule.SchedulerFixture.Gated;
 import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
@@ -77,6 +81,28 @@ class QueueSchedulerStallTest {
 
             rig.time.advanceMicros(LONGER_MICROS);
             assertEquals(Optional.of("requests wait though an instance is free"), rig.scheduler.stall(LIMIT));
+        }
+    }
+
+    @Test
+    void isPatientWithInstancesThatWaitForResourcesOfOtherModels() {
+        RateLimiter limiter = new RateLimiter(List.of(new RateResource("R", 1, OptionalInt.empty())));
+        InstanceGroup.RateLimiter needs = new InstanceGroup.RateLimiter(
+                List.of(new InstanceGroup.Resource("R", false, 1)), 0);
+        try (SchedulerFixture other = new SchedulerFixture(new DirectQueue(100), false, limiter);
+                SchedulerFixture rig = new SchedulerFixture(new DirectQueue(100), false, limiter)) {
+            Gated busy = new Gated();
+            other.add("busy", limiter.claim(needs, 0), busy);
+            RecordingSink executed = other.submit("a");
+            assertEquals(List.of("a"), busy.next());
+            rig.add("free", limiter.claim(needs, 0), new Open());
+            RecordingSink waiting = rig.submit("b");
+
+            rig.time.advanceMicros(LONGER_MICROS);
+            assertEquals(Optional.empty(), rig.scheduler.stall(LIMIT));
+            busy.let(1);
+            executed.await();
+            waiting.await();
         }
     }
 

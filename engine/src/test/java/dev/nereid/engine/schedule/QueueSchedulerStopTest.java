@@ -72,6 +72,21 @@ class QueueSchedulerStopTest {
     }
 
     @Test
+    void theInstancesOfAStoppedSchedulerAreThereToBeTakenOnce() {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
+            Instance instance = rig.add("m_0", new Open());
+            rig.scheduler.stop();
+            rig.scheduler.stop();
+
+            List<Instance> idle = rig.scheduler.stopInstances();
+
+            assertEquals(List.of(instance), idle);
+            assertEquals(List.of(), rig.scheduler.stopInstances());
+            idle.forEach(Instance::close);
+        }
+    }
+
+    @Test
     void stoppingRefusesNewRequestsAndFinishesThoseThatWait() throws Exception {
         try (SchedulerFixture rig = SchedulerFixture.direct()) {
             Gated instance = new Gated();

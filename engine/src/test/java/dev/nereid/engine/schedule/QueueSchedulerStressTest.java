@@ -219,7 +219,8 @@ class QueueSchedulerStressTest {
     private QueueScheduler scheduler(DynamicBatching batching, boolean keepsOrder, @Nullable RateLimiter limiter) {
         ModelConfig config = ModelConfig.builder("m").maxBatchSize(MAX_BATCH)
                 .inputs(List.of(new ModelInput("INPUT0", DataType.UINT8, Dims.of(Dims.ANY)))).build();
-        return new QueueScheduler("m", new BatchingQueue(batching, MAX_BATCH, BatchRule.of(config), 500, null),
+        return new QueueScheduler("m", MAX_BATCH,
+                new BatchingQueue(batching, MAX_BATCH, BatchRule.of(config), 500, null),
                 statistics,
                 System::nanoTime, InstantSource.system(), wakeups, keepsOrder, limiter);
     }

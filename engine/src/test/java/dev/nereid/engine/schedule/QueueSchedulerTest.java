@@ -10,6 +10,7 @@ import dev.nereid.engine.schedule.SchedulerFixture.Open;
 import dev.nereid.engine.stats.FailureReason;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
@@ -22,6 +23,18 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 @Timeout(60)
 class QueueSchedulerTest {
     private static final QueuePolicy REJECT_AFTER_50 = new QueuePolicy(TimeoutAction.REJECT, 50, false, 0);
+
+    @Test
+    void anExecutionWithoutRowsCountsAsOneRow() {
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
+            rig.add("m_0", new Open());
+            RecordingSink sink = new RecordingSink();
+            rig.scheduler.submit(rig.requests.id("a").rows(0).to(sink).build());
+
+            sink.await();
+            assertEquals(Set.of(1), rig.statistics.batches().keySet());
+        }
+    }
 
     @Test
     void instancesServeInTheOrderInWhichTheyBecameFree() {
@@ -70,7 +83,7 @@ class QueueSchedulerTest {
     @Test
     void theFirstBatchCanBeHeldUntilSoManyRequestsWait() {
         try (SchedulerFixture rig = SchedulerFixture.batching(4, 50, QueuePolicy.DEFAULT)) {
-            rig.scheduler.holdUntilQueued(3);
+            rig.scheduler.holdUntilQueued(3, 0);
             Gated instance = new Gated();
             rig.add("m_0", instance);
             rig.submit("a");
@@ -96,7 +109,7 @@ class QueueSchedulerTest {
         Open instance = new Open();
         RecordingSink last;
         try (rig) {
-            rig.scheduler.holdUntilQueued(9);
+            rig.scheduler.holdUntilQueued(9, 0);
             rig.add("m_0", instance);
             RecordingSink first = rig.submit("a");
             rig.time.advanceMicros(51);

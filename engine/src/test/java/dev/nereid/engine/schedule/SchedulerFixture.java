@@ -38,7 +38,11 @@ final class SchedulerFixture implements AutoCloseable {
     }
 
     SchedulerFixture(RequestQueue queue, boolean keepsOrder, @Nullable RateLimiter limiter) {
-        scheduler = new QueueScheduler("m", queue, statistics, time, time, time, keepsOrder, limiter);
+        this(queue, 0, keepsOrder, limiter);
+    }
+
+    SchedulerFixture(RequestQueue queue, int maxBatchSize, boolean keepsOrder, @Nullable RateLimiter limiter) {
+        scheduler = new QueueScheduler("m", maxBatchSize, queue, statistics, time, time, time, keepsOrder, limiter);
     }
 
     static SchedulerFixture direct() {
@@ -53,7 +57,8 @@ final class SchedulerFixture implements AutoCloseable {
         DynamicBatching batching = new DynamicBatching(List.of(maxBatchSize), delayMicros, false, 0, 0, policy,
                 Map.of());
         BatchRule rule = BatchRule.of(ModelConfig.builder("m").maxBatchSize(maxBatchSize).build());
-        return new SchedulerFixture(new BatchingQueue(batching, maxBatchSize, rule, 100, null), false);
+        return new SchedulerFixture(new BatchingQueue(batching, maxBatchSize, rule, 100, null), maxBatchSize, false,
+                null);
     }
 
     /** Puts an instance into service. */

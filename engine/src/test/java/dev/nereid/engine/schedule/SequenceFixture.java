@@ -53,17 +53,28 @@ final class SequenceFixture implements AutoCloseable {
     private final ModelIo io = new ModelIo(false, OutputShapes.AS_PRODUCED, new ModelStatistics(), 1 << 20);
 
     SequenceFixture(Strategy strategy, int maxBatchSize) {
+        this(strategy, maxBatchSize, false);
+    }
+
+    /** Creates a scheduler; {@code isIterative} tells whether requests may be executed again. */
+    SequenceFixture(Strategy strategy, int maxBatchSize, boolean isIterative) {
+        boolean keepsOrder = strategy instanceof Strategy.Oldest oldest && oldest.preserveOrdering();
+        scheduler = new QueueScheduler("m", maxBatchSize,
+                new SequenceQueue(batcher(strategy, maxBatchSize, isIterative)), statistics, time, time,
+                time, keepsOrder, null);
+    }
+
+    /** Returns what the scheduler asks, without one. */
+    static SequenceBatcher batcher(Strategy strategy, int maxBatchSize, boolean isIterative) {
         List<ControlInput> controls = List.of(control("START", ControlKind.START, DataType.INT32),
                 control("END", ControlKind.END, DataType.FP32), control("READY", ControlKind.READY, DataType.BOOL),
                 control("ID", ControlKind.CORRELATION_ID, DataType.INT64));
         SequenceBatching batching = new SequenceBatching(strategy, IDLE_MICROS, controls, List.of(new State("SUM_IN",
-                "SUM_OUT", Optional.of(DataType.INT64), Dims.of(1), List.of(), false, false)), false);
+                "SUM_OUT", Optional.of(DataType.INT64), Dims.of(1), List.of(), false, false)), isIterative);
         ModelConfig config = ModelConfig.builder("m").maxBatchSize(maxBatchSize).scheduling(batching).build();
         List<InitialStates.Start> starts = List.of(new InitialStates.Start("SUM_IN", "SUM_OUT", DataType.INT64,
                 Shape.of(1), MemorySegment.ofArray(new byte[8]), false));
-        boolean keepsOrder = strategy instanceof Strategy.Oldest oldest && oldest.preserveOrdering();
-        scheduler = new QueueScheduler("m", new SequenceQueue(new SequenceBatcher(config, batching, starts,
-                BatchRule.of(config)::mayJoin, 1_000_000)), statistics, time, time, time, keepsOrder, null);
+        return new SequenceBatcher(config, batching, starts, BatchRule.of(config)::mayJoin, 1_000_000);
     }
 
     private static ControlInput control(String name, ControlKind kind, DataType type) {

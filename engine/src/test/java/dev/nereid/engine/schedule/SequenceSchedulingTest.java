@@ -47,7 +47,8 @@ class SequenceSchedulingTest {
             rig.add("m_0", new Recorder(false));
             assertEquals("INVALID_ARG inference request to model 'm' must specify batch-size 1 due to requirements of"
                     + " sequence batcher", refusal(rig, 0, "", 2));
-            assertEquals("INVALID_ARG inference request to model 'm' must specify a non-zero or non-empty correlation ID",
+            assertEquals(
+                    "INVALID_ARG inference request to model 'm' must specify a non-zero or non-empty correlation ID",
                     refusal(rig, 0, "S", 1));
             assertEquals(NO_START, refusal(rig, 1, "", 1));
             assertEquals("1", rig.send(1, 1, "SE").answer());
@@ -203,7 +204,8 @@ class SequenceSchedulingTest {
 
     @Test
     void aCancelledRequestInFrontEndsItsSequence() {
-        for (Strategy strategy : List.of(SequenceFixture.direct(), SequenceFixture.oldest(1))) {
+        for (Strategy strategy : List.of(SequenceFixture.direct(), SequenceFixture.oldest(1),
+                new Strategy.Oldest(1, List.of(), 0, true))) {
             try (SequenceFixture rig = new SequenceFixture(strategy, 1)) {
                 Recorder model = new Recorder(true);
                 rig.add("m_0", model);
@@ -254,6 +256,46 @@ class SequenceSchedulingTest {
             assertEquals("3", rig.send(1, 2, "E").answer());
             removal.join();
             assertEquals(1, rig.scheduler.instances().size());
+        }
+    }
+
+    @Test
+    void nothingIsExecutedUntilSoManyWaitWithAndWithoutASlot() {
+        try (SequenceFixture rig = new SequenceFixture(SequenceFixture.direct(), 2)) {
+            Recorder model = new Recorder(false);
+            rig.scheduler.holdUntilQueued(2, 1);
+            rig.add("m_0", model);
+            Sent first = rig.send(1, 1, "SE");
+            Sent second = rig.send(2, 2, "SE");
+            assertFalse(first.isDone());
+            assertEquals(List.of(), model.batches());
+            Sent third = rig.send(3, 3, "SE");
+            assertEquals("1", first.answer());
+            assertEquals("2", second.answer());
+            assertEquals("3", third.answer());
+            assertEquals(List.of(List.of("1SE", "2SE"), List.of("3SE")), model.batches());
+        }
+    }
+
+    @Test
+    void preservedOrderIsThatOfTheExecutions() {
+        try (SequenceFixture rig = new SequenceFixture(new Strategy.Oldest(1, List.of(), 0, true), 1)) {
+            Recorder slow = new Recorder(true);
+            Recorder fast = new Recorder(true);
+            rig.add("slow", slow);
+            rig.add("fast", fast);
+            Sent first = rig.send(1, 1, "S");
+            slow.awaitStart();
+            Sent second = rig.send(2, 2, "S");
+            fast.awaitStart();
+            Sent third = rig.send(2, 3, "E");
+            fast.let(2);
+            Waiting.until("the second execution", () -> fast.batches().size() == 2);
+            assertFalse(second.isDone(), "the first is not answered");
+            slow.let(1);
+            assertEquals("1", first.answer());
+            assertEquals("2", second.answer());
+            assertEquals("5", third.answer());
         }
     }
 

@@ -1,8 +1,8 @@
 package dev.nereid.engine.schedule;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /** Waits in tests, with a limit that only a hanging test reaches. */
@@ -35,12 +35,6 @@ final class Waiting {
 
     /** Waits for what another thread does right after something that the test has already seen. */
     static void until(String what, BooleanSupplier condition) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
-        while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) {
-                throw new AssertionError("did not happen: " + what);
-            }
-            LockSupport.parkNanos(20_000);
-        }
+        Eventually.until(what, condition::getAsBoolean);
     }
 }

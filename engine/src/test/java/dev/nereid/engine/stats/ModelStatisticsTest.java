@@ -10,6 +10,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** The counting rules of metrics-and-statistics, 1 and 2. */
@@ -53,6 +54,75 @@ class ModelStatisticsTest {
         assertEquals(1_998, statistics.computeOutput().nanos());
         assertEquals(4, statistics.inferenceCount());
         assertEquals(0, statistics.executionCount(), "executions are counted by the batch");
+    }
+
+    @Test
+    void aCacheHitIsASuccessThatDidNotWaitAndWasNotExecuted() {
+        statistics.recordCacheHit(9_000, 400);
+
+        assertEquals(1, statistics.success().count());
+        assertEquals(9_000, statistics.success().nanos());
+        assertEquals(1, statistics.queue().count());
+        assertEquals(0, statistics.queue().nanos());
+        assertEquals(400, statistics.cacheHit().nanos());
+        assertEquals(0, statistics.computeInfer().count());
+        assertEquals(0, statistics.inferenceCount());
+    }
+
+    @Test
+    void responsesBeyondTheTenThousandthCountAsOne() {
+        for (int index : new int[]{0, 9_999, 10_000, 10_001, 50_000}) {
+            statistics.recordResponse(index, 5, 3);
+        }
+
+        assertEquals(List.of(0, 9_999, 10_000), List.copyOf(statistics.responses().keySet()));
+    }
+
+    @Test
+    void theOnlyResponseIsThereWhenItsBatchIsDoneAndTheFirstOfManyWhenItWasSent() {
+        statistics.record(record(1, 3_000), 12_000, TIMES);
+        assertEquals(11_000, firstResponseNanos());
+
+        statistics.record(record(2, 3_000), 12_000, TIMES);
+        assertEquals(11_000 + 2_000, firstResponseNanos());
+    }
+
+    private long firstResponseNanos() {
+        return Math.round(statistics.histogram(LatencyHistogram.FIRST_RESPONSE).sum() * 1_000_000);
+    }
+
+    private static RequestRecord record(int responses, long firstResponse) {
+        return new RequestRecord() {
+            @Override
+            public int batchSize() {
+                return 1;
+            }
+
+            @Override
+            public long startNanos() {
+                return 1_000;
+            }
+
+            @Override
+            public long queuedNanos() {
+                return 1_000;
+            }
+
+            @Override
+            public long firstResponseNanos() {
+                return firstResponse;
+            }
+
+            @Override
+            public int responseCount() {
+                return responses;
+            }
+
+            @Override
+            public @Nullable FailureReason failure() {
+                return null;
+            }
+        };
     }
 
     @Test

@@ -67,7 +67,8 @@ public final class InitialStates {
         List<String> warnings = new ArrayList<>();
         for (ModelSequenceBatching.State state : config.getSequenceBatching().getStateList()) {
             if (!inputs.add(state.getInputName())) {
-                warnings.add("state input '" + state.getInputName() + "' is declared more than once, the first entry counts");
+                warnings.add("state input '" + state.getInputName()
+                        + "' is declared more than once, the first entry counts");
             } else if (!outputs.add(state.getOutputName())) {
                 warnings.add("state output '" + state.getOutputName()
                         + "' is declared more than once, the first entry counts; input '" + state.getInputName()

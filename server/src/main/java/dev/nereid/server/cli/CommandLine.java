@@ -109,7 +109,7 @@ public final class CommandLine {
 
     /** Returns the options, with or without a repository. */
     ServerOptions optionsForDoctor(Path defaultBackends) {
-        HttpOptions http = http();
+        HttpOptions http = HttpFlags.options(this);
         GrpcOptions grpc = GrpcFlags.options(this);
         MetricsOptions metrics = metrics();
         checkPorts(List.of(new Port("http-port", http.isEnabled(), http.address(), http.port()),
@@ -186,7 +186,8 @@ public final class CommandLine {
                 new LoadOptions(mode, startup.contains("*") ? List.of() : startup, loadsAll,
                         Duration.ofSeconds(number("repository-poll-secs", 1, Integer.MAX_VALUE)),
                         bool("strict-readiness"), (int) number("model-load-thread-count", 1, 1024),
-                        (int) number("model-load-retry-count", 0, Integer.MAX_VALUE)),
+                        (int) number("model-load-retry-count", 0, Integer.MAX_VALUE),
+                        Duration.ofSeconds(number("unload-timeout-secs", 0, Integer.MAX_VALUE))),
                 new BackendOptions(List.of(BackendSource.directory(backends)), backendSettings, allowsModelBackends),
                 new LimitOptions(inFlight == 0 ? physicalMemory() / 2 : inFlight,
                         (int) number("max-queue-size", 1, Integer.MAX_VALUE),
@@ -252,12 +253,6 @@ public final class CommandLine {
             settings.computeIfAbsent(backend, ignored -> new LinkedHashMap<>()).put(key, value.substring(equals + 1));
         }
         return settings;
-    }
-
-    private HttpOptions http() {
-        return new HttpOptions(bool("allow-http"), address("http-address", text("http-address")),
-                (int) number("http-port", 0, 65535), bool("reuse-http-port"), pattern("http-header-forward-pattern"),
-                number("http-max-input-size", 1, Long.MAX_VALUE), restrictions("http-restricted-api", "header"));
     }
 
     /** Returns a regular expression; empty where none is given. */

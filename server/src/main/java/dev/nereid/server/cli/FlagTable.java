@@ -27,7 +27,6 @@ final class FlagTable {
     private static final String SERVER = "Server";
     private static final String LOGGING = "Logging";
     private static final String REPOSITORY = "Model repository";
-    private static final String HTTP = "HTTP";
     private static final String TRACING = "Tracing";
     private static final String METRICS = "Metrics";
     private static final String BACKENDS = "Backends";
@@ -63,19 +62,10 @@ final class FlagTable {
         add("model-config-name", Kind.TEXT, "", REPOSITORY, "Use configs/<name>.pbtxt of a model where it exists.");
         add("model-load-thread-count", Kind.NUMBER, "4", REPOSITORY, "How many models load at the same time.");
         add("model-load-retry-count", Kind.NUMBER, "0", REPOSITORY, "How often to retry a load that failed.");
-        add("allow-http", Kind.BOOL, "true", HTTP, "Whether to listen for HTTP.");
-        add("http-address", Kind.TEXT, "0.0.0.0", HTTP, "Address to listen on for HTTP.");
-        add("http-port", Kind.NUMBER, "8000", HTTP, "Port to listen on for HTTP.");
-        add("reuse-http-port", Kind.BOOL, "false", HTTP, "Whether other processes may share the HTTP port.");
-        add("http-header-forward-pattern", Kind.TEXT, "", HTTP,
-                "Regular expression; matching request headers become request parameters.");
-        add("http-thread-count", Kind.NUMBER, "", HTTP,
-                "How many carrier threads run the requests' virtual threads; default is the number of cores.");
-        add("http-max-input-size", Kind.NUMBER, "67108864", HTTP,
-                "Largest JSON part, raw body or decompressed body, in bytes.");
-        repeatable("http-restricted-api", HTTP,
-                "<category>[,<category>...]:<header>=<value>: endpoints that need a header.");
-        add("allow-client-shm", Kind.BOOL, "false", HTTP, "Whether clients may register shared memory.");
+        add("unload-timeout-secs", Kind.NUMBER, "300", REPOSITORY,
+                "How long an unload waits for requests that their backend answers after the execution.");
+        HttpFlags.add();
+        add("allow-client-shm", Kind.BOOL, "false", HttpFlags.GROUP, "Whether clients may register shared memory.");
         GrpcFlags.add();
         repeatable("trace-config", TRACING, "triton,file=<path>, triton,log-frequency=<number>, rate=<number>, "
                 + "level=<TIMESTAMPS|TENSORS|OFF>, count=<number> or mode=triton.");

@@ -11,21 +11,23 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** The flags, and the two environment variables, that say how instances are created and share the machine. */
+/** The flags, and the environment variables, that say how instances are created and share the machine. */
 final class SchedulingFlags {
     private static final String PARALLEL_LOADING = "TRITON_PARALLEL_INSTANCE_LOADING";
     private static final String DELAY_SCHEDULER = "TRITONSERVER_DELAY_SCHEDULER";
+    private static final String BACKLOG_DELAY_SCHEDULER = "TRITONSERVER_BACKLOG_DELAY_SCHEDULER";
 
     private SchedulingFlags() {
     }
 
     static SchedulingOptions options(Map<String, List<String>> values, Map<String, String> environment) {
         return new SchedulingOptions(rateLimit(values), hostPolicies(values.getOrDefault("host-policy", List.of())),
-                parallelLoading(environment), firstBatchAt(environment));
+                parallelLoading(environment), requests(DELAY_SCHEDULER, environment),
+                requests(BACKLOG_DELAY_SCHEDULER, environment));
     }
 
-    private static int firstBatchAt(Map<String, String> environment) {
-        String value = environment.getOrDefault(DELAY_SCHEDULER, "0");
+    private static int requests(String variable, Map<String, String> environment) {
+        String value = environment.getOrDefault(variable, "0");
         try {
             int requests = Integer.parseInt(value);
             if (requests >= 0) {
@@ -34,7 +36,7 @@ final class SchedulingFlags {
         } catch (NumberFormatException e) {
             // Told below, like a negative number.
         }
-        throw new UsageException("the environment variable " + DELAY_SCHEDULER + " has value '" + value
+        throw new UsageException("the environment variable " + variable + " has value '" + value
                 + "', expected how many requests wait before a model's first batch is formed");
     }
 

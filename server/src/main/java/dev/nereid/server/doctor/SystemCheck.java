@@ -41,8 +41,8 @@ final class SystemCheck {
     }
 
     static Diagnosis openFiles(FileDescriptors files) {
-        int connections = files.httpConnections();
-        String found = "up to " + files.limit() + ", room for " + connections + " HTTP connections";
+        int connections = files.connections();
+        String found = "up to " + files.limit() + ", room for " + connections + " connections";
         return connections < FileDescriptors.MAX_CONNECTIONS
                 ? Diagnosis.warning("open files", found,
                         "raise the limit (ulimit -n) to " + files.wanted() + " for "

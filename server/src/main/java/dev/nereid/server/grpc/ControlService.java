@@ -3,8 +3,6 @@ package dev.nereid.server.grpc;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Message;
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.MemoryUsage;
-import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.engine.model.IndexEntry;
 import dev.nereid.server.grpc.proto.CudaSharedMemoryRegisterRequest;
 import dev.nereid.server.grpc.proto.CudaSharedMemoryRegisterResponse;
@@ -12,8 +10,6 @@ import dev.nereid.server.grpc.proto.CudaSharedMemoryStatusRequest;
 import dev.nereid.server.grpc.proto.CudaSharedMemoryStatusResponse;
 import dev.nereid.server.grpc.proto.CudaSharedMemoryUnregisterRequest;
 import dev.nereid.server.grpc.proto.CudaSharedMemoryUnregisterResponse;
-import dev.nereid.server.grpc.proto.InferBatchStatistics;
-import dev.nereid.server.grpc.proto.InferStatistics;
 import dev.nereid.server.grpc.proto.LogSettingsRequest;
 import dev.nereid.server.grpc.proto.LogSettingsResponse;
 import dev.nereid.server.grpc.proto.ModelConfigRequest;
@@ -24,7 +20,6 @@ import dev.nereid.server.grpc.proto.ModelReadyRequest;
 import dev.nereid.server.grpc.proto.ModelReadyResponse;
 import dev.nereid.server.grpc.proto.ModelRepositoryParameter;
 import dev.nereid.server.grpc.proto.ModelRepositoryParameter.ParameterChoiceCase;
-import dev.nereid.server.grpc.proto.ModelStatistics;
 import dev.nereid.server.grpc.proto.ModelStatisticsRequest;
 import dev.nereid.server.grpc.proto.ModelStatisticsResponse;
 import dev.nereid.server.grpc.proto.RepositoryIndexRequest;
@@ -39,7 +34,6 @@ import dev.nereid.server.grpc.proto.ServerMetadataRequest;
 import dev.nereid.server.grpc.proto.ServerMetadataResponse;
 import dev.nereid.server.grpc.proto.ServerReadyRequest;
 import dev.nereid.server.grpc.proto.ServerReadyResponse;
-import dev.nereid.server.grpc.proto.StatisticDuration;
 import dev.nereid.server.grpc.proto.SystemSharedMemoryRegisterRequest;
 import dev.nereid.server.grpc.proto.SystemSharedMemoryRegisterResponse;
 import dev.nereid.server.grpc.proto.SystemSharedMemoryStatusRequest;
@@ -56,8 +50,6 @@ import dev.nereid.server.v2.ModelMetadata;
 import dev.nereid.server.v2.ModelVersions;
 import dev.nereid.server.v2.ServerMetadata;
 import dev.nereid.server.v2.V2Service;
-import dev.nereid.server.v2.VersionStatistics;
-import dev.nereid.server.v2.VersionStatistics.Counter;
 import io.grpc.MethodDescriptor;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerServiceDefinition;
@@ -186,38 +178,8 @@ final class ControlService {
     private ModelStatisticsResponse modelStatistics(ModelStatisticsRequest request) {
         ModelStatisticsResponse.Builder response = ModelStatisticsResponse.newBuilder();
         service.statistics(request.getName(), ModelVersions.parse(request.getVersion()))
-                .forEach(version -> response.addModelStats(statistics(version)));
+                .forEach(version -> response.addModelStats(StatisticsMessages.of(version)));
         return response.build();
-    }
-
-    private static ModelStatistics statistics(VersionStatistics version) {
-        VersionStatistics.Requests requests = version.requests();
-        ModelStatistics.Builder statistics = ModelStatistics.newBuilder().setName(version.model())
-                .setVersion(version.version()).setLastInference(version.lastInferenceMillis())
-                .setInferenceCount(version.inferenceCount()).setExecutionCount(version.executionCount())
-                .setInferenceStats(InferStatistics.newBuilder().setSuccess(duration(requests.success()))
-                        .setFail(duration(requests.fail())).setQueue(duration(requests.queue()))
-                        .setComputeInput(duration(requests.computeInput()))
-                        .setComputeInfer(duration(requests.computeInfer()))
-                        .setComputeOutput(duration(requests.computeOutput()))
-                        .setCacheHit(duration(requests.cacheHit())).setCacheMiss(duration(requests.cacheMiss())));
-        version.batches()
-                .forEach(batch -> statistics.addBatchStats(InferBatchStatistics.newBuilder().setBatchSize(batch.size())
-                        .setComputeInput(duration(batch.computeInput()))
-                        .setComputeInfer(duration(batch.computeInfer()))
-                        .setComputeOutput(duration(batch.computeOutput()))));
-        version.memory().forEach(memory -> statistics.addMemoryUsage(memory(memory)));
-        return statistics.build();
-    }
-
-    private static StatisticDuration duration(Counter counter) {
-        return StatisticDuration.newBuilder().setCount(counter.count()).setNs(counter.nanos()).build();
-    }
-
-    private static dev.nereid.server.grpc.proto.MemoryUsage memory(MemoryUsage memory) {
-        Placement placement = memory.placement();
-        return dev.nereid.server.grpc.proto.MemoryUsage.newBuilder().setType(placement.kind().name())
-                .setId(placement.deviceId()).setByteSize(memory.byteSize()).build();
     }
 
     private RepositoryIndexResponse index(RepositoryIndexRequest request) {

@@ -8,6 +8,7 @@ import dev.nereid.server.grpc.wire.InferAnswer;
 import dev.nereid.server.grpc.wire.InferAnswerMarshaller;
 import dev.nereid.server.grpc.wire.InferMessage;
 import dev.nereid.server.grpc.wire.InferRequestMarshaller;
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.tls.ServerTls;
@@ -34,30 +35,25 @@ public final class GrpcFrontEnd implements AutoCloseable {
 
     private final GrpcListener listener;
     private final TransportMemory memory;
-    private final Optional<ServerTls> tls;
 
-    private GrpcFrontEnd(GrpcListener listener, TransportMemory memory, Optional<ServerTls> tls) {
+    private GrpcFrontEnd(GrpcListener listener, TransportMemory memory) {
         this.listener = listener;
         this.memory = memory;
-        this.tls = tls;
     }
 
     /**
      * Creates a front end whose port is not yet open. It is to be closed, opened or not.
      *
-     * @throws dev.nereid.server.tls.TlsException when key or certificates can't be used
+     * @param tls key and certificates; empty for plain text. To be closed by who has created them
+     * @param slots each connection takes one
      */
-    public static GrpcFrontEnd create(Services services, GrpcOptions options) {
-        Optional<ServerTls> tls = options.tls().map(files -> ServerTls.create("grpc", files, ServerTls.PERIOD));
-        try {
-            TransportMemory memory = TransportMemory.create(services.engine().buffers());
-            GrpcListener listener = GrpcListener.create(options,
-                    List.of(inference(services, options), HealthService.of(() -> health(services.v2()))), memory, tls);
-            return new GrpcFrontEnd(listener, memory, tls);
-        } catch (RuntimeException e) {
-            tls.ifPresent(ServerTls::close);
-            throw e;
-        }
+    public static GrpcFrontEnd create(Services services, GrpcOptions options, Optional<ServerTls> tls,
+            ConnectionSlots slots) {
+        TransportMemory memory = TransportMemory.create(services.engine().buffers());
+        GrpcListener listener = GrpcListener.create(options,
+                List.of(inference(services, options), HealthService.of(() -> health(services.v2()))), memory, tls,
+                slots);
+        return new GrpcFrontEnd(listener, memory);
     }
 
     private static HealthService.Health health(V2Service service) {
@@ -130,12 +126,10 @@ public final class GrpcFrontEnd implements AutoCloseable {
     /** Refuses new calls, waits for those that run until the deadline, and ends those that are left. */
     public void close(Deadline deadline) {
         listener.close(deadline.remaining());
-        tls.ifPresent(ServerTls::close);
     }
 
     @Override
     public void close() {
         listener.close();
-        tls.ifPresent(ServerTls::close);
     }
 }

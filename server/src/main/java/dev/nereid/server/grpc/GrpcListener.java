@@ -1,5 +1,6 @@
 package dev.nereid.server.grpc;
 
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.tls.ServerTls;
 import io.grpc.Metadata;
 import io.grpc.Server;
@@ -12,7 +13,6 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioChannelOption;
-import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.handler.ssl.ApplicationProtocolConfig;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.SupportedCipherSuiteFilter;
@@ -60,7 +60,7 @@ final class GrpcListener implements AutoCloseable {
 
     /** Creates a listener whose port is not yet open. It is to be closed, opened or not. */
     static GrpcListener create(GrpcOptions options, List<ServerServiceDefinition> services, TransportMemory memory,
-            Optional<ServerTls> tls) {
+            Optional<ServerTls> tls, ConnectionSlots slots) {
         LOUD.forEach(logger -> logger.setLevel(Level.SEVERE));
         AccessGate gate = new AccessGate(options.restrictions());
         EventLoopGroup loops = new MultiThreadIoEventLoopGroup(options.threads(),
@@ -69,7 +69,7 @@ final class GrpcListener implements AutoCloseable {
                 .newThreadPerTaskExecutor(Thread.ofVirtual().name("nereid-grpc-call-", 0).factory());
         NettyServerBuilder builder = NettyServerBuilder
                 .forAddress(new InetSocketAddress(options.address(), options.port()))
-                .channelType(NioServerSocketChannel.class).bossEventLoopGroup(loops).workerEventLoopGroup(loops)
+                .channelFactory(() -> new BoundedPort(slots)).bossEventLoopGroup(loops).workerEventLoopGroup(loops)
                 .executor(Runnable::run).intercept(gate).addServices(services)
                 .fallbackHandlerRegistry(new UnknownMethods()).addStreamTracerFactory(new CallBytes.Factory(memory))
                 .decompressorRegistry(Codecs.decompressors())
@@ -114,7 +114,7 @@ final class GrpcListener implements AutoCloseable {
 
     @SuppressWarnings("deprecation") // the only way to give netty a context whose certificates change
     private static SslContext context(ServerTls tls) {
-        return new JdkSslContext(tls.context(), false, ServerTls.HTTP2_CIPHERS, SupportedCipherSuiteFilter.INSTANCE,
+        return new JdkSslContext(tls.context(), false, ServerTls.CIPHERS, SupportedCipherSuiteFilter.INSTANCE,
                 new ApplicationProtocolConfig(ApplicationProtocolConfig.Protocol.ALPN,
                         ApplicationProtocolConfig.SelectorFailureBehavior.NO_ADVERTISE,
                         ApplicationProtocolConfig.SelectedListenerFailureBehavior.ACCEPT, "h2"),

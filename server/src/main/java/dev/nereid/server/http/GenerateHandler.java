@@ -68,9 +68,9 @@ final class GenerateHandler {
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             scope.reserve(body.length);
             JsonWriter json = new JsonWriter(scope::reserve);
-            InferenceClient client = new WaitingClient(exchange.client(), trace);
+            InferenceClient client = new WaitingClient(exchange.client(), trace, scope);
             // The version that the request is read by is the one that executes it.
-            Taken taken = engine.onVersion(model, version, served -> served.config().isDecoupled()
+            Taken taken = engine.onReadyVersion(model, version, served -> served.config().isDecoupled()
                     ? submit(served, body, scope, trace)
                     : begin(served, body, scope, client));
             switch (taken) {

@@ -6,9 +6,11 @@ import dev.nereid.engine.trace.Tracer;
 import dev.nereid.json.JsonWriter;
 import dev.nereid.server.listener.Client;
 import dev.nereid.server.listener.ClientConnections;
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.Listener;
 import dev.nereid.server.listener.PortHealth;
+import dev.nereid.server.tls.ServerTls;
 import dev.nereid.server.v2.HeaderForwarding;
 import dev.nereid.server.v2.ModelVersions;
 import dev.nereid.server.v2.Restriction;
@@ -60,7 +62,7 @@ public final class HttpFrontEnd implements AutoCloseable {
     private final ClientConnections connections;
     private volatile @Nullable Listener listener;
 
-    private HttpFrontEnd(Services services, HttpOptions options) {
+    private HttpFrontEnd(Services services, HttpOptions options, Optional<ServerTls> tls) {
         this.engine = services.engine();
         this.options = options;
         this.service = services.v2();
@@ -72,22 +74,26 @@ public final class HttpFrontEnd implements AutoCloseable {
         this.sharedMemory = new SharedMemoryHandler(service.sharedMemory(), options.maxInputSize());
         this.trace = new TraceHandler(service.traces(), options.maxInputSize());
         this.logs = new LogHandler(service.logs(), options.maxInputSize());
-        this.connections = ClientConnections.start("http", engine.buffers().heap(), this::open);
+        this.connections = ClientConnections.start("http", engine.buffers().heap(), tls, this::open);
     }
 
-    /** Creates a front end whose port is not yet open. It is to be closed, opened or not. */
-    public static HttpFrontEnd create(Services services, HttpOptions options) {
-        return new HttpFrontEnd(services, options);
+    /**
+     * Creates a front end whose port is not yet open. It is to be closed, opened or not.
+     *
+     * @param tls key and certificates; empty for plain text. To be closed by who has created them
+     */
+    public static HttpFrontEnd create(Services services, HttpOptions options, Optional<ServerTls> tls) {
+        return new HttpFrontEnd(services, options, tls);
     }
 
     /**
      * Opens the port.
      *
-     * @param maxConnections how many connections may be open at a time
+     * @param slots each connection takes one
      * @throws IOException when it can't be opened
      */
-    public void open(int maxConnections) throws IOException {
-        listener = Listener.open("http", options.address(), options.port(), options.reusesPort(), maxConnections,
+    public void open(ConnectionSlots slots) throws IOException {
+        listener = Listener.open("http", options.address(), options.port(), options.reusesPort(), slots,
                 connections);
     }
 

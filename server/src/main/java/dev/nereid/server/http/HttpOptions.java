@@ -1,5 +1,6 @@
 package dev.nereid.server.http;
 
+import dev.nereid.server.tls.TlsOptions;
 import dev.nereid.server.v2.Restriction;
 import java.util.Map;
 import java.util.Optional;
@@ -14,7 +15,9 @@ import java.util.Optional;
  * @param forwardPattern which headers become request parameters
  * @param maxInputSize largest JSON part, raw body or decompressed body in bytes
  * @param restrictions header and value by restricted category
+ * @param tls key and certificates; empty for plain text
  */
 public record HttpOptions(boolean isEnabled, String address, int port, boolean reusesPort,
-        Optional<String> forwardPattern, long maxInputSize, Map<String, Restriction> restrictions) {
+        Optional<String> forwardPattern, long maxInputSize, Map<String, Restriction> restrictions,
+        Optional<TlsOptions> tls) {
 }

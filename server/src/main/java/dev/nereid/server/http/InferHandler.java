@@ -117,7 +117,7 @@ final class InferHandler {
 
     void handle(Exchange exchange, String model, OptionalLong version) {
         exchange.errorsAs(Exchange.TEXT);
-        ServedVersion served = engine.lookup(model, version);
+        ServedVersion served = engine.lookupForRequest(model, version);
         if (served.config().isDecoupled()) {
             throw InferenceException
                     .unsupported("HTTP end point doesn't support models with decoupled transaction policy");
@@ -149,7 +149,7 @@ final class InferHandler {
             }
             RequestData checkable = request;
             PendingInference pending = engine.onVersion(model, version, served -> engine.begin(served, checkable, scope,
-                    new WaitingClient(exchange.client(), trace)));
+                    new WaitingClient(exchange.client(), trace, scope)));
             try (Response result = pending.await()) {
                 // Outputs that can't be written are told as plain text, as by the reference.
                 exchange.errorsAs(Exchange.TEXT);

@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.memory.HeapBudget;
 import dev.nereid.server.listener.Client;
 import dev.nereid.server.listener.ClientConnections;
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.Listener;
 import dev.nereid.server.listener.PortHealth;
@@ -13,6 +14,7 @@ import io.helidon.webserver.http.Handler;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** The metrics listener (v2-http, 10). */
@@ -33,7 +35,7 @@ public final class MetricsEndpoint implements AutoCloseable {
     private MetricsEndpoint(MetricsText metrics, HeapBudget heap) {
         this.metrics = metrics;
         this.heap = heap;
-        this.connections = ClientConnections.start("metrics", heap, this::open);
+        this.connections = ClientConnections.start("metrics", heap, Optional.empty(), this::open);
     }
 
     /**
@@ -47,7 +49,8 @@ public final class MetricsEndpoint implements AutoCloseable {
             HeapBudget heap) throws IOException {
         MetricsEndpoint endpoint = new MetricsEndpoint(metrics, heap);
         try {
-            endpoint.listener = Listener.open("metrics", options.address(), options.port(), false, maxConnections,
+            endpoint.listener = Listener.open("metrics", options.address(), options.port(), false,
+                    new ConnectionSlots(maxConnections),
                     endpoint.connections);
             return endpoint;
         } catch (IOException | RuntimeException e) {

@@ -21,6 +21,7 @@ import io.helidon.webserver.spi.ServerConnection;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.net.Socket;
 import java.time.Duration;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +34,7 @@ final class ClientConnection implements ConnectionContext, Client {
     private static final Logger LOGGER = System.getLogger(ClientConnection.class.getName());
     private static final Limit UNLIMITED = FixedLimit.create();
 
+    private final Socket transport;
     private final HelidonSocket socket;
     private final ListenerContext listener;
     private final ClientInput input;
@@ -59,8 +61,15 @@ final class ClientConnection implements ConnectionContext, Client {
         }
     }
 
-    ClientConnection(HelidonSocket socket, ListenerContext listener, Http1ConnectionSelector selector, Router router,
-            ClientConnections all) {
+    /**
+     * Creates a connection.
+     *
+     * @param transport the socket below TLS, if there is any
+     * @param socket what requests are read from
+     */
+    ClientConnection(Socket transport, HelidonSocket socket, ListenerContext listener, Http1ConnectionSelector selector,
+            Router router, ClientConnections all) {
+        this.transport = transport;
         this.socket = socket;
         this.listener = listener;
         this.input = new ClientInput(socket, all.heap());
@@ -83,16 +92,12 @@ final class ClientConnection implements ConnectionContext, Client {
             LOGGER.log(Level.WARNING, "connection failed", e);
         } finally {
             input.consumed();
-            disconnect();
+            output.end(socket);
         }
     }
 
     private void disconnect() {
-        try {
-            socket.close();
-        } catch (RuntimeException e) {
-            LOGGER.log(Level.TRACE, "connection is already gone", e);
-        }
+        ConnectionSetup.drop(transport);
     }
 
     /** Hands a request to who handles those of this connection. */

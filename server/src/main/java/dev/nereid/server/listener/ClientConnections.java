@@ -1,13 +1,15 @@
 package dev.nereid.server.listener;
 
 import dev.nereid.engine.memory.HeapBudget;
-import io.helidon.common.socket.PlainSocket;
+import dev.nereid.server.tls.ServerTls;
+import io.helidon.common.socket.HelidonSocket;
 import io.helidon.webserver.Router;
 import io.helidon.webserver.http1.Http1ConnectionSelector;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.net.Socket;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
@@ -22,6 +24,8 @@ public final class ClientConnections implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(ClientConnections.class.getName());
     /** A client that sends nothing for so long in the middle of a request, or takes nothing of an answer, is gone. */
     private static final Duration PATIENCE = Duration.ofSeconds(60);
+    /** So long a client may take until TLS is set up. */
+    private static final Duration SETUP_LIMIT = Duration.ofSeconds(20);
     private static final Duration IDLE_TIMEOUT = Duration.ofMinutes(5);
     private static final Duration CHECK_INTERVAL = Duration.ofMillis(50);
     private static final int CHECKS_PER_IDLE_CHECK = 40;
@@ -34,6 +38,7 @@ public final class ClientConnections implements AutoCloseable {
             .build();
     private final HelidonSettings settings = new HelidonSettings();
     private final HeapBudget heap;
+    private final ConnectionSetup setup;
     private final Duration patience;
     private final Router router = CatchAllRouting.router();
     private final ConnectionHandler handler;
@@ -43,8 +48,10 @@ public final class ClientConnections implements AutoCloseable {
     private volatile boolean isEnding;
     private volatile long lastRequest;
 
-    private ClientConnections(String name, HeapBudget heap, Duration patience, ConnectionHandler handler) {
+    private ClientConnections(String name, HeapBudget heap, ConnectionSetup setup, Duration patience,
+            ConnectionHandler handler) {
         this.heap = heap;
+        this.setup = setup;
         this.patience = patience;
         this.handler = handler;
         this.threads = Thread.ofVirtual().name("nereid-" + name + "-", 0);
@@ -55,10 +62,12 @@ public final class ClientConnections implements AutoCloseable {
      *
      * @param name names their threads
      * @param heap bounds what requests take from the heap
+     * @param tls key and certificates; empty for plain text. To be closed by who has created them
      * @param handler gets the requests
      */
-    public static ClientConnections start(String name, HeapBudget heap, ConnectionHandler handler) {
-        return start(name, heap, PATIENCE, handler);
+    public static ClientConnections start(String name, HeapBudget heap, Optional<ServerTls> tls,
+            ConnectionHandler handler) {
+        return start(name, heap, new ConnectionSetup(tls, SETUP_LIMIT), PATIENCE, handler);
     }
 
     /**
@@ -66,37 +75,57 @@ public final class ClientConnections implements AutoCloseable {
      *
      * @param name names their threads
      * @param heap bounds what requests take from the heap
+     * @param setup sets connections up
      * @param patience how long a client may send nothing in the middle of a request, or take nothing of an answer
      * @param handler gets the requests
      */
-    static ClientConnections start(String name, HeapBudget heap, Duration patience, ConnectionHandler handler) {
-        ClientConnections connections = new ClientConnections(name, heap, patience, handler);
+    static ClientConnections start(String name, HeapBudget heap, ConnectionSetup setup, Duration patience,
+            ConnectionHandler handler) {
+        ClientConnections connections = new ClientConnections(name, heap, setup, patience, handler);
         connections.watch.start();
         return connections;
     }
 
     /**
-     * Serves a connection on a thread of its own, and closes it.
+     * Sets a connection up and serves it on a thread of its own, and closes it.
      *
      * @param ended called when it is closed
      */
     void serve(Socket socket, Runnable ended) {
-        ClientConnection connection = new ClientConnection(
-                PlainSocket.server(socket, Integer.toString(socket.getPort()), "nereid"), settings, selector, router,
-                this);
-        open.add(connection);
+        setup.begin(socket);
         try {
             threads.start(() -> {
                 try {
-                    connection.serve();
+                    serve(socket);
                 } finally {
-                    open.remove(connection);
                     ended.run();
                 }
             });
         } catch (RuntimeException | Error e) {
-            open.remove(connection);
+            setup.end(socket);
             throw e;
+        }
+    }
+
+    private void serve(Socket socket) {
+        try {
+            setup.run(socket).ifPresent(stream -> serve(socket, stream));
+        } catch (RuntimeException | VirtualMachineError e) {
+            LOGGER.log(Level.WARNING, "connection failed", e);
+        } finally {
+            setup.end(socket);
+            ConnectionSetup.drop(socket);
+        }
+    }
+
+    private void serve(Socket socket, HelidonSocket stream) {
+        ClientConnection connection = new ClientConnection(socket, stream, settings, selector, router, this);
+        open.add(connection);
+        setup.end(socket);
+        try {
+            connection.serve();
+        } finally {
+            open.remove(connection);
         }
     }
 
@@ -131,6 +160,7 @@ public final class ClientConnections implements AutoCloseable {
                 return;
             }
             long now = System.nanoTime();
+            setup.check(now);
             for (ClientConnection connection : open) {
                 try {
                     connection.check(now, LONG_WAIT.toNanos(), patience.toNanos());
@@ -152,13 +182,22 @@ public final class ClientConnections implements AutoCloseable {
         lastRequest = System.nanoTime();
         isEnding = true;
         long quiet = Math.min(QUIET.toNanos(), deadline.remaining().toNanos() / 4);
-        while (!open.isEmpty() && !deadline.hasPassed() && (isBusy() || System.nanoTime() - lastRequest < quiet)) {
+        while (!isEmpty() && !deadline.hasPassed() && (isBusy() || System.nanoTime() - lastRequest < quiet)) {
             LockSupport.parkNanos(DRAIN_INTERVAL.toNanos());
         }
         open.forEach(connection -> connection.close(false));
         while (isBusy() && !deadline.hasPassed()) {
             LockSupport.parkNanos(DRAIN_INTERVAL.toNanos());
         }
+        abort();
+    }
+
+    private boolean isEmpty() {
+        return setup.isDone() && open.isEmpty();
+    }
+
+    private void abort() {
+        setup.abort();
         open.forEach(ClientConnection::abort);
     }
 
@@ -170,6 +209,6 @@ public final class ClientConnections implements AutoCloseable {
     @Override
     public void close() {
         watch.interrupt();
-        open.forEach(ClientConnection::abort);
+        abort();
     }
 }

@@ -2,12 +2,16 @@ package dev.nereid.server.listener;
 
 import io.helidon.common.buffers.BufferData;
 import io.helidon.common.buffers.DataWriter;
+import io.helidon.common.socket.HelidonSocket;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 
 /**
  * The bytes that a client gets. Notes since when it takes none, so that one which stops reading can be dropped: until
  * then its answer stays in memory. Used by the connection's thread.
  */
 final class ClientOutput implements DataWriter {
+    private static final Logger LOGGER = System.getLogger(ClientOutput.class.getName());
     /** So much goes out in one piece; each piece may take as long as the client's patience. */
     private static final int MAX_PIECE = 512 * 1024;
 
@@ -57,6 +61,18 @@ final class ClientOutput implements DataWriter {
     private void writePiece(BufferData piece) {
         writingSince = Math.max(1, System.nanoTime());
         socket.writeNow(piece);
+    }
+
+    /** Ends the connection: with TLS that sends a farewell, which a client may as well not take. */
+    void end(HelidonSocket connection) {
+        writingSince = Math.max(1, System.nanoTime());
+        try {
+            connection.close();
+        } catch (RuntimeException e) {
+            LOGGER.log(Level.TRACE, "connection is already gone", e);
+        } finally {
+            writingSince = 0;
+        }
     }
 
     @Override

@@ -11,8 +11,6 @@ import java.net.SocketTimeoutException;
 import java.net.StandardSocketOptions;
 import java.net.UnknownHostException;
 import java.time.Duration;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -33,18 +31,16 @@ public final class Listener implements AutoCloseable {
 
     private final ServerSocket socket;
     private final ClientConnections connections;
-    private final int maxConnections;
-    private final Semaphore slots;
+    private final ConnectionSlots slots;
     private final Thread acceptor;
     private volatile boolean isClosed;
     private volatile long lastHeartbeat = System.nanoTime();
     private long lastWarning = System.nanoTime() - WARNING_INTERVAL.toNanos();
 
-    private Listener(String name, ServerSocket socket, ClientConnections connections, int maxConnections) {
+    private Listener(String name, ServerSocket socket, ClientConnections connections, ConnectionSlots slots) {
         this.socket = socket;
         this.connections = connections;
-        this.maxConnections = maxConnections;
-        this.slots = new Semaphore(maxConnections);
+        this.slots = slots;
         this.acceptor = Thread.ofPlatform().name("nereid-" + name + "-listener").daemon(false).unstarted(this::listen);
     }
 
@@ -54,24 +50,24 @@ public final class Listener implements AutoCloseable {
      * @param name names the thread
      * @param port 0 for any
      * @param reusesPort whether other processes may share the port
-     * @param maxConnections how many connections may be open at a time; more wait until one is closed
+     * @param slots each connection takes one; where none is free, connections wait until one is
      * @param connections takes every connection
      * @throws IOException when the port can't be opened
      */
-    public static Listener open(String name, String address, int port, boolean reusesPort, int maxConnections,
+    public static Listener open(String name, String address, int port, boolean reusesPort, ConnectionSlots slots,
             ClientConnections connections) throws IOException {
-        return open(name, new ServerSocket(), address, port, reusesPort, maxConnections, connections);
+        return open(name, new ServerSocket(), address, port, reusesPort, slots, connections);
     }
 
     static Listener open(String name, ServerSocket socket, String address, int port, boolean reusesPort,
-            int maxConnections, ClientConnections connections) throws IOException {
+            ConnectionSlots slots, ClientConnections connections) throws IOException {
         try {
             if (reusesPort) {
                 socket.setOption(StandardSocketOptions.SO_REUSEPORT, true);
             }
             socket.setSoTimeout((int) HEARTBEAT.toMillis());
             socket.bind(new InetSocketAddress(resolve(address), port), BACKLOG);
-            Listener listener = new Listener(name, socket, connections, maxConnections);
+            Listener listener = new Listener(name, socket, connections, slots);
             listener.acceptor.start();
             return listener;
         } catch (IOException | RuntimeException | Error e) {
@@ -93,11 +89,6 @@ public final class Listener implements AutoCloseable {
     /** Returns the port that is listened on. */
     public int port() {
         return socket.getLocalPort();
-    }
-
-    /** Returns how many connections may be open at a time. */
-    int maxConnections() {
-        return maxConnections;
     }
 
     /** Returns whether the port is served. */
@@ -139,7 +130,7 @@ public final class Listener implements AutoCloseable {
             try {
                 client.setTcpNoDelay(true);
                 client.setKeepAlive(true);
-                connections.serve(client, slots::release);
+                connections.serve(client, slots::giveBack);
                 isTaken = true;
             } finally {
                 if (!isTaken) {
@@ -151,14 +142,14 @@ public final class Listener implements AutoCloseable {
             lastHeartbeat = System.nanoTime();
         } finally {
             if (!isTaken) {
-                slots.release();
+                slots.giveBack();
             }
         }
     }
 
     private boolean acquireSlot() {
         try {
-            return slots.tryAcquire() || slots.tryAcquire(HEARTBEAT.toNanos(), TimeUnit.NANOSECONDS);
+            return slots.tryTake(HEARTBEAT);
         } catch (InterruptedException e) {
             // Only the close of this listener ends the thread.
             return false;

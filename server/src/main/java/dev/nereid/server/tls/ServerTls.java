@@ -18,6 +18,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
 import javax.net.ssl.TrustManager;
 import org.jspecify.annotations.Nullable;
 
@@ -31,8 +32,8 @@ import org.jspecify.annotations.Nullable;
 public final class ServerTls implements AutoCloseable {
     /** The versions that are spoken. */
     public static final List<String> PROTOCOLS = List.of("TLSv1.3", "TLSv1.2");
-    /** What HTTP/2 permits of what the JDK has. */
-    public static final List<String> HTTP2_CIPHERS = List.of("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256",
+    /** The ciphers that are used: what HTTP/2 permits of what the JDK has. */
+    public static final List<String> CIPHERS = List.of("TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256",
             "TLS_CHACHA20_POLY1305_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
             "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
             "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
@@ -40,6 +41,7 @@ public final class ServerTls implements AutoCloseable {
     /** How often the files are looked at. */
     public static final Duration PERIOD = Duration.ofSeconds(30);
 
+    private static final int SESSION_SECONDS = 300;
     private static final Logger LOGGER = System.getLogger(ServerTls.class.getName());
 
     private final String listener;
@@ -80,6 +82,8 @@ public final class ServerTls implements AutoCloseable {
                             .build())
                     : Optional.empty();
             SSLContext context = SSLContext.getInstance("TLS");
+            // A session that is resumed shows no certificate again.
+            context.getServerSessionContext().setSessionTimeout(SESSION_SECONDS);
             context.init(new KeyManager[]{keys}, clients.map(present -> new TrustManager[]{present}).orElse(null),
                     null);
             tls = new ServerTls(listener, options, keys, clients, context);
@@ -100,6 +104,17 @@ public final class ServerTls implements AutoCloseable {
     /** Returns the context, whose key and certificates change with their files. */
     public SSLContext context() {
         return context;
+    }
+
+    /** Returns how connections begin where the given protocol is spoken on them. */
+    public SSLParameters parameters(String applicationProtocol) {
+        List<String> supported = List.of(context.getSupportedSSLParameters().getCipherSuites());
+        SSLParameters parameters = new SSLParameters(
+                CIPHERS.stream().filter(supported::contains).toArray(String[]::new),
+                PROTOCOLS.toArray(String[]::new));
+        parameters.setApplicationProtocols(new String[]{applicationProtocol});
+        parameters.setNeedClientAuth(asksClients());
+        return parameters;
     }
 
     /** Returns whether clients need a certificate. */

@@ -34,11 +34,7 @@ final class TraceFile implements AutoCloseable {
 
     void write(RequestTrace trace) throws IOException {
         json.reset();
-        for (TraceEvent event : trace.events()) {
-            json.beginObject().name("id").integer(trace.id());
-            write(event);
-            json.endObject();
-        }
+        writeEvents(trace);
         if (json.size() == 0) {
             return;
         }
@@ -54,12 +50,24 @@ final class TraceFile implements AutoCloseable {
         part.append(json);
     }
 
+    private void writeEvents(RequestTrace trace) {
+        for (TraceEvent event : trace.events()) {
+            json.beginObject().name("id").integer(trace.id());
+            write(event);
+            json.endObject();
+        }
+        trace.children().forEach(this::writeEvents);
+    }
+
     private void write(TraceEvent event) {
         switch (event) {
             case TraceEvent.Model model -> {
                 json.name("model_name").string(model.name()).name("model_version").integer(model.version());
                 if (!model.requestId().isEmpty()) {
                     json.name("request_id").string(model.requestId());
+                }
+                if (model.parentId() != 0) {
+                    json.name("parent_id").integer(model.parentId());
                 }
             }
             case TraceEvent.Mark mark -> json.name("timestamps").beginArray().beginObject().name("name")

@@ -25,7 +25,7 @@ import java.util.function.Supplier;
 
 /** Everything of the v2 protocol but inference, for all front ends of a server. Threads: any. */
 public final class V2Service {
-    private static final List<String> EXTENSIONS = List.of("classification", "model_repository",
+    private static final List<String> EXTENSIONS = List.of("classification", "sequence", "model_repository",
             "model_repository(unload_dependents)", "schedule_policy", "model_configuration", "system_shared_memory",
             "cuda_shared_memory", "binary_tensor_data", "parameters", "statistics", "trace", "logging");
 

@@ -50,6 +50,7 @@ class CommandLineTest {
         assertEquals(Duration.ofSeconds(15), options.engine().loading().pollInterval());
         assertEquals(4, options.engine().loading().threads());
         assertEquals(0, options.engine().loading().retries());
+        assertEquals(Duration.ofMinutes(5), options.engine().loading().unloadTimeout());
         assertEquals(List.of(BACKENDS), options.engine().backends().directories());
         assertTrue(options.engine().limits().maxInFlightBytes() > 0);
         assertEquals("0.0.0.0", options.http().address());
@@ -87,7 +88,8 @@ class CommandLineTest {
                 "--log-warning=0", "--log-error=1", "--log-format=ISO8601", "--log-file=x.log", "--exit-on-error=false",
                 "--disable-auto-complete-config", "--strict-readiness=false", "--model-control-mode=POLL",
                 "--repository-poll-secs=7", "--model-config-name=big", "--model-load-thread-count=9",
-                "--model-load-retry-count=3", "--allow-http=false", "--http-address=ipv6:[::1]", "--http-port=0",
+                "--model-load-retry-count=3", "--unload-timeout-secs=8", "--allow-http=false",
+                "--http-address=ipv6:[::1]", "--http-port=0",
                 "--reuse-http-port=true", "--http-header-forward-pattern=x-.*", "--http-max-input-size=10",
                 "--allow-metrics=false", "--allow-cpu-metrics=false", "--metrics-port=1", "--metrics-interval-ms=10",
                 "--metrics-config=counter_latencies=false", "--backend-directory=elsewhere",
@@ -110,6 +112,7 @@ class CommandLineTest {
         assertEquals("big", options.engine().repository().configName());
         assertEquals(9, options.engine().loading().threads());
         assertEquals(3, options.engine().loading().retries());
+        assertEquals(Duration.ofSeconds(8), options.engine().loading().unloadTimeout());
         assertEquals(List.of(Path.of("elsewhere")), options.engine().backends().directories());
         assertEquals(4096, options.engine().limits().maxInFlightBytes());
         assertEquals(6, options.engine().limits().maxQueueSize());

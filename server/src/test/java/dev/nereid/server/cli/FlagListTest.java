@@ -37,7 +37,7 @@ class FlagListTest {
     void namesTestsThatUseTheFlag() throws IOException {
         List<Path> tests;
         try (Stream<Path> files = Files.walk(Path.of("..").toAbsolutePath().normalize())) {
-            tests = files.filter(file -> file.getFileName().toString().endsWith("Test.java")).toList();
+            tests = files.filter(file -> file.getFileName().toString().matches(".*(Test|IT)\\.java")).toList();
         }
         for (List<String> row : rows()) {
             List<Path> named = tests.stream()

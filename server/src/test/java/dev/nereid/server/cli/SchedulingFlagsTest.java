@@ -107,6 +107,7 @@ class SchedulingFlagsTest {
     @CsvSource({"12, 12", "0, 0"})
     void theEnvironmentSaysHowManyRequestsTheFirstBatchWaitsFor(String value, int requests) {
         assertEquals(requests, options(Map.of("TRITONSERVER_DELAY_SCHEDULER", value)).firstBatchAt());
+        assertEquals(requests, options(Map.of("TRITONSERVER_BACKLOG_DELAY_SCHEDULER", value)).firstBacklogAt());
     }
 
     @ParameterizedTest

@@ -10,14 +10,14 @@ class OpenFilesTest {
     @Test
     void saysWhichLimitLeavesTooLittleRoom() {
         assertEquals(
-                Diagnosis.warning("open files", "up to 200, room for 74 HTTP connections",
+                Diagnosis.warning("open files", "up to 200, room for 74 connections",
                         "raise the limit (ulimit -n) to 10370 for 10000 connections"),
                 SystemCheck.openFiles(new FileDescriptors(200, 50)));
     }
 
     @Test
     void isContentWithAHighLimit() {
-        assertEquals(Diagnosis.ok("open files", "up to 65536, room for 10000 HTTP connections"),
+        assertEquals(Diagnosis.ok("open files", "up to 65536, room for 10000 connections"),
                 SystemCheck.openFiles(new FileDescriptors(65_536, 50)));
     }
 }

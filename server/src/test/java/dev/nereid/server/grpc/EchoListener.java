@@ -11,6 +11,7 @@ import dev.nereid.server.grpc.wire.InferAnswer;
 import dev.nereid.server.grpc.wire.InferAnswerMarshaller;
 import dev.nereid.server.grpc.wire.InferMessage;
 import dev.nereid.server.grpc.wire.InferRequestMarshaller;
+import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.tls.ServerTls;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
@@ -52,6 +53,11 @@ final class EchoListener implements AutoCloseable {
 
     EchoListener(GrpcOptions options, long maxInFlight, Supplier<HealthService.Health> health,
             Optional<ServerTls> tls) {
+        this(options, maxInFlight, health, tls, new ConnectionSlots(1000));
+    }
+
+    EchoListener(GrpcOptions options, long maxInFlight, Supplier<HealthService.Health> health, Optional<ServerTls> tls,
+            ConnectionSlots slots) {
         this.tls = tls;
         pool = new BufferPool(maxInFlight, 1 << 20);
         memory = TransportMemory.create(pool);
@@ -63,7 +69,7 @@ final class EchoListener implements AutoCloseable {
                 .builder(Methods.service().addMethod(infer).addMethod(liveMethod).build())
                 .addMethod(infer, EchoListener::startEcho).addMethod(liveMethod, new UnaryHandler<>(_ -> live()))
                 .build();
-        listener = GrpcListener.create(options, List.of(service, HealthService.of(health)), memory, tls);
+        listener = GrpcListener.create(options, List.of(service, HealthService.of(health)), memory, tls, slots);
         listener.open();
     }
 

@@ -25,6 +25,7 @@ import io.grpc.MethodDescriptor.MethodType;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCalls;
+import io.grpc.stub.StreamObserver;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -76,6 +77,39 @@ class GrpcFrontEndTest {
         assertEquals("OUTPUT0", answer.getOutputs(0).getName());
         assertEquals(List.of(1L, 3L), answer.getOutputs(0).getShapeList());
         assertEquals(ints(1, 2, 3), answer.getRawOutputContents(0));
+    }
+
+    @Test
+    void aCallHasOneRequest() throws Exception {
+        MethodDescriptor<ModelInferRequest, ModelInferResponse> several = ServedModels.INFER.toBuilder()
+                .setType(MethodType.CLIENT_STREAMING).build();
+        for (int requests : new int[]{0, 2, 3}) {
+            CompletableFuture<Status> end = new CompletableFuture<>();
+            StreamObserver<ModelInferRequest> calls = ClientCalls.asyncClientStreamingCall(
+                    served.channel.newCall(several, CallOptions.DEFAULT), new StreamObserver<>() {
+                        @Override
+                        public void onNext(ModelInferResponse answer) {
+                            end.complete(Status.OK);
+                        }
+
+                        @Override
+                        public void onError(Throwable failure) {
+                            end.complete(Status.fromThrowable(failure));
+                        }
+
+                        @Override
+                        public void onCompleted() {
+                            end.complete(Status.OK);
+                        }
+                    });
+            for (int i = 0; i < requests; i++) {
+                calls.onNext(request(PLAIN, "r" + i, 1).build());
+            }
+            calls.onCompleted();
+            Status status = end.get(30, TimeUnit.SECONDS);
+            assertEquals(Status.Code.INVALID_ARGUMENT, status.getCode(), status::toString);
+            assertEquals("a call of this method has one request", status.getDescription());
+        }
     }
 
     @Test

@@ -8,8 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.Empty;
-import dev.nereid.server.v2.Restriction;
 import dev.nereid.server.grpc.proto.ModelInferResponse;
+import dev.nereid.server.listener.ConnectionSlots;
+import dev.nereid.server.v2.Restriction;
 import io.grpc.CallOptions;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
@@ -102,6 +103,30 @@ class GrpcListenerTest {
             assertArrayEquals(tensor, EchoListener.echo(channel, tensor, CallOptions.DEFAULT.withCompression("gzip"))
                     .getRawOutputContents(0).toByteArray());
         });
+    }
+
+    @Test
+    void opensNoMoreConnectionsThanThereAreSlots() throws Exception {
+        ConnectionSlots slots = new ConnectionSlots(2);
+        try (EchoListener server = new EchoListener(GrpcOptions.DEFAULT.at("127.0.0.1", 0), PLENTY,
+                () -> HealthService.Health.READY, Optional.empty(), slots)) {
+            ManagedChannel first = channel(server.port());
+            ManagedChannel second = channel(server.port());
+            assertTrue(EchoListener.live(first, CallOptions.DEFAULT));
+            assertTrue(EchoListener.live(second, CallOptions.DEFAULT));
+            assertFalse(slots.tryTake());
+            ManagedChannel third = channel(server.port());
+            CompletableFuture<Boolean> waiting = CompletableFuture
+                    .supplyAsync(() -> EchoListener.live(third, CallOptions.DEFAULT));
+            assertTrue(EchoListener.live(first, CallOptions.DEFAULT));
+            assertFalse(waiting.isDone());
+            end(second);
+            assertTrue(waiting.get(20, TimeUnit.SECONDS));
+            end(first);
+            end(third);
+            assertTrue(slots.tryTake(Duration.ofSeconds(20)));
+            assertTrue(slots.tryTake(Duration.ofSeconds(20)));
+        }
     }
 
     @Test

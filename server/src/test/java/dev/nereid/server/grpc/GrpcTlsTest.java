@@ -17,14 +17,9 @@ import io.netty.handler.ssl.SslContextBuilder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLSocket;
-import javax.net.ssl.TrustManager;
-import javax.net.ssl.X509TrustManager;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,36 +50,6 @@ class GrpcTlsTest {
             channel.shutdownNow();
             assertTrue(channel.awaitTermination(20, TimeUnit.SECONDS));
         }
-    }
-
-    /** Returns whose certificate the server shows. */
-    private static String shown(int port) throws Exception {
-        SSLContext context = SSLContext.getInstance("TLS");
-        context.init(null, new TrustManager[]{new X509TrustManager() {
-            @Override
-            public void checkClientTrusted(X509Certificate[] chain, String authType) {
-            }
-
-            @Override
-            public void checkServerTrusted(X509Certificate[] chain, String authType) {
-            }
-
-            @Override
-            public X509Certificate[] getAcceptedIssuers() {
-                return new X509Certificate[0];
-            }
-        }}, null);
-        try (SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket("127.0.0.1", port)) {
-            javax.net.ssl.SSLParameters parameters = socket.getSSLParameters();
-            parameters.setApplicationProtocols(new String[]{"h2"});
-            socket.setSSLParameters(parameters);
-            socket.startHandshake();
-            return ((X509Certificate) socket.getSession().getPeerCertificates()[0]).getSubjectX500Principal().getName();
-        }
-    }
-
-    private static void awaitShown(int port, String name) throws Exception {
-        Eventually.until("the certificate of " + name + " is shown", () -> shown(port).equals(name));
     }
 
     @ParameterizedTest
@@ -134,10 +99,11 @@ class GrpcTlsTest {
         Path certificate = Files.createSymbolicLink(mount.resolve("tls.crt"), Path.of("..data", "tls.crt"));
         Path key = Files.createSymbolicLink(mount.resolve("tls.key"), Path.of("..data", "tls.key"));
         try (EchoListener server = open(new TlsOptions(certificate, key, Optional.empty()))) {
-            assertEquals("CN=first", shown(server.port()));
+            assertEquals("CN=first", certificates.shown(server.port(), "h2"));
             Path next = Files.createSymbolicLink(mount.resolve("..next"), Path.of("..second"));
             Files.move(next, data, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            awaitShown(server.port(), "CN=second");
+            Eventually.until("the new certificate is shown",
+                    () -> certificates.shown(server.port(), "h2").equals("CN=second"));
             assertTrue(isServed(server.port(), certificates, Optional.empty()));
         }
     }
@@ -155,10 +121,10 @@ class GrpcTlsTest {
                         () -> HealthService.Health.READY, Optional.of(tls))) {
             Files.copy(certificates.certificate("second"), certificate, StandardCopyOption.REPLACE_EXISTING);
             tls.refreshIfPossible();
-            assertEquals("CN=first", shown(server.port()));
+            assertEquals("CN=first", certificates.shown(server.port(), "h2"));
             Files.copy(certificates.key("second"), key, StandardCopyOption.REPLACE_EXISTING);
             tls.refreshIfPossible();
-            assertEquals("CN=second", shown(server.port()));
+            assertEquals("CN=second", certificates.shown(server.port(), "h2"));
         }
     }
 }

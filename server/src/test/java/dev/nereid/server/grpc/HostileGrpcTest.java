@@ -5,16 +5,24 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.protobuf.ByteString;
 import dev.nereid.backend.api.testkit.Eventually;
+import dev.nereid.server.grpc.proto.ModelInferRequest;
 import io.grpc.CallOptions;
 import io.grpc.ManagedChannel;
+import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.ClientCalls;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.SocketException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -23,6 +31,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What clients must not be able to do: each is ended or refused, and another client does not notice. */
 @Timeout(180)
@@ -160,6 +170,91 @@ class HostileGrpcTest {
                 () -> EchoListener.echo(other, new byte[(int) MAX_IN_FLIGHT + (8 << 20)],
                         CallOptions.DEFAULT.withCompression("gzip")));
         assertEquals(Status.Code.UNAVAILABLE, failure.getStatus().getCode());
+    }
+
+    /** It lets no answer through, so that those of all its calls wait. */
+    @Test
+    void aWindowOfOneByteDisturbsNobody() throws IOException {
+        byte[] message = ModelInferRequest.newBuilder().addRawInputContents(ByteString.copyFrom(new byte[16_000]))
+                .build().toByteArray();
+        try (Http2Client client = new Http2Client(server.port())) {
+            client.begin(Http2Client.windows(1));
+            for (int i = 0; i < 50; i++) {
+                client.queue(Http2Client.HEADERS, Http2Client.END_HEADERS, 2 * i + 1,
+                        Http2Client.call("/" + Methods.INFER));
+                client.queue(Http2Client.DATA, Http2Client.END_STREAM, 2 * i + 1, Http2Client.framed(message));
+                client.flush();
+                assertEquals(1,
+                        EchoListener.echo(other, new byte[64], CallOptions.DEFAULT).getRawOutputContentsCount());
+            }
+            int answers = 0;
+            while (answers < 50) {
+                Http2Client.Frame frame = client.read();
+                assertTrue(frame.type() != Http2Client.DATA || frame.payload().length() <= 1);
+                answers += frame.type() == Http2Client.DATA ? 1 : 0;
+            }
+        }
+    }
+
+    @Test
+    void aClientThatNeverReadsDisturbsNobody() throws IOException {
+        byte[] message = ModelInferRequest.newBuilder().addRawInputContents(ByteString.copyFrom(new byte[16_000]))
+                .build().toByteArray();
+        try (Http2Client client = new Http2Client(server.port())) {
+            client.begin(Http2Client.windows(Integer.MAX_VALUE));
+            client.queue(Http2Client.WINDOW_UPDATE, 0, 0, new byte[]{0x7f, -1, 0, 0});
+            for (int i = 0; i < 90; i++) {
+                client.queue(Http2Client.HEADERS, Http2Client.END_HEADERS, 2 * i + 1,
+                        Http2Client.call("/" + Methods.INFER));
+                client.queue(Http2Client.DATA, Http2Client.END_STREAM, 2 * i + 1, Http2Client.framed(message));
+            }
+            client.flush();
+            for (int i = 0; i < 50; i++) {
+                assertEquals(1,
+                        EchoListener.echo(other, new byte[64], CallOptions.DEFAULT).getRawOutputContentsCount());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"inference.GRPCInferenceService/ModelInfer", "inference.GRPCInferenceService/ServerLive",
+        "grpc.health.v1.Health/Check"})
+    void messagesWithinMessagesAreRefused(String method) {
+        byte[] groups = new byte[100_000];
+        Arrays.fill(groups, (byte) (15 << 3 | 3));
+        assertRefused(method, groups);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"inference.GRPCInferenceService/ModelInfer", "grpc.health.v1.Health/Check"})
+    void textsThatAreNotUtf8AreRefused(String method) {
+        assertRefused(method, new byte[]{10, 2, (byte) 0xc0, (byte) 0x80});
+    }
+
+    private void assertRefused(String method, byte[] message) {
+        MethodDescriptor<byte[], byte[]> raw = MethodDescriptor.newBuilder(new Bytes(), new Bytes())
+                .setType(MethodDescriptor.MethodType.UNARY).setFullMethodName(method).build();
+        StatusRuntimeException failure = assertThrows(StatusRuntimeException.class,
+                () -> ClientCalls.blockingUnaryCall(other, raw, CallOptions.DEFAULT, message));
+        assertEquals(Status.Code.INTERNAL, failure.getStatus().getCode());
+        assertTrue(String.valueOf(failure.getStatus().getDescription()).startsWith("Unable to parse request"),
+                failure::getMessage);
+    }
+
+    private static final class Bytes implements MethodDescriptor.Marshaller<byte[]> {
+        @Override
+        public InputStream stream(byte[] message) {
+            return new ByteArrayInputStream(message);
+        }
+
+        @Override
+        public byte[] parse(InputStream message) {
+            try {
+                return message.readAllBytes();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
     }
 
     @Test

@@ -11,6 +11,7 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketException;
+import java.nio.ByteBuffer;
 
 /** Writes HTTP/2 frames, good and bad ones, by hand. */
 final class Http2Client implements AutoCloseable {
@@ -20,7 +21,9 @@ final class Http2Client implements AutoCloseable {
     static final int SETTINGS = 4;
     static final int GOAWAY = 7;
     static final int CONTINUATION = 9;
+    static final int WINDOW_UPDATE = 8;
     static final int END_HEADERS = 4;
+    static final int END_STREAM = 1;
 
     private final Socket socket;
     private final OutputStream out;
@@ -40,9 +43,24 @@ final class Http2Client implements AutoCloseable {
     /** Starts as a client does that knows the protocol. */
     static Http2Client start(int port) throws IOException {
         Http2Client client = new Http2Client(port);
-        client.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".getBytes(US_ASCII));
-        client.frame(SETTINGS, 0, 0, new byte[0]);
+        client.begin(new byte[0]);
         return client;
+    }
+
+    /** Begins with such settings. */
+    void begin(byte[] settings) throws IOException {
+        write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".getBytes(US_ASCII));
+        frame(SETTINGS, 0, 0, settings);
+    }
+
+    /** Returns settings by which so many bytes may be sent for each call. */
+    static byte[] windows(int bytes) {
+        return ByteBuffer.allocate(6).putShort((short) 4).putInt(bytes).array();
+    }
+
+    /** Returns a message as it is put into data. */
+    static byte[] framed(byte[] message) {
+        return ByteBuffer.allocate(5 + message.length).put((byte) 0).putInt(message.length).put(message).array();
     }
 
     Http2Client write(byte[] bytes) throws IOException {

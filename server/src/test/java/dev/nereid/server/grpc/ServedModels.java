@@ -50,6 +50,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,9 +62,9 @@ final class ServedModels implements AutoCloseable {
     static final String PLAIN = "plain";
     static final String OTHER = "other";
     static final String MANY = "many";
-    private static final MethodDescriptor<ModelInferRequest, ModelInferResponse> INFER = method(MethodType.UNARY,
+    static final MethodDescriptor<ModelInferRequest, ModelInferResponse> INFER = method(MethodType.UNARY,
             Methods.INFER, ModelInferRequest.getDefaultInstance(), ModelInferResponse.getDefaultInstance());
-    private static final MethodDescriptor<ModelInferRequest, ModelStreamInferResponse> STREAM = method(
+    static final MethodDescriptor<ModelInferRequest, ModelStreamInferResponse> STREAM = method(
             MethodType.BIDI_STREAMING, Methods.STREAM_INFER, ModelInferRequest.getDefaultInstance(),
             ModelStreamInferResponse.getDefaultInstance());
 
@@ -74,6 +75,15 @@ final class ServedModels implements AutoCloseable {
     private final Semaphore cancelled = new Semaphore(0);
 
     ServedModels(Path directory, String... flags) {
+        this(directory, UnaryOperator.identity(), flags);
+    }
+
+    /**
+     * Starts a server.
+     *
+     * @param grpc what becomes of the options that no flag sets
+     */
+    ServedModels(Path directory, UnaryOperator<GrpcOptions> grpc, String... flags) {
         try {
             Path models = Files.createDirectories(directory.resolve("models"));
             writeModel(models, PLAIN, "max_batch_size: 8");
@@ -86,7 +96,10 @@ final class ServedModels implements AutoCloseable {
                     "--backend-directory=" + backends, "--allow-http=false", "--allow-metrics=false",
                     "--grpc-port=0", "--grpc-address=127.0.0.1"));
             all.addAll(Arrays.asList(flags));
-            ServerOptions options = CommandLine.parse(all).options(backends);
+            ServerOptions given = CommandLine.parse(all).options(backends);
+            ServerOptions options = new ServerOptions(given.id(), given.exitTimeout(), given.exitOnError(),
+                    given.engine(), given.http(), grpc.apply(given.grpc()), given.metrics(), given.logging(),
+                    given.trace(), given.exitsOnStall(), given.allowsClientSharedMemory());
             server = NereidServer.start(options, LogControl.fixed(options.logging()),
                     Engine.create(options.engine(), GpuDriver.none("this is a test")));
         } catch (IOException e) {
@@ -222,6 +235,15 @@ final class ServedModels implements AutoCloseable {
 
     ModelInferResponse infer(ModelInferRequest.Builder request, CallOptions options) {
         return ClientCalls.blockingUnaryCall(channel, INFER, options, request.build());
+    }
+
+    /** Calls a method other than those of inference. */
+    <Q extends Message, A extends Message> A call(String name, Q request, A answer) {
+        @SuppressWarnings("unchecked")
+        Q none = (Q) request.getDefaultInstanceForType();
+        return ClientCalls.blockingUnaryCall(channel,
+                method(MethodType.UNARY, Methods.SERVICE + "/" + name, none, answer),
+                CallOptions.DEFAULT.withDeadlineAfter(60, TimeUnit.SECONDS), request);
     }
 
     Stream stream() {

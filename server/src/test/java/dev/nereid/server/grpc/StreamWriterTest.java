@@ -207,6 +207,21 @@ class StreamWriterTest {
     }
 
     @Test
+    void noMoreRequestsAreReadWhileHalfOfTheBytesWait() {
+        StreamWriter writer = writer(new StreamWriter.Bounds(100, 1000));
+        client.isReady = false;
+        StreamWriter.Slot slot = writer.next(false);
+        slot.answer(answer("1", 500));
+        assertTrue(writer.takesMore());
+        slot.answer(answer("2", 1));
+        assertFalse(writer.takesMore());
+        client.isReady = true;
+        writer.room();
+        assertTrue(writer.takesMore());
+        slot.end();
+    }
+
+    @Test
     void aClientThatReadsTooSlowlyIsEnded() {
         StreamWriter writer = writer(new StreamWriter.Bounds(100, 1000));
         client.isReady = false;

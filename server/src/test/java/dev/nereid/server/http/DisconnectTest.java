@@ -1,12 +1,10 @@
 package dev.nereid.server.http;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,14 +29,6 @@ class DisconnectTest {
         server.close();
     }
 
-    private static void await(String what, BooleanSupplier condition) {
-        long end = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-        while (!condition.getAsBoolean()) {
-            assertTrue(System.nanoTime() < end, "did not happen in time: " + what);
-            LockSupport.parkNanos(1_000_000);
-        }
-    }
-
     private static String request(String parameters) {
         return RawClient.request("POST", SINGLE, BODY.formatted(parameters));
     }
@@ -61,11 +51,11 @@ class DisconnectTest {
             busy.write(request("\"hold\":true"));
             server.backend().awaitHeld();
             waiting.write(request("\"hold\":true"));
-            await("the second request waits", () -> pending() == 1);
+            Eventually.until("the second request waits", () -> pending() == 1);
 
             waiting.leave();
 
-            await("the second request is dropped", () -> pending() == 0);
+            Eventually.until("the second request is dropped", () -> pending() == 0);
             server.backend().release();
             assertEquals(200, busy.read().status());
         }

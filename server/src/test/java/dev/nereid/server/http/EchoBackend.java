@@ -7,6 +7,7 @@ import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.MemoryUsage;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import java.util.List;
@@ -21,7 +22,8 @@ import java.util.concurrent.locks.LockSupport;
  * The backend of these tests. It copies, after what request parameters ask for: {@code delay_ms}; {@code hold}, until
  * the test goes on or the request is cancelled; {@code fail}. With {@code answers} it sends that many, for a decoupled model,
  * and then ends the request: with the error {@code broken} where there is that parameter; {@code later} says that this comes
- * from another thread; {@code hold} then holds up each answer after the first.
+ * from another thread; {@code hold} then holds up each answer after the first; {@code unwritable} has answers that JSON can't
+ * carry.
  */
 final class EchoBackend {
     static final String NAME = "echo";
@@ -31,6 +33,8 @@ final class EchoBackend {
     private final Queue<List<String>> batches = new ConcurrentLinkedQueue<>();
     private final AtomicInteger cancelled = new AtomicInteger();
     private volatile List<MemoryUsage> memoryUsage = List.of();
+    private volatile Runnable afterEach = () -> {
+    };
 
     FakeBackend factory() {
         return new FakeBackend(NAME).onExecute(this::execute).memoryUsage(() -> memoryUsage);
@@ -39,6 +43,11 @@ final class EchoBackend {
     /** Sets what every model says about its memory. */
     void memoryUsage(List<MemoryUsage> value) {
         memoryUsage = value;
+    }
+
+    /** Has something done when the outputs of an execution are made, and before they are sent on. */
+    void afterEachExecution(Runnable action) {
+        afterEach = action;
     }
 
     /** Waits until a request is held. */
@@ -76,6 +85,7 @@ final class EchoBackend {
             }
         }
         FakeBackend.echo(batch);
+        afterEach.run();
     }
 
     private void stream(InferenceRequest request) {
@@ -99,7 +109,9 @@ final class EchoBackend {
                 }
                 InferenceResponse response = request.newResponse();
                 Tensor input = request.inputs().getFirst();
-                response.copyOutput("OUTPUT0", input.dataType(), input.shape(), input.data());
+                boolean isWritable = !request.parameters().containsKey("unwritable");
+                response.copyOutput("OUTPUT0", isWritable ? input.dataType() : DataType.BF16, input.shape(),
+                        isWritable ? input.data() : input.data().asSlice(0, 2));
                 response.sendPartial();
             }
             if (request.parameters().containsKey("broken")) {

@@ -1,5 +1,6 @@
 package dev.nereid.server.http;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -16,7 +17,6 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -25,8 +25,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -79,14 +77,6 @@ class GenerateStreamTest {
         }
     }
 
-    private static void await(String what, BooleanSupplier condition) {
-        long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-        while (!condition.getAsBoolean()) {
-            assertTrue(System.nanoTime() < end, "did not happen in time: " + what);
-            LockSupport.parkNanos(1_000_000);
-        }
-    }
-
     @Test
     void inferIsRefusedBeforeTheBodyIsLookedAt() {
         Answer answer = server.post("/v2/models/streams/infer", "{nope");
@@ -112,6 +102,16 @@ class GenerateStreamTest {
         Answer failed = server.post(PATH, body(",\"answers\":0,\"broken\":true"));
         assertEquals(503, failed.status());
         assertEquals("{\"error\":\"broken\"}", failed.body());
+    }
+
+    /** The second answer never comes unless the request is cancelled. */
+    @Test
+    void aRequestWhoseAnswerCanNotBeWrittenIsCancelled() throws Exception {
+        Answer refused = server.post(PATH, body(",\"answers\":2,\"hold\":true,\"unwritable\":true"));
+
+        assertEquals(400, refused.status(), refused.body());
+        assertTrue(refused.body().contains("BF16"), refused.body());
+        Eventually.until("the request is given up", () -> server.backend().cancelled() == 1);
     }
 
     @Test
@@ -203,7 +203,7 @@ class GenerateStreamTest {
             client.reset();
         }
 
-        await("the backend is told", () -> server.backend().cancelled() == 1);
+        Eventually.until("the backend is told", () -> server.backend().cancelled() == 1);
         assertEquals(200, server.post(PATH, body(",\"answers\":1")).status());
         assertEquals(1.0, server.metric("nv_inference_request_failure", "model=\"streams\",reason=\"CANCELED\"")
                 .orElseThrow());

@@ -52,7 +52,7 @@ class HttpProtocolTest {
 
     @Test
     void listsWhatIsServed() {
-        assertEquals("{\"name\":\"triton\",\"version\":\"0.0.0\",\"extensions\":[\"classification\","
+        assertEquals("{\"name\":\"triton\",\"version\":\"0.0.0\",\"extensions\":[\"classification\",\"sequence\","
                 + "\"model_repository\",\"model_repository(unload_dependents)\",\"schedule_policy\","
                 + "\"model_configuration\",\"system_shared_memory\",\"cuda_shared_memory\",\"binary_tensor_data\","
                 + "\"parameters\",\"statistics\",\"trace\",\"logging\"]}",

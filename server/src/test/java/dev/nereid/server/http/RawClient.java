@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import javax.net.ssl.SSLContext;
 
 /** An HTTP client that sends whatever it is told to, byte for byte. */
 public final class RawClient implements AutoCloseable {
@@ -59,6 +60,21 @@ public final class RawClient implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Connects with TLS, without saying what will be spoken. */
+    public static RawClient connect(int port, SSLContext context) {
+        try {
+            return over(context.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Returns a client of a connection that is there. */
+    public static RawClient over(Socket socket) throws IOException {
+        socket.setSoTimeout((int) TIMEOUT.toMillis());
+        return new RawClient(socket);
     }
 
     /** Sends bytes as they are. */

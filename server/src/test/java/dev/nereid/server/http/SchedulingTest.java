@@ -1,5 +1,6 @@
 package dev.nereid.server.http;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,7 +11,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -80,11 +80,7 @@ class SchedulingTest {
     }
 
     private void awaitPending(double expected) {
-        long end = System.nanoTime() + 20_000_000_000L;
-        while (pending() != expected) {
-            assertTrue(System.nanoTime() < end, expected + " requests never waited");
-            LockSupport.parkNanos(1_000_000);
-        }
+        Eventually.until(expected + " requests wait", () -> pending() == expected);
     }
 
     /** Lets the instance go on; returns what the clients got, in the order in which they asked. */

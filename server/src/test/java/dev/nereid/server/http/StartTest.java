@@ -1,5 +1,6 @@
 package dev.nereid.server.http;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -17,10 +18,7 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,14 +30,6 @@ class StartTest {
 
     @TempDir
     private Path directory;
-
-    private static void until(String what, BooleanSupplier condition) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-        while (!condition.getAsBoolean()) {
-            assertTrue(System.nanoTime() < deadline, "did not happen: " + what);
-            LockSupport.parkNanos(1_000_000);
-        }
-    }
 
     private static boolean accepts(String address, int port) {
         try (Socket socket = new Socket()) {
@@ -118,7 +108,7 @@ class StartTest {
                         "--metrics-interval-ms=20");
                 TestServer never = TestServer.start(directory.resolve("never"), "--allow-cpu-metrics=false")) {
             // The first sample has none to be compared with.
-            until("a second sample", () -> utilization(often) > 0);
+            Eventually.until("a second sample", () -> utilization(often) > 0);
             assertEquals(0, utilization(seldom));
             assertEquals(-1, utilization(never));
         }
@@ -158,7 +148,7 @@ class StartTest {
         try (TestServer server = TestServer.start(directory, "--model-control-mode=poll", "--repository-poll-secs=1")) {
             TestServer.writeModel(directory.resolve("models"), "late", "", "TYPE_FP32", "4");
 
-            until("the new model is served", () -> server.get("/v2/models/late/ready").status() == 200);
+            Eventually.until("the new model is served", () -> server.get("/v2/models/late/ready").status() == 200);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.nereid.server.http;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,7 +11,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -145,11 +145,7 @@ class StatisticsTest {
     }
 
     private void awaitPending(int expected) {
-        long end = System.nanoTime() + 20_000_000_000L;
-        while (counted("nv_inference_pending_request_count") != expected) {
-            assertTrue(System.nanoTime() < end, expected + " requests never waited");
-            LockSupport.parkNanos(1_000_000);
-        }
+        Eventually.until(expected + " requests wait", () -> counted("nv_inference_pending_request_count") == expected);
     }
 
     @Test

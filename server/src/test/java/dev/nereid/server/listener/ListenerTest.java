@@ -12,6 +12,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
@@ -22,10 +23,11 @@ import org.junit.jupiter.api.Test;
 class ListenerTest {
     @AutoClose
     private final ClientConnections connections = ClientConnections.start("test", new HeapBudget(1 << 20),
-            Duration.ofMinutes(1), _ -> (_, response) -> response.send("served"));
+            new ConnectionSetup(Optional.empty(), Duration.ofMinutes(1)), Duration.ofMinutes(1),
+            _ -> (_, response) -> response.send("served"));
 
     private Listener open(ServerSocket socket, int maxConnections) throws IOException {
-        return Listener.open("test", socket, "127.0.0.1", 0, false, maxConnections, connections);
+        return Listener.open("test", socket, "127.0.0.1", 0, false, new ConnectionSlots(maxConnections), connections);
     }
 
     private static String ask(RawClient client) {
@@ -96,7 +98,8 @@ class ListenerTest {
     void saysThatItsPortIsTaken() throws IOException {
         try (Listener listener = open(new ServerSocket(), 1)) {
             assertThrows(BindException.class,
-                    () -> Listener.open("test", "127.0.0.1", listener.port(), false, 1, connections));
+                    () -> Listener.open("test", "127.0.0.1", listener.port(), false, new ConnectionSlots(1),
+                            connections));
         }
     }
 

@@ -11,8 +11,10 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
@@ -39,9 +41,10 @@ class StalledClientTest {
                 throw e;
             }
         };
-        try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(), patience,
+        try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(),
+                new ConnectionSetup(Optional.empty(), LONG), patience,
                 _ -> handler);
-                Listener listener = Listener.open("test", "127.0.0.1", 0, false, 10, connections);
+                Listener listener = Listener.open("test", "127.0.0.1", 0, false, new ConnectionSlots(10), connections);
                 RawClient client = RawClient.connect(listener.port())) {
             exchanged.with(client);
         }
@@ -81,6 +84,17 @@ class StalledClientTest {
             client.write("GET / HTTP/1.1\r\nHost:");
 
             assertTrue(client.isClosedByServer());
+        });
+    }
+
+    @Test
+    void keepsOneThatPausesBetweenItsRequests() throws Exception {
+        serve(SHORT, response -> response.send("served"), client -> {
+            for (int i = 0; i < 2; i++) {
+                assertEquals("served", client.send("GET", "/", "").body());
+                LockSupport.parkNanos(2 * SHORT.toNanos());
+            }
+            assertEquals("served", client.send("GET", "/", "").body());
         });
     }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -53,6 +54,16 @@ class PemFilesTest {
                 refused(new TlsOptions(certificates.certificate("a"), certificates.key("b"), Optional.empty())));
         assertTrue(refused(new TlsOptions(certificates.certificate("a"), certificates.key("c"), Optional.empty()))
                 .endsWith("key EC, certificate for RSA"));
+    }
+
+    @Test
+    void aFileThatIsTooLargeIsRefused() throws Exception {
+        Path large = directory.resolve("large.crt");
+        try (RandomAccessFile file = new RandomAccessFile(large.toFile(), "rw")) {
+            file.setLength((4 << 20) + 1);
+        }
+        assertEquals(large + " has more than 4194304 bytes, expected a PEM file",
+                refused(new TlsOptions(large, large, Optional.empty())));
     }
 
     @Test

@@ -6,12 +6,13 @@ import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.BatchingAdvice;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.Devices;
+import dev.nereid.repository.config.InitialStates;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
 import dev.nereid.repository.config.RepositoryAgents;
+import dev.nereid.repository.config.SequenceAdvice;
 import dev.nereid.repository.config.proto.ModelConfig;
 import dev.nereid.repository.config.proto.ModelInstanceGroup;
-import dev.nereid.repository.config.proto.ModelSequenceBatching;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,7 +61,7 @@ final class ModelCheck {
         attempt(name, isCertain, problems, () -> loader.complete(config, Optional.empty()));
         checkPyTorch(config, problems);
         attempt(name, true, problems, () -> ModelFiles.labels(config, model.directory()));
-        checkInitialStates(model, problems);
+        checkInitialStates(model, isCertain, problems);
         attempt(name, true, problems, () -> RepositoryAgents.run(config, model.directory()));
         if (!config.hasEnsembleScheduling() && problems.stream().noneMatch(Problem::isError)) {
             attempt(name, true, problems, () -> SchedulingCheck.check(ModelConfigs.toRecord(config)));
@@ -68,6 +69,8 @@ final class ModelCheck {
         if (problems.stream().noneMatch(Problem::isError) && isCertain) {
             BatchingAdvice.of(ModelConfigs.toRecord(config), Optional.empty())
                     .forEach(advice -> problems.add(Problem.warning(name, "dynamic_batching: " + advice)));
+            SequenceAdvice.of(ModelConfigs.toRecord(config), Optional.empty())
+                    .forEach(advice -> problems.add(Problem.warning(name, "sequence_batching: " + advice)));
             attempt(name, true, problems,
                     () -> WarmupCheck.check(ModelConfigs.toRecord(config), model.directory()));
         }
@@ -139,15 +142,11 @@ final class ModelCheck {
         }
     }
 
-    private static void checkInitialStates(PolledModel model, List<Problem> problems) {
-        for (ModelSequenceBatching.State state : model.config().getSequenceBatching().getStateList()) {
-            for (ModelSequenceBatching.InitialState initial : state.getInitialStateList()) {
-                if (!initial.getDataFile().isEmpty()) {
-                    attempt(model.name(), true, problems, () -> sizeOf(
-                            ModelFiles.initialStateFile(model.directory(), initial.getDataFile())));
-                }
-            }
-        }
+    /** Where the backend may still complete the configuration, datatypes of states may be missing. */
+    private static void checkInitialStates(PolledModel model, boolean isCertain, List<Problem> problems) {
+        attempt(model.name(), isCertain, problems, () -> InitialStates.read(model.config(), model.directory()));
+        InitialStates.ignored(model.config())
+                .forEach(warning -> problems.add(Problem.warning(model.name(), "sequence_batching: " + warning)));
     }
 
     /** Returns the size of a file, which must be there. */

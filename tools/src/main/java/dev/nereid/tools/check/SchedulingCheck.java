@@ -27,7 +27,7 @@ final class SchedulingCheck {
     /** Fails with the server's text where it can't schedule requests to the model. */
     static void check(ModelConfig config) {
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), NONE, 1,
-                Optional.empty(), 0);
+                Optional.empty(), 0, 0);
         var _ = schedulers.scheduler(config, new ModelStatistics(config.histogramBuckets(), false), Optional.empty(),
                 SchedulingCheck.class.getClassLoader());
     }

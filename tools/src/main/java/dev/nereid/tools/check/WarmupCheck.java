@@ -5,6 +5,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
 import dev.nereid.backend.api.config.Warmup;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
@@ -12,6 +13,7 @@ import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.request.InputData;
 import dev.nereid.engine.request.RequestData;
 import dev.nereid.engine.request.RequestValidator;
+import dev.nereid.engine.schedule.sequence.WarmUpSequences;
 import dev.nereid.repository.config.ModelFiles;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -22,6 +24,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /** Makes the warm-up requests of a model as a server does, and checks them as requests of clients. */
@@ -32,12 +35,19 @@ final class WarmupCheck {
     /** Fails with the server's text when a sample can't be made or is not what the model takes. */
     static void check(ModelConfig config, Path modelDirectory) {
         RequestValidator validator = new RequestValidator(config);
+        Set<String> ofServer = config.scheduling() instanceof SequenceBatching batching
+                ? WarmUpSequences.names(batching)
+                : Set.of();
         for (Warmup sample : config.warmups()) {
             if (sample.batchSize() > 0) {
                 try (Arena arena = Arena.ofConfined()) {
                     List<InputData> inputs = new ArrayList<>();
-                    new TreeMap<>(sample.inputs()).forEach((name, input) -> inputs
-                            .add(input(name, input, config.isBatching(), arena, modelDirectory)));
+                    new TreeMap<>(sample.inputs()).forEach((name, input) -> {
+                        InputData data = input(name, input, config.isBatching(), arena, modelDirectory);
+                        if (!ofServer.contains(name)) {
+                            inputs.add(data);
+                        }
+                    });
                     validator.validate(new RequestData("", Map.of(), CorrelationId.NONE, false, false, 0, 0, inputs,
                             List.of(), false), arena);
                 } catch (ArithmeticException e) {

@@ -13,7 +13,7 @@ final class CsvReport {
     /** Returns the file's text; the results must not be none. */
     static String of(List<LevelResult> results) {
         LoadLevel first = results.getFirst().level();
-        List<ResultColumns.Column> columns = ResultColumns.of(first instanceof LoadLevel.RequestRate);
+        List<ResultColumns.Column> columns = ResultColumns.of(results.getFirst());
         StringBuilder text = new StringBuilder();
         text.append(Stream.concat(Stream.of(first.kind()), columns.stream().map(ResultColumns.Column::name))
                 .collect(Collectors.joining(","))).append(",Windows,Stable\n");

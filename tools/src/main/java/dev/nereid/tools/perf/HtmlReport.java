@@ -85,7 +85,7 @@ final class HtmlReport {
     /** Returns what the mean latency of each level is made of. */
     private static String split(List<LevelResult> results) {
         LoadLevel first = results.getFirst().level();
-        List<ResultColumns.Column> parts = ResultColumns.of(first instanceof LoadLevel.RequestRate).stream()
+        List<ResultColumns.Column> parts = ResultColumns.of(results.getFirst()).stream()
                 .filter(column -> column.isPartOfLatency()).toList();
         return StackedBars.svg(first.kind().toLowerCase(Locale.ROOT), "mean time in microseconds",
                 parts.stream().map(ResultColumns.Column::title).toList(),
@@ -95,7 +95,7 @@ final class HtmlReport {
 
     private static void table(StringBuilder page, List<LevelResult> results) {
         LoadLevel first = results.getFirst().level();
-        List<ResultColumns.Column> columns = ResultColumns.of(first instanceof LoadLevel.RequestRate);
+        List<ResultColumns.Column> columns = ResultColumns.of(results.getFirst());
         page.append("<table>\n<tr><th>").append(first.kind()).append("</th>");
         columns.forEach(column -> page.append("<th>").append(Page.escape(column.name())).append("</th>"));
         page.append("<th>Stable</th></tr>\n");

@@ -39,10 +39,16 @@ final class HttpConnection implements AutoCloseable {
      * had nothing to do just as a request is sent; such a request is sent once more, on a new connection.
      */
     HttpReply exchange(byte[] request) throws IOException {
+        return exchange(request, (buffer, start, end) -> {
+        });
+    }
+
+    /** Sends a request and reads the answer, of whose body {@code watcher} is told as it comes; else as the other. */
+    HttpReply exchange(byte[] request, HttpReply.BodyWatcher watcher) throws IOException {
         boolean isReused = current != null;
         reply.reset();
         try {
-            return exchangeOnce(request);
+            return exchangeOnce(request, watcher);
         } catch (IOException e) {
             disconnect();
             if (!isReused || reply.hasBegun()) {
@@ -50,14 +56,14 @@ final class HttpConnection implements AutoCloseable {
             }
         }
         try {
-            return exchangeOnce(request);
+            return exchangeOnce(request, watcher);
         } catch (IOException e) {
             disconnect();
             throw e;
         }
     }
 
-    private HttpReply exchangeOnce(byte[] request) throws IOException {
+    private HttpReply exchangeOnce(byte[] request, HttpReply.BodyWatcher watcher) throws IOException {
         if (current == null) {
             connect();
         }
@@ -65,7 +71,7 @@ final class HttpConnection implements AutoCloseable {
             throw new IOException("the connection is closed");
         }
         out.write(request);
-        reply.read(in);
+        reply.read(in, watcher);
         if (!reply.staysOpen()) {
             disconnect();
         }

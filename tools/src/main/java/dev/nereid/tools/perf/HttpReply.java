@@ -31,8 +31,20 @@ final class HttpReply {
     private boolean isChunked;
     private boolean staysOpen;
 
+    /** Sees a body while it is read. */
+    interface BodyWatcher {
+        /** Takes note that the body now ends at {@code end}, and began at {@code start}, in the buffer. */
+        void grown(byte[] buffer, int start, int end);
+    }
+
     /** Reads one answer. Fails with {@link EOFException} where the connection ends before it does. */
     void read(InputStream in) throws IOException {
+        read(in, (whole, start, end) -> {
+        });
+    }
+
+    /** Reads one answer, and tells of its body as it comes, chunk by chunk. */
+    void read(InputStream in, BodyWatcher watcher) throws IOException {
         limit = 0;
         int lineStart = readHead(in, 0);
         while (status >= 100 && status < 200) {
@@ -40,13 +52,15 @@ final class HttpReply {
         }
         bodyStart = lineStart;
         if (isChunked) {
-            readChunks(in);
+            readChunks(in, watcher);
+            return;
         } else if (contentLength != UNKNOWN) {
             bodyLength = checkedLength(contentLength);
             fill(in, bodyStart + bodyLength);
         } else {
             readToEnd(in);
         }
+        watcher.grown(buffer, bodyStart, bodyStart + bodyLength);
     }
 
     /** Returns whether anything of an answer has arrived since {@link #read} was called. */
@@ -151,7 +165,7 @@ final class HttpReply {
     }
 
     /** Moves the chunks together, so that the body lies in one piece. */
-    private void readChunks(InputStream in) throws IOException {
+    private void readChunks(InputStream in, BodyWatcher watcher) throws IOException {
         int out = bodyStart;
         int position = bodyStart;
         while (true) {
@@ -168,6 +182,7 @@ final class HttpReply {
             fill(in, Math.addExact(position, size + 2));
             System.arraycopy(buffer, position, buffer, out, size);
             out += size;
+            watcher.grown(buffer, bodyStart, out);
             position += size + 2;
         }
         bodyLength = out - bodyStart;

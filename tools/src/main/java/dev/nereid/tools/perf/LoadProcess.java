@@ -15,14 +15,14 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A load generator in a process of its own that is told what to do line by line, so that it is compiled once and stays
- * warm. A line on the standard input holds port, path, file of the body, length of the body's JSON (0 where it is all
- * JSON), connections, milliseconds of warm-up and milliseconds of measurement, with tabs between. The answer is a line
- * {@code ok}, requests answered in all, requests measured, failures, nanoseconds measured, then p50, p99 and the maximum
- * of latency in nanoseconds, and what was wrong with the first failure; or {@code error} and a sentence. Ends with its
- * input.
+ * warm. A line on the standard input holds {@code http} or {@code grpc}, the port, the path (not looked at for gRPC, where it
+ * is always ModelInfer), the file of the body or message, the length of the body's JSON (0 where it is all JSON),
+ * connections, milliseconds of warm-up and milliseconds of measurement, with tabs between. The answer is a line {@code ok},
+ * requests answered in all, requests measured, failures, nanoseconds measured, then p50, p99 and the maximum of latency in
+ * nanoseconds, and what was wrong with the first failure; or {@code error} and a sentence. Ends with its input.
  */
 public final class LoadProcess {
-    private static final int FIELDS = 7;
+    private static final int FIELDS = 8;
 
     private LoadProcess() {
     }
@@ -48,18 +48,21 @@ public final class LoadProcess {
         if (fields.length != FIELDS) {
             throw new PerfException("expected " + FIELDS + " fields, got " + fields.length);
         }
-        Target target = new Target("127.0.0.1", Integer.parseInt(fields[0]), List.of());
-        byte[] request = request(target, fields[1], Files.readAllBytes(Path.of(fields[2])), fields[3]);
-        int connections = Integer.parseInt(fields[4]);
+        Target target = new Target("127.0.0.1", Integer.parseInt(fields[1]), List.of());
+        byte[] body = Files.readAllBytes(Path.of(fields[3]));
+        Requests requests = fields[0].equals("grpc")
+                ? new GrpcRequests(target, List.of(body), GrpcRequests.Kind.CALLS, false)
+                : HttpRequests.of(target, List.of(request(target, fields[2], body, fields[4])), Optional.empty());
+        int connections = Integer.parseInt(fields[5]);
         LoadRecorder recorder = new LoadRecorder();
         StopSignal never = new StopSignal();
         Window window;
         try (Load _ = ClosedLoop.start(connections,
-                new RequestSender.Job(target, List.of(request), Optional.empty(), recorder))) {
-            never.await(TimeUnit.MILLISECONDS.toNanos(Long.parseLong(fields[5])));
+                new RequestSender.Job(requests, recorder, Optional.empty()))) {
+            never.await(TimeUnit.MILLISECONDS.toNanos(Long.parseLong(fields[6])));
             recorder.take(0, ServerTimes.ZERO);
             long begin = System.nanoTime();
-            never.await(TimeUnit.MILLISECONDS.toNanos(Long.parseLong(fields[6])));
+            never.await(TimeUnit.MILLISECONDS.toNanos(Long.parseLong(fields[7])));
             window = recorder.take(System.nanoTime() - begin, ServerTimes.ZERO);
         }
         return String.format(Locale.ROOT, "ok\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s", recorder.answered(), window.requests(),

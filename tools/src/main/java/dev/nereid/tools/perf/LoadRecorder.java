@@ -16,11 +16,26 @@ final class LoadRecorder {
 
     private final Recorder latencies = new Recorder(DIGITS);
     private final Recorder delays = new Recorder(DIGITS);
+    private final boolean isStreaming;
+    private final Recorder firsts = new Recorder(DIGITS);
+    private final Recorder betweens = new Recorder(DIGITS);
+    private final LongAdder responses = new LongAdder();
     private final LongAdder successes = new LongAdder();
     private final LongAdder failures = new LongAdder();
     private final AtomicInteger failuresInARow = new AtomicInteger();
     private final AtomicReference<@Nullable String> firstFailure = new AtomicReference<>();
     private long failuresBefore;
+    private long responsesBefore;
+
+    /** Creates a recorder of requests that have one response. */
+    LoadRecorder() {
+        this(false);
+    }
+
+    /** Creates a recorder; {@code isStreaming} tells whether requests may have several responses. */
+    LoadRecorder(boolean isStreaming) {
+        this.isStreaming = isStreaming;
+    }
 
     /**
      * Records a request that was answered as it should be.
@@ -35,6 +50,18 @@ final class LoadRecorder {
         if (failuresInARow.get() != 0) {
             failuresInARow.set(0);
         }
+    }
+
+    /** Records the responses to a request that was due at that time. */
+    void responses(ResponseTimes times, long due) {
+        if (!isStreaming || times.count() == 0) {
+            return;
+        }
+        firsts.recordValue(Math.max(0, times.arrival(0) - due));
+        for (int i = 1; i < times.count(); i++) {
+            betweens.recordValue(Math.max(0, times.arrival(i) - times.arrival(i - 1)));
+        }
+        responses.add(times.count());
     }
 
     /** Records a request that was not. */
@@ -62,9 +89,15 @@ final class LoadRecorder {
     /** Returns what was recorded since the last call, and begins anew. */
     Window take(long durationNanos, ServerTimes serverTimes) {
         long failuresNow = failures.sum();
+        long responsesNow = responses.sum();
+        Optional<StreamTimes> streams = isStreaming
+                ? Optional.of(new StreamTimes(firsts.getIntervalHistogram(), betweens.getIntervalHistogram(),
+                        responsesNow - responsesBefore))
+                : Optional.empty();
         Window window = new Window(durationNanos, latencies.getIntervalHistogram(), delays.getIntervalHistogram(),
-                failuresNow - failuresBefore, serverTimes);
+                failuresNow - failuresBefore, serverTimes, streams);
         failuresBefore = failuresNow;
+        responsesBefore = responsesNow;
         return window;
     }
 }

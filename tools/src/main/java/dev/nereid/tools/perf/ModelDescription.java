@@ -12,8 +12,11 @@ import java.util.Optional;
  * @param name its name
  * @param maxBatchSize the largest batch; 0 where its tensors have no batch dimension
  * @param inputs its inputs
+ * @param isDecoupled whether it answers a request any number of times
+ * @param takesSequences whether requests must belong to sequences
  */
-record ModelDescription(String name, long maxBatchSize, List<TensorDescription> inputs) {
+record ModelDescription(String name, long maxBatchSize, List<TensorDescription> inputs, boolean isDecoupled,
+        boolean takesSequences) {
     ModelDescription {
         inputs = List.copyOf(inputs);
     }
@@ -21,28 +24,28 @@ record ModelDescription(String name, long maxBatchSize, List<TensorDescription> 
     /** Reads the answers of the metadata and the configuration endpoint. */
     static ModelDescription of(JsonValue metadata, JsonValue config) {
         String name = metadata.member("name").asString();
-        if (config.find("sequence_batching").isPresent()) {
-            throw new PerfException("model '" + name + "' takes sequences of requests, which can't be made yet");
-        }
-        if (config.find("model_transaction_policy").flatMap(policy -> policy.find("decoupled"))
-                .filter(JsonValue::asBoolean).isPresent()) {
-            throw new PerfException(
-                    "model '" + name + "' is decoupled, which means that it can't be asked over HTTP one by one");
-        }
         long maxBatchSize = config.find("max_batch_size").map(JsonValue::asLong).orElse(0L);
         List<JsonValue> configured = config.find("input").map(JsonValue::elements).orElse(List.of());
         List<TensorDescription> inputs = new ArrayList<>();
         for (JsonValue input : metadata.find("inputs").map(JsonValue::elements).orElse(List.of())) {
             String inputName = input.member("name").asString();
-            String type = input.member("datatype").asString();
-            DataType dataType = DataType.parse(type).orElseThrow(() -> new PerfException(
-                    "input '" + inputName + "' of model '" + name + "' has the unknown datatype '" + type + "'"));
-            List<Long> shape = input.member("shape").elements().stream().map(JsonValue::asLong).toList();
-            inputs.add(new TensorDescription(inputName, dataType,
-                    maxBatchSize > 0 && !shape.isEmpty() ? shape.subList(1, shape.size()) : shape,
+            inputs.add(input(name, inputName, input.member("datatype").asString(),
+                    input.member("shape").elements().stream().map(JsonValue::asLong).toList(), maxBatchSize > 0,
                     isOptional(configured, inputName)));
         }
-        return new ModelDescription(name, maxBatchSize, inputs);
+        boolean isDecoupled = config.find("model_transaction_policy").flatMap(policy -> policy.find("decoupled"))
+                .map(JsonValue::asBoolean).orElse(false);
+        return new ModelDescription(name, maxBatchSize, inputs, isDecoupled,
+                config.find("sequence_batching").isPresent());
+    }
+
+    /** Returns an input as the metadata describe it, whose shape begins with the batch where the model batches. */
+    static TensorDescription input(String model, String name, String type, List<Long> shape, boolean isBatching,
+            boolean isOptional) {
+        DataType dataType = DataType.parse(type).orElseThrow(() -> new PerfException(
+                "input '" + name + "' of model '" + model + "' has the unknown datatype '" + type + "'"));
+        return new TensorDescription(name, dataType,
+                isBatching && !shape.isEmpty() ? shape.subList(1, shape.size()) : shape, isOptional);
     }
 
     private static boolean isOptional(List<JsonValue> configured, String name) {

@@ -23,7 +23,6 @@ import java.util.concurrent.TimeUnit;
 public final class PerfCommand {
     private static final int FAILED = 1;
     private static final int WRONG_USE = 2;
-    private static final int OK = 200;
     /** How long an interrupted process stays to print what it has. */
     private static final long FAREWELL_SECONDS = 10;
 
@@ -85,59 +84,116 @@ public final class PerfCommand {
     }
 
     private int measure(PrintStream err) {
-        try (ServerApi api = new ServerApi(options.target(), options.model(), options.version())) {
+        try (ServerApi api = api()) {
             ModelDescription model = api.describe();
-            List<byte[]> requests = requests(model, api.inferPath());
-            Optional<ResponseCheck> check = options.inputs().isVerified()
-                    ? Optional.of(new ResponseCheck(requests.size()))
-                    : Optional.empty();
-            requests.forEach(this::tryOut);
-            List<LevelResult> results = sweep(api, requests, check);
+            boolean isSequential = isSequential(model);
+            Requests requests = requests(model);
+            tryOut(requests, isSequential);
+            List<LevelResult> results = sweep(api, requests, isSequential);
             writeReports(results);
             return report(results, err);
         }
     }
 
-    private List<byte[]> requests(ModelDescription model, String path) {
-        PerfOptions.Inputs inputs = options.inputs();
-        RequestEncoder encoder = new RequestEncoder(options.target(), path, inputs.isBinaryInput(),
-                inputs.isBinaryOutput());
-        return new InputMaker(model, inputs.source(), inputs.shapes(), options.measurement().batchSize(),
-                inputs.stringLength()).make().stream().map(encoder::encode).toList();
+    private ServerApi api() {
+        return options.exchange().isGrpc()
+                ? new GrpcApi(options.target(), options.model(), options.version())
+                : httpApi();
     }
 
-    /** Sends a request once, so that one that can't work is not sent a thousand times. */
-    private void tryOut(byte[] request) {
-        if (stop.isStopped()) {
-            return;
+    private HttpApi httpApi() {
+        return new HttpApi(options.target(), options.model(), options.version());
+    }
+
+    /** Returns whether requests belong to sequences. */
+    private boolean isSequential(ModelDescription model) {
+        PerfOptions.Exchange exchange = options.exchange();
+        if (model.isDecoupled() && !exchange.isStreaming()) {
+            throw new PerfException("model '" + model.name() + "' is decoupled, it may answer any number of times; add "
+                    + "--streaming");
         }
-        try (HttpConnection connection = new HttpConnection(options.target())) {
-            HttpReply reply = connection.exchange(request);
-            if (reply.status() != OK) {
-                throw new PerfException(
-                        "the server refused a first request: it answered " + ServerApi.errorText(reply));
+        boolean isSequential = model.takesSequences() || exchange.asksForSequences();
+        if (isSequential && exchange.isStreaming() && !exchange.isGrpc()) {
+            throw new PerfException("requests for generate_stream can't belong to sequences; use -i grpc --streaming");
+        }
+        long ids = exchange.sequences().lastId() - exchange.sequences().firstId() + 1;
+        for (LoadLevel level : options.sweep().levels()) {
+            if (isSequential && sequenceCount(level) > ids) {
+                throw new PerfException(sequenceCount(level) + " sequences at a time need as many ids, and "
+                        + "--sequence-id-range has " + ids);
+            }
+        }
+        return isSequential;
+    }
+
+    /** Returns how many sequences are under way at a time. */
+    private int sequenceCount(LoadLevel level) {
+        return level instanceof LoadLevel.Concurrency concurrency
+                ? concurrency.concurrency()
+                : options.exchange().openLoopSequences();
+    }
+
+    private Requests requests(ModelDescription model) {
+        PerfOptions.Inputs how = options.inputs();
+        List<List<InputTensor>> inputs = new InputMaker(model, how.source(), how.shapes(),
+                options.measurement().batchSize(), how.stringLength()).make();
+        PerfOptions.Exchange exchange = options.exchange();
+        if (exchange.isGrpc()) {
+            GrpcEncoder encoder = new GrpcEncoder(options.model(), options.version(), exchange.isStreaming());
+            GrpcRequests.Kind kind = !exchange.isStreaming()
+                    ? GrpcRequests.Kind.CALLS
+                    : model.isDecoupled() ? GrpcRequests.Kind.DECOUPLED_STREAM : GrpcRequests.Kind.STREAM;
+            return new GrpcRequests(options.target(), inputs.stream().map(encoder::encode).toList(), kind,
+                    how.isVerified());
+        }
+        try (HttpApi paths = httpApi()) {
+            if (exchange.isStreaming()) {
+                GenerateEncoder encoder = new GenerateEncoder(options.target(), paths.streamPath(), model);
+                return new EventStreamRequests(options.target(), inputs.stream().map(encoder::encode).toList());
+            }
+            return HttpRequests.of(options.target(), new RequestEncoder(options.target(), paths.inferPath(),
+                    how.isBinaryInput(), how.isBinaryOutput()), inputs, how.isVerified());
+        }
+    }
+
+    /** Sends each request once, so that one that can't work is not sent a thousand times. */
+    private void tryOut(Requests requests, boolean isSequential) {
+        SequencePlace place = isSequential
+                ? new SequencePlace(options.exchange().sequences().firstId(), true, true)
+                : SequencePlace.NONE;
+        try (RequestConnection connection = requests.connection()) {
+            for (int i = 0; i < requests.count() && !stop.isStopped(); i++) {
+                connection.exchange(i, place, new ResponseTimes()).ifPresent(problem -> {
+                    throw new PerfException("a first request failed: " + problem);
+                });
             }
         } catch (IOException e) {
             throw new PerfException("a first request failed: " + e.getMessage(), e);
         }
     }
 
-    private List<LevelResult> sweep(ServerApi api, List<byte[]> requests, Optional<ResponseCheck> check) {
+    private List<LevelResult> sweep(ServerApi api, Requests requests, boolean isSequential) {
         LevelRunner runner = new LevelRunner(options.measurement(), api, stop, progress::show);
-        ResultTable table = new ResultTable(out, options.sweep().isOpenLoop());
+        ResultTable table = new ResultTable(out, options.sweep().isOpenLoop(), options.exchange().isStreaming());
         List<LevelResult> results = new ArrayList<>();
+        PerfOptions.Exchange exchange = options.exchange();
         out.println("model " + options.model() + ", batch size " + options.measurement().batchSize()
-                + "; times in microseconds");
+                + (exchange.isGrpc() || exchange.isStreaming() ? ", " + exchange.text() : "")
+                + (isSequential ? ", sequences of " + exchange.sequences().length() : "") + "; times in microseconds");
         table.begin();
         for (LoadLevel level : options.sweep().levels()) {
             if (stop.isStopped()) {
                 break;
             }
-            LoadRecorder recorder = new LoadRecorder();
+            LoadRecorder recorder = new LoadRecorder(exchange.isStreaming());
+            Optional<SequencePool> sequences = isSequential
+                    ? Optional.of(new SequencePool(sequenceCount(level), exchange.sequences()))
+                    : Optional.empty();
             LevelResult result;
-            try (Load _ = start(level, new RequestSender.Job(options.target(), requests, check, recorder))) {
+            try (Load _ = start(level, new RequestSender.Job(requests, recorder, sequences))) {
                 result = runner.run(level, recorder);
             }
+            sequences.ifPresent(pool -> SequenceEnd.send(requests, pool));
             progress.clear();
             results.add(result);
             table.add(result);
@@ -173,9 +229,14 @@ public final class PerfCommand {
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("Server", options.target().toString());
         facts.put("Model", options.model() + (options.version().isEmpty() ? "" : ", version " + options.version()));
+        facts.put("Protocol", options.exchange().text());
         facts.put("Batch size", Integer.toString(options.measurement().batchSize()));
-        facts.put("Tensors", "inputs as " + (options.inputs().isBinaryInput() ? "bytes" : "JSON") + ", outputs as "
-                + (options.inputs().isBinaryOutput() ? "bytes" : "JSON"));
+        boolean isJsonOnly = options.exchange().isStreaming() && !options.exchange().isGrpc();
+        facts.put("Tensors",
+                isJsonOnly
+                        ? "JSON"
+                        : "inputs as " + (options.inputs().isBinaryInput() ? "bytes" : "JSON") + ", outputs as "
+                                + (options.inputs().isBinaryOutput() ? "bytes" : "JSON"));
         facts.put("Load", options.sweep().isOpenLoop()
                 ? "open loop, requests at " + (options.sweep().isPoisson() ? "random" : "even") + " intervals"
                 : "closed loop");

@@ -13,7 +13,10 @@ import java.util.OptionalDouble;
 
 /** Turns the arguments of {@code nereid perf} into options. */
 final class PerfCommandLine {
+    private static final int HTTP_PORT = 8000;
+    private static final int GRPC_PORT = 8001;
     private static final int MAX_LEVELS = 1000;
+    private static final long MAX_ID = 4_294_967_295L;
     private static final int MAX_CONCURRENCY = 100_000;
 
     private final PerfFlags flags;
@@ -32,15 +35,62 @@ final class PerfCommandLine {
         if (flags.text("model-name").isBlank()) {
             throw new UsageException("-m must name the model");
         }
-        if (!flags.text("protocol").equals("http")) {
-            throw new UsageException("-i has value '" + flags.text("protocol") + "', expected http");
-        }
         String version = flags.has("model-version")
                 ? Long.toString(flags.number("model-version", 0, Long.MAX_VALUE))
                 : "";
+        PerfOptions.Exchange exchange = exchange();
+        int port = exchange.isGrpc() ? GRPC_PORT : HTTP_PORT;
         return new PerfOptions(flags.text("model-name"), version,
-                Target.parse(flags.text("url"), flags.all("header")), inputs(), sweep(), measurement(),
-                new PerfOptions.Reports(path("latency-report-file"), path("html")));
+                Target.parse(flags.has("url") ? flags.text("url") : "localhost", port, flags.all("header")), exchange,
+                inputs(), sweep(), measurement(), new PerfOptions.Reports(path("latency-report-file"), path("html")));
+    }
+
+    private PerfOptions.Exchange exchange() {
+        boolean isGrpc = flags.isFirst("protocol", "grpc", "http");
+        boolean isStreaming = flags.has("streaming");
+        List<String> formats = List.of("input-tensor-format", "output-tensor-format");
+        for (String flag : formats) {
+            if (isGrpc && flags.text(flag).equals("json")) {
+                throw new UsageException("--" + flag + "=json is for HTTP; over gRPC tensors are always sent as bytes");
+            }
+            if (isStreaming && !isGrpc && flags.has(flag) && flags.text(flag).equals("binary")) {
+                throw new UsageException(
+                        "--" + flag + "=binary can't be had with --streaming over HTTP, whose events are "
+                                + "JSON; use -i grpc");
+            }
+        }
+        if (isStreaming && flags.has("verify")) {
+            throw new UsageException("--verify compares single answers; it can't be had with --streaming");
+        }
+        boolean asksForSequences = List
+                .of("sequence-length", "sequence-length-variation", "sequence-id-range", "num-of-sequences").stream()
+                .anyMatch(flags::has);
+        if (flags.has("num-of-sequences") && !flags.has("request-rate-range")) {
+            throw new UsageException("--num-of-sequences needs --request-rate-range; with --concurrency-range as many "
+                    + "sequences are under way as requests");
+        }
+        long[] ids = sequenceIds();
+        return new PerfOptions.Exchange(isGrpc, isStreaming, asksForSequences,
+                new SequencePool.Settings((int) flags.number("sequence-length", 1, Integer.MAX_VALUE / 2),
+                        flags.percentage("sequence-length-variation"), ids[0], ids[1],
+                        flags.number("random-seed", Long.MIN_VALUE, Long.MAX_VALUE)),
+                (int) flags.number("num-of-sequences", 1, MAX_CONCURRENCY));
+    }
+
+    private long[] sequenceIds() {
+        String text = flags.text("sequence-id-range");
+        String[] parts = text.split(":", -1);
+        try {
+            long start = Long.parseLong(parts[0]);
+            long end = parts.length > 1 ? Long.parseLong(parts[1]) : MAX_ID;
+            if (parts.length <= 2 && start > 0 && end >= start) {
+                return new long[]{start, end};
+            }
+        } catch (NumberFormatException e) {
+            // Answered below, like a range that is none.
+        }
+        throw new UsageException("--sequence-id-range has value '" + text
+                + "', expected start or start:end, whole numbers above 0 and an end not before the start");
     }
 
     private PerfOptions.Inputs inputs() {

@@ -32,8 +32,11 @@ final class PerfFlags {
             new Flag("model-name", "m", "name", "", false, "Model to measure."),
             new Flag("model-version", "x", "version", "", false,
                     "Version of the model; without it the one that the server chooses."),
-            new Flag("url", "u", "host:port", "localhost:8000", false, "Server's HTTP endpoint."),
-            new Flag("protocol", "i", "http", "http", false, "Protocol; there is only http."),
+            new Flag("url", "u", "host:port", "", false,
+                    "Server's endpoint. Default: localhost:8000, for gRPC localhost:8001."),
+            new Flag("protocol", "i", "http|grpc", "http", false, "Protocol."),
+            new Flag("streaming", "", "", "", false,
+                    "Any number of responses to a request: gRPC streams, with http server-sent events."),
             new Flag("header", "H", "name: value", "", true, "Header to send with every request."),
             new Flag("batch-size", "b", "n", "1", false, "Inferences in each request."),
             new Flag("input-data", "", "random|zero|file", "random", false,
@@ -49,6 +52,14 @@ final class PerfFlags {
             new Flag("request-distribution", "", "constant|poisson", "constant", false,
                     "Times at which requests are sent at a rate."),
             new Flag("max-connections", "", "n", "512", false, "Requests under way at most when sent at a rate."),
+            new Flag("sequence-length", "", "n", "20", false,
+                    "Requests of a sequence, for models that take sequences."),
+            new Flag("sequence-length-variation", "", "percent", "20", false,
+                    "How far the length of a sequence may be from that."),
+            new Flag("sequence-id-range", "", "start:end", "1:4294967295", false,
+                    "Ids of sequences; end may be left out."),
+            new Flag("num-of-sequences", "", "n", "4", false,
+                    "Sequences under way when sent at a rate; else as many as requests."),
             new Flag("random-seed", "", "n", "0", false, "What random inputs and times depend on."),
             new Flag("warmup-request-count", "", "n", "100", false,
                     "Requests before the first window of each level; no longer than all its windows would take."),
@@ -77,7 +88,7 @@ final class PerfFlags {
             Map.entry("--latency-threshold", NO_SEARCH), Map.entry("-l", NO_SEARCH),
             Map.entry("--binary-search", NO_SEARCH),
             Map.entry("--request-intervals", "use --request-rate-range"),
-            Map.entry("--streaming", "it needs gRPC"),
+            Map.entry("--serial-sequences", "leave it out, a sequence never has two requests under way"),
             Map.entry("--shared-memory", "tensors are sent in the requests"),
             Map.entry("--collect-metrics", "the server's part comes from its statistics"),
             Map.entry("--service-kind", "the server speaks the v2 protocol"));
@@ -162,6 +173,20 @@ final class PerfFlags {
         }
         throw new UsageException(
                 "--" + name + " has value '" + text + "', expected a whole number from " + min + " to " + max);
+    }
+
+    /** Returns a percentage of 0 or more. */
+    double percentage(String name) {
+        String text = text(name);
+        try {
+            double number = Double.parseDouble(text);
+            if (number >= 0 && number <= 100) {
+                return number;
+            }
+        } catch (NumberFormatException e) {
+            // Answered below, like a number that is out of range.
+        }
+        throw new UsageException("--" + name + " has value '" + text + "', expected a number from 0 to 100");
     }
 
     /** Returns a number that need not be whole. */

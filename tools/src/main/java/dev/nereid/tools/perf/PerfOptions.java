@@ -10,13 +10,31 @@ import java.util.Optional;
  * @param model the model's name
  * @param version its version; empty for the one that the server chooses
  * @param target the server
+ * @param exchange how the server is asked
  * @param inputs what requests look like
  * @param sweep how hard to drive the server
  * @param measurement how to measure
  * @param reports where to write the results
  */
-record PerfOptions(String model, String version, Target target, Inputs inputs, Sweep sweep,
+record PerfOptions(String model, String version, Target target, Exchange exchange, Inputs inputs, Sweep sweep,
         LevelRunner.Settings measurement, Reports reports) {
+    /**
+     * How the server is asked.
+     *
+     * @param isGrpc whether over gRPC instead of HTTP
+     * @param isStreaming whether for any number of responses: on gRPC streams, or as server-sent events
+     * @param asksForSequences whether requests are to belong to sequences also where the model does not say so
+     * @param sequences what sequences look like
+     * @param openLoopSequences how many of them are under way where requests are sent at a rate
+     */
+    record Exchange(boolean isGrpc, boolean isStreaming, boolean asksForSequences, SequencePool.Settings sequences,
+            int openLoopSequences) {
+        /** Returns what it is called for people. */
+        String text() {
+            return isGrpc ? isStreaming ? "gRPC streams" : "gRPC" : isStreaming ? "HTTP, server-sent events" : "HTTP";
+        }
+    }
+
     /**
      * What requests look like.
      *

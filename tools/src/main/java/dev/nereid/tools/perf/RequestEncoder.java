@@ -23,9 +23,21 @@ final class RequestEncoder {
     }
 
     byte[] encode(List<InputTensor> inputs) {
+        return encode(inputs, SequencePlace.NONE);
+    }
+
+    byte[] encode(List<InputTensor> inputs, SequencePlace place) {
         JsonWriter json = new JsonWriter().beginObject();
-        if (isBinaryOutput) {
-            json.name("parameters").beginObject().name("binary_data_output").bool(true).endObject();
+        if (isBinaryOutput || place.isSequence()) {
+            json.name("parameters").beginObject();
+            if (place.isSequence()) {
+                json.name("sequence_id").unsigned(place.id()).name("sequence_start").bool(place.isStart())
+                        .name("sequence_end").bool(place.isEnd());
+            }
+            if (isBinaryOutput) {
+                json.name("binary_data_output").bool(true);
+            }
+            json.endObject();
         }
         json.name("inputs").beginArray();
         inputs.forEach(input -> write(json, input));
@@ -61,7 +73,8 @@ final class RequestEncoder {
         json.endObject();
     }
 
-    private static void writeElements(JsonWriter json, InputTensor input) {
+    /** Writes the elements one after the other, without the brackets around them. */
+    static void writeElements(JsonWriter json, InputTensor input) {
         DataType dataType = input.dataType();
         ByteBuffer data = ByteBuffer.wrap(input.bytes()).order(ByteOrder.LITTLE_ENDIAN);
         MemorySegment segment = MemorySegment.ofArray(input.bytes());
@@ -85,7 +98,7 @@ final class RequestEncoder {
                     data.position(data.position() + length);
                 }
                 case FP16, BF16 -> throw new PerfException("input '" + input.name() + "' has the datatype " + dataType
-                        + ", which JSON can't carry; use --input-tensor-format=binary");
+                        + ", which JSON can't carry; use --input-tensor-format=binary, or -i grpc");
             }
         }
     }

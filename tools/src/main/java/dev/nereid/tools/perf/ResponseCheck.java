@@ -10,6 +10,9 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /** Compares the outputs of each answer with those of the first answer to the same request. Any thread may call. */
 final class ResponseCheck {
+    /** What is told of an answer that differs. */
+    static final String DIFFERENT = "an answer's outputs differ from those of the first answer";
+
     private final AtomicReferenceArray<Answer> first;
 
     ResponseCheck(int requests) {

@@ -17,7 +17,7 @@ final class ResultColumns {
      * A column.
      *
      * @param name its name in the CSV file
-     * @param title its heading on the terminal
+     * @param title its heading on the terminal; empty where it is only in the files
      * @param decimals how many digits to show behind the point on the terminal
      * @param needsServer whether it is empty where the server does not say what it counts
      * @param value what stands in it; microseconds where it is a time
@@ -32,8 +32,18 @@ final class ResultColumns {
     private ResultColumns() {
     }
 
-    /** Returns the columns behind the first, which is the level itself. */
-    static List<Column> of(boolean isOpenLoop) {
+    /** Returns the columns of those results. */
+    static List<Column> of(LevelResult result) {
+        return of(result.level() instanceof LoadLevel.RequestRate, result.window().streams().isPresent());
+    }
+
+    /**
+     * Returns the columns behind the first, which is the level itself.
+     *
+     * @param isOpenLoop whether requests are sent at a rate
+     * @param isStreaming whether they may have several responses
+     */
+    static List<Column> of(boolean isOpenLoop, boolean isStreaming) {
         List<Column> columns = new ArrayList<>();
         columns.add(new Column("Inferences/Second", "infer/s", 1, false, LevelResult::inferencesPerSecond));
         columns.add(new Column("Avg latency", "avg", 0, false, result -> result.window().meanMicros()));
@@ -43,6 +53,9 @@ final class ResultColumns {
                     result -> result.window().percentileMicros(percentile)));
         }
         columns.add(new Column("Max latency", "max", 0, false, result -> result.window().percentileMicros(100)));
+        if (isStreaming) {
+            addResponses(columns);
+        }
         if (isOpenLoop) {
             columns.add(
                     new Column(DELAY, "delay", 0, false, result -> result.window().delays().getMean() / 1e3));
@@ -55,6 +68,30 @@ final class ResultColumns {
         columns.add(new Column(BATCH, "batch", 1, true, result -> result.window().serverTimes().meanBatch()));
         columns.add(new Column("Errors", "errors", 0, false, LevelResult::failures));
         return columns;
+    }
+
+    private static void addResponses(List<Column> columns) {
+        columns.add(new Column("Responses/Second", "resp/s", 1, false, result -> result.window().responsesPerSecond()));
+        columns.add(stream("Avg first response", "", times -> times.first().getMean() / 1e3));
+        for (double percentile : PERCENTILES) {
+            columns.add(stream("p" + trimmed(percentile) + " first response", title(percentile, "first"),
+                    times -> times.firstMicros(percentile)));
+        }
+        columns.add(stream("Avg between responses", "", times -> times.between().getMean() / 1e3));
+        for (double percentile : PERCENTILES) {
+            columns.add(stream("p" + trimmed(percentile) + " between responses", title(percentile, "between"),
+                    times -> times.betweenMicros(percentile)));
+        }
+    }
+
+    /** Only two of the percentiles fit into a terminal. */
+    private static String title(double percentile, String what) {
+        return percentile == 50 || percentile == 99 ? what + " p" + trimmed(percentile) : "";
+    }
+
+    private static Column stream(String name, String title, ToDoubleFunction<StreamTimes> value) {
+        return new Column(name, title, 0, false,
+                result -> result.window().streams().map(value::applyAsDouble).orElse(0.0));
     }
 
     private static Column server(String name, String title, ToLongFunction<ServerTimes> nanos) {

@@ -12,10 +12,11 @@ final class ResultTable {
     private final List<ResultColumns.Column> columns;
     private final boolean isOpenLoop;
 
-    ResultTable(PrintStream out, boolean isOpenLoop) {
+    ResultTable(PrintStream out, boolean isOpenLoop, boolean isStreaming) {
         this.out = out;
         this.isOpenLoop = isOpenLoop;
-        this.columns = ResultColumns.of(isOpenLoop);
+        this.columns = ResultColumns.of(isOpenLoop, isStreaming).stream()
+                .filter(column -> !column.title().isEmpty()).toList();
     }
 
     /** Prints the headings. */
@@ -38,7 +39,8 @@ final class ResultTable {
     }
 
     private static int width(ResultColumns.Column column) {
-        return column.decimals() > 0 && !column.needsServer() ? MIN_WIDTH + 3 : MIN_WIDTH + column.decimals();
+        int width = column.decimals() > 0 && !column.needsServer() ? MIN_WIDTH + 3 : MIN_WIDTH + column.decimals();
+        return Math.max(width, column.title().length());
     }
 
     private static String right(String text, int width) {

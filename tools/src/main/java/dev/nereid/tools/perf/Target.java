@@ -8,19 +8,22 @@ import java.util.List;
  * The server to measure.
  *
  * @param host its name or address; an IPv6 address without brackets
- * @param port its HTTP port
+ * @param port its port
  * @param headers lines to send with every request, such as {@code Authorization: ...}
  */
 record Target(String host, int port, List<String> headers) {
-    private static final int DEFAULT_PORT = 8000;
     private static final int MAX_PORT = 65_535;
 
     Target {
         headers = List.copyOf(headers);
     }
 
-    /** Parses {@code host}, {@code host:port} or {@code [address]:port}, with or without {@code http://} before it. */
-    static Target parse(String url, List<String> headers) {
+    /**
+     * Parses {@code host}, {@code host:port} or {@code [address]:port}, with or without {@code http://} before it.
+     *
+     * @param defaultPort where there is none
+     */
+    static Target parse(String url, int defaultPort, List<String> headers) {
         String rest = url.startsWith("http://") ? url.substring("http://".length()) : url;
         rest = rest.endsWith("/") ? rest.substring(0, rest.length() - 1) : rest;
         int bracket = rest.indexOf(']');
@@ -37,7 +40,7 @@ record Target(String host, int port, List<String> headers) {
                 throw new UsageException("-H has value '" + header + "', expected 'name: value'");
             }
         }
-        return new Target(host, colon < 0 ? DEFAULT_PORT : port(url, rest.substring(colon + 1)), headers);
+        return new Target(host, colon < 0 ? defaultPort : port(url, rest.substring(colon + 1)), headers);
     }
 
     private static int port(String url, String text) {

@@ -1,6 +1,7 @@
 package dev.nereid.tools.samples;
 
 import java.nio.file.Path;
+import java.util.List;
 
 /** The sample models. Weights are random but always the same; nothing is trained. */
 public final class SampleModels {
@@ -9,6 +10,9 @@ public final class SampleModels {
     private static final int TRANSFORMER_HEADS = 6;
     private static final int VOCABULARY = 1000;
     private static final int SEQUENCE = 128;
+    /** By the number whose bits say which of red, green and blue, from the lowest, is full. */
+    private static final List<String> COLORS = List.of("black", "red", "green", "yellow", "blue", "magenta", "cyan",
+            "white");
 
     private SampleModels() {
     }
@@ -82,6 +86,45 @@ public final class SampleModels {
     /** Writes a model that answers what it is asked. */
     public static void identity(Path file) {
         ScriptBuilder.save(file, "Identity", "INPUT0", builder -> builder.line("return INPUT0"));
+    }
+
+    /**
+     * Writes a classifier of images, which tells the colour that most of an image is nearest to: images of 3 channels from 0
+     * to 1 in, of any size, and the probabilities of 8 colours out, in the order of the labels.
+     */
+    static void colorClassifier(Path file) {
+        // A colour's squared distance from a corner of the cube of colours, without what is the same for all corners.
+        float[] corners = new float[COLORS.size() * 3];
+        float[] squares = new float[COLORS.size()];
+        for (int color = 0; color < COLORS.size(); color++) {
+            for (int channel = 0; channel < 3; channel++) {
+                float isFull = color >> channel & 1;
+                corners[3 * color + channel] = isFull;
+                squares[color] += isFull;
+            }
+        }
+        ScriptBuilder.save(file, "ColorClassifier", "x", builder -> {
+            builder.line("x = torch.mean(x, [2, 3])");
+            builder.line("x = 2 * torch.matmul(x, %s.t()) - %s", builder.values(corners, COLORS.size(), 3),
+                    builder.values(squares, COLORS.size()));
+            builder.line("return torch.softmax(8 * x, 1)");
+        });
+    }
+
+    /** Writes a model that takes the probabilities of the colours, and returns the names and values of the highest three. */
+    static void labelsOfTopThree(Path file) {
+        ScriptBuilder.save(file, "LabelsOfTopThree", "x", builder -> {
+            builder.line("values, indices = torch.topk(x, 3)");
+            builder.line("labels = [\"%s\"]", String.join("\", \"", COLORS));
+            builder.line("first, second, third = int(indices[0]), int(indices[1]), int(indices[2])");
+            builder.line("return [labels[first], labels[second], labels[third]], values");
+        });
+    }
+
+    /** Writes a model that rates each of 1000 tokens by how likely it follows the last of those that it gets. */
+    public static void bigram(Path file) {
+        ScriptBuilder.save(file, "Bigram", "INPUT0", builder -> builder
+                .line("return torch.embedding(%s, INPUT0)[-1]", builder.normal(1, VOCABULARY, VOCABULARY)));
     }
 
     /** Writes a ResNet-50 for images of 224 by 224: 1000 numbers for each. For benchmarks: 98 MB. */

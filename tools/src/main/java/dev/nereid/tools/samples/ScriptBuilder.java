@@ -4,7 +4,9 @@ import com.google.errorprone.annotations.FormatMethod;
 import dev.nereid.backend.pytorch.TestedBindings;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.PrimitiveIterator;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.JitModule;
@@ -63,6 +65,12 @@ final class ScriptBuilder {
     /** Adds a parameter of one value; returns how {@code forward} names it. */
     String constant(float value, long... shape) {
         return filled(() -> value, shape);
+    }
+
+    /** Adds a parameter of those values, the last dimension fastest; returns how {@code forward} names it. */
+    String values(float[] values, long... shape) {
+        PrimitiveIterator.OfInt index = IntStream.range(0, values.length).iterator();
+        return filled(() -> values[index.nextInt()], shape);
     }
 
     /** Adds the weights of a layer that keeps the variance of what goes in; returns how {@code forward} names them. */

@@ -22,14 +22,64 @@ import java.util.regex.Pattern;
  * @param files the texts by path, with {@code /} between directories
  */
 record BackendProject(ProjectNames names, Map<String, String> files) {
+    /** What a backend does at first. */
+    enum Kind {
+        /** It answers each request once. */
+        PLAIN("", "multiplies numbers", "The answer holds `3.0,6.0`.") {
+            @Override
+            String request(String model) {
+                return "curl localhost:8000/v2/models/" + model + "/infer -d '{\"inputs\":[{\"name\":\"INPUT0\","
+                        + "\"shape\":[1,2],\"datatype\":\"FP32\",\"data\":[1,2]}]}'";
+            }
+        },
+        /** It answers each request any number of times. */
+        DECOUPLED("Decoupled", "multiplies numbers and answers with one after the other",
+                "The answer is one event for each number: `3.0`, then `6.0`.") {
+            @Override
+            String request(String model) {
+                return "curl -N localhost:8000/v2/models/" + model + "/generate_stream -d '{\"INPUT0\":[1,2]}'";
+            }
+        };
+
+        private final String prefix;
+        private final String does;
+        private final String answer;
+
+        Kind(String prefix, String does, String answer) {
+            this.prefix = prefix;
+            this.does = does;
+            this.answer = answer;
+        }
+
+        /** Returns the command that asks the sample model. */
+        abstract String request(String model);
+
+        private String template(String name) {
+            return prefix + name;
+        }
+
+        private String configTemplate() {
+            return this == PLAIN ? "config.pbtxt" : "decoupled-config.pbtxt";
+        }
+    }
+
     private static final Pattern PLACEHOLDER = Pattern.compile("@([A-Za-z0-9.]+)@");
+
+    /**
+     * Returns the project with those names, of a backend that answers each request once.
+     *
+     * @param repository the Maven repository that has the backend API
+     */
+    static BackendProject of(ProjectNames names, URI repository) {
+        return of(names, Kind.PLAIN, repository);
+    }
 
     /**
      * Returns the project with those names.
      *
      * @param repository the Maven repository that has the backend API
      */
-    static BackendProject of(ProjectNames names, URI repository) {
+    static BackendProject of(ProjectNames names, Kind kind, URI repository) {
         String folder = names.packageName().replace('.', '/') + "/" + names.classPrefix();
         String source = "src/main/java/" + folder + "BackendFactory.java";
         String test = "src/test/java/" + folder + "ContractTest.java";
@@ -37,7 +87,8 @@ record BackendProject(ProjectNames names, Map<String, String> files) {
         Map<String, String> values = Map.ofEntries(Map.entry("name", names.backend()),
                 Map.entry("groupId", names.groupId()), Map.entry("package", names.packageName()),
                 Map.entry("class", names.classPrefix()), Map.entry("model", names.model()),
-                Map.entry("source", source), Map.entry("test", test),
+                Map.entry("source", source), Map.entry("test", test), Map.entry("does", kind.does),
+                Map.entry("request", kind.request(names.model())), Map.entry("answer", kind.answer),
                 Map.entry("nereid.version", versions.getProperty("nereid")),
                 Map.entry("nereid.repository", repository.toString().replace("&", "&amp;")),
                 Map.entry("pf4j.version", versions.getProperty("pf4j")),
@@ -47,9 +98,9 @@ record BackendProject(ProjectNames names, Map<String, String> files) {
         String models = "models/" + names.model();
         Map<String, String> files = new LinkedHashMap<>();
         files.put("pom.xml", fill("pom.xml", values));
-        files.put(source, fill("BackendFactory.java", values));
-        files.put(test, fill("ContractTest.java", values));
-        files.put(models + "/config.pbtxt", fill("config.pbtxt", values));
+        files.put(source, fill(kind.template("BackendFactory.java"), values));
+        files.put(test, fill(kind.template("ContractTest.java"), values));
+        files.put(models + "/config.pbtxt", fill(kind.configTemplate(), values));
         // A version directory must be there, and git keeps no empty ones.
         files.put(models + "/1/.gitkeep", "");
         files.put("README.md", fill("README.md", values));

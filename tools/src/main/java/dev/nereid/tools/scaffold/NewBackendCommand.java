@@ -9,14 +9,16 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 
-/** Writes the project of a new backend: {@code <name> [--directory=.] [--package=..] [--group-id=..]}. */
+/** Writes the project of a new backend: {@code <name> [--decoupled] [--directory=.] [--package=..] [--group-id=..]}. */
 public final class NewBackendCommand {
     private static final int WRONG_USE = 2;
     private static final Set<String> FLAGS = Set.of("directory", "package", "group-id");
+    private static final String DECOUPLED = "--decoupled";
     private static final String USAGE = """
             Usage: nereid new-backend <name> [flags]
             Writes the Maven project of a new backend into the directory <name>.
 
+              --decoupled          a backend that answers a request any number of times
               --directory=<path>   where to make that directory; default: here
               --package=<package>  Java package; default: group id and name
               --group-id=<group>   Maven group; default: com.example""";
@@ -49,10 +51,13 @@ public final class NewBackendCommand {
 
     private static void write(String[] arguments, Path home, PrintStream out) throws IOException {
         String name = "";
+        BackendProject.Kind kind = BackendProject.Kind.PLAIN;
         Map<String, String> flags = new HashMap<>();
         for (String argument : arguments) {
             int sign = argument.indexOf('=');
-            if (argument.startsWith("--") && sign > 0 && FLAGS.contains(argument.substring(2, sign))) {
+            if (argument.equals(DECOUPLED)) {
+                kind = BackendProject.Kind.DECOUPLED;
+            } else if (argument.startsWith("--") && sign > 0 && FLAGS.contains(argument.substring(2, sign))) {
                 flags.put(argument.substring(2, sign), argument.substring(sign + 1));
             } else if (argument.startsWith("-") || !name.isEmpty()) {
                 throw new UsageException("unknown argument '" + argument + "'");
@@ -70,7 +75,7 @@ public final class NewBackendCommand {
         if (Files.exists(directory)) {
             throw new UsageException("'" + directory + "' exists already; choose another name or --directory");
         }
-        BackendProject project = BackendProject.of(names, home.toAbsolutePath().resolve("lib/maven").toUri());
+        BackendProject project = BackendProject.of(names, kind, home.toAbsolutePath().resolve("lib/maven").toUri());
         project.write(directory);
         out.println("Wrote " + directory + ":");
         project.files().keySet().forEach(file -> out.println("  " + file));

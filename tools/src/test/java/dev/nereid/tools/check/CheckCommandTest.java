@@ -139,12 +139,28 @@ final class CheckCommandTest {
     }
 
     @Test
-    void refusesASchedulingThatTheServerDoesNotOffer() throws IOException {
-        model("a", GOOD + " sequence_batching { control_input { name: \"START\" control { kind: CONTROL_SEQUENCE_START "
-                + "fp32_false_true: [ 0, 1 ] } } }");
+    void tellsWhatIsWrongWithSequences() throws IOException {
+        model("a", GOOD + " max_batch_size: 4 sequence_batching { control_input { name: \"START\" control { kind: "
+                + "CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } } }");
+        model("b", GOOD
+                + " sequence_batching { state { input_name: \"S\" output_name: \"T\" data_type: TYPE_FP32 dims: [ 4 ] "
+                + "initial_state { name: \"i\" data_type: TYPE_FP32 dims: [ 4 ] data_file: \"start\" } } }");
+        Files.createDirectories(repository.resolve("b/initial_state"));
+        Files.write(repository.resolve("b/initial_state/start"), new byte[12]);
+        model("c", GOOD
+                + " sequence_batching { state [ { input_name: \"S\" output_name: \"T\" data_type: TYPE_FP32 dims: [ 4 ] "
+                + "}, { input_name: \"U\" output_name: \"T\" data_type: TYPE_FP32 dims: [ 4 ] } ] }");
 
-        assertEquals("a: error: sequence batching is not offered yet, model 'a' can't be served; remove "
-                + "sequence_batching from its configuration", check(1).getFirst());
+        List<String> lines = check(1);
+        assertTrue(lines.getFirst().startsWith("a: warning: sequence_batching: there is no control input of kind "
+                + "CONTROL_SEQUENCE_READY"), lines::toString);
+        assertEquals(
+                "b: error: initial_state setting expects 16 bytes, but the data provided from startonly has 12 bytes.",
+                lines.get(1));
+        assertEquals(
+                "c: warning: sequence_batching: state output 'T' is declared more than once, the first entry counts;"
+                        + " input 'U' gets no state",
+                lines.get(2));
     }
 
     @Test
@@ -178,7 +194,7 @@ final class CheckCommandTest {
         model("resnet", "backend: \"identity\"\n" + IO.strip() + "\nmax_batch: 8\n");
         model("bert", GOOD + "instance_group [ { kind: KIND_GPU } ]");
         String page = Files.readString(Path.of("..", "docs", "check.md"));
-        String shown = page.split("One line for each problem:\n\n```\n", -1)[1].split("```", -1)[0];
+        String shown = page.split("One line for each problem:\n\n```text\n", -1)[1].split("```", -1)[0];
 
         assertEquals(1, run(Optional.empty(), repository.toString()), this::everything);
         assertEquals(shown, out.toString(StandardCharsets.UTF_8).replace(repository.toString(), "/models"));

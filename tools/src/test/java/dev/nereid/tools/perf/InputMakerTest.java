@@ -29,7 +29,7 @@ final class InputMakerTest {
 
     private static ModelDescription model(int maxBatchSize, DataType type, Long... dims) {
         return new ModelDescription("m", maxBatchSize,
-                List.of(new TensorDescription("IN", type, List.of(dims), false)));
+                List.of(new TensorDescription("IN", type, List.of(dims), false)), false, false);
     }
 
     private static List<List<InputTensor>> make(ModelDescription model, InputSource source, int batchSize,
@@ -164,7 +164,8 @@ final class InputMakerTest {
     void sendsOptionalInputsOnlyWhenTheyAreGiven() throws IOException {
         ModelDescription model = new ModelDescription("m", 0,
                 List.of(new TensorDescription("IN", DataType.UINT8, List.of(1L), false),
-                        new TensorDescription("MORE", DataType.UINT8, List.of(1L), true)));
+                        new TensorDescription("MORE", DataType.UINT8, List.of(1L), true)),
+                false, false);
 
         assertEquals(1, make(model, RANDOM, 1, Map.of()).getFirst().size());
         assertEquals(2, fromFile(model, 1, "{\"data\":[{\"IN\":[1],\"MORE\":[2]}]}").getFirst().size());
@@ -276,7 +277,8 @@ final class InputMakerTest {
 
         var failure = assertThrows(PerfException.class, () -> request(false, false, tensor));
 
-        assertEquals("input 'A' has the datatype BF16, which JSON can't carry; use --input-tensor-format=binary",
+        assertEquals(
+                "input 'A' has the datatype BF16, which JSON can't carry; use --input-tensor-format=binary, or -i grpc",
                 failure.getMessage());
     }
 }

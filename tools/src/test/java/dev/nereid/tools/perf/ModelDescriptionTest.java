@@ -1,7 +1,8 @@
 package dev.nereid.tools.perf;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.json.JsonDocument;
@@ -24,7 +25,7 @@ final class ModelDescriptionTest {
 
         assertEquals(
                 new ModelDescription("m", 8, List.of(new TensorDescription("A", DataType.BYTES, List.of(3L), false),
-                        new TensorDescription("B", DataType.BF16, List.of(-1L), true))),
+                        new TensorDescription("B", DataType.BF16, List.of(-1L), true)), false, false),
                 model);
     }
 
@@ -34,11 +35,10 @@ final class ModelDescriptionTest {
     }
 
     @Test
-    void refusesModelsThatCannotBeMeasured() {
-        assertEquals("model 'm' takes sequences of requests, which can't be made yet",
-                assertThrows(PerfException.class, () -> describe("{\"sequence_batching\":{}}")).getMessage());
-        assertEquals("model 'm' is decoupled, which means that it can't be asked over HTTP one by one",
-                assertThrows(PerfException.class,
-                        () -> describe("{\"model_transaction_policy\":{\"decoupled\":true}}")).getMessage());
+    void tellsHowTheModelIsAsked() {
+        assertTrue(describe("{\"sequence_batching\":{}}").takesSequences());
+        assertTrue(describe("{\"model_transaction_policy\":{\"decoupled\":true}}").isDecoupled());
+        ModelDescription plain = describe("{\"model_transaction_policy\":{\"decoupled\":false}}");
+        assertFalse(plain.isDecoupled() || plain.takesSequences());
     }
 }

@@ -59,6 +59,26 @@ final class PerfCommandLineTest {
     }
 
     @Test
+    void asksHttpForOneAnswerUnlessToldOtherwise() {
+        PerfOptions.Exchange exchange = parse("-m a").exchange();
+
+        assertFalse(exchange.isGrpc() || exchange.isStreaming() || exchange.asksForSequences());
+        assertEquals(new SequencePool.Settings(20, 20, 1, 4_294_967_295L, 0), exchange.sequences());
+        assertEquals(4, exchange.openLoopSequences());
+    }
+
+    @Test
+    void readsHowTheServerIsAsked() {
+        PerfOptions options = parse("-m a -i grpc --streaming --sequence-length=5 --sequence-id-range=7:9 "
+                + "--sequence-length-variation=0 --num-of-sequences=2 --request-rate-range=10 --random-seed=3");
+
+        assertEquals(new Target("localhost", 8001, List.of()), options.target());
+        assertEquals(new PerfOptions.Exchange(true, true, true, new SequencePool.Settings(5, 0, 7, 9, 3), 2),
+                options.exchange());
+        assertEquals(4_294_967_295L, parse("-m a --sequence-id-range=7").exchange().sequences().lastId());
+    }
+
+    @Test
     void readsRanges() {
         assertEquals(List.of("4"), levels("-m a --concurrency-range 4"));
         assertEquals(List.of("1", "2", "3"), levels("-m a --concurrency-range 1:3"));
@@ -99,7 +119,14 @@ final class PerfCommandLineTest {
             -m a -x one                | --model-version has value 'one', expected a whole number from 0 to 9223372036854775807
             -m a -b 0                  | --batch-size has value '0', expected a whole number from 1 to 2147483647
             -m a -s 0                  | --stability-percentage has value '0', expected a number above 0, at most 1000
-            -m a -i grpc               | -i has value 'grpc', expected http
+            -m a -i tcp                | --protocol has value 'tcp', expected grpc or http
+            -m a -i grpc --input-tensor-format json | --input-tensor-format=json is for HTTP; over gRPC tensors are always sent as bytes
+            -m a --streaming --output-tensor-format binary | --output-tensor-format=binary can't be had with --streaming over HTTP, whose events are JSON; use -i grpc
+            -m a --streaming --verify  | --verify compares single answers; it can't be had with --streaming
+            -m a --num-of-sequences 2  | --num-of-sequences needs --request-rate-range; with --concurrency-range as many sequences are under way as requests
+            -m a --sequence-length 0   | --sequence-length has value '0', expected a whole number from 1 to 1073741823
+            -m a --sequence-id-range 9:3 | --sequence-id-range has value '9:3', expected start or start:end, whole numbers above 0 and an end not before the start
+            -m a --sequence-length-variation 101 | --sequence-length-variation has value '101', expected a number from 0 to 100
             -m a -u host:port          | -u has value 'host:port', expected a port from 1 to 65535
             -m a -u https://a:1        | -u has value 'https://a:1', expected host:port
             -m a -H broken             | -H has value 'broken', expected 'name: value'

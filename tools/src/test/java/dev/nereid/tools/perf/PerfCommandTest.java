@@ -185,7 +185,7 @@ final class PerfCommandTest {
         try (StubServer server = StubServer.start(request -> Reply.error(400, "unexpected shape"))) {
             assertEquals(1, run(server));
 
-            assertEquals("error: the server refused a first request: it answered 400: unexpected shape\n", err());
+            assertEquals("error: a first request failed: the server answered 400: unexpected shape\n", err());
             assertEquals("", out());
             assertEquals(1, server.inferCount());
         }

@@ -47,9 +47,54 @@ final class ReportsTest {
     }
 
     @Test
+    void writesWhatIsMeasuredOfStreams() throws Exception {
+        LoadRecorder recorder = new LoadRecorder(true);
+        for (int i = 0; i < 3; i++) {
+            ResponseTimes times = new ResponseTimes();
+            long due = System.nanoTime();
+            times.arrived();
+            times.arrived();
+            times.arrived();
+            recorder.success(System.nanoTime() - due, 0);
+            recorder.responses(times, due);
+        }
+        recorder.responses(new ResponseTimes(), 0);
+        Window window = recorder.take(1_000_000_000, ServerTimes.ZERO);
+        StreamTimes streams = window.streams().orElseThrow();
+
+        assertEquals(3, streams.first().getTotalCount());
+        assertEquals(6, streams.between().getTotalCount());
+        LevelResult result = new LevelResult(new LoadLevel.Concurrency(1), 1, window, 3, true, false, 0,
+                Optional.empty());
+        List<String> names = List.of(CsvReport.of(List.of(result)).lines().findFirst().orElseThrow().split(",", -1));
+        List<String> values = List.of(CsvReport.of(List.of(result)).lines().toList().get(1).split(",", -1));
+        assertEquals("9", values.get(names.indexOf("Responses/Second")));
+        assertTrue(names.containsAll(List.of("Avg first response", "p99.9 first response", "p95 between responses")),
+                names::toString);
+        assertTrue(HtmlReport.of("m", Map.of(), List.of(result)).contains("<th>p50 first response</th>"));
+        StreamTimes twice = Window.merge(List.of(window, window)).streams().orElseThrow();
+        assertEquals(18, twice.responses());
+        assertEquals(12, twice.between().getTotalCount());
+    }
+
+    @Test
+    void aTableOfStreamsLinesUpToo() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        ResultTable table = new ResultTable(new PrintStream(bytes, true, StandardCharsets.UTF_8), false, true);
+
+        table.begin();
+        table.add(result(new LoadLevel.Concurrency(1), 1000, true));
+
+        List<String> lines = bytes.toString(StandardCharsets.UTF_8).lines().toList();
+        assertEquals(lines.get(0).length(), lines.get(1).length());
+        assertTrue(lines.get(0).contains("resp/s first p50 first p99 between p50 between p99"), lines.get(0));
+    }
+
+    @Test
     void printsATableWhoseColumnsLineUp() {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        ResultTable table = new ResultTable(new PrintStream(bytes, true, StandardCharsets.UTF_8), true);
+        ResultTable table = new ResultTable(new PrintStream(bytes, true, StandardCharsets.UTF_8), true,
+                false);
 
         table.begin();
         table.add(result(new LoadLevel.RequestRate(62.5), 1000, true));

@@ -128,6 +128,18 @@ final class SampleRepositoryTest {
     }
 
     @Test
+    void writesAnEnsembleWithItsModels() throws IOException {
+        assertEquals(0, run(directory.toString(), "--models=image_labels"), err.toString(StandardCharsets.UTF_8));
+
+        assertEquals("wrote image_tensor, color_classifier, top_labels, image_labels to " + directory
+                + System.lineSeparator(), out.toString(StandardCharsets.UTF_8));
+        assertTrue(Files.isDirectory(directory.resolve("image_labels/1")));
+        assertTrue(Files.exists(directory.resolve("image_tensor/config.pbtxt")));
+        assertEquals(List.of(5L, 8L), outputShape(directory.resolve("color_classifier/1/model.pt"),
+                torch.ScalarType.Float, 5, 3, 7, 9));
+    }
+
+    @Test
     void writesTheSameOnnxModelEachTime() throws IOException {
         assertEquals(0, run(directory.resolve("a").toString(), "--models=classifier_onnx"));
         assertEquals(0, run(directory.resolve("b").toString(), "--models=classifier_onnx"));

@@ -19,6 +19,8 @@ import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.platform.engine.discovery.DiscoverySelectors;
 import org.junit.platform.launcher.LauncherDiscoveryRequest;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
@@ -28,20 +30,22 @@ import org.junit.platform.launcher.listeners.TestExecutionSummary;
 
 /** What a new project holds compiles and passes the contract test; without Maven, which {@code TutorialIT} runs. */
 class GeneratedProjectTest {
-    private static final BackendProject PROJECT = BackendProject
-            .of(new ProjectNames("text-scale", "com.example", "com.example.textscale"), URI.create("file:///api"));
+    private static final ProjectNames NAMES = new ProjectNames("text-scale", "com.example", "com.example.textscale");
+    private static final BackendProject PROJECT = BackendProject.of(NAMES, URI.create("file:///api"));
     private static final Pattern VERSION = Pattern
             .compile("<artifactId>(maven-[a-z]+-plugin)</artifactId>\\s*<version>([^<]+)</version>");
 
     @TempDir
     private Path directory;
 
-    @Test
-    void passesTheContractTest() throws Exception {
-        PROJECT.write(directory);
+    @ParameterizedTest
+    @EnumSource
+    void passesTheContractTest(BackendProject.Kind kind) throws Exception {
+        BackendProject project = BackendProject.of(NAMES, kind, URI.create("file:///api"));
+        project.write(directory);
         Path classes = Files.createDirectory(directory.resolve("classes"));
 
-        compile(classes);
+        compile(project, classes);
 
         assertEquals("com.example.textscale.TextScaleBackendFactory",
                 Files.readAllLines(classes.resolve("META-INF/extensions.idx")).getLast());
@@ -51,9 +55,9 @@ class GeneratedProjectTest {
         assertTrue(summary.getTestsSucceededCount() > 15, summary.getTestsSucceededCount() + " tests succeeded");
     }
 
-    private void compile(Path classes) throws IOException {
+    private void compile(BackendProject project, Path classes) throws IOException {
         JavaCompiler compiler = Objects.requireNonNull(ToolProvider.getSystemJavaCompiler(), "a JDK is needed");
-        List<Path> sources = PROJECT.files().keySet().stream().filter(path -> path.endsWith(".java"))
+        List<Path> sources = project.files().keySet().stream().filter(path -> path.endsWith(".java"))
                 .map(directory::resolve).toList();
         StringWriter messages = new StringWriter();
         try (StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null)) {

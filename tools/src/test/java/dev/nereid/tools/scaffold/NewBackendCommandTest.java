@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class NewBackendCommandTest {
@@ -52,6 +53,19 @@ class NewBackendCommandTest {
     }
 
     @Test
+    void writesABackendThatAnswersAnyNumberOfTimes() throws IOException {
+        assertEquals(0, run("--decoupled", "frames", "--directory=" + directory), problem());
+
+        Path project = directory.resolve("frames");
+        assertTrue(Files.readString(project.resolve("src/main/java/com/example/frames/FramesBackendFactory.java"))
+                .contains("sendPartial()"));
+        assertTrue(Files.readString(project.resolve("models/frames_sample/config.pbtxt"))
+                .contains("model_transaction_policy { decoupled: true }"));
+        String readme = Files.readString(project.resolve("README.md"));
+        assertTrue(readme.contains("\ncurl -N localhost:8000/v2/models/frames_sample/generate_stream -d "), readme);
+    }
+
+    @Test
     void takesTheApiFromTheNereidThatRuns() throws IOException {
         assertEquals(0, run("mine", "--directory=" + directory), problem());
 
@@ -59,9 +73,10 @@ class NewBackendCommandTest {
         assertTrue(pom.contains("<nereid.repository>file:///opt/a%20b%20&amp;%20c/lib/maven</nereid.repository>"), pom);
     }
 
-    @Test
-    void fillsInEveryPlaceholder() {
-        BackendProject project = BackendProject.of(new ProjectNames("x", "com.example", "com.example.x"),
+    @ParameterizedTest
+    @EnumSource
+    void fillsInEveryPlaceholder(BackendProject.Kind kind) {
+        BackendProject project = BackendProject.of(new ProjectNames("x", "com.example", "com.example.x"), kind,
                 URI.create("file:///api"));
 
         project.files().forEach((path, text) -> {

@@ -3,6 +3,7 @@ package dev.nereid.backend.api.testkit;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.nereid.backend.api.BackendFactory;
+import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.ModelConfig;
 import java.io.IOException;
 import java.net.URI;
@@ -11,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Assumptions;
@@ -253,22 +255,34 @@ public abstract class BackendContractTest {
         Assumptions.assumeFalse(server.isEmpty(), () -> "no server is named by -D" + SERVER);
         Assumptions.assumeFalse(sample().engine().offersModels(),
                 "the backend calls models that only the test engine has");
-        Assumptions.assumeFalse(abilities().decoupled(), "infer is not for decoupled models");
+        Assumptions.assumeTrue(!abilities().decoupled() || GenerateJson.isFor(config()),
+                "generate_stream can't bring these datatypes along");
         Assumptions.assumeTrue(ConfigJson.canWrite(config()), "a load request can't bring this configuration along");
-        ModelConfig config = config().toBuilder().name("contract_" + config().name()).build();
+        ModelConfig config = config().toBuilder().name("contract_" + config().name())
+                .isDecoupled(abilities().decoupled() || config().isDecoupled()).build();
         Map<TestRequest, TestResult> expected = new LinkedHashMap<>();
         sample().whileLoaded(config, model -> sampleRequests().forEach(request -> {
             TestResult result = model.infer(request);
             checkAnswer(request, result);
             expected.put(request, result);
         }));
+        if (config.isDecoupled()) {
+            sample().whileLoaded(config, model -> streamRequests().stream().filter(GenerateJson::canWrite)
+                    .forEach(request -> expected.put(request, model.infer(request))));
+        }
         ServedContract contract = new ServedContract(URI.create(server).resolve("/"), factory().name(),
-                sample().directory(), config, expected, refusedRequests(), this::assertSameAnswer);
+                sample().directory(), config, expected, refusedRequests(),
+                config.isDecoupled() ? this::assertSameStream : this::assertSameAnswer);
         List<DynamicTest> tests = new ArrayList<>();
         contract.checks().forEach((what, check) -> tests.add(DynamicTest.dynamicTest(what, check::run)));
         new AbilityContract(sample()).undeclared().forEach((what, asking) -> tests.add(
                 DynamicTest.dynamicTest("refuses " + what, () -> contract.assertRefused(asking.apply(config)))));
         return tests;
+    }
+
+    private void assertSameStream(TestResult expected, TestResult actual) {
+        assertEquals(Optional.empty(), actual.error().map(InferenceException::getMessage), "the error of a request");
+        sample().assertSameStream(expected, actual);
     }
 
     private SampleModel sample() {

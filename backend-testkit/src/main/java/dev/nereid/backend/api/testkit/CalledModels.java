@@ -1,8 +1,10 @@
 package dev.nereid.backend.api.testkit;
 
+import dev.nereid.backend.api.CorrelationId;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceResult;
 import dev.nereid.backend.api.ModelCall;
+import dev.nereid.backend.api.ModelCallListener;
 import dev.nereid.backend.api.ModelCalls;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
@@ -77,33 +79,70 @@ final class CalledModels {
 
         @Override
         public InferenceResult infer(ModelCall call) {
-            if (call.isCancelled()) {
-                throw new InferenceException(StatusCode.CANCELLED, "the call of model '" + call.model()
-                        + "' was cancelled");
-            }
+            requireWanted(call);
             enter(caller, call.model());
             try {
-                Function<TestRequest, TestResult> answer = answers.get(call.model());
-                if (answer == null) {
-                    throw InferenceException
-                            .notFound("Request for unknown model: '" + call.model() + "' is not found");
-                }
-                TestResult result = answer.apply(request(call));
+                TestResult result = answer(call);
                 if (result.error().isPresent()) {
                     throw result.error().get();
                 }
-                openResults.incrementAndGet();
-                return new Result(result.response(), openResults);
+                if (result.responses().size() != 1) {
+                    throw InferenceException.unsupported("model '" + call.model() + "' answered "
+                            + result.responses().size() + " times; call it with a listener, or another model");
+                }
+                return open(result.response());
             } finally {
                 leave(caller, call.model());
             }
         }
+
+        @Override
+        public void infer(ModelCall call, ModelCallListener listener) {
+            requireWanted(call);
+            enter(caller, call.model());
+            try {
+                TestResult result = answer(call);
+                for (TestResult.Response response : result.responses()) {
+                    requireWanted(call);
+                    if (!listener.onResult(open(response))) {
+                        return;
+                    }
+                }
+                if (result.error().isPresent()) {
+                    throw result.error().get();
+                }
+            } finally {
+                leave(caller, call.model());
+            }
+        }
+
+        private Result open(TestResult.Response response) {
+            openResults.incrementAndGet();
+            return new Result(response, openResults);
+        }
+    }
+
+    private static void requireWanted(ModelCall call) {
+        if (call.isCancelled()) {
+            throw new InferenceException(StatusCode.CANCELLED, "the call of model '" + call.model()
+                    + "' was cancelled");
+        }
+    }
+
+    private TestResult answer(ModelCall call) {
+        Function<TestRequest, TestResult> answer = answers.get(call.model());
+        if (answer == null) {
+            throw InferenceException.notFound("Request for unknown model: '" + call.model() + "' is not found");
+        }
+        return answer.apply(request(call));
     }
 
     private static TestRequest request(ModelCall call) {
         TestTensor[] inputs = call.inputs().stream().map(input -> TestTensor.of(input.name(), input.dataType(),
                 input.shape(), input.data().toArray(ValueLayout.JAVA_BYTE))).toArray(TestTensor[]::new);
-        TestRequest request = TestRequest.of(inputs).requesting(call.outputs().toArray(String[]::new));
+        ModelCall.Step step = call.sequence().orElse(new ModelCall.Step(CorrelationId.NONE, false, false));
+        TestRequest request = new TestRequest("", List.of(inputs), call.outputs(), Map.of(), step.id(), step.isStart(),
+                step.isEnd(), 0, false);
         for (Map.Entry<String, Parameter> parameter : call.parameters().entrySet()) {
             request = request.parameter(parameter.getKey(), parameter.getValue());
         }

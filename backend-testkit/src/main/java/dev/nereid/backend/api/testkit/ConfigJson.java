@@ -19,7 +19,7 @@ final class ConfigJson {
 
     /** Returns whether everything in a configuration that a test may set can be written. */
     static boolean canWrite(ModelConfig config) {
-        return config.batchInputs().isEmpty() && config.batchOutputs().isEmpty() && !config.isDecoupled();
+        return config.batchInputs().isEmpty() && config.batchOutputs().isEmpty();
     }
 
     /**
@@ -42,6 +42,9 @@ final class ConfigJson {
         }
         if (!config.defaultModelFilename().isEmpty()) {
             json.put("default_model_filename", config.defaultModelFilename());
+        }
+        if (config.isDecoupled()) {
+            json.put("model_transaction_policy", Map.of("decoupled", true));
         }
         if (config.maxBatchSize() > 1) {
             json.put("dynamic_batching", Map.of("max_queue_delay_microseconds", 20_000));

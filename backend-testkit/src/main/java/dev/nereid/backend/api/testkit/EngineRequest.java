@@ -7,6 +7,7 @@ import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
+import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
 import dev.nereid.backend.api.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -38,6 +39,9 @@ final class EngineRequest implements InferenceRequest {
     private boolean isAnswered;
     private boolean isExecuted;
     private boolean isAnsweredLater;
+    /** Whether it is to be executed again. */
+    private boolean isGivenBack;
+    private boolean isRepeated;
     private @Nullable InferenceException error;
 
     private EngineRequest(TestRequest request, String label, ModelConfig config, Violations violations,
@@ -94,13 +98,13 @@ final class EngineRequest implements InferenceRequest {
     }
 
     @Override
-    public boolean isSequenceStart() {
-        return request.isSequenceStart();
+    public synchronized boolean isSequenceStart() {
+        return !isRepeated && request.isSequenceStart();
     }
 
     @Override
-    public boolean isSequenceEnd() {
-        return request.isSequenceEnd();
+    public synchronized boolean isSequenceEnd() {
+        return !isRepeated && request.isSequenceEnd();
     }
 
     @Override
@@ -172,6 +176,37 @@ final class EngineRequest implements InferenceRequest {
         isAnsweredLater = true;
     }
 
+    @Override
+    public synchronized void executeAgain() {
+        if (isAnswered || isGivenBack) {
+            throw violations
+                    .refuse(label + " can't be executed again: it is answered, or to be executed again already");
+        }
+        if (!(config.scheduling() instanceof SequenceBatching batching && batching.isIterative())) {
+            throw InferenceException
+                    .invalid("Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, while the"
+                            + " model is not configured to handle such a flag.");
+        }
+        isGivenBack = true;
+        notifyAll();
+    }
+
+    /** Begins another round where the backend wants one; returns whether it does. */
+    synchronized boolean startsRound() {
+        boolean starts = isGivenBack;
+        if (starts) {
+            isGivenBack = false;
+            isRepeated = true;
+            isExecuted = false;
+            isAnsweredLater = false;
+        }
+        return starts;
+    }
+
+    synchronized boolean isGivenBack() {
+        return isGivenBack;
+    }
+
     synchronized boolean isAnsweredLater() {
         return isAnsweredLater;
     }
@@ -180,7 +215,7 @@ final class EngineRequest implements InferenceRequest {
     synchronized void executed(long limitNanos) {
         isExecuted = true;
         long end = System.nanoTime() + limitNanos;
-        while (isAnsweredLater && !isAnswered) {
+        while (isAnsweredLater && !isAnswered && !isGivenBack) {
             long left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime());
             if (left <= 0) {
                 violations.add(label + " was to be answered later, but was not");
@@ -224,6 +259,9 @@ final class EngineRequest implements InferenceRequest {
     private void answer() {
         if (isAnswered) {
             throw violations.refuse(label + " was answered twice");
+        }
+        if (isGivenBack) {
+            throw violations.refuse(label + " was answered, but is to be executed again");
         }
         isAnswered = true;
         notifyAll();

@@ -58,7 +58,7 @@ record IsolationContract(SampleModel sample) {
         tasks.forEach(task -> Thread.ofPlatform().daemon().name("contract-test").start(task));
         for (FutureTask<Boolean> task : tasks) {
             try {
-                task.get(InstanceThread.PATIENCE.toSeconds(), TimeUnit.SECONDS);
+                task.get(InstanceCalls.PATIENCE.toSeconds(), TimeUnit.SECONDS);
             } catch (ExecutionException e) {
                 throw new AssertionError(String.valueOf(e.getCause()), e.getCause());
             } catch (TimeoutException e) {

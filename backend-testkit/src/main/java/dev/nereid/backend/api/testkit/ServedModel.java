@@ -1,7 +1,6 @@
 package dev.nereid.backend.api.testkit;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.tensor.DataType;
@@ -12,6 +11,7 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
@@ -26,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -40,11 +41,13 @@ final class ServedModel implements AutoCloseable {
     private final HttpClient client;
     private final URI server;
     private final String name;
+    private final ModelConfig config;
 
-    private ServedModel(HttpClient client, URI server, String name) {
+    private ServedModel(HttpClient client, URI server, ModelConfig config) {
         this.client = client;
         this.server = server;
-        this.name = name;
+        this.name = config.name();
+        this.config = config;
     }
 
     /**
@@ -66,7 +69,7 @@ final class ServedModel implements AutoCloseable {
             throw new UncheckedIOException(e);
         }
         ServedModel model = new ServedModel(HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build(),
-                server, config.name());
+                server, config);
         try {
             HttpResponse<byte[]> response = model.post("v2/repository/models/" + config.name() + "/load",
                     Json.write(Map.of("parameters", parameters)), new byte[0]);
@@ -80,8 +83,16 @@ final class ServedModel implements AutoCloseable {
         }
     }
 
-    /** Sends a request and returns what the client sees. */
+    /** Sends a request and returns what the client sees; decoupled models answer with events. */
     TestResult infer(TestRequest request) {
+        if (config.isDecoupled()) {
+            GenerateJson json = new GenerateJson(config);
+            HttpResponse<byte[]> response = send("v2/models/" + name + "/generate_stream",
+                    BodyPublishers.ofString(json.write(request)), OptionalInt.empty());
+            return response.statusCode() == 200
+                    ? json.read(new String(response.body(), StandardCharsets.UTF_8))
+                    : TestResult.failed(error(response));
+        }
         ByteArrayOutputStream tensors = new ByteArrayOutputStream();
         request.inputs().forEach(input -> tensors.writeBytes(input.bytes()));
         HttpResponse<byte[]> response = post("v2/models/" + name + "/infer", json(request), tensors.toByteArray());
@@ -90,12 +101,7 @@ final class ServedModel implements AutoCloseable {
 
     private static String json(TestRequest request) {
         Map<String, Object> parameters = new LinkedHashMap<>();
-        request.parameters().forEach((key, value) -> parameters.put(key, switch (value) {
-            case Parameter.Int number -> number.value();
-            case Parameter.Real number -> number.value();
-            case Parameter.Bool truth -> truth.value();
-            case Parameter.Text text -> text.value();
-        }));
+        request.parameters().forEach((key, value) -> parameters.put(key, GenerateJson.plain(value)));
         parameters.put("binary_data_output", true);
         Map<String, Object> json = new LinkedHashMap<>();
         if (!request.id().isEmpty()) {
@@ -157,12 +163,15 @@ final class ServedModel implements AutoCloseable {
 
     private HttpResponse<byte[]> post(String path, String json, byte[] tensors) {
         byte[] head = json.getBytes(StandardCharsets.UTF_8);
-        HttpRequest request = HttpRequest.newBuilder(server.resolve(path)).timeout(PATIENCE)
-                .header(HEADER_LENGTH, Integer.toString(head.length))
-                .POST(BodyPublishers.concat(BodyPublishers.ofByteArray(head), BodyPublishers.ofByteArray(tensors)))
-                .build();
+        return send(path, BodyPublishers.concat(BodyPublishers.ofByteArray(head), BodyPublishers.ofByteArray(tensors)),
+                OptionalInt.of(head.length));
+    }
+
+    private HttpResponse<byte[]> send(String path, BodyPublisher body, OptionalInt headerLength) {
+        HttpRequest.Builder request = HttpRequest.newBuilder(server.resolve(path)).timeout(PATIENCE).POST(body);
+        headerLength.ifPresent(length -> request.header(HEADER_LENGTH, Integer.toString(length)));
         try {
-            return client.send(request, BodyHandlers.ofByteArray());
+            return client.send(request.build(), BodyHandlers.ofByteArray());
         } catch (IOException e) {
             throw new UncheckedIOException("the server at " + server + " does not answer", e);
         } catch (InterruptedException e) {

@@ -99,17 +99,17 @@ public final class TestEngine implements AutoCloseable {
                 modelDirectory.resolve(Long.toString(version)), config, autoComplete, calls,
                 metrics.of(Map.of("model", config.name(), "version", Long.toString(version)))));
         List<TestModel.Instance> instances = new ArrayList<>();
-        List<InstanceThread> threads = new ArrayList<>();
+        List<InstanceCalls> threads = new ArrayList<>();
         try {
             ModelConfig completed = autoComplete ? model.completedConfig().orElse(config) : config;
             ModelConfig finalConfig = completed.toBuilder().instanceGroups(groups(completed)).build();
-            Map<String, InstanceThread> threadsOfDevices = new HashMap<>();
+            Map<String, InstanceCalls> threadsOfDevices = new HashMap<>();
             for (InstanceContext context : instanceContexts(finalConfig)) {
                 String device = attributes.executionPolicy() == ExecutionPolicy.DEVICE_BLOCKING
                         ? context.kind() + "-" + context.deviceId()
                         : context.name();
-                InstanceThread thread = threadsOfDevices.computeIfAbsent(device, ignored -> {
-                    InstanceThread created = new InstanceThread(context.name(), attributes.threadConfinement());
+                InstanceCalls thread = threadsOfDevices.computeIfAbsent(device, ignored -> {
+                    InstanceCalls created = new InstanceCalls(context.name(), attributes.threadConfinement());
                     threads.add(created);
                     return created;
                 });

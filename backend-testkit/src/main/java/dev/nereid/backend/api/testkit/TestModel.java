@@ -20,11 +20,13 @@ import java.util.function.Function;
 /** A model that a {@link TestEngine} has loaded. */
 public final class TestModel implements AutoCloseable {
     private static final Duration LATE_LIMIT = Duration.ofSeconds(30);
+    /** A request that is executed again and again must end at last. */
+    private static final int MAX_ROUNDS = 1000;
 
     private final Model model;
     private final ModelConfig config;
     private final List<Instance> instances;
-    private final List<InstanceThread> threads;
+    private final List<InstanceCalls> threads;
     private final Violations violations;
     private final CalledModels.Calls calls;
     private Runnable withdraw = () -> {
@@ -34,10 +36,10 @@ public final class TestModel implements AutoCloseable {
     private boolean isClosed;
 
     /** An instance and where it may be called. */
-    record Instance(String name, ModelInstance instance, InstanceThread thread) {
+    record Instance(String name, ModelInstance instance, InstanceCalls thread) {
     }
 
-    TestModel(Model model, ModelConfig config, List<Instance> instances, List<InstanceThread> threads,
+    TestModel(Model model, ModelConfig config, List<Instance> instances, List<InstanceCalls> threads,
             Violations violations, CalledModels.Calls calls) {
         this.model = model;
         this.config = config;
@@ -115,13 +117,29 @@ public final class TestModel implements AutoCloseable {
         return sizes;
     }
 
-    /** Executes those requests as one batch on that instance. */
+    /**
+     * Executes those requests as one batch on that instance, and those of them again, together, that the backend wants
+     * executed again. States are not kept between such rounds.
+     */
     public List<TestResult> executeOn(int index, List<TestRequest> requests) {
         Instance instance = instances.get(index);
         List<EngineRequest> batch = new ArrayList<>();
         for (TestRequest request : requests) {
             batch.add(EngineRequest.create(request, batch.size(), config, violations));
         }
+        List<EngineRequest> round = batch;
+        for (int i = 0; i < MAX_ROUNDS && !round.isEmpty(); i++) {
+            executeOnce(instance, round);
+            round = round.stream().filter(EngineRequest::startsRound).toList();
+        }
+        for (EngineRequest request : round) {
+            violations.add(request.label() + " was not answered in " + MAX_ROUNDS + " rounds");
+            request.fail(InferenceException.internal("not answered"));
+        }
+        return batch.stream().map(EngineRequest::collect).toList();
+    }
+
+    private void executeOnce(Instance instance, List<EngineRequest> batch) {
         try {
             instance.thread().call(returning(() -> measure(instance.instance(), new EngineBatch(batch))));
         } catch (InferenceException e) {
@@ -131,12 +149,11 @@ public final class TestModel implements AutoCloseable {
         }
         for (EngineRequest request : batch) {
             request.executed(LATE_LIMIT.toNanos());
-            if (!request.isAnswered()) {
+            if (!request.isAnswered() && !request.isGivenBack()) {
                 violations.add("execute returned without answering " + request.label());
                 request.fail(InferenceException.internal("not answered"));
             }
         }
-        return batch.stream().map(EngineRequest::collect).toList();
     }
 
     private void measure(ModelInstance instance, EngineBatch batch) {
@@ -180,7 +197,7 @@ public final class TestModel implements AutoCloseable {
         if (calls.openResults() > 0) {
             violations.add("model '" + config.name() + "' left " + calls.openResults() + " results of calls open");
         }
-        threads.forEach(InstanceThread::close);
+        threads.forEach(InstanceCalls::close);
     }
 
     private void close(Instance instance) {
@@ -196,7 +213,7 @@ public final class TestModel implements AutoCloseable {
 
     private static void failUnanswered(List<EngineRequest> batch, InferenceException error) {
         for (EngineRequest request : batch) {
-            if (!request.isAnswered() && !request.isAnsweredLater()) {
+            if (!request.isAnswered() && !request.isAnsweredLater() && !request.isGivenBack()) {
                 request.fail(error);
             }
         }

@@ -27,10 +27,13 @@ import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
 import dev.nereid.backend.api.testkit.TestResult;
 import dev.nereid.backend.api.testkit.TestTensor;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -57,6 +60,11 @@ class ModelCallsTest {
         String caller = String.valueOf(request.parameters().get("model"));
         Tensor input = request.inputs().getFirst();
         ModelCall call = ModelCall.of(callee.toString(), input).onBehalfOf(request);
+        Parameter wanted = request.parameters().get("wanted");
+        if (wanted != null) {
+            sumUp(Objects.requireNonNull(calls.get(caller)), call, request, Integer.parseInt(wanted.toString()));
+            return;
+        }
         Parameter next = request.parameters().get("then");
         if (next != null) {
             call = call.withParameter("call", next).withParameter("model", callee);
@@ -68,6 +76,29 @@ class ModelCallsTest {
         } : result::close;
         response.addOutput("OUTPUT0", output.dataType(), output.shape(), output.data(), release);
         response.send();
+    }
+
+    /** Answers with the sum of what the other model answers, up to so many times. */
+    private static void sumUp(ModelCalls models, ModelCall call, InferenceRequest request, int wanted) {
+        float[] sum = {0, 0};
+        models.infer(call, result -> {
+            try (result) {
+                sum[0] += result.output("OUTPUT0").orElseThrow().toFloatArray()[0];
+                sum[1]++;
+            }
+            return sum[1] < wanted;
+        });
+        InferenceResponse response = request.newResponse();
+        response.copyOutput("OUTPUT0", DataType.FP32, Shape.of(2), MemorySegment.ofArray(sum));
+        response.send();
+    }
+
+    private static TestResult several(Optional<InferenceException> error, float... values) {
+        List<TestResult.Response> responses = new ArrayList<>();
+        for (float value : values) {
+            responses.add(new TestResult.Response(List.of(TestTensor.fp32("OUTPUT0", Shape.of(1), value)), Map.of()));
+        }
+        return new TestResult(responses, error);
     }
 
     private TestModel load(String name) {
@@ -107,6 +138,27 @@ class ModelCallsTest {
             assertEquals(StatusCode.UNAVAILABLE, a.infer(calling("full")).failure().code());
             assertEquals(StatusCode.NOT_FOUND, a.infer(calling("missing")).failure().code());
         }
+    }
+
+    @Test
+    void callsModelsThatAnswerAnyNumberOfTimes() {
+        engine.offer("three", request -> several(Optional.empty(), 1, 2, 4));
+        engine.offer("none", request -> several(Optional.empty()));
+        engine.offer("broken", request -> several(Optional.of(InferenceException.unavailable("no more")), 1, 2));
+
+        try (TestModel a = load("a")) {
+            assertArrayEquals(new float[]{7, 3}, sum(a, "three", 9).output("OUTPUT0").floats());
+            assertArrayEquals(new float[]{3, 2}, sum(a, "three", 2).output("OUTPUT0").floats());
+            assertArrayEquals(new float[]{0, 0}, sum(a, "none", 9).output("OUTPUT0").floats());
+            assertEquals("no more", sum(a, "broken", 9).failure().getMessage());
+            assertEquals(StatusCode.UNSUPPORTED, sum(a, "a", 9).failure().code());
+            assertEquals(StatusCode.UNSUPPORTED, a.infer(calling("three")).failure().code());
+        }
+        engine.assertNoViolations();
+    }
+
+    private static TestResult sum(TestModel model, String callee, int wanted) {
+        return model.infer(calling(callee).parameter("wanted", Parameter.of(wanted)));
     }
 
     @Test

@@ -11,8 +11,6 @@ import dev.nereid.backend.api.batch.BatchResponses;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelOutput;
 import dev.nereid.backend.api.config.Scheduling;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
@@ -28,7 +26,6 @@ import java.util.Optional;
  * One executor of a model's session. It has no thread of its own: any thread may call it, one at a time.
  */
 final class OnnxInstance implements ModelInstance {
-    private static final Logger LOGGER = System.getLogger(OnnxInstance.class.getName());
     private static final int RELEASE_RUN_OPTIONS = 97;
 
     private final ModelConfig config;
@@ -41,9 +38,9 @@ final class OnnxInstance implements ModelInstance {
     private final InputFeeder feeder;
     private final OutputReader reader;
     private final long runOptions;
-    private String lastFailure = "";
 
-    private OnnxInstance(ModelConfig config, List<ModelOutput> outputs, OrtSession session, Arena arena, Map<String, MemorySegment> outputNames,
+    private OnnxInstance(ModelConfig config, List<ModelOutput> outputs, OrtSession session, Arena arena,
+            Map<String, MemorySegment> outputNames,
             InputFeeder feeder, long runOptions) {
         this.config = config;
         this.outputs = outputs;
@@ -77,8 +74,9 @@ final class OnnxInstance implements ModelInstance {
         if (config.scheduling() instanceof Scheduling.SequenceBatching sequence) {
             for (Scheduling.State state : sequence.states()) {
                 if (outputs.stream().noneMatch(output -> output.name().equals(state.outputName()))) {
-                    outputs.add(new ModelOutput(state.outputName(), state.dataType(), state.dims(), Optional.empty(), "",
-                            false, false));
+                    outputs.add(
+                            new ModelOutput(state.outputName(), state.dataType(), state.dims(), Optional.empty(), "",
+                                    false, false));
                 }
             }
         }
@@ -104,10 +102,6 @@ final class OnnxInstance implements ModelInstance {
 
     @Override
     public void execute(Batch batch) {
-        if (config.isBatching() && batch.rows() > config.maxBatchSize()) {
-            throw InferenceException.internal("batch size " + batch.rows() + " for '" + config.name()
-                    + "', max allowed is " + config.maxBatchSize());
-        }
         if (batch.requests().stream().allMatch(InferenceRequest::isCancelled)) {
             throw new InferenceException(StatusCode.CANCELLED, "request was cancelled");
         }
@@ -178,12 +172,8 @@ final class OnnxInstance implements ModelInstance {
     }
 
     private InferenceException failure(OrtException error) {
-        String brief = OrtErrors.brief(error);
-        // A failure that repeats with every request is told once.
-        LOGGER.log(brief.equals(lastFailure) ? Level.DEBUG : Level.WARNING,
-                () -> "model '" + config.name() + "' failed: " + error.full());
-        lastFailure = brief;
-        return new InferenceException(StatusCode.INTERNAL, "onnx runtime error " + error.code() + ": " + brief, error);
+        return new InferenceException(StatusCode.INTERNAL,
+                "onnx runtime error " + error.code() + ": " + OrtErrors.brief(error), error);
     }
 
     @Override

@@ -29,11 +29,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.logging.Handler;
-import java.util.logging.Level;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -195,49 +190,6 @@ final class ExecutionTest extends OnnxTest {
 
             assertEquals(Shape.of(0, 3), result.output("SUM").shape());
         }
-    }
-
-    @Test
-    void refusesBatchesAboveTheLimit() {
-        try (TestModel model = load(TestGraphs.identity(DataType.FP32, -1, 1),
-                TestGraphs.identityConfig(DataType.FP32, 1).maxBatchSize(2))) {
-            assertFailure(StatusCode.INTERNAL, "batch size 3 for 'identity', max allowed is 2",
-                    model.infer(TestRequest.of().fp32("X", Shape.of(3, 1), 1, 2, 3)).failure());
-        }
-    }
-
-    @Test
-    void tellsAFailureThatRepeatsOnce() {
-        List<LogRecord> told = new CopyOnWriteArrayList<>();
-        Handler handler = new Handler() {
-            @Override
-            public void publish(LogRecord entry) {
-                told.add(entry);
-            }
-
-            @Override
-            public void flush() {
-            }
-
-            @Override
-            public void close() {
-            }
-        };
-        Logger logger = Logger.getLogger(OnnxInstance.class.getName());
-        TestRequest misfit = TestRequest.of().fp32("A", Shape.of(2), 1, 2).fp32("B", Shape.of(3), 1, 2, 3);
-        ModelConfig.Builder config = TestGraphs.config("add_sub",
-                List.of(new ModelInput("A", DataType.FP32, Dims.of(-1)),
-                        new ModelInput("B", DataType.FP32, Dims.of(-1))),
-                List.of(new ModelOutput("SUM", DataType.FP32, Dims.of(-1))));
-        logger.addHandler(handler);
-        try (TestModel model = load(TestGraphs.addSub(DataType.FP32, -1), config)) {
-            for (int i = 0; i < 3; i++) {
-                assertEquals(StatusCode.INTERNAL, model.infer(misfit).failure().code());
-            }
-        } finally {
-            logger.removeHandler(handler);
-        }
-        assertEquals(1, told.stream().filter(entry -> entry.getLevel().equals(Level.WARNING)).count());
     }
 
     /** A second instance brings its settings of a run, and no weights. */

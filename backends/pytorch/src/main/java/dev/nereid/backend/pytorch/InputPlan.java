@@ -60,6 +60,7 @@ record InputPlan(TensorNames names, List<Slot> slots, boolean isDictionary) {
         List<String> derived = new ArrayList<>();
         config.batchInputs().forEach(batchInput -> derived.addAll(batchInput.targetNames()));
         states.forEach(state -> derived.add(state.inputName()));
+        checkStateNames(config, signature, states);
         TensorNames names = TensorNames.ofInputs(config.name(), signature,
                 config.inputs().stream().map(ModelInput::name).toList(), derived,
                 controls.stream().map(Scheduling.ControlInput::name).toList());
@@ -90,10 +91,30 @@ record InputPlan(TensorNames names, List<Slot> slots, boolean isDictionary) {
         }
         for (Scheduling.ControlInput control : controls) {
             DataType dataType = control.controls().getFirst().dataType();
+            if (dataType == DataType.BYTES) {
+                throw InferenceException.internal("input '" + control.name() + "' type '" + dataType.configName()
+                        + "' is not supported by PyTorch.");
+            }
             slots.add(new Slot(control.name(), position(names, control.name()), dataType, Optional.of(Dims.of(1)),
                     false, false, Optional.empty()));
         }
         return new InputPlan(names, slots, signature.takesDictionary());
+    }
+
+    /** Where the inputs tell their positions, the states do. */
+    private static void checkStateNames(ModelConfig config, ForwardSignature signature, List<Scheduling.State> states) {
+        if (signature.takesDictionary()
+                || config.inputs().stream().anyMatch(input -> !TensorNames.isIndexed(input.name()))) {
+            return;
+        }
+        for (Scheduling.State state : states) {
+            if (!TensorNames.isIndexed(state.inputName()) && !signature.names().contains(state.inputName())) {
+                // The blank at the end is the reference's.
+                throw InferenceException.invalid("PyTorch model '" + config.name()
+                        + "' is using sequence batching with state but state '" + state.inputName()
+                        + "' does not follow the <name>__<index> naming convention. ");
+            }
+        }
     }
 
     /** The reference counts first, so that its text is the one on the wrong number of inputs (recorded). */

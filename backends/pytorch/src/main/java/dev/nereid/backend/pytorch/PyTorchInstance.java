@@ -37,7 +37,6 @@ final class PyTorchInstance implements ModelInstance {
     private final OutputWriter writer;
     private final ThreadBudget.@Nullable Lease threads;
     private final @Nullable GpuSession gpu;
-    private String lastFailure = "";
 
     private PyTorchInstance(ModelConfig config, TorchParameters parameters, LoadedModule module, Runnable leaveModule,
             InputPlan inputs, InputReader reader, OutputWriter writer, ThreadBudget.@Nullable Lease threads,
@@ -171,10 +170,6 @@ final class PyTorchInstance implements ModelInstance {
 
     @Override
     public void execute(Batch batch) {
-        if (config.isBatching() && batch.rows() > config.maxBatchSize()) {
-            throw InferenceException.internal("batch size " + batch.rows() + " for '" + config.name()
-                    + "', max allowed is " + config.maxBatchSize());
-        }
         prepareThread();
         try {
             if (areAlike(batch.requests())) {
@@ -235,12 +230,8 @@ final class PyTorchInstance implements ModelInstance {
     }
 
     private InferenceException failure(RuntimeException error) {
-        String brief = TorchErrors.brief(error);
-        // A failure that repeats with every request is told once.
-        LOGGER.log(brief.equals(lastFailure) ? Level.DEBUG : Level.WARNING,
-                () -> "model '" + config.name() + "' failed: " + TorchErrors.full(error));
-        lastFailure = brief;
-        return new InferenceException(StatusCode.INTERNAL, "PyTorch execute failure: " + brief, error);
+        return new InferenceException(StatusCode.INTERNAL, "PyTorch execute failure: " + TorchErrors.brief(error),
+                error);
     }
 
     @Override

@@ -95,6 +95,11 @@ record TensorNames(Rule rule, SequencedMap<String, Integer> positions) {
         return new TensorNames(rule, positions);
     }
 
+    /** Returns whether a name tells a position. */
+    static boolean isIndexed(String name) {
+        return index(name).isPresent();
+    }
+
     private static Rule byNameOrOrder(List<String> names) {
         return names.stream().allMatch(name -> index(name).isPresent()) ? Rule.NAMED_INDEX : Rule.CONFIG_ORDER;
     }

@@ -37,16 +37,6 @@ final class BatchesTest extends TorchTest {
     }
 
     @Test
-    void refusesBatchesAboveTheLimit() {
-        ModelConfig config = simple("model").maxBatchSize(2).build();
-
-        try (TestModel model = load("def forward(self, x):\n  return x\n", config)) {
-            assertFailure(StatusCode.INTERNAL, "batch size 3 for 'model', max allowed is 2",
-                    model.infer(rows(3, 1f, 2f, 3f)).failure());
-        }
-    }
-
-    @Test
     void failsTheRequestsThatTheOutputHasNoRowsFor() {
         ModelConfig config = simple("model").maxBatchSize(8).build();
 

@@ -376,6 +376,26 @@ final class ModelSignatureTest extends TorchTest {
     }
 
     @Test
+    void refusesAStateWithoutAnIndexBesideInputsThatHaveOne() {
+        Scheduling.State state = new Scheduling.State("b", "c", Optional.of(DataType.FP32), ANY, List.of(), false,
+                false);
+
+        assertFailure(StatusCode.INVALID_ARG,
+                "PyTorch model 'model' is using sequence batching with state but state 'b' does not follow the"
+                        + " <name>__<index> naming convention. ",
+                loadFailure(TWO, two("x__0").scheduling(sequences(List.of(), List.of(state))).build()));
+    }
+
+    @Test
+    void refusesAnIdThatIsAText() {
+        Scheduling.ControlInput id = new Scheduling.ControlInput("ID__1",
+                List.of(new Scheduling.Control(Scheduling.ControlKind.CORRELATION_ID, DataType.BYTES, 0, 0)));
+
+        assertFailure(StatusCode.INTERNAL, "input 'ID__1' type 'TYPE_STRING' is not supported by PyTorch.",
+                loadFailure(TWO, two("x__0").scheduling(sequences(List.of(id), List.of())).build()));
+    }
+
+    @Test
     void feedsStatesAndControls() {
         Scheduling.State state = new Scheduling.State("STATE__2", "NEXT__1", Optional.of(DataType.FP32), ANY, List.of(),
                 false, false);

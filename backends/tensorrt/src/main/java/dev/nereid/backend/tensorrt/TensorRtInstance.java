@@ -203,10 +203,6 @@ final class TensorRtInstance implements ModelInstance {
 
     @Override
     public void execute(Batch batch) {
-        if (config.isBatching() && batch.rows() > config.maxBatchSize()) {
-            throw InferenceException.internal("batch size " + batch.rows() + " for '" + config.name()
-                    + "', max allowed is " + config.maxBatchSize());
-        }
         trt.use(device);
         try {
             BatchParts.execute(batch, check::common, this::executeAlike);

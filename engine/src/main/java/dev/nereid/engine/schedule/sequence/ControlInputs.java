@@ -78,7 +78,9 @@ final class ControlInputs {
 
     /** Returns the tensors that tell a sequence's id. */
     List<Tensor> ids(CorrelationId id) {
-        return ids.isEmpty() ? List.of() : ids.stream().map(input -> id(input.name(), tells(input).dataType(), id)).toList();
+        return ids.isEmpty()
+                ? List.of()
+                : ids.stream().map(input -> id(input.name(), tells(input).dataType(), id)).toList();
     }
 
     private Tensor id(String name, DataType type, CorrelationId id) {

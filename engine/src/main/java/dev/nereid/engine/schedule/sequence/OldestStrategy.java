@@ -3,6 +3,7 @@ package dev.nereid.engine.schedule.sequence;
 import dev.nereid.backend.api.config.Scheduling.Strategy.Oldest;
 import dev.nereid.engine.request.ActiveRequest;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.BiPredicate;
@@ -15,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 final class OldestStrategy implements SequenceStrategy {
     private final int maxBatchSize;
     private final int slots;
-    private final List<Integer> preferred;
+    private final BitSet preferred = new BitSet();
     private final int largestPreferred;
     private final long delayNanos;
     private final BiPredicate<Sequence, Sequence> mayJoin;
@@ -28,8 +29,9 @@ final class OldestStrategy implements SequenceStrategy {
     OldestStrategy(Oldest settings, int maxBatchSize, BiPredicate<Sequence, Sequence> mayJoin) {
         this.maxBatchSize = Math.max(1, maxBatchSize);
         this.slots = settings.maxCandidateSequences() > 0 ? settings.maxCandidateSequences() : this.maxBatchSize;
-        this.preferred = settings.preferredBatchSizes();
-        this.largestPreferred = preferred.stream().mapToInt(Integer::intValue).max().orElse(this.maxBatchSize);
+        settings.preferredBatchSizes().forEach(preferred::set);
+        this.largestPreferred = settings.preferredBatchSizes().stream().mapToInt(Integer::intValue).max()
+                .orElse(this.maxBatchSize);
         this.delayNanos = Times.nanos(settings.maxQueueDelayMicros());
         this.mayJoin = mayJoin;
     }
@@ -46,8 +48,7 @@ final class OldestStrategy implements SequenceStrategy {
 
     @Override
     public BatchPlan plan(InstanceSlots instance, long now, Fronts fronts) {
-        List<Sequence> cancelled = instance.candidates.stream().filter(OldestStrategy::isCancelled).toList();
-        cancelled.forEach(fronts::dropNext);
+        dropCancelled(instance, fronts);
         List<@Nullable Sequence> planned = new ArrayList<>(Math.min(maxBatchSize, instance.candidates.size()));
         int best = 0;
         boolean isClosed = false;
@@ -65,7 +66,7 @@ final class OldestStrategy implements SequenceStrategy {
             }
             planned.add(sequence);
             oldest = Math.min(oldest, next.queuedNanos());
-            if (preferred.contains(planned.size())) {
+            if (preferred.get(planned.size())) {
                 best = planned.size();
             }
             if (planned.size() >= maxBatchSize) {
@@ -85,9 +86,17 @@ final class OldestStrategy implements SequenceStrategy {
                 : BatchPlan.at(Times.later(oldest, delayNanos));
     }
 
-    private static boolean isCancelled(Sequence sequence) {
-        ActiveRequest next = sequence.next();
-        return next != null && next.isCancelled();
+    private static void dropCancelled(InstanceSlots instance, Fronts fronts) {
+        List<Sequence> cancelled = List.of();
+        for (Sequence sequence : instance.candidates) {
+            ActiveRequest next = sequence.next();
+            if (next != null && next.isCancelled()) {
+                cancelled = cancelled.isEmpty() ? new ArrayList<>() : cancelled;
+                cancelled.add(sequence);
+            }
+        }
+        // Dropping them changes the candidates.
+        cancelled.forEach(fronts::dropNext);
     }
 
     @Override

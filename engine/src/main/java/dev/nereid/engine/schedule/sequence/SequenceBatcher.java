@@ -44,6 +44,7 @@ public final class SequenceBatcher {
     private final ControlInputs controls;
     private final StateInputs states;
     private final boolean comparesStates;
+    private final boolean isIterative;
     private final BiPredicate<ActiveRequest, ActiveRequest> mayJoin;
     private final Set<String> shapeTensors = new HashSet<>();
     private final long idleNanos;
@@ -62,11 +63,18 @@ public final class SequenceBatcher {
     private final Map<ActiveRequest, Sequence> executing = new HashMap<>();
     private final List<String> warnings = new ArrayList<>();
     private @Nullable ModelIo standInIo;
+    /** What {@link #isDue} has planned, until something changes. */
+    private @Nullable BatchPlan duePlan;
+    private @Nullable InstanceSlots dueOf;
+    private long dueAt;
     private long arrivals;
+    /** The last id that was given to a request without one. */
+    private long ownIds;
     private int instanceCount;
     private int waiting;
     private int occupied;
-    private boolean isEnding;
+    private boolean refusesSequences;
+    private boolean hasEnded;
 
     /**
      * Creates it without instances.
@@ -82,6 +90,7 @@ public final class SequenceBatcher {
         this.controls = new ControlInputs(batching.controlInputs(), config.isBatching());
         this.states = new StateInputs(starts, config.isBatching());
         this.comparesStates = batching.states().stream().anyMatch(state -> !state.dims().isFixed());
+        this.isIterative = batching.isIterative();
         this.mayJoin = mayJoin;
         this.maxWaiting = maxWaiting;
         this.idleNanos = Times.nanos(batching.maxSequenceIdleMicros());
@@ -136,9 +145,9 @@ public final class SequenceBatcher {
      * @throws InferenceException what is wrong with it
      */
     public void offer(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        check(request);
         CorrelationId id = request.correlationId();
         Sequence sequence = open.get(id);
-        check(request, sequence);
         if (sequence != null && request.isSequenceStart()) {
             warnings.add("sequence " + id + " for model '" + model + "' has a conflict. The previous sequence did not"
                     + " end before this sequence start. Previous sequence will be terminated early.");
@@ -163,28 +172,48 @@ public final class SequenceBatcher {
         }
     }
 
-    private void check(ActiveRequest request, @Nullable Sequence sequence) {
-        CorrelationId id = request.correlationId();
+    private void check(ActiveRequest request) {
         if (request.batchSize() > 1) {
             throw InferenceException.invalid("inference request to model '" + model
                     + "' must specify batch-size 1 due to requirements of sequence batcher");
         }
-        if (!id.isPresent()) {
-            throw InferenceException.invalid("inference request to model '" + model
-                    + "' must specify a non-zero or non-empty correlation ID");
+        if (!request.correlationId().isPresent()) {
+            if (isIterative) {
+                request.startsSequence(unusedId());
+            } else {
+                throw InferenceException.invalid("inference request to model '" + model
+                        + "' must specify a non-zero or non-empty correlation ID");
+            }
         }
-        if (isEnding && request.isSequenceStart()) {
-            throw new InferenceException(StatusCode.UNAVAILABLE,
-                    "Server is stopping, scheduler for model has stopped accepting new inference requests");
+        if (hasEnded || (refusesSequences && request.isSequenceStart())) {
+            throw stopping();
         }
-        if (sequence == null && !request.isSequenceStart()) {
-            throw InferenceException.invalid("inference request for sequence " + id + " to model '" + model
-                    + "' must specify the START flag on the first request of the sequence");
+        if (!request.isSequenceStart() && !open.containsKey(request.correlationId())) {
+            throw notStarted(request);
         }
         if (waiting >= maxWaiting) {
             throw new InferenceException(StatusCode.UNAVAILABLE,
                     RequestIds.prefix(request) + "Exceeds maximum queue size");
         }
+    }
+
+    private static InferenceException stopping() {
+        return new InferenceException(StatusCode.UNAVAILABLE,
+                "Server is stopping, scheduler for model has stopped accepting new inference requests");
+    }
+
+    private InferenceException notStarted(ActiveRequest request) {
+        return InferenceException.invalid("inference request for sequence " + request.correlationId() + " to model '"
+                + model + "' must specify the START flag on the first request of the sequence");
+    }
+
+    private CorrelationId unusedId() {
+        CorrelationId.Numeric id;
+        do {
+            ownIds++;
+            id = new CorrelationId.Numeric(ownIds);
+        } while (open.containsKey(id));
+        return id;
     }
 
     private void touch(Sequence sequence, long now) {
@@ -242,6 +271,7 @@ public final class SequenceBatcher {
 
     /** Offers the next request of a sequence to its instance, where no other of it is there. */
     private void handOver(Sequence sequence, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        duePlan = null;
         Slot slot = sequence.slot;
         ActiveRequest next = sequence.next();
         if (slot == null || next == null || sequence.isOffered) {
@@ -263,6 +293,7 @@ public final class SequenceBatcher {
 
     private void abandon(Sequence sequence, Supplier<InferenceException> error,
             BiConsumer<ActiveRequest, InferenceException> drop) {
+        duePlan = null;
         close(sequence);
         sequence.isOffered = false;
         waiting -= sequence.waiting.size();
@@ -284,6 +315,7 @@ public final class SequenceBatcher {
         if (sequence == null) {
             return;
         }
+        duePlan = null;
         slot.sequence = null;
         slot.slots.used--;
         occupied--;
@@ -299,14 +331,30 @@ public final class SequenceBatcher {
 
     /** Returns whether {@link #poll} would return requests now. */
     public boolean isDue(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
-        return !plan(instance, now, drop).rows().isEmpty();
-    }
-
-    private BatchPlan plan(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         InstanceSlots slots = instances.get(instance);
         if (slots == null) {
-            return BatchPlan.NOTHING;
+            return false;
         }
+        BatchPlan plan = plan(slots, now, drop);
+        if (plan.rows().isEmpty()) {
+            return false;
+        }
+        // Usually what happens next is that it is carried out.
+        duePlan = plan;
+        dueOf = slots;
+        dueAt = now;
+        return true;
+    }
+
+    /** Returns the plan that was made just now, or makes one. */
+    private BatchPlan takePlan(InstanceSlots slots, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        BatchPlan plan = duePlan;
+        duePlan = null;
+        return plan != null && dueOf == slots && dueAt == now ? plan : plan(slots, now, drop);
+    }
+
+    private BatchPlan plan(InstanceSlots slots, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        duePlan = null;
         BatchPlan plan = strategy.plan(slots, now, new Fronts(now, drop));
         slots.wakeAt = plan.wakeAt();
         return plan;
@@ -340,8 +388,13 @@ public final class SequenceBatcher {
         @Override
         public void dropNext(Sequence sequence) {
             Slot slot = sequence.slot;
-            drop.accept(sequence.waiting.removeFirst(), new InferenceException(StatusCode.CANCELLED, ""));
+            ActiveRequest cancelled = sequence.waiting.removeFirst();
+            drop.accept(cancelled, new InferenceException(StatusCode.CANCELLED, ""));
             waiting--;
+            if (cancelled.isSequenceStart()) {
+                // What follows belongs to the new sequence, not to the one that had the id before.
+                sequence.state.reset();
+            }
             withdraw(sequence);
             if (slot != null && sequence.isOver()) {
                 release(slot, now, drop);
@@ -363,9 +416,12 @@ public final class SequenceBatcher {
      * its inputs; empty when none should be. Gaps are filled with requests that nobody waits for.
      */
     public List<ActiveRequest> poll(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
-        BatchPlan plan = plan(instance, now, drop);
         InstanceSlots slots = instances.get(instance);
-        if (slots == null || plan.rows().isEmpty()) {
+        if (slots == null) {
+            return List.of();
+        }
+        BatchPlan plan = takePlan(slots, now, drop);
+        if (plan.rows().isEmpty()) {
             return List.of();
         }
         strategy.taken(slots, plan);
@@ -470,23 +526,64 @@ public final class SequenceBatcher {
         if (sequence == null) {
             return;
         }
+        noLongerExecuting(sequence);
+        if (isIterative && sequence.waiting.isEmpty()) {
+            // A sequence is as long as its request.
+            endAfterWaiting(sequence, now, drop);
+        }
+        if (sequence.slot != null) {
+            handOver(sequence, now, drop);
+        }
+    }
+
+    private static void noLongerExecuting(Sequence sequence) {
         sequence.executing = null;
         sequence.state.executed();
         if (sequence.slot == null) {
             sequence.state.close();
-        } else {
-            handOver(sequence, now, drop);
         }
+    }
+
+    /** Returns whether requests may be executed again. */
+    public boolean isIterative() {
+        return isIterative;
+    }
+
+    /**
+     * Notes that a request which is being executed will be executed again. Its sequence is idle from now on.
+     *
+     * @throws InferenceException where its sequence has ended
+     */
+    public void mayBeExecutedAgain(ActiveRequest request, long now) {
+        Sequence sequence = executing.get(request);
+        if (sequence == null || !sequence.isOpen) {
+            throw hasEnded ? stopping() : notStarted(request);
+        }
+        touch(sequence, now);
+    }
+
+    /** Takes a request back that is to be executed again, behind those of its sequence that have arrived since. */
+    public void executedAgain(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        Sequence sequence = executing.remove(request);
+        if (sequence == null) {
+            throw new IllegalStateException("the request is not being executed");
+        }
+        noLongerExecuting(sequence);
+        if (sequence.isOpen && sequence.slot != null) {
+            request.queuedAgainAt(now);
+            sequence.waiting.addLast(request);
+            waiting++;
+            touch(sequence, now);
+        } else {
+            drop.accept(request, hasEnded ? stopping() : notStarted(request));
+        }
+        handOver(sequence, now, drop);
     }
 
     /** Ends sequences that are idle, and those that have waited too long for a slot. */
     public void expire(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         while (!byUse.isEmpty() && Times.later(byUse.getFirst().lastUse, idleNanos) <= now) {
-            Sequence idle = byUse.getFirst();
-            close(idle);
-            if (idle.isOver() && idle.slot != null) {
-                release(idle.slot, now, drop);
-            }
+            endAfterWaiting(byUse.getFirst(), now, drop);
         }
         while (!expiring.isEmpty() && expiring.first().expiry <= now) {
             Sequence late = expiring.removeFirst();
@@ -520,8 +617,24 @@ public final class SequenceBatcher {
     }
 
     /** Starts no further sequences; those that run go on. */
-    public void endArrivals() {
-        isEnding = true;
+    public void refuseSequences() {
+        refusesSequences = true;
+    }
+
+    /** Takes no further requests; what has arrived is still executed. */
+    public void endAll(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        hasEnded = true;
+        for (Sequence sequence : List.copyOf(open.values())) {
+            endAfterWaiting(sequence, now, drop);
+        }
+    }
+
+    /** Forgets the id of a sequence, which ends with what waits of it. */
+    private void endAfterWaiting(Sequence sequence, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        close(sequence);
+        if (sequence.isOver() && sequence.slot != null) {
+            release(sequence.slot, now, drop);
+        }
     }
 
     /** Removes and returns everything that waits. */
@@ -545,6 +658,11 @@ public final class SequenceBatcher {
     /** Returns how many requests wait. */
     public int waiting() {
         return waiting;
+    }
+
+    /** Returns how many requests wait of sequences that have no slot. */
+    public int backlog() {
+        return backlog.stream().mapToInt(sequence -> sequence.waiting.size()).sum();
     }
 
     /** Returns how many sequences have a slot. */

@@ -56,8 +56,12 @@ public final class CallerBackendFactory implements BackendFactory {
             try (Arena arena = Arena.ofConfined()) {
                 // Confined memory, which another thread may not read.
                 MemorySegment data = arena.allocateFrom(ValueLayout.JAVA_BYTE, copy);
-                InferenceResult result = models.infer(ModelCall
-                        .of(callee, new Tensor("INPUT0", input.dataType(), input.shape(), data)).onBehalfOf(request));
+                ModelCall call = ModelCall.of(callee, new Tensor("INPUT0", input.dataType(), input.shape(), data))
+                        .onBehalfOf(request);
+                if (request.correlationId().isPresent()) {
+                    call = call.inSequence(request.correlationId(), request.isSequenceStart(), request.isSequenceEnd());
+                }
+                InferenceResult result = models.infer(call);
                 Tensor output = result.output("OUTPUT0").orElseThrow();
                 response.addOutput("OUTPUT0", output.dataType(), output.shape(), output.data(), result::close);
             }

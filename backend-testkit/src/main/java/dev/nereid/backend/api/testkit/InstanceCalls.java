@@ -16,14 +16,14 @@ import org.jspecify.annotations.Nullable;
  * Calls into one instance (or all of one device), one at a time: on one platform thread where the backend is confined,
  * else on a new thread for every call, so that hidden confinement shows.
  */
-final class InstanceThread implements AutoCloseable {
+final class InstanceCalls implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofMinutes(2);
 
     private final String name;
     private final @Nullable ExecutorService ownThread;
     private final ReentrantLock oneCallAtATime = new ReentrantLock();
 
-    InstanceThread(String name, ThreadConfinement confinement) {
+    InstanceCalls(String name, ThreadConfinement confinement) {
         this.name = name;
         this.ownThread = switch (confinement) {
             case OWN_THREAD -> Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name(name).factory());
