@@ -20,13 +20,15 @@ import java.util.OptionalInt;
  * @param scheduling how instances are created and share the machine
  * @param gpu how GPUs are used
  * @param cache the response cache
+ * @param statistics what is kept of requests beside counters
  */
 public record EngineOptions(RepositoryOptions repository, LoadOptions loading, BackendOptions backends,
-        LimitOptions limits, SchedulingOptions scheduling, GpuOptions gpu, CacheOptions cache) {
+        LimitOptions limits, SchedulingOptions scheduling, GpuOptions gpu, CacheOptions cache,
+        StatisticsOptions statistics) {
     /** No models, no backends, everything else as without any flag. */
     public static final EngineOptions DEFAULT = new EngineOptions(RepositoryOptions.DEFAULT, LoadOptions.DEFAULT,
             BackendOptions.DEFAULT, LimitOptions.DEFAULT, SchedulingOptions.DEFAULT, GpuOptions.DEFAULT,
-            CacheOptions.NONE);
+            CacheOptions.NONE, StatisticsOptions.DEFAULT);
 
     /** Returns these options with models in that directory. */
     public EngineOptions withRepository(Path directory) {
@@ -40,37 +42,52 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(RepositoryOptions value) {
-        return new EngineOptions(value, loading, backends, limits, scheduling, gpu, cache);
+        return new EngineOptions(value, loading, backends, limits, scheduling, gpu, cache, statistics);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(LoadOptions value) {
-        return new EngineOptions(repository, value, backends, limits, scheduling, gpu, cache);
+        return new EngineOptions(repository, value, backends, limits, scheduling, gpu, cache, statistics);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(BackendOptions value) {
-        return new EngineOptions(repository, loading, value, limits, scheduling, gpu, cache);
+        return new EngineOptions(repository, loading, value, limits, scheduling, gpu, cache, statistics);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(LimitOptions value) {
-        return new EngineOptions(repository, loading, backends, value, scheduling, gpu, cache);
+        return new EngineOptions(repository, loading, backends, value, scheduling, gpu, cache, statistics);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(SchedulingOptions value) {
-        return new EngineOptions(repository, loading, backends, limits, value, gpu, cache);
+        return new EngineOptions(repository, loading, backends, limits, value, gpu, cache, statistics);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(GpuOptions value) {
-        return new EngineOptions(repository, loading, backends, limits, scheduling, value, cache);
+        return new EngineOptions(repository, loading, backends, limits, scheduling, value, cache, statistics);
     }
 
     /** Returns these options with others of that concern. */
     public EngineOptions with(CacheOptions value) {
-        return new EngineOptions(repository, loading, backends, limits, scheduling, gpu, value);
+        return new EngineOptions(repository, loading, backends, limits, scheduling, gpu, value, statistics);
+    }
+
+    /** Returns these options with others of that concern. */
+    public EngineOptions with(StatisticsOptions value) {
+        return new EngineOptions(repository, loading, backends, limits, scheduling, gpu, cache, value);
+    }
+
+    /**
+     * What is kept of requests beside counters.
+     *
+     * @param keepsSummaries whether quantiles of latencies are kept: some 300 KiB for each model version
+     */
+    public record StatisticsOptions(boolean keepsSummaries) {
+        /** No quantiles. */
+        public static final StatisticsOptions DEFAULT = new StatisticsOptions(false);
     }
 
     /**

@@ -176,7 +176,8 @@ public final class NereidServer implements AutoCloseable {
             MetricsEndpoint endpoint = opened("metrics", options.metrics().address(), options.metrics().port(),
                     () -> MetricsEndpoint.start(
                             new MetricsText(engine, options.metrics().countsLatencies(),
-                                    options.metrics().showsHistograms(), sampler, gpuSampler()),
+                                    options.metrics().showsHistograms(), options.metrics().quantiles(), sampler,
+                                    gpuSampler()),
                             options.metrics(), files.metricsConnections(), engine.buffers().heap()));
             metrics = endpoint;
             LOGGER.log(Level.INFO,

@@ -241,7 +241,7 @@ public final class CachingScheduler implements Scheduler {
             if (response != null && error == null) {
                 keep(response);
             }
-            statistics.cacheMiss().add(lookupNanos + clock.getAsLong() - start);
+            statistics.recordCacheMiss(lookupNanos + clock.getAsLong() - start);
             land(error == null ? response : null);
         }
 

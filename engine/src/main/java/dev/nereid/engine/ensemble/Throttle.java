@@ -65,8 +65,10 @@ final class Throttle {
     /** Returns false where the thread was interrupted: its backend wants it back. */
     private synchronized boolean pause() {
         try {
-            if (waiting > 0) {
-                wait(LOOK_MILLIS);
+            long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS);
+            for (long left = LOOK_MILLIS; waiting > 0 && left > 0;
+                    left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime())) {
+                wait(left);
             }
             return true;
         } catch (InterruptedException e) {

@@ -97,8 +97,10 @@ public final class Engine implements AutoCloseable {
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
-                new EnsembleLoader(admission, repository, catalog, caching, options.limits()), caching,
-                options.scheduling(), options.limits());
+                new EnsembleLoader(admission, repository, catalog, caching, options.limits(),
+                        options.statistics()),
+                caching,
+                options.scheduling(), options.limits(), options.statistics());
         this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading());
         this.dependencies = new Dependencies(repository, catalog, lifecycle);
     }

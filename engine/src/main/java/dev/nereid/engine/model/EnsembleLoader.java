@@ -2,6 +2,7 @@ package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.EngineOptions.LimitOptions;
+import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.engine.ensemble.EnsembleScheduler;
 import dev.nereid.engine.ensemble.Members;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
@@ -30,14 +31,16 @@ final class EnsembleLoader {
     private final ModelCatalog catalog;
     private final Caching caching;
     private final LimitOptions limits;
+    private final StatisticsOptions statisticsOptions;
 
-    EnsembleLoader(Members members, ModelRepository repository, ModelCatalog catalog, Caching caching,
-            LimitOptions limits) {
+    EnsembleLoader(Members members, ModelRepository repository, ModelCatalog catalog, Caching caching, LimitOptions limits,
+            StatisticsOptions statisticsOptions) {
         this.members = members;
         this.repository = repository;
         this.catalog = catalog;
         this.caching = caching;
         this.limits = limits;
+        this.statisticsOptions = statisticsOptions;
     }
 
     /** Returns whether the model is an ensemble. */
@@ -118,7 +121,8 @@ final class EnsembleLoader {
             throw InferenceException.invalid("Response Cache does not currently support model " + polled.name()
                     + " with 'decoupled' transaction policy. Please disable the response cache.");
         }
-        ModelStatistics statistics = new ModelStatistics(config.histogramBuckets());
+        ModelStatistics statistics = new ModelStatistics(config.histogramBuckets(),
+                statisticsOptions.keepsSummaries());
         List<Step> steps = resolved.getEnsembleScheduling().getStepList();
         EnsembleScheduler scheduler = new EnsembleScheduler(config,
                 model -> served(model).map(each -> each.config().isDecoupled()).orElse(false), members, statistics,

@@ -39,9 +39,9 @@ final class ModelCatalog {
         this.isNamespaced = isNamespaced;
     }
 
-    /** Notes that a model is to be served, so that its name is known. */
+    /** Notes that a model is to be served, so that its name is known; not where no repository has it. */
     void identify(String id) {
-        if (isNamespaced) {
+        if (isNamespaced && !ModelIds.namespace(id).isEmpty()) {
             ids.merge(ModelIds.name(id), Set.of(id), ModelCatalog::union);
         }
     }

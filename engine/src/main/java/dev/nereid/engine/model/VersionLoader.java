@@ -9,6 +9,7 @@ import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.Scheduling.DynamicBatching;
 import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.SchedulingOptions;
+import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.plugin.LoadedBackend;
@@ -51,10 +52,11 @@ final class VersionLoader {
     private final Caching caching;
     private final SchedulingOptions scheduling;
     private final LimitOptions limits;
+    private final StatisticsOptions statisticsOptions;
 
     VersionLoader(ModelBackends backends, ConfigLoader configs, Gpus gpus, SchedulerFactory schedulers, WarmUp warmUp,
             ModelCallService calls, EnsembleLoader ensembles, Caching caching, SchedulingOptions scheduling,
-            LimitOptions limits) {
+            LimitOptions limits, StatisticsOptions statisticsOptions) {
         this.backends = backends;
         this.configs = configs;
         this.gpus = gpus;
@@ -65,6 +67,7 @@ final class VersionLoader {
         this.caching = caching;
         this.scheduling = scheduling;
         this.limits = limits;
+        this.statisticsOptions = statisticsOptions;
     }
 
     /**
@@ -101,7 +104,8 @@ final class VersionLoader {
             VersionConfig forms = VersionConfig.of(complete);
             ModelConfig checked = forms.record();
             Map<String, List<String>> labels = ModelFiles.labels(complete, polled.directory());
-            ModelStatistics statistics = new ModelStatistics(checked.histogramBuckets());
+            ModelStatistics statistics = new ModelStatistics(checked.histogramBuckets(),
+                    statisticsOptions.keepsSummaries());
             Optional<BatchingStrategy> strategy = checked.scheduling() instanceof DynamicBatching
                     ? strategy(who, checked, model)
                     : Optional.empty();

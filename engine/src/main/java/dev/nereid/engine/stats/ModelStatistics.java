@@ -6,6 +6,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -34,15 +35,26 @@ public final class ModelStatistics {
     private final ConcurrentHashMap<Integer, ResponseStatistics> responses = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<Integer, BatchCounter> batches = new ConcurrentHashMap<>();
     private final Map<LatencyHistogram, Histogram> histograms = new EnumMap<>(LatencyHistogram.class);
+    /** Empty where none are kept. */
+    private final Map<LatencySummary, Summary> summaries = new EnumMap<>(LatencySummary.class);
     private volatile long lastInferenceMillis;
 
     /** Creates counters that are all zero, and histograms with their default bounds. */
     public ModelStatistics() {
-        this(List.of());
+        this(List.of(), false);
     }
 
-    /** Creates counters that are all zero, and histograms with the bounds that a model's configuration sets. */
-    public ModelStatistics(List<HistogramBuckets> bounds) {
+    /**
+     * Creates counters that are all zero, and histograms with the bounds that a model's configuration sets.
+     *
+     * @param keepsSummaries whether quantiles are kept, too
+     */
+    public ModelStatistics(List<HistogramBuckets> bounds, boolean keepsSummaries) {
+        if (keepsSummaries) {
+            for (LatencySummary kind : LatencySummary.values()) {
+                summaries.put(kind, new Summary(System::nanoTime));
+            }
+        }
         for (LatencyHistogram kind : LatencyHistogram.values()) {
             List<Double> own = bounds.stream().filter(each -> each.family().equals(kind.family())).findFirst()
                     .map(HistogramBuckets::buckets).orElse(kind.defaultBounds());
@@ -89,6 +101,20 @@ public final class ModelStatistics {
         histogram(LatencyHistogram.COMPUTE_INPUT).add(times.inputNanos());
         histogram(LatencyHistogram.COMPUTE_INFER).add(times.inferNanos());
         histogram(LatencyHistogram.COMPUTE_OUTPUT).add(times.outputNanos());
+        if (!summaries.isEmpty()) {
+            summarize(LatencySummary.REQUEST, requestNanos);
+            summarize(LatencySummary.QUEUE, queueNanos);
+            summarize(LatencySummary.COMPUTE_INPUT, times.inputNanos());
+            summarize(LatencySummary.COMPUTE_INFER, times.inferNanos());
+            summarize(LatencySummary.COMPUTE_OUTPUT, times.outputNanos());
+        }
+    }
+
+    private void summarize(LatencySummary kind, long nanos) {
+        Summary summary = summaries.get(kind);
+        if (summary != null) {
+            summary.add(nanos);
+        }
     }
 
     /** Records a request that was answered from the response cache. */
@@ -98,6 +124,15 @@ public final class ModelStatistics {
         cacheHit.add(lookupNanos);
         histogram(LatencyHistogram.REQUEST).add(requestNanos);
         histogram(LatencyHistogram.QUEUE).add(0);
+        summarize(LatencySummary.REQUEST, requestNanos);
+        summarize(LatencySummary.QUEUE, 0);
+        summarize(LatencySummary.CACHE_HIT, lookupNanos);
+    }
+
+    /** Records that the response cache did not hold a request, and how long looking and keeping its answer took. */
+    public void recordCacheMiss(long nanos) {
+        cacheMiss.add(nanos);
+        summarize(LatencySummary.CACHE_MISS, nanos);
     }
 
     /** Records a response of a decoupled model. */
@@ -155,6 +190,11 @@ public final class ModelStatistics {
     /** Returns a histogram of the successful requests. */
     public Histogram histogram(LatencyHistogram kind) {
         return Objects.requireNonNull(histograms.get(kind));
+    }
+
+    /** Returns a summary of the successful requests; empty where none are kept. */
+    public Optional<Summary> summary(LatencySummary kind) {
+        return Optional.ofNullable(summaries.get(kind));
     }
 
     /** Returns successful requests. */

@@ -6,6 +6,7 @@ import dev.nereid.backend.api.testkit.Eventually;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
+import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
 import dev.nereid.engine.EngineOptions.CacheOptions;
 import dev.nereid.engine.EngineOptions.GpuOptions;
@@ -13,7 +14,7 @@ import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.SchedulingOptions;
-import dev.nereid.engine.EngineOptions;
+import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.plugin.Backends;
@@ -63,6 +64,7 @@ public final class EngineFixture implements AutoCloseable {
     private GpuDriver driver = GpuDriver.none("this is a test");
     private GpuOptions gpuOptions = GpuOptions.DEFAULT;
     private CacheOptions cache = CacheOptions.NONE;
+    private StatisticsOptions statistics = StatisticsOptions.DEFAULT;
     private LimitOptions limits = LimitOptions.DEFAULT;
 
     public EngineFixture(Path directory, FakeBackend backend) {
@@ -138,6 +140,12 @@ public final class EngineFixture implements AutoCloseable {
         return this;
     }
 
+    /** Has the engine keep more of requests than counters. */
+    public EngineFixture statistics(StatisticsOptions value) {
+        statistics = value;
+        return this;
+    }
+
     EngineFixture limits(LimitOptions value) {
         limits = value;
         return this;
@@ -209,7 +217,8 @@ public final class EngineFixture implements AutoCloseable {
                 .with(scheduling)
                 .with(gpuOptions)
                 .with(cache)
-                .with(limits);
+                .with(limits)
+                .with(statistics);
         Engine engine = Engine.create(options, driver, backendStartLimit);
         engines.add(engine);
         return engine;

@@ -7,6 +7,7 @@ import dev.nereid.engine.EngineOptions.BackendOptions;
 import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
+import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.grpc.GrpcOptions;
 import dev.nereid.server.http.HttpOptions;
@@ -192,7 +193,9 @@ public final class CommandLine {
                         (int) number("max-queue-size", 1, Integer.MAX_VALUE),
                         number("max-response-bytes", 1, Long.MAX_VALUE)),
                 SchedulingFlags.options(values, environment), GpuFlags.options(values, environment),
-                CacheFlags.options(values, defaultBackends.resolveSibling("caches")));
+                CacheFlags.options(values, defaultBackends.resolveSibling("caches")),
+                new StatisticsOptions(bool("allow-metrics")
+                        && MetricsFlags.of(all(MetricsFlags.CONFIG)).showsSummaries()));
     }
 
     private ControlMode controlMode() {
@@ -292,35 +295,15 @@ public final class CommandLine {
     }
 
     private MetricsOptions metrics() {
-        boolean countsLatencies = true;
-        boolean showsHistograms = false;
-        for (String value : all("metrics-config")) {
-            String[] parts = value.split("=", 2);
-            switch (parts.length == 2 ? parts[0] : "") {
-                case "counter_latencies" -> countsLatencies = FlagTable.bool("metrics-config", parts[1]);
-                case "histogram_latencies" -> showsHistograms = FlagTable.bool("metrics-config", parts[1]);
-                case "summary_latencies" -> {
-                    if (FlagTable.bool("metrics-config", parts[1])) {
-                        throw new UsageException(
-                                "--metrics-config has value '" + value + "': summaries are not offered; "
-                                        + "histogram_latencies=true shows histograms, which add up over servers");
-                    }
-                }
-                case "summary_quantiles" -> {
-                    // Without summaries it means nothing, as in the reference.
-                }
-                default -> throw new UsageException("--metrics-config has value '" + value + "', expected "
-                        + "counter_latencies=<true|false> or histogram_latencies=<true|false>"
-                        + Suggestion.text(parts[0], List.of("counter_latencies", "histogram_latencies"), ""));
-            }
-        }
+        MetricsFlags config = MetricsFlags.of(all(MetricsFlags.CONFIG));
         String address = text("metrics-address");
         return new MetricsOptions(bool("allow-metrics"),
                 address("metrics-address", address.isEmpty() ? text("http-address") : address),
                 (int) number("metrics-port", 0, 65535),
                 Duration.ofMillis(number("metrics-interval-ms", 1, Integer.MAX_VALUE)), bool("allow-cpu-metrics"),
                 bool("allow-gpu-metrics"),
-                countsLatencies, showsHistograms);
+                config.countsLatencies(), config.showsHistograms(),
+                config.showsSummaries() ? config.quantiles() : List.of());
     }
 
     private LogOptions logging() {

@@ -1,6 +1,7 @@
 package dev.nereid.server.metrics;
 
 import java.time.Duration;
+import java.util.List;
 
 /**
  * The metrics listener.
@@ -13,8 +14,13 @@ import java.time.Duration;
  * @param reportsGpus whether there are GPU metrics
  * @param countsLatencies whether latency counters are reported
  * @param showsHistograms whether histograms of latencies are reported
+ * @param quantiles the quantiles of latencies that summaries report; empty for no summaries
  */
 public record MetricsOptions(boolean isEnabled, String address, int port, Duration interval, boolean reportsCpu,
         boolean reportsGpus,
-        boolean countsLatencies, boolean showsHistograms) {
+        boolean countsLatencies, boolean showsHistograms, List<Double> quantiles) {
+    /** Keeps a copy of the list. */
+    public MetricsOptions {
+        quantiles = List.copyOf(quantiles);
+    }
 }

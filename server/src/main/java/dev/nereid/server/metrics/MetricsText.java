@@ -10,8 +10,10 @@ import dev.nereid.engine.stats.DurationCounter;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.Histogram;
 import dev.nereid.engine.stats.LatencyHistogram;
+import dev.nereid.engine.stats.LatencySummary;
 import dev.nereid.engine.stats.MetricFamily;
 import dev.nereid.engine.stats.ModelStatistics;
+import dev.nereid.engine.stats.Summary;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -34,6 +36,7 @@ public final class MetricsText {
     private final Engine engine;
     private final boolean countsLatencies;
     private final boolean showsHistograms;
+    private final List<Double> quantiles;
     private final Optional<CpuSampler> cpu;
     private final Optional<GpuSampler> gpus;
 
@@ -42,14 +45,16 @@ public final class MetricsText {
      *
      * @param countsLatencies whether latency counters are written
      * @param showsHistograms whether histograms of latencies are written
+     * @param quantiles the quantiles of latencies that summaries have, where the engine keeps them
      * @param cpu where CPU metrics come from; empty for none
      * @param gpus where GPU metrics come from; empty for none
      */
-    public MetricsText(Engine engine, boolean countsLatencies, boolean showsHistograms, Optional<CpuSampler> cpu,
-            Optional<GpuSampler> gpus) {
+    public MetricsText(Engine engine, boolean countsLatencies, boolean showsHistograms, List<Double> quantiles,
+            Optional<CpuSampler> cpu, Optional<GpuSampler> gpus) {
         this.engine = engine;
         this.countsLatencies = countsLatencies;
         this.showsHistograms = showsHistograms;
+        this.quantiles = List.copyOf(quantiles);
         this.cpu = cpu;
         this.gpus = gpus;
     }
@@ -90,6 +95,7 @@ public final class MetricsText {
         head(text, "nv_model_load_duration_secs", "Model load time in seconds", "gauge");
         versions.forEach(version -> sample(text, "nv_model_load_duration_secs", labels(version),
                 version.loadTime().toNanos() / 1e9));
+        pinnedMemory(text);
         List<ServedVersion> cached = versions.stream().filter(version -> version.config().isResponseCacheEnabled())
                 .toList();
         counter(text, cached, "nv_cache_num_hits_per_model", "Number of cache hits per model",
@@ -102,10 +108,14 @@ public final class MetricsText {
                 "Total cache miss (insert+lookup) duration per model, in microseconds",
                 ModelStatistics::cacheMiss);
         engine.cacheStatistics().ifPresent(statistics -> cache(text, statistics));
-        pinnedMemory(text);
         if (showsHistograms) {
             for (LatencyHistogram kind : LatencyHistogram.values()) {
                 histogram(text, versions, kind);
+            }
+        }
+        if (!quantiles.isEmpty()) {
+            for (LatencySummary kind : LatencySummary.values()) {
+                summary(text, versions, kind);
             }
         }
         gpus.ifPresent(sampler -> gpus(text, sampler.latest()));
@@ -119,6 +129,25 @@ public final class MetricsText {
         for (ServedVersion version : versions) {
             Histogram histogram = version.statistics().histogram(kind);
             distribution(text, kind.family(), labels(version), histogram.buckets(), histogram.sum());
+        }
+    }
+
+    private void summary(StringBuilder text, List<ServedVersion> versions, LatencySummary kind) {
+        head(text, kind.family(), kind.help(), "summary");
+        for (ServedVersion version : versions) {
+            Optional<Summary> summary = version.statistics().summary(kind)
+                    .filter(ignored -> kind.isFor(version.config().isResponseCacheEnabled()));
+            if (summary.isPresent()) {
+                Summary.Values values = summary.get().values(quantiles);
+                Map<String, String> labels = counterLabels(version);
+                sample(text, kind.family() + "_count", labels, (double) values.count());
+                sample(text, kind.family() + "_sum", labels, values.sumMicros());
+                for (int i = 0; i < quantiles.size(); i++) {
+                    Map<String, String> more = new TreeMap<>(labels);
+                    more.put("quantile", number(quantiles.get(i)));
+                    sample(text, kind.family(), more, values.quantiles().get(i));
+                }
+            }
         }
     }
 

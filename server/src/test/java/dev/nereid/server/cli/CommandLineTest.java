@@ -145,19 +145,34 @@ class CommandLineTest {
     }
 
     @Test
-    void summariesAreRefusedUnlessTheyAreOff() {
-        MetricsOptions metrics = options("--metrics-config=summary_latencies=false",
-                "--metrics-config=summary_quantiles=0.5:0.05", "--metrics-config=histogram_latencies=true").metrics();
+    void metricsMayHaveHistogramsAndSummaries() {
+        MetricsOptions metrics = options("--metrics-config=summary_quantiles=0.5:0.05",
+                "--metrics-config=histogram_latencies=true").metrics();
+        ServerOptions summaries = options("--metrics-config=summary_latencies=true");
 
         assertTrue(metrics.countsLatencies());
         assertTrue(metrics.showsHistograms());
-        assertEquals("--metrics-config has value 'summary_latencies=true': summaries are not offered; "
-                + "histogram_latencies=true shows histograms, which add up over servers",
-                assertThrows(UsageException.class, () -> options("--metrics-config=summary_latencies=true"))
-                        .getMessage());
-        assertEquals("--metrics-config has value 'latencies', expected counter_latencies=<true|false> or "
-                + "histogram_latencies=<true|false>",
+        assertEquals(List.of(), metrics.quantiles());
+        assertEquals(List.of(0.5, 0.9, 0.95, 0.99, 0.999), summaries.metrics().quantiles());
+        assertTrue(summaries.engine().statistics().keepsSummaries());
+        assertEquals(List.of(0.25, 1.0), options("--metrics-config=summary_latencies=true",
+                "--metrics-config=summary_quantiles=0.25:0.1,1:0").metrics().quantiles());
+        assertFalse(options("--metrics-config=summary_latencies=true", "--allow-metrics=false").engine().statistics()
+                .keepsSummaries());
+        assertEquals("--metrics-config has value 'latencies', expected counter_latencies=<true|false>, "
+                + "histogram_latencies=<true|false>, summary_latencies=<true|false> or "
+                + "summary_quantiles=<quantile>:<error>[,...]",
                 assertThrows(UsageException.class, () -> options("--metrics-config=latencies")).getMessage());
+        assertEquals("--metrics-config=summary_quantiles=0.5:0.05,2:0: '2:0' is wrong, expected <quantile>:<error>, both "
+                + "from 0 to 1, such as 0.9:0.01",
+                assertThrows(UsageException.class, () -> options("--metrics-config=summary_quantiles=0.5:0.05,2:0"))
+                        .getMessage());
+    }
+
+    @Test
+    void modelsOfOneNameNeedNamespaces() {
+        assertFalse(options().engine().repository().isNamespaced());
+        assertTrue(options("--model-namespacing=true").engine().repository().isNamespaced());
     }
 
     @Test
@@ -287,8 +302,9 @@ class CommandLineTest {
 
     @Test
     void aMisspeltMetricsSettingIsToldWithWhatWasMeant() {
-        assertEquals("--metrics-config has value 'counter_latency=false', expected counter_latencies=<true|false> or "
-                + "histogram_latencies=<true|false>; did you mean counter_latencies?",
+        assertEquals("--metrics-config has value 'counter_latency=false', expected counter_latencies=<true|false>, "
+                + "histogram_latencies=<true|false>, summary_latencies=<true|false> or "
+                + "summary_quantiles=<quantile>:<error>[,...]; did you mean counter_latencies?",
                 mistake("--metrics-config=counter_latency=false"));
     }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.testkit.FakeBackend;
+import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.model.EngineFixture;
 import dev.nereid.engine.model.LoadOverride;
@@ -37,6 +38,10 @@ class MetricsTextTest {
             nv_model_load_duration_secs gauge Model load time in seconds
             nv_pinned_memory_pool_total_bytes gauge Pinned memory pool total memory size, in bytes
             nv_pinned_memory_pool_used_bytes gauge Pinned memory pool used memory size, in bytes
+            nv_cache_num_hits_per_model counter Number of cache hits per model
+            nv_cache_num_misses_per_model counter Number of cache misses per model
+            nv_cache_hit_duration_per_model counter Total cache hit duration per model, in microseconds
+            nv_cache_miss_duration_per_model counter Total cache miss (insert+lookup) duration per model, in microseconds
             nv_inference_first_response_histogram_ms histogram Duration from request to first response in milliseconds
             nv_inference_request_duration_histogram_us histogram Histogram of inference request duration in microseconds
             nv_inference_queue_duration_histogram_us histogram Histogram of inference queuing duration in microseconds
@@ -61,7 +66,7 @@ class MetricsTextTest {
     void familiesHaveTheNamesTypesTextsAndOrderOfTheReference() {
         String text;
         try (CpuSampler sampler = CpuSampler.start(directory, Duration.ofDays(1))) {
-            text = new MetricsText(fixture.start(), true, true, Optional.of(sampler), Optional.empty()).write();
+            text = new MetricsText(fixture.start(), true, true, List.of(), Optional.of(sampler), Optional.empty()).write();
         }
 
         List<String> heads = text.lines().filter(line -> line.startsWith("# ")).toList();
@@ -179,7 +184,7 @@ class MetricsTextTest {
     void latencyCountersMayBeLeftOutWithoutLosingTheOthers() {
         Engine engine = fixture.model("m", 1).start();
         engine.load("m", LoadOverride.NONE);
-        String text = new MetricsText(engine, false, false, Optional.empty(), Optional.empty()).write();
+        String text = new MetricsText(engine, false, false, List.of(), Optional.empty(), Optional.empty()).write();
 
         assertFalse(text.contains("duration_us"));
         assertTrue(text.contains("nv_inference_request_success{model=\"m\",version=\"1\"} 0"));
@@ -193,7 +198,7 @@ class MetricsTextTest {
                    histogram_options { buckets: [ 7, 60000000 ] } } }""", 1).start();
         engine.load("m", LoadOverride.NONE);
         long ignored = EngineFixture.infer(engine, "m");
-        String text = new MetricsText(engine, true, true, Optional.empty(), Optional.empty()).write();
+        String text = new MetricsText(engine, true, true, List.of(), Optional.empty(), Optional.empty()).write();
 
         assertTrue(text.contains("""
                 # TYPE nv_inference_request_duration_histogram_us histogram
@@ -208,13 +213,35 @@ class MetricsTextTest {
     }
 
     @Test
+    void summariesHaveTheQuantilesThatWereAskedFor() {
+        Engine engine = fixture.statistics(new StatisticsOptions(true)).model("m", 1).start();
+        engine.load("m", LoadOverride.NONE);
+        String before = new MetricsText(engine, true, false, List.of(0.5, 1.0), Optional.empty(), Optional.empty())
+                .write();
+        long ignored = EngineFixture.infer(engine, "m");
+        String text = new MetricsText(engine, true, false, List.of(0.5, 1.0), Optional.empty(), Optional.empty())
+                .write();
+
+        assertTrue(before.contains("""
+                # TYPE nv_inference_request_summary_us summary
+                nv_inference_request_summary_us_count{model="m",version="1"} 0
+                nv_inference_request_summary_us_sum{model="m",version="1"} 0
+                nv_inference_request_summary_us{model="m",quantile="0.5",version="1"} NaN
+                nv_inference_request_summary_us{model="m",quantile="1",version="1"} NaN
+                """), before);
+        assertTrue(text.contains("nv_inference_queue_summary_us_count{model=\"m\",version=\"1\"} 1\n"), text);
+        assertFalse(text.contains("nv_inference_request_summary_us{model=\"m\",quantile=\"0.5\",version=\"1\"} NaN"));
+        assertFalse(text.contains("nv_cache_hit_summary_per_model_count"));
+    }
+
+    @Test
     void cpuMetricsComeFromTheKernelsFiles() throws IOException {
         Path proc = Files.createDirectories(directory.resolve("proc"));
         Files.writeString(proc.resolve("stat"), "cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1 2 3 4 5 6 7 8\n");
         Files.writeString(proc.resolve("meminfo"),
                 "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    400 kB\n");
         try (CpuSampler sampler = CpuSampler.start(proc, Duration.ofDays(1))) {
-            String text = new MetricsText(fixture.start(), true, false, Optional.of(sampler), Optional.empty()).write();
+            String text = new MetricsText(fixture.start(), true, false, List.of(), Optional.of(sampler), Optional.empty()).write();
 
             assertTrue(text.endsWith("""
                     # HELP nv_cpu_utilization CPU utilization rate [0.0 - 1.0]
@@ -231,7 +258,7 @@ class MetricsTextTest {
     }
 
     private static String text(Engine engine) {
-        return new MetricsText(engine, true, false, Optional.empty(), Optional.empty()).write();
+        return new MetricsText(engine, true, false, List.of(), Optional.empty(), Optional.empty()).write();
     }
 
     private static List<String> samples(Engine engine) {

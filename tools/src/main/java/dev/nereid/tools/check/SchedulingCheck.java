@@ -28,7 +28,7 @@ final class SchedulingCheck {
     static void check(ModelConfig config) {
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), NONE, 1,
                 Optional.empty(), 0, 0);
-        var _ = schedulers.scheduler(config, new ModelStatistics(config.histogramBuckets()), Optional.empty(),
+        var _ = schedulers.scheduler(config, new ModelStatistics(config.histogramBuckets(), false), Optional.empty(),
                 SchedulingCheck.class.getClassLoader());
     }
 }

@@ -7,7 +7,9 @@ import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
 
@@ -63,9 +65,19 @@ final class IdentityInstance implements ModelInstance {
                 }
             } else if (!pair.isOptional()) {
                 throw InferenceException.unsupported("failed to get input '" + pair.inputName() + "'");
+            } else if (request.isOutputRequested(pair.outputName())) {
+                addZeros(pair, request.batchSize(), response);
             }
         }
         response.send();
+    }
+
+    /** Adds what stands for an input that the client left out; texts are empty, whose length is zero, too. */
+    private static void addZeros(TensorPair pair, int batchSize, InferenceResponse response) {
+        Shape shape = pair.zeros(batchSize);
+        int bytes = pair.dataType().isFixedSize() ? pair.dataType().byteSize() : Integer.BYTES;
+        MemorySegment ignored = response
+                .addOutput(pair.outputName(), pair.dataType(), shape, shape.elementCount() * bytes).fill((byte) 0);
     }
 
     private static void copy(Tensor input, String outputName, InferenceResponse response) {

@@ -1,10 +1,12 @@
 package dev.nereid.backend.identity;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.config.ModelOutput;
 import dev.nereid.backend.api.tensor.DataType;
+import dev.nereid.backend.api.tensor.Shape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -19,9 +21,13 @@ import java.util.regex.Pattern;
  *
  * @param inputName the input
  * @param outputName the output
- * @param isOptional whether the input may be missing, and the output with it
+ * @param isOptional whether the input may be missing: the output is zeros then
+ * @param dataType the datatype of both
+ * @param dims the dimensions of the output, without that of the batch; an open one has size 1 in such zeros
+ * @param isBatching whether there is a dimension of the batch
  */
-record TensorPair(String inputName, String outputName, boolean isOptional) {
+record TensorPair(String inputName, String outputName, boolean isOptional, DataType dataType, Dims dims,
+        boolean isBatching) {
     private static final Pattern INPUT = Pattern.compile("INPUT(\\d{1,9})");
     private static final Pattern OUTPUT = Pattern.compile("OUTPUT(\\d{1,9})");
 
@@ -52,10 +58,21 @@ record TensorPair(String inputName, String outputName, boolean isOptional) {
         outputs.forEach((index, output) -> {
             ModelInput input = inputs.get(index);
             if (input != null) {
-                pairs.add(new TensorPair(input.name(), output.name(), input.isOptional()));
+                pairs.add(new TensorPair(input.name(), output.name(), input.isOptional(),
+                        output.dataType().orElseThrow(), output.backendDims(), config.isBatching()));
             }
         });
         return List.copyOf(pairs);
+    }
+
+    /** Returns the shape of the output of a request that lacks the input. */
+    Shape zeros(int batchSize) {
+        long[] dimensions = dims.toArray();
+        for (int i = 0; i < dimensions.length; i++) {
+            dimensions[i] = Math.max(1, dimensions[i]);
+        }
+        Shape shape = Shape.of(dimensions);
+        return isBatching ? shape.prepend(batchSize) : shape;
     }
 
     private static int index(Pattern pattern, String name, String what) {

@@ -91,13 +91,14 @@ class IdentityBackendTest {
     }
 
     @Test
-    void skipsOptionalInputsThatAreAbsent() {
+    void answersZerosForOptionalInputsThatAreAbsent() {
         ModelInput optional = new ModelInput("INPUT1", Optional.of(DataType.FP32), ModelInput.Format.NONE, Dims.of(2),
                 Optional.empty(), false, false, true, false);
         ModelConfig config = config(List.of(fp32Input("INPUT0"), optional),
                 List.of(fp32Output("OUTPUT0"), fp32Output("OUTPUT1")));
         try (TestModel model = load(config)) {
-            assertEquals(1, model.infer(REQUEST).outputs().size());
+            assertEquals(2, model.infer(REQUEST).outputs().size());
+            assertEquals(TestTensor.fp32("OUTPUT1", Shape.of(2), 0, 0), model.infer(REQUEST).output("OUTPUT1"));
 
             InferenceException failure = model.infer(TestRequest.of().fp32("INPUT1", Shape.of(2), 1, 2)).failure();
             assertEquals(StatusCode.UNSUPPORTED, failure.code());
