@@ -147,7 +147,8 @@ enum BenchCase {
     private static String steps(BenchCase step) {
         StringBuilder text = new StringBuilder("ensemble_scheduling {\n");
         for (int i = 1; i <= STEPS; i++) {
-            text.append("  step { model_name: \"").append(step.id()).append("\"  model_version: -1\n    input_map { key: \"")
+            text.append("  step { model_name: \"").append(step.id())
+                    .append("\"  model_version: -1\n    input_map { key: \"")
                     .append("INPUT0\"  value: \"").append(i == 1 ? "INPUT0" : "tensor" + (i - 1))
                     .append("\" }\n    output_map { key: \"OUTPUT0\"  value: \"")
                     .append(i == STEPS ? "OUTPUT0" : "tensor" + i).append("\" } }\n");

@@ -35,7 +35,8 @@ public final class EmptyModel implements AutoCloseable {
     private final ActiveRequest.Content content;
     private final ModelIo io = new ModelIo(false, outputs -> outputs, new ModelStatistics(), Long.MAX_VALUE);
 
-    private EmptyModel(Scheduling scheduling, ThreadConfinement confinement, int maxBatchSize, int instances, long nanos) {
+    private EmptyModel(Scheduling scheduling, ThreadConfinement confinement, int maxBatchSize, int instances,
+            long nanos) {
         ModelConfig config = ModelConfig.builder("empty").maxBatchSize(maxBatchSize).scheduling(scheduling).build();
         ClassLoader loader = EmptyModel.class.getClassLoader();
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups, 4096,
@@ -65,7 +66,8 @@ public final class EmptyModel implements AutoCloseable {
      *
      * @param nanos how long an execution waits, as for a device
      */
-    public static EmptyModel create(Scheduling scheduling, ThreadConfinement confinement, int maxBatchSize, int instances,
+    public static EmptyModel create(Scheduling scheduling, ThreadConfinement confinement, int maxBatchSize,
+            int instances,
             long nanos) {
         return new EmptyModel(scheduling, confinement, maxBatchSize, instances, nanos);
     }
@@ -90,7 +92,8 @@ public final class EmptyModel implements AutoCloseable {
      * @param startNanos when it began
      */
     public void execute(long sequence, boolean isStart, boolean isEnd, long startNanos) {
-        RequestData data = new RequestData("", Map.of(), new CorrelationId.Numeric(sequence), isStart, isEnd, 0, 0, List.of(),
+        RequestData data = new RequestData("", Map.of(), new CorrelationId.Numeric(sequence), isStart, isEnd, 0, 0,
+                List.of(),
                 List.of(), false);
         execute(new ActiveRequest.Content(data, content.inputs(), 1, Set.of()), startNanos);
     }

@@ -61,8 +61,10 @@ public final class SequenceOverhead {
             for (Map.Entry<Case, Histogram> each : best.entrySet()) {
                 Histogram result = each.getValue();
                 base = each.getKey().scheduling().equals(dynamic) ? result.getTotalCount() : base;
-                System.out.printf(Locale.ROOT, "%-17s %d instances %-11s p50 %6.1f us  p99 %6.1f us  %9.0f requests/s  %.2f%n",
-                        each.getKey().name(), each.getKey().instances(), confinement, result.getValueAtPercentile(50) / 1e3,
+                System.out.printf(Locale.ROOT,
+                        "%-17s %d instances %-11s p50 %6.1f us  p99 %6.1f us  %9.0f requests/s  %.2f%n",
+                        each.getKey().name(), each.getKey().instances(), confinement,
+                        result.getValueAtPercentile(50) / 1e3,
                         result.getValueAtPercentile(99) / 1e3, result.getTotalCount() / seconds,
                         result.getTotalCount() / base);
             }

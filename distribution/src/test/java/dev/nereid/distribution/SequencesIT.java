@@ -78,7 +78,8 @@ class SequencesIT {
             throws Exception {
         Path models = samples(model);
         Path config = models.resolve(model).resolve("config.pbtxt");
-        Files.writeString(config, Files.readString(config).replace("max_batch_size: 16", "max_batch_size: " + maxBatchSize));
+        Files.writeString(config,
+                Files.readString(config).replace("max_batch_size: 16", "max_batch_size: " + maxBatchSize));
         try (RunningServer server = RunningServer.start(models);
                 ExecutorService clients = Executors.newFixedThreadPool(SEQUENCES)) {
             List<Future<float[][]>> results = new ArrayList<>();
@@ -118,8 +119,9 @@ class SequencesIT {
         float[][] hidden = new float[STEPS][];
         for (int step = 0; step < STEPS; step++) {
             float[] part = Arrays.copyOfRange(steps, step * FEATURES, (step + 1) * FEATURES);
-            hidden[step] = FloatRequest.output(answer(server, model, flags(id, step == 0, step == STEPS - 1), "STEPS__0",
-                    "[1,1," + FEATURES + "]", part), "HIDDEN__0");
+            hidden[step] = FloatRequest
+                    .output(answer(server, model, flags(id, step == 0, step == STEPS - 1), "STEPS__0",
+                            "[1,1," + FEATURES + "]", part), "HIDDEN__0");
         }
         return hidden;
     }
@@ -163,7 +165,8 @@ class SequencesIT {
             long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
             while (!refused.contains("Server is stopping") && System.nanoTime() < deadline) {
                 refused = server.post("/v2/models/accumulator/infer", "{\"parameters\":{" + flags(2, true, true)
-                        + "},\"inputs\":[{\"name\":\"VALUE__0\",\"shape\":[1,1],\"datatype\":\"FP32\",\"data\":[1]}]}").body();
+                        + "},\"inputs\":[{\"name\":\"VALUE__0\",\"shape\":[1,1],\"datatype\":\"FP32\",\"data\":[1]}]}")
+                        .body();
             }
             assertEquals("{\"error\":\"Server is stopping, scheduler for model has stopped accepting new inference"
                     + " requests\"}", refused);

@@ -101,7 +101,8 @@ class StreamingIT {
     }
 
     private static void awaitNoPendingRequest(String model) throws Exception {
-        Pattern gauge = Pattern.compile("nv_inference_pending_request_count\\{model=\"" + model + "\"[^}]*\\} ([0-9.e]+)");
+        Pattern gauge = Pattern
+                .compile("nv_inference_pending_request_count\\{model=\"" + model + "\"[^}]*\\} ([0-9.e]+)");
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
         String text = "";
         while (System.nanoTime() < deadline) {

@@ -87,7 +87,8 @@ class ArchitectureTest {
     @Test
     void aConnectionKnowsNothingOfTheProtocol() {
         noClasses().that().resideInAPackage(ROOT + ".listener..").should()
-                .dependOnClassesThat(resideInAPackage(ROOT + "..").and(resideInAPackage(ROOT + ".listener..").negate()))
+                .dependOnClassesThat(resideInAPackage(ROOT + "..")
+                        .and(resideInAnyPackage(ROOT + ".listener..", ROOT + ".tls..").negate()))
                 .check(SERVER);
     }
 

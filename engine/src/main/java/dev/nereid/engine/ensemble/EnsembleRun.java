@@ -230,7 +230,9 @@ final class EnsembleRun {
         }
         for (Step each : plan.steps()) {
             boolean isBehind = plan.isBehind(each, step);
-            if ((isBehind || each == step) && isEnsemble(each) || isBehind && each.model().equals(step.model())) {
+            boolean isSameModel = isBehind && each.model().equals(step.model());
+            boolean isPartOfOthers = (isBehind || each.index() == step.index()) && isEnsemble(each);
+            if (isSameModel || isPartOfOthers) {
                 return false;
             }
         }

@@ -255,7 +255,8 @@ public final class Admission implements Members {
      * version.
      */
     private void checkSequence(ServedVersion served, RequestData data) {
-        if (served.isLeaving() && served.config().scheduling() instanceof SequenceBatching && !continues(data, served)) {
+        if (served.isLeaving() && served.config().scheduling() instanceof SequenceBatching
+                && !continues(data, served)) {
             throw new InferenceException(StatusCode.UNAVAILABLE, "version " + served.version() + " of model '"
                     + served.name() + "' is being unloaded, and the request continues none of its sequences",
                     new OtherSequence());

@@ -31,7 +31,8 @@ final class EnsembleLoader {
     private final Caching caching;
     private final LimitOptions limits;
 
-    EnsembleLoader(Members members, ModelRepository repository, ModelCatalog catalog, Caching caching, LimitOptions limits) {
+    EnsembleLoader(Members members, ModelRepository repository, ModelCatalog catalog, Caching caching,
+            LimitOptions limits) {
         this.members = members;
         this.repository = repository;
         this.catalog = catalog;
@@ -124,8 +125,10 @@ final class EnsembleLoader {
                 System::nanoTime, InstantSource.system());
         String own = caching.identity(polled, version, forms.json());
         Supplier<String> identity = () -> own + identities(steps);
-        return new ServedVersion(polled.id(), version, forms, null, caching.before(scheduler, config, identity, statistics),
-                identity, statistics, labels(polled, steps), Duration.ofNanos(System.nanoTime() - start), limits.maxResponseBytes());
+        return new ServedVersion(polled.id(), version, forms, null,
+                caching.before(scheduler, config, identity, statistics),
+                identity, statistics, labels(polled, steps), Duration.ofNanos(System.nanoTime() - start),
+                limits.maxResponseBytes());
     }
 
     /** Returns what tells the models of an ensemble, as they serve now, from all others. */

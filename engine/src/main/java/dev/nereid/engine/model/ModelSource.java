@@ -80,6 +80,7 @@ record ModelSource(ModelRepository repository, Path scratchDirectory) {
             detail = detail.replace(location + "/", "");
         }
         return new InferenceException(StatusCode.INTERNAL,
-                "failed to load '" + repository.name(name) + "', failed to poll from model repository: " + detail, cause);
+                "failed to load '" + repository.name(name) + "', failed to poll from model repository: " + detail,
+                cause);
     }
 }

@@ -79,8 +79,10 @@ final class Retirement {
     }
 
     private void close(ServedVersion version) {
-        Thread reminder = after(unloadTimeout, () -> version.endLate(InferenceException.unavailable("model '" + version.name()
-                + "' is being unloaded, and did not answer the request within " + unloadTimeout.toSeconds() + " s")));
+        Thread reminder = after(unloadTimeout,
+                () -> version.endLate(InferenceException.unavailable("model '" + version.name()
+                        + "' is being unloaded, and did not answer the request within " + unloadTimeout.toSeconds()
+                        + " s")));
         try {
             version.close();
         } finally {

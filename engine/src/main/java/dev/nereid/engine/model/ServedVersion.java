@@ -57,7 +57,8 @@ public final class ServedVersion {
     ServedVersion(String id, long version, VersionConfig config,
             @Nullable InstanceSet instances, Scheduler scheduler, Supplier<String> identity,
             ModelStatistics statistics, Map<String, List<String>> labels, Duration loadTime, long maxWaitingBytes) {
-        this(id, version, config, instances, scheduler, identity, new Usage(), statistics, labels, loadTime, maxWaitingBytes);
+        this(id, version, config, instances, scheduler, identity, new Usage(), statistics, labels, loadTime,
+                maxWaitingBytes);
     }
 
     private ServedVersion(String id, long version, VersionConfig forms,

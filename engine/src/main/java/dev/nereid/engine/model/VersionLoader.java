@@ -113,7 +113,8 @@ final class VersionLoader {
             AtomicLong executionNanos = new AtomicLong();
             instances.apply(
                     instances.prepare(InstanceSpec.of(checked, gpus), warmUp(forms, states, polled, executionNanos)));
-            Optional<Duration> execution = Optional.of(Duration.ofNanos(executionNanos.get())).filter(Duration::isPositive);
+            Optional<Duration> execution = Optional.of(Duration.ofNanos(executionNanos.get()))
+                    .filter(Duration::isPositive);
             BatchingAdvice.of(checked, execution)
                     .forEach(advice -> LOGGER.log(Level.WARNING, () -> who + ", dynamic_batching: " + advice));
             SequenceAdvice.of(checked, execution)

@@ -103,7 +103,8 @@ final class WarmUp {
             new TreeMap<>(sample.inputs()).forEach((name, input) -> {
                 InputData data = input(name, input, config.isBatching(), scope, modelDirectory);
                 if (ofServer.contains(name)) {
-                    given.add(new Tensor(name, input.dataType(), Shape.of(data.dimensions()), data.data().asReadOnly()));
+                    given.add(
+                            new Tensor(name, input.dataType(), Shape.of(data.dimensions()), data.data().asReadOnly()));
                 } else {
                     inputs.add(data);
                 }

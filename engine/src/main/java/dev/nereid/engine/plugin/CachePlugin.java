@@ -50,9 +50,10 @@ public final class CachePlugin implements ResponseCache {
         Path folder = directory.resolve(name);
         Path jar = directory.resolve(name + ".jar");
         if (!Backends.isName(name) || (!Files.isDirectory(folder) && !Files.isRegularFile(jar))) {
-            throw InferenceException.invalid("unable to find cache '" + name + "': there is neither a directory '" + name
-                    + "' nor '" + name + ".jar' in " + directory
-                    + "; --cache-directory names the directory with caches, 'local' needs none");
+            throw InferenceException
+                    .invalid("unable to find cache '" + name + "': there is neither a directory '" + name
+                            + "' nor '" + name + ".jar' in " + directory
+                            + "; --cache-directory names the directory with caches, 'local' needs none");
         }
         PluginFiles files = PluginFiles.of(PluginKind.CACHE, Files.isDirectory(folder) ? folder : jar);
         files.check();
@@ -172,7 +173,8 @@ public final class CachePlugin implements ResponseCache {
     }
 
     private record Context(String name, Map<String, String> settings, BackendMetrics.Owned metrics)
-            implements CacheContext {
+            implements
+                CacheContext {
         @Override
         public ApiVersion serverApi() {
             return new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);

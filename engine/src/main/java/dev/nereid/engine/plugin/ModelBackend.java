@@ -27,7 +27,8 @@ record ModelBackend(String name, Path jar, String user, Path directory, BackendP
     static ModelBackend copy(String name, Path jar, String user) {
         try {
             Path directory = Files.createTempDirectory("nereid-backend-");
-            ModelBackend own = new ModelBackend(name, jar, user, directory, new BackendPluginManager(PluginKind.BACKEND));
+            ModelBackend own = new ModelBackend(name, jar, user, directory,
+                    new BackendPluginManager(PluginKind.BACKEND));
             try {
                 Files.copy(jar, own.copy());
                 return own;

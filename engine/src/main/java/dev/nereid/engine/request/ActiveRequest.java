@@ -216,8 +216,9 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         }
         Consumer<ActiveRequest> check = onExecuteAgain;
         if (check == null) {
-            throw InferenceException.invalid("Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, while the"
-                    + " model is not configured to handle such a flag.");
+            throw InferenceException
+                    .invalid("Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, while the"
+                            + " model is not configured to handle such a flag.");
         }
         check.accept(this);
         RequestState now = state;

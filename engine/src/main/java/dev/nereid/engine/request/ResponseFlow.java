@@ -49,8 +49,10 @@ final class ResponseFlow {
         if (sum <= maxWaitingBytes || sum <= bytes) {
             return null;
         }
-        return new InferenceException(StatusCode.UNAVAILABLE, "the responses to the request were read too slowly: " + sum
-                + " bytes wait to be read, " + maxWaitingBytes + " may; read faster, or have the model answer with less");
+        return new InferenceException(StatusCode.UNAVAILABLE,
+                "the responses to the request were read too slowly: " + sum
+                        + " bytes wait to be read, " + maxWaitingBytes
+                        + " may; read faster, or have the model answer with less");
     }
 
     /** Notes that the receiver has closed a response. */

@@ -93,7 +93,7 @@ public final class SchedulerFactory {
         switch (config.scheduling()) {
             case DynamicBatching _ -> scheduler.holdUntilQueued(firstBatchAt, 0);
             case SequenceBatching _ -> scheduler.holdUntilQueued(firstBatchAt, firstBacklogAt);
-            case Direct _, Ensemble _ -> {
+            case Direct _,Ensemble _ -> {
             }
         }
         return scheduler;

@@ -199,7 +199,8 @@ class CachingTest {
             EngineFixture.await(goOn);
             FakeBackend.echo(batch);
         });
-        Engine engine = fixture(backend, CacheOptions.local(1 << 20).withSingleFlight(true)).model("m", CACHED, 1).start();
+        Engine engine = fixture(backend, CacheOptions.local(1 << 20).withSingleFlight(true)).model("m", CACHED, 1)
+                .start();
         engine.load("m", LoadOverride.NONE);
         List<Future<byte[]>> answers = new ArrayList<>();
         try (var clients = Executors.newVirtualThreadPerTaskExecutor()) {
@@ -229,7 +230,8 @@ class CachingTest {
             }
             FakeBackend.echo(batch);
         });
-        Engine engine = fixture(backend, CacheOptions.local(1 << 20).withSingleFlight(true)).model("m", CACHED, 1).start();
+        Engine engine = fixture(backend, CacheOptions.local(1 << 20).withSingleFlight(true)).model("m", CACHED, 1)
+                .start();
         engine.load("m", LoadOverride.NONE);
         AtomicInteger failures = new AtomicInteger();
         try (var clients = Executors.newVirtualThreadPerTaskExecutor()) {

@@ -137,11 +137,13 @@ class ModelCallServiceTest {
 
     @Test
     void aCallMayBePartOfASequence() throws IOException {
-        try (Engine engine = model("a", "b").model("b", "", " sequence_batching { max_sequence_idle_microseconds: 60000000 }")
+        try (Engine engine = model("a", "b")
+                .model("b", "", " sequence_batching { max_sequence_idle_microseconds: 60000000 }")
                 .start()) {
             CorrelationId id = new CorrelationId.Text("s");
-            assertEquals("inference request for sequence s to model 'b' must specify the START flag on the first request of"
-                    + " the sequence",
+            assertEquals(
+                    "inference request for sequence s to model 'b' must specify the START flag on the first request of"
+                            + " the sequence",
                     assertThrows(InferenceException.class, () -> infer(engine, "a", id, false, false)).getMessage());
             assertArrayEquals(SENT, infer(engine, "a", id, true, false));
             assertArrayEquals(SENT, infer(engine, "a", id, false, false));
@@ -196,7 +198,8 @@ class ModelCallServiceTest {
             assertEquals("model 'a' can't call model 'a': they would wait for each other (a -> a)",
                     failure(engine, "a").getMessage());
             assertEquals(StatusCode.UNSUPPORTED, failure(engine, "e").code());
-            assertEquals("in ensemble 'f', model 'd' can't call model 'c': they would wait for each other (d -> c -> d)",
+            assertEquals(
+                    "in ensemble 'f', model 'd' can't call model 'c': they would wait for each other (d -> c -> d)",
                     failure(engine, "c").getMessage());
             assertEquals(0, engine.buffers().inUseBytes());
         }
@@ -207,7 +210,8 @@ class ModelCallServiceTest {
         List<RequestTrace> finished = new ArrayList<>();
         try (Engine engine = model("a", "e").ensemble("e", "b", "c").model("b", "").model("c", "").start();
                 Tracer tracer = Tracer.create(
-                        new TraceSettings(Set.of(TraceLevel.TIMESTAMPS), 1, -1, 0), Optional.of(new Exporter(finished)))) {
+                        new TraceSettings(Set.of(TraceLevel.TIMESTAMPS), 1, -1, 0),
+                        Optional.of(new Exporter(finished)))) {
             RequestTrace trace = tracer.begin("a");
 
             assertArrayEquals(SENT, infer(engine, "a", InferenceClient.patient(trace)));

@@ -94,7 +94,8 @@ class SequenceLifecycleTest {
                                   { name: "END" control [ { kind: CONTROL_SEQUENCE_END int32_false_true: [ 0, 1 ] } ] } ]
                   state [ { input_name: "SUM_IN" output_name: "SUM_OUT" data_type: TYPE_INT64 dims: [ 1 ] } ]
                 }
-                """.formatted(instances, strategy, idleMicros);
+                """
+                .formatted(instances, strategy, idleMicros);
     }
 
     private Engine loaded(String strategy, int instances, long idleMicros) {
@@ -113,7 +114,8 @@ class SequenceLifecycleTest {
         MemorySegment data = MemorySegment.ofArray(new byte[]{(byte) value, 0, 0, 0});
         RequestData request = new RequestData("r", Map.of(), new CorrelationId.Numeric(id), flags.contains("S"),
                 flags.contains("E"), 0, 0,
-                List.of(new InputData("INPUT0", Optional.of(DataType.UINT8), new long[]{1, 4}, data)), List.of(), false);
+                List.of(new InputData("INPUT0", Optional.of(DataType.UINT8), new long[]{1, 4}, data)), List.of(),
+                false);
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             PendingInference pending = engine.onVersion(model, OptionalLong.empty(),
                     served -> engine.begin(served, request, scope, InferenceClient.PATIENT));
@@ -126,7 +128,8 @@ class SequenceLifecycleTest {
     }
 
     private static String noStart(long id) {
-        return "INVALID_ARG inference request for sequence " + id + " to model 'm' must specify the START flag on the first"
+        return "INVALID_ARG inference request for sequence " + id
+                + " to model 'm' must specify the START flag on the first"
                 + " request of the sequence";
     }
 
@@ -217,7 +220,8 @@ class SequenceLifecycleTest {
         assertEquals(STOPPING, send(engine, 2, 1, "S"));
         assertEquals(STOPPING, send(engine, 1, 1, "S"), "also with an id that is in use");
         assertEquals("v1 7", send(engine, 1, 4, ""));
-        CompletableFuture<Boolean> stopped = CompletableFuture.supplyAsync(() -> engine.stopWithin(Duration.ofSeconds(60)));
+        CompletableFuture<Boolean> stopped = CompletableFuture
+                .supplyAsync(() -> engine.stopWithin(Duration.ofSeconds(60)));
         EngineFixture.until("the models are being closed", () -> engine.readyVersions().isEmpty());
         assertEquals("v1 8", send(engine, 1, 1, "E"));
         assertTrue(stopped.join());
@@ -249,8 +253,9 @@ class SequenceLifecycleTest {
         for (int id = 1; id <= 6; id++) {
             assertEquals("v1 " + (id + 2), send(engine, id, 1, "E"));
         }
-        EngineFixture.until("one instance is left", () -> engine.lookup("m", OptionalLong.empty()).instances().orElseThrow()
-                .scheduler().instances().size() == 1);
+        EngineFixture.until("one instance is left",
+                () -> engine.lookup("m", OptionalLong.empty()).instances().orElseThrow()
+                        .scheduler().instances().size() == 1);
         assertEquals("v1 5", send(engine, 1, 5, "SE"));
     }
 

@@ -102,7 +102,7 @@ class IterativeSequenceTest {
             for (FailureReason reason : FailureReason.values()) {
                 assertEquals(0, rig.statistics.failures(reason).count());
             }
-            assertEquals(0, rig.scheduler.inFlight());
+            Waiting.until("all has left", () -> rig.scheduler.inFlight() == 0);
         }
     }
 
@@ -169,8 +169,10 @@ class IterativeSequenceTest {
     void otherModelsHaveNoFurtherRounds() {
         try (SequenceFixture rig = new SequenceFixture(SequenceFixture.direct(), 1)) {
             rig.add("m_0", new ThreeRounds(false));
-            assertEquals("INVALID_ARG Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, while the model is"
-                    + " not configured to handle such a flag.", rig.send(1, 1, "S").answer());
+            assertEquals(
+                    "INVALID_ARG Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, while the model is"
+                            + " not configured to handle such a flag.",
+                    rig.send(1, 1, "S").answer());
         }
     }
 }

@@ -99,10 +99,11 @@ class QueueSchedulerStallTest {
             RecordingSink waiting = rig.submit("b");
 
             rig.time.advanceMicros(LONGER_MICROS);
-            assertEquals(Optional.empty(), rig.scheduler.stall(LIMIT));
+            Optional<String> stall = rig.scheduler.stall(LIMIT);
             busy.let(1);
             executed.await();
             waiting.await();
+            assertEquals(Optional.empty(), stall);
         }
     }
 

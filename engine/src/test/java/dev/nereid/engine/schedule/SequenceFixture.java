@@ -59,7 +59,8 @@ final class SequenceFixture implements AutoCloseable {
     /** Creates a scheduler; {@code isIterative} tells whether requests may be executed again. */
     SequenceFixture(Strategy strategy, int maxBatchSize, boolean isIterative) {
         boolean keepsOrder = strategy instanceof Strategy.Oldest oldest && oldest.preserveOrdering();
-        scheduler = new QueueScheduler("m", maxBatchSize, new SequenceQueue(batcher(strategy, maxBatchSize, isIterative)), statistics, time, time,
+        scheduler = new QueueScheduler("m", maxBatchSize,
+                new SequenceQueue(batcher(strategy, maxBatchSize, isIterative)), statistics, time, time,
                 time, keepsOrder, null);
     }
 

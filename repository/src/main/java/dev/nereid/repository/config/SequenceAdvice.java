@@ -31,7 +31,8 @@ public final class SequenceAdvice {
         execution.map(time -> TimeUnit.NANOSECONDS.toMicros(time.toNanos()))
                 .filter(micros -> Long.compareUnsigned(idle, micros) <= 0)
                 .ifPresent(micros -> advice.add("max_sequence_idle_microseconds is " + Long.toUnsignedString(idle)
-                        + ", but an execution takes " + micros + " microseconds: a sequence whose client waits for each answer"
+                        + ", but an execution takes " + micros
+                        + " microseconds: a sequence whose client waits for each answer"
                         + " ends before its second request"));
         switch (batching.strategy()) {
             case DirectSlots direct -> direct(config, batching, direct, advice);
@@ -44,24 +45,29 @@ public final class SequenceAdvice {
         boolean hasReady = batching.controlInputs().stream().flatMap(input -> input.controls().stream())
                 .anyMatch(control -> control.kind() == ControlKind.READY);
         if (config.maxBatchSize() > 1 && !hasReady) {
-            advice.add("there is no control input of kind CONTROL_SEQUENCE_READY: with the direct strategy and a max_batch_size"
-                    + " of " + config.maxBatchSize() + " rows without a request are executed, too, and the model can't tell them"
-                    + " from requests; add the input, or use the oldest strategy, which has no such rows");
+            advice.add(
+                    "there is no control input of kind CONTROL_SEQUENCE_READY: with the direct strategy and a max_batch_size"
+                            + " of " + config.maxBatchSize()
+                            + " rows without a request are executed, too, and the model can't tell them"
+                            + " from requests; add the input, or use the oldest strategy, which has no such rows");
         }
         if (config.maxBatchSize() <= 1 && direct.maxQueueDelayMicros() != 0) {
             advice.add("max_queue_delay_microseconds has no effect: with a max_batch_size of " + config.maxBatchSize()
                     + " requests are executed one by one");
         } else if (direct.maxQueueDelayMicros() != 0 && direct.minimumSlotUtilization() == 0) {
-            advice.add("max_queue_delay_microseconds has no effect: a minimum_slot_utilization of 0 is reached by one request");
+            advice.add(
+                    "max_queue_delay_microseconds has no effect: a minimum_slot_utilization of 0 is reached by one request");
         } else if (direct.maxQueueDelayMicros() == 0 && direct.minimumSlotUtilization() > 0) {
-            advice.add("minimum_slot_utilization has no effect: max_queue_delay_microseconds is 0, no request waits for it");
+            advice.add(
+                    "minimum_slot_utilization has no effect: max_queue_delay_microseconds is 0, no request waits for it");
         }
     }
 
     private static void oldest(ModelConfig config, Oldest oldest, List<String> advice) {
         int candidates = oldest.maxCandidateSequences();
         if (candidates > 0 && candidates < config.maxBatchSize()) {
-            advice.add("max_candidate_sequences is " + candidates + ", so that a batch never has more requests; max_batch_size"
+            advice.add("max_candidate_sequences is " + candidates
+                    + ", so that a batch never has more requests; max_batch_size"
                     + " allows " + config.maxBatchSize());
         }
         if (config.maxBatchSize() <= 1 && oldest.maxQueueDelayMicros() != 0) {

@@ -49,7 +49,8 @@ public final class MetricsEndpoint implements AutoCloseable {
             HeapBudget heap) throws IOException {
         MetricsEndpoint endpoint = new MetricsEndpoint(metrics, heap);
         try {
-            endpoint.listener = Listener.open("metrics", options.address(), options.port(), false, new ConnectionSlots(maxConnections),
+            endpoint.listener = Listener.open("metrics", options.address(), options.port(), false,
+                    new ConnectionSlots(maxConnections),
                     endpoint.connections);
             return endpoint;
         } catch (IOException | RuntimeException e) {

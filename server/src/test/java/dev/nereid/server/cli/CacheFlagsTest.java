@@ -29,15 +29,18 @@ class CacheFlagsTest {
     @Test
     void readsTheLocalCachesSettings() {
         assertEquals(CacheOptions.local(4096), config("local,size=4096"));
-        assertEquals(CacheOptions.local(4096).withSingleFlight(true), config("local,single-flight=true", "local,size=4096"));
+        assertEquals(CacheOptions.local(4096).withSingleFlight(true),
+                config("local,single-flight=true", "local,size=4096"));
         assertEquals(CacheOptions.local(512),
                 CacheFlags.options(Map.of(CacheFlags.BYTE_SIZE, List.of("512")), CACHES));
     }
 
     @Test
     void givesPluginsTheirSettings() {
-        assertEquals(new CacheOptions("redis", Map.of("host", "a,b", "port", "1"), Optional.of(CACHES), Optional.empty(),
-                true), config("redis,host=a,b", "redis,port=1", "redis,single-flight=true"));
+        assertEquals(
+                new CacheOptions("redis", Map.of("host", "a,b", "port", "1"), Optional.of(CACHES), Optional.empty(),
+                        true),
+                config("redis,host=a,b", "redis,port=1", "redis,single-flight=true"));
         assertEquals(Optional.of(Path.of("/caches")), CacheFlags.options(Map.of(CacheFlags.CONFIG,
                 List.of("redis,host=h"), CacheFlags.DIRECTORY, List.of("/caches")), CACHES).directory());
     }
@@ -53,8 +56,10 @@ class CacheFlagsTest {
         assertEquals("--cache-config: the local cache needs local,size=<bytes>", mistake("local,single-flight=true"));
         assertEquals("--cache-config=local,x=1: expected local,size=<bytes> or local,single-flight=<true|false>",
                 mistake("local,x=1"));
-        assertEquals("--cache-config names caches 'local' and 'redis', but a server has one; remove the settings of the "
-                + "other", mistake("local,size=1", "redis,host=h"));
+        assertEquals(
+                "--cache-config names caches 'local' and 'redis', but a server has one; remove the settings of the "
+                        + "other",
+                mistake("local,size=1", "redis,host=h"));
         assertEquals("--cache-config: single-flight has value 'x', expected true or false",
                 mistake("redis,single-flight=x"));
         assertEquals("--response-cache-byte-size and --cache-config both provided, expected one of them",

@@ -70,8 +70,10 @@ class GrpcServerTest {
             stream.halfClose();
             assertTrue(stream.end().isOk());
 
-            ModelStatistics statistics = served.call("ModelStatistics", ModelStatisticsRequest.newBuilder().setName(MANY).build(),
-                    ModelStatisticsResponse.getDefaultInstance()).getModelStats(0);
+            ModelStatistics statistics = served
+                    .call("ModelStatistics", ModelStatisticsRequest.newBuilder().setName(MANY).build(),
+                            ModelStatisticsResponse.getDefaultInstance())
+                    .getModelStats(0);
             assertEquals(List.of(2L, 1L, 1L), Stream.of("0", "1", "2")
                     .map(place -> statistics.getResponseStatsOrThrow(place).getSuccess().getCount()).toList());
             assertEquals(1, statistics.getResponseStatsOrThrow("0").getFail().getCount());
@@ -112,7 +114,8 @@ class GrpcServerTest {
                 "--grpc-infer-response-compression-level=high")) {
             ManagedChannel simple = NettyChannelBuilder.forAddress("127.0.0.1", served.server().grpcPort())
                     .usePlaintext()
-                    .decompressorRegistry(DecompressorRegistry.emptyInstance().with(Codec.Identity.NONE, false)).build();
+                    .decompressorRegistry(DecompressorRegistry.emptyInstance().with(Codec.Identity.NONE, false))
+                    .build();
             try {
                 assertTrue(answerBytes(served.channel, zeros) < 5_000);
                 assertTrue(answerBytes(simple, zeros) > 200_000);

@@ -114,7 +114,8 @@ class CacheTest {
                 String metrics = client.send("GET", "/metrics", "").body();
                 assertTrue(metrics.contains("nv_cache_num_evictions 2\n"), metrics);
                 assertTrue(metrics.contains("nv_cache_num_entries 2\n"), metrics);
-                assertTrue(metrics.contains("nv_cache_num_hits_per_model{model=\"cached\",version=\"1\"} 1\n"), metrics);
+                assertTrue(metrics.contains("nv_cache_num_hits_per_model{model=\"cached\",version=\"1\"} 1\n"),
+                        metrics);
                 assertTrue(metrics.contains("nv_cache_num_misses_per_model{model=\"cached\",version=\"1\"} 4\n"),
                         metrics);
             }

@@ -94,7 +94,8 @@ class EnsembleServerTest {
                 output [{ name: "OUTPUT0" data_type: TYPE_FP32 dims: [ -1 ] }]
                 """).ensemble("uneven", "-1", "max_batch_size: 8", step("ragged", "INPUT0", "OUTPUT0"));
         trace = directory.resolve("trace.json");
-        files.ensemble("five", "-1", "", step("single", "INPUT0", "a"), step("single", "a", "b"), step("single", "b", "c"),
+        files.ensemble("five", "-1", "", step("single", "INPUT0", "a"), step("single", "a", "b"),
+                step("single", "b", "c"),
                 step("single", "c", "d"), step("single", "d", "OUTPUT0"));
         server = TestServer.start(directory, "--trace-config=triton,file=" + trace,
                 "--trace-config=rate=1", "--trace-config=level=OFF");
@@ -260,14 +261,16 @@ class EnsembleServerTest {
     void memoryInUseIsThatOfAnInputAndAnOutputHoweverManyStepsThereAre() {
         int bytes = 16 << 20;
         String json = "{\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[%d],\"datatype\":\"FP32\",\"parameters\":"
-                .formatted(bytes / 4) + "{\"binary_data_size\":%d}}],\"parameters\":{\"binary_data_output\":true}}"
+                .formatted(bytes / 4)
+                + "{\"binary_data_size\":%d}}],\"parameters\":{\"binary_data_output\":true}}"
                         .formatted(bytes);
         byte[] head = ("POST /v2/models/five/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
                 + (json.length() + bytes) + "\r\nInference-Header-Content-Length: " + json.length() + "\r\n\r\n" + json)
                 .getBytes(StandardCharsets.ISO_8859_1);
         AtomicLong most = new AtomicLong();
         server.backend()
-                .afterEachExecution(() -> most.accumulateAndGet(server.server().engine().buffers().inUseBytes(), Math::max));
+                .afterEachExecution(
+                        () -> most.accumulateAndGet(server.server().engine().buffers().inUseBytes(), Math::max));
 
         try (RawClient client = server.connect()) {
             Answer answer = client.write(head).write(new byte[bytes]).read();

@@ -1,10 +1,10 @@
 package dev.nereid.server.http;
 
-import dev.nereid.backend.api.testkit.Eventually;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import dev.nereid.server.http.RawClient.Answer;
 import java.io.BufferedReader;
 import java.io.IOException;

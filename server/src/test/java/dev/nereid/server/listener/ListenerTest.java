@@ -98,7 +98,8 @@ class ListenerTest {
     void saysThatItsPortIsTaken() throws IOException {
         try (Listener listener = open(new ServerSocket(), 1)) {
             assertThrows(BindException.class,
-                    () -> Listener.open("test", "127.0.0.1", listener.port(), false, new ConnectionSlots(1), connections));
+                    () -> Listener.open("test", "127.0.0.1", listener.port(), false, new ConnectionSlots(1),
+                            connections));
         }
     }
 

@@ -203,7 +203,8 @@ public final class SampleRepository {
                 ]
                 """, false),
         /** Adds up what a sequence sends; the server keeps the sum. */
-        ACCUMULATOR(accumulator("pytorch_libtorch", "VALUE__0", "READY__1", "STATE__2", "SUM__0", "STATE_OUT__1"), true) {
+        ACCUMULATOR(accumulator("pytorch_libtorch", "VALUE__0", "READY__1", "STATE__2", "SUM__0", "STATE_OUT__1"),
+                true) {
             @Override
             void writeModel(Path version) {
                 SequenceSamples.accumulator(version.resolve(TORCH_FILE));

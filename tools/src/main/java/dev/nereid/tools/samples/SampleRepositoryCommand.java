@@ -59,7 +59,9 @@ public final class SampleRepositoryCommand {
             err.println("can't write to " + directory + ": " + e.getMessage());
             return 1;
         }
-        out.println("wrote " + SampleRepository.withMembers(models).stream().map(SampleRepository.Model::modelName).collect(Collectors.joining(", "))
+        out.println("wrote "
+                + SampleRepository.withMembers(models).stream().map(SampleRepository.Model::modelName)
+                        .collect(Collectors.joining(", "))
                 + " to " + directory);
         return 0;
     }

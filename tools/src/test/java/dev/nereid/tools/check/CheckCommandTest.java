@@ -142,20 +142,25 @@ final class CheckCommandTest {
     void tellsWhatIsWrongWithSequences() throws IOException {
         model("a", GOOD + " max_batch_size: 4 sequence_batching { control_input { name: \"START\" control { kind: "
                 + "CONTROL_SEQUENCE_START fp32_false_true: [ 0, 1 ] } } }");
-        model("b", GOOD + " sequence_batching { state { input_name: \"S\" output_name: \"T\" data_type: TYPE_FP32 dims: [ 4 ] "
+        model("b", GOOD
+                + " sequence_batching { state { input_name: \"S\" output_name: \"T\" data_type: TYPE_FP32 dims: [ 4 ] "
                 + "initial_state { name: \"i\" data_type: TYPE_FP32 dims: [ 4 ] data_file: \"start\" } } }");
         Files.createDirectories(repository.resolve("b/initial_state"));
         Files.write(repository.resolve("b/initial_state/start"), new byte[12]);
-        model("c", GOOD + " sequence_batching { state [ { input_name: \"S\" output_name: \"T\" data_type: TYPE_FP32 dims: [ 4 ] "
+        model("c", GOOD
+                + " sequence_batching { state [ { input_name: \"S\" output_name: \"T\" data_type: TYPE_FP32 dims: [ 4 ] "
                 + "}, { input_name: \"U\" output_name: \"T\" data_type: TYPE_FP32 dims: [ 4 ] } ] }");
 
         List<String> lines = check(1);
         assertTrue(lines.getFirst().startsWith("a: warning: sequence_batching: there is no control input of kind "
                 + "CONTROL_SEQUENCE_READY"), lines::toString);
-        assertEquals("b: error: initial_state setting expects 16 bytes, but the data provided from startonly has 12 bytes.",
+        assertEquals(
+                "b: error: initial_state setting expects 16 bytes, but the data provided from startonly has 12 bytes.",
                 lines.get(1));
-        assertEquals("c: warning: sequence_batching: state output 'T' is declared more than once, the first entry counts;"
-                + " input 'U' gets no state", lines.get(2));
+        assertEquals(
+                "c: warning: sequence_batching: state output 'T' is declared more than once, the first entry counts;"
+                        + " input 'U' gets no state",
+                lines.get(2));
     }
 
     @Test

@@ -179,11 +179,13 @@ final class EngineRequest implements InferenceRequest {
     @Override
     public synchronized void executeAgain() {
         if (isAnswered || isGivenBack) {
-            throw violations.refuse(label + " can't be executed again: it is answered, or to be executed again already");
+            throw violations
+                    .refuse(label + " can't be executed again: it is answered, or to be executed again already");
         }
         if (!(config.scheduling() instanceof SequenceBatching batching && batching.isIterative())) {
-            throw InferenceException.invalid("Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, while the"
-                    + " model is not configured to handle such a flag.");
+            throw InferenceException
+                    .invalid("Request is released with TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, while the"
+                            + " model is not configured to handle such a flag.");
         }
         isGivenBack = true;
         notifyAll();

@@ -83,17 +83,6 @@ final class ResultsTest extends TorchTest {
     }
 
     @Test
-    void tellsAFailureThatRepeatsOnce() {
-        try (RecordedLog log = RecordedLog.of(PyTorchInstance.class);
-                TestModel model = load("def forward(self, x):\n  return x.view(7)\n")) {
-            for (int i = 0; i < 3; i++) {
-                assertEquals(StatusCode.INTERNAL, failure(model).code());
-            }
-            assertEquals(1, log.warnings().size(), log.warnings()::toString);
-        }
-    }
-
-    @Test
     void handsOnOutputsThatShareMemory() {
         String source = "def forward(self, x):\n  y = x + 1\n  return y, y[1:], y\n";
         ModelConfig config = simple("model").outputs(TestScripts.outputs(DataType.FP32, ANY, "A__0", "B__1", "C__2"))

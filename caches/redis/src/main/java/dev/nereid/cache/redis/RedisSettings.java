@@ -45,9 +45,10 @@ record RedisSettings(String host, int port, String user, Optional<String> passwo
             }
         }
         if (!settings.containsKey("host") || !settings.containsKey("port")) {
-            throw InferenceException.invalid("Failed to initialize RedisCache, didn't specify address. Must at a minimum "
-                    + "specify 'host' and 'port' in the configuration - e.g. --cache-config=redis,host=redis "
-                    + "--cache-config=redis,port=6379");
+            throw InferenceException
+                    .invalid("Failed to initialize RedisCache, didn't specify address. Must at a minimum "
+                            + "specify 'host' and 'port' in the configuration - e.g. --cache-config=redis,host=redis "
+                            + "--cache-config=redis,port=6379");
         }
         return new RedisSettings(text(settings, "host").orElseThrow(() -> wrong("host", "must not be empty")),
                 number(settings, "port", 0, 1, 65535),

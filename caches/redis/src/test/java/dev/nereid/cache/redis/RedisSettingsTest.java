@@ -31,8 +31,9 @@ class RedisSettingsTest {
 
     @Test
     void saysThatThereIsNoAddress() {
-        assertEquals("Failed to initialize RedisCache, didn't specify address. Must at a minimum specify 'host' and 'port' in "
-                + "the configuration - e.g. --cache-config=redis,host=redis --cache-config=redis,port=6379",
+        assertEquals(
+                "Failed to initialize RedisCache, didn't specify address. Must at a minimum specify 'host' and 'port' in "
+                        + "the configuration - e.g. --cache-config=redis,host=redis --cache-config=redis,port=6379",
                 assertThrows(InferenceException.class, () -> RedisSettings.of(Map.of("host", "h"), Map.of()))
                         .getMessage());
     }
@@ -53,14 +54,18 @@ class RedisSettingsTest {
     void mistakesNameTheKey() {
         assertEquals("--cache-config=redis,port: the setting has value 'x', expected a whole number from 1 to 65535",
                 mistake("port", "x"));
-        assertEquals("--cache-config=redis,pool_size: the setting has value '0', expected a whole number from 1 to 1024",
+        assertEquals(
+                "--cache-config=redis,pool_size: the setting has value '0', expected a whole number from 1 to 1024",
                 mistake("pool_size", "0"));
         assertEquals("--cache-config=redis,tls_enabled: the setting has value 'x', expected true or false",
                 mistake("tls_enabled", "x"));
-        assertEquals("--cache-config=redis,hots: the setting is unknown, expected one of cacert, connect_timeout, db, host, "
-                + "password, pool_size, port, prefix, sni, socket_timeout, tls_enabled, user, wait_timeout, single-flight",
+        assertEquals(
+                "--cache-config=redis,hots: the setting is unknown, expected one of cacert, connect_timeout, db, host, "
+                        + "password, pool_size, port, prefix, sni, socket_timeout, tls_enabled, user, wait_timeout, single-flight",
                 mistake("hots", "x"));
-        assertEquals("--cache-config=redis,cert: the setting is not offered: clients log in with user and password, and "
-                + "'cacert' names one file", mistake("cert", "x"));
+        assertEquals(
+                "--cache-config=redis,cert: the setting is not offered: clients log in with user and password, and "
+                        + "'cacert' names one file",
+                mistake("cert", "x"));
     }
 }

@@ -30,7 +30,8 @@ final class OldestStrategy implements SequenceStrategy {
         this.maxBatchSize = Math.max(1, maxBatchSize);
         this.slots = settings.maxCandidateSequences() > 0 ? settings.maxCandidateSequences() : this.maxBatchSize;
         settings.preferredBatchSizes().forEach(preferred::set);
-        this.largestPreferred = settings.preferredBatchSizes().stream().mapToInt(Integer::intValue).max().orElse(this.maxBatchSize);
+        this.largestPreferred = settings.preferredBatchSizes().stream().mapToInt(Integer::intValue).max()
+                .orElse(this.maxBatchSize);
         this.delayNanos = Times.nanos(settings.maxQueueDelayMicros());
         this.mayJoin = mayJoin;
     }

@@ -68,7 +68,8 @@ class IterativeContractTest extends BackendContractTest {
     }
 
     private static List<TestTensor> countdown(int from) {
-        return IntStream.range(0, from).mapToObj(i -> TestTensor.int32("OUTPUT", Shape.of(1, 1), from - 1 - i)).toList();
+        return IntStream.range(0, from).mapToObj(i -> TestTensor.int32("OUTPUT", Shape.of(1, 1), from - 1 - i))
+                .toList();
     }
 
     @Test
