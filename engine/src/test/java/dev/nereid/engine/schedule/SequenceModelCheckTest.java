@@ -195,7 +195,7 @@ class SequenceModelCheckTest {
         }
 
         private void submit() {
-            long id = 1 + random.nextInt(IDS);
+            long id = 1L + random.nextInt(IDS);
             boolean isStart = random.nextInt(6) == 0;
             Request request = new Request(id, ++value, isStart, random.nextInt(8) == 0);
             long timeout = random.nextInt(10) == 0 ? 1 + random.nextInt(300) : 0;
