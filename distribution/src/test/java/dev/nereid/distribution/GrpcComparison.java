@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -30,7 +31,7 @@ final class GrpcComparison {
     static Optional<String> difference(RecordedSession.Exchange exchange, Map<String, Object> answer) {
         Map<String, Object> recorded = JsonTree.members(JsonTree.of(exchange.line().member("answer")));
         boolean hasCounts = exchange.is("counts");
-        if (!answer.get("status").equals(recorded.get("status"))) {
+        if (!Objects.equals(answer.get("status"), recorded.get("status"))) {
             return different(answer, recorded);
         }
         boolean isStream = exchange.kind().equals("stream");
@@ -134,7 +135,7 @@ final class GrpcComparison {
             boolean isVolatile = isStatistics && (hasCounts
                     ? name.equals("ns") || name.equals("memory_usage")
                     : COUNTERS.contains(name));
-            if (isVolatile || hasExamples && IDENTITY_PARAMETERS.contains(name)) {
+            if (isVolatile || (hasExamples && IDENTITY_PARAMETERS.contains(name))) {
                 return;
             }
             if (isStatistics && name.equals("last_inference")) {

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /** JSON as values that can be changed and compared: maps, lists, texts, numbers and truth values. */
 final class JsonTree {
@@ -64,12 +65,12 @@ final class JsonTree {
 
     /** Returns the members of an object; none for another value. */
     @SuppressWarnings("unchecked") // of() makes maps with texts as names only
-    static Map<String, Object> members(Object value) {
+    static Map<String, Object> members(@Nullable Object value) {
         return value instanceof Map<?, ?> map ? (Map<String, Object>) map : Map.of();
     }
 
     /** Returns the elements of a list; none for another value. */
-    static List<Object> elements(Object value) {
+    static List<Object> elements(@Nullable Object value) {
         return value instanceof List<?> list ? List.copyOf(list) : List.of();
     }
 }

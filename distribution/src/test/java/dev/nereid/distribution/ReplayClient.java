@@ -232,8 +232,7 @@ final class ReplayClient implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         channel.shutdownNow();
-        boolean ignored = channel.awaitTermination(10, TimeUnit.SECONDS);
     }
 }
