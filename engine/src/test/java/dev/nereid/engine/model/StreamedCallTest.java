@@ -1,6 +1,7 @@
 package dev.nereid.engine.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
@@ -34,6 +35,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
@@ -41,6 +43,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -64,7 +67,7 @@ class StreamedCallTest extends EngineTesting {
     private final AtomicBoolean sawCancelled = new AtomicBoolean();
     private final AtomicReference<Thread> calling = new AtomicReference<>();
     private EngineFixture fixture;
-    private Engine engine;
+    private @Nullable Engine started;
 
     @BeforeEach
     void models() {
@@ -95,7 +98,7 @@ class StreamedCallTest extends EngineTesting {
         if (called.equals("plain")) {
             call = call.withParameter("plain", Parameter.of(true));
         }
-        calls.get(caller).infer(call, listener);
+        callsOf(caller).infer(call, listener);
     }
 
     private void collect(InferenceResult result) {
@@ -139,17 +142,27 @@ class StreamedCallTest extends EngineTesting {
     private void run() {
         start();
         infer();
-        assertEquals(0, engine.buffers().inUseBytes());
+        assertEquals(0, engine().buffers().inUseBytes());
     }
 
     private void start() {
-        engine = fixture.start();
+        Engine engine = fixture.start();
+        started = engine;
         for (String model : List.of("caller", "stream", "plain")) {
             engine.load(model, LoadOverride.NONE);
         }
     }
 
+    private Engine engine() {
+        return Objects.requireNonNull(started);
+    }
+
+    private ModelCalls callsOf(String model) {
+        return Objects.requireNonNull(calls.get(model));
+    }
+
     private void infer() {
+        Engine engine = engine();
         try (BufferScope scope = new BufferScope(engine.buffers());
                 Response answer = engine.infer(engine.lookup("caller", OptionalLong.empty()), request(), scope,
                         InferenceClient.PATIENT)) {
@@ -158,7 +171,7 @@ class StreamedCallTest extends EngineTesting {
     }
 
     private InferenceException failure() {
-        return (InferenceException) thrown.get();
+        return assertInstanceOf(InferenceException.class, thrown.get());
     }
 
     @Test
@@ -272,6 +285,7 @@ class StreamedCallTest extends EngineTesting {
         };
         start();
         SingleResponse answer = new SingleResponse();
+        Engine engine = engine();
         try (BufferScope scope = new BufferScope(engine.buffers())) {
             var ticket = engine.submit(engine.lookup("caller", OptionalLong.empty()), request(), scope, answer,
                     RequestTrace.OFF);
@@ -286,7 +300,7 @@ class StreamedCallTest extends EngineTesting {
         assertTrue(sawCancelled.get());
         assertEquals(StatusCode.CANCELLED, failure().code());
         assertEquals("the call of model 'stream' was cancelled", failure().getMessage());
-        assertEquals(0, engine.buffers().inUseBytes());
+        assertEquals(0, engine().buffers().inUseBytes());
     }
 
     @Test
@@ -304,7 +318,7 @@ class StreamedCallTest extends EngineTesting {
         streaming = request -> {
             ModelCall back = ModelCall.of("caller", request.inputs().getFirst());
             refusal.set(assertThrows(InferenceException.class,
-                    () -> calls.get("stream").infer(back, result -> true)));
+                    () -> callsOf("stream").infer(back, result -> true)));
             request.complete();
         };
 
@@ -325,7 +339,7 @@ class StreamedCallTest extends EngineTesting {
         called = "stream";
         streaming = request -> {
             try {
-                calls.get("stream").infer(ModelCall.of("plain", request.inputs().getFirst()).withParameter("plain",
+                callsOf("stream").infer(ModelCall.of("plain", request.inputs().getFirst()).withParameter("plain",
                         Parameter.of(true)), result -> {
                             collect(result);
                             return true;
@@ -351,10 +365,10 @@ class StreamedCallTest extends EngineTesting {
         infer();
 
         assertEquals(3, kept.size());
-        assertTrue(engine.buffers().inUseBytes() > 0);
+        assertTrue(engine().buffers().inUseBytes() > 0);
         kept.forEach(this::collect);
         assertEquals(List.of("a0", "a1", "a2"), results);
-        assertEquals(0, engine.buffers().inUseBytes());
+        assertEquals(0, engine().buffers().inUseBytes());
     }
 
     @Test
@@ -377,7 +391,7 @@ class StreamedCallTest extends EngineTesting {
         assertTrue(failure().getMessage().startsWith("the responses to the request were read too slowly: "),
                 failure().getMessage());
         kept.forEach(InferenceResult::close);
-        assertEquals(0, engine.buffers().inUseBytes());
+        assertEquals(0, engine().buffers().inUseBytes());
     }
 
     @Test
@@ -410,17 +424,19 @@ class StreamedCallTest extends EngineTesting {
         called = "plain";
         backend.onExecute(batch -> {
             InferenceRequest request = batch.requests().getFirst();
-            refusal.set(assertThrows(InferenceException.class, () -> calls.get("caller")
+            refusal.set(assertThrows(InferenceException.class, () -> callsOf("caller")
                     .infer(ModelCall.of("stream", request.inputs().getFirst()))));
             FakeBackend.echo(batch);
         });
 
         infer();
 
-        assertEquals(StatusCode.UNSUPPORTED, refusal.get().code());
+        InferenceException failure = refusal.get();
+        assertNotNull(failure);
+        assertEquals(StatusCode.UNSUPPORTED, failure.code());
         assertEquals(
                 "model 'stream' is decoupled: it may answer any number of times; call it with a listener, or another "
                         + "model",
-                refusal.get().getMessage());
+                failure.getMessage());
     }
 }
