@@ -66,7 +66,7 @@ class DocumentationIT {
     private static Path directory;
     private static RunningServer server;
 
-    private record Block(String page, String language, String text) {
+    record Block(String page, String language, String text) {
         @Override
         public String toString() {
             return page + ": " + text.lines().findFirst().orElse("");

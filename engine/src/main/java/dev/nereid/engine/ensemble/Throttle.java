@@ -66,8 +66,8 @@ final class Throttle {
     private synchronized boolean pause() {
         try {
             long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS);
-            for (long left = LOOK_MILLIS; waiting > 0 && left > 0;
-                    left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime())) {
+            for (long left = LOOK_MILLIS; waiting > 0
+                    && left > 0; left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime())) {
                 wait(left);
             }
             return true;

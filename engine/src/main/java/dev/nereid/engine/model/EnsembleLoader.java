@@ -33,7 +33,8 @@ final class EnsembleLoader {
     private final LimitOptions limits;
     private final StatisticsOptions statisticsOptions;
 
-    EnsembleLoader(Members members, ModelRepository repository, ModelCatalog catalog, Caching caching, LimitOptions limits,
+    EnsembleLoader(Members members, ModelRepository repository, ModelCatalog catalog, Caching caching,
+            LimitOptions limits,
             StatisticsOptions statisticsOptions) {
         this.members = members;
         this.repository = repository;

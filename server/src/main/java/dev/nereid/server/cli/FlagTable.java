@@ -81,7 +81,8 @@ final class FlagTable {
         add("metrics-address", Kind.TEXT, "", METRICS, "Address to listen on for metrics; default is --http-address.");
         add("metrics-port", Kind.NUMBER, "8002", METRICS, "Port to listen on for metrics.");
         add("metrics-interval-ms", Kind.NUMBER, "2000", METRICS, "How often CPU and GPU metrics are sampled.");
-        repeatable("metrics-config", METRICS, "<key>=<value>: counter_latencies (true), histogram_latencies (false), summary_latencies (false), "
+        repeatable("metrics-config", METRICS,
+                "<key>=<value>: counter_latencies (true), histogram_latencies (false), summary_latencies (false), "
                         + "summary_quantiles (0.5:0.05,0.9:0.01,0.95:0.001,0.99:0.001,0.999:0.001).");
         add("backend-directory", Kind.TEXT, "", BACKENDS,
                 "Directory with backends; default is the one that came with this server.");

@@ -18,7 +18,14 @@ class CacheFlagsTest {
     }
 
     private static String mistake(String... settings) {
-        return assertThrows(UsageException.class, () -> config(settings)).getMessage();
+        return String.valueOf(assertThrows(UsageException.class, () -> config(settings)).getMessage());
+    }
+
+    @Test
+    void pluginsAreLookedForInTheDirectoryOfTheFlag() {
+        assertEquals(Optional.of(Path.of("/somewhere")), CommandLine
+                .parse(List.of("--model-repository=.", "--cache-config=redis,host=h", "--cache-directory=/somewhere"))
+                .options(CACHES).engine().cache().directory());
     }
 
     @Test

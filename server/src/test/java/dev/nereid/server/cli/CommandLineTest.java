@@ -163,8 +163,9 @@ class CommandLineTest {
                 + "histogram_latencies=<true|false>, summary_latencies=<true|false> or "
                 + "summary_quantiles=<quantile>:<error>[,...]",
                 assertThrows(UsageException.class, () -> options("--metrics-config=latencies")).getMessage());
-        assertEquals("--metrics-config=summary_quantiles=0.5:0.05,2:0: '2:0' is wrong, expected <quantile>:<error>, both "
-                + "from 0 to 1, such as 0.9:0.01",
+        assertEquals(
+                "--metrics-config=summary_quantiles=0.5:0.05,2:0: '2:0' is wrong, expected <quantile>:<error>, both "
+                        + "from 0 to 1, such as 0.9:0.01",
                 assertThrows(UsageException.class, () -> options("--metrics-config=summary_quantiles=0.5:0.05,2:0"))
                         .getMessage());
     }

@@ -66,7 +66,8 @@ class MetricsTextTest {
     void familiesHaveTheNamesTypesTextsAndOrderOfTheReference() {
         String text;
         try (CpuSampler sampler = CpuSampler.start(directory, Duration.ofDays(1))) {
-            text = new MetricsText(fixture.start(), true, true, List.of(), Optional.of(sampler), Optional.empty()).write();
+            text = new MetricsText(fixture.start(), true, true, List.of(), Optional.of(sampler), Optional.empty())
+                    .write();
         }
 
         List<String> heads = text.lines().filter(line -> line.startsWith("# ")).toList();
@@ -241,7 +242,8 @@ class MetricsTextTest {
         Files.writeString(proc.resolve("meminfo"),
                 "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    400 kB\n");
         try (CpuSampler sampler = CpuSampler.start(proc, Duration.ofDays(1))) {
-            String text = new MetricsText(fixture.start(), true, false, List.of(), Optional.of(sampler), Optional.empty()).write();
+            String text = new MetricsText(fixture.start(), true, false, List.of(), Optional.of(sampler),
+                    Optional.empty()).write();
 
             assertTrue(text.endsWith("""
                     # HELP nv_cpu_utilization CPU utilization rate [0.0 - 1.0]
