@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.nereid.repository.config.ConfigReader;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -18,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -39,6 +41,7 @@ class DocumentationIT {
     private static final Map<String, String> NOT_RUN = Map.of(
             "./nereid demo            # builds", "the build itself, of which this is a part",
             "trtexec", "needs TensorRT's tools",
+            "./nereid serve --model-repository=models --http-tls", "needs certificates; the server's tests make some",
             "./mvnw", "the build itself, of which this is a part",
             "./nereid bench", "takes minutes; BenchIT runs it");
     /** Smaller numbers, which take less time. */
@@ -108,6 +111,8 @@ class DocumentationIT {
                 models.toString()).redirectErrorStream(true).redirectOutput(directory.resolve("samples.log").toFile())
                 .start();
         assertEquals(0, samples.waitFor(), () -> read(directory.resolve("samples.log")));
+        ImageIO.write(new BufferedImage(64, 48, BufferedImage.TYPE_INT_RGB), "jpg",
+                directory.resolve("photo.jpg").toFile());
         Path launcher = Files.writeString(directory.resolve("nereid"), NEREID);
         assertTrue(launcher.toFile().setExecutable(true));
         server = RunningServer.start(models, "--model-control-mode=explicit", "--load-model=*");
