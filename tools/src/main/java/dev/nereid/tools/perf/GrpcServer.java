@@ -1,6 +1,6 @@
 package dev.nereid.tools.perf;
 
-import com.google.protobuf.MessageLite;
+import com.google.protobuf.Message;
 import dev.nereid.server.grpc.proto.ModelConfigRequest;
 import dev.nereid.server.grpc.proto.ModelConfigResponse;
 import dev.nereid.server.grpc.proto.ModelMetadataRequest;
@@ -16,7 +16,7 @@ import io.grpc.MethodDescriptor;
 import io.grpc.MethodDescriptor.MethodType;
 import io.grpc.Status;
 import io.grpc.netty.NettyChannelBuilder;
-import io.grpc.protobuf.lite.ProtoLiteUtils;
+import io.grpc.protobuf.ProtoUtils;
 import io.grpc.stub.MetadataUtils;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -47,7 +47,7 @@ final class GrpcServer {
     static final MethodDescriptor<byte[], byte[]> INFER = MethodDescriptor.newBuilder(BYTES, BYTES)
             .setType(MethodType.UNARY).setFullMethodName(SERVICE + "/ModelInfer").build();
     static final MethodDescriptor<byte[], ModelStreamInferResponse> STREAM_INFER = MethodDescriptor
-            .newBuilder(BYTES, ProtoLiteUtils.marshaller(ModelStreamInferResponse.getDefaultInstance()))
+            .newBuilder(BYTES, ProtoUtils.marshaller(ModelStreamInferResponse.getDefaultInstance()))
             .setType(MethodType.BIDI_STREAMING).setFullMethodName(SERVICE + "/ModelStreamInfer").build();
     static final MethodDescriptor<ModelMetadataRequest, ModelMetadataResponse> METADATA = unary("ModelMetadata",
             ModelMetadataRequest.getDefaultInstance(), ModelMetadataResponse.getDefaultInstance());
@@ -59,9 +59,9 @@ final class GrpcServer {
     private GrpcServer() {
     }
 
-    private static <A extends MessageLite, B extends MessageLite> MethodDescriptor<A, B> unary(String name, A request,
+    private static <A extends Message, B extends Message> MethodDescriptor<A, B> unary(String name, A request,
             B response) {
-        return MethodDescriptor.newBuilder(ProtoLiteUtils.marshaller(request), ProtoLiteUtils.marshaller(response))
+        return MethodDescriptor.newBuilder(ProtoUtils.marshaller(request), ProtoUtils.marshaller(response))
                 .setType(MethodType.UNARY).setFullMethodName(SERVICE + "/" + name).build();
     }
 
