@@ -7,6 +7,7 @@ import dev.nereid.backend.api.InferenceResponse;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -74,10 +75,11 @@ final class IdentityInstance implements ModelInstance {
 
     /** Adds what stands for an input that the client left out; texts are empty, whose length is zero, too. */
     private static void addZeros(TensorPair pair, int batchSize, InferenceResponse response) {
+        DataType dataType = pair.dataType().orElseThrow();
         Shape shape = pair.zeros(batchSize);
-        int bytes = pair.dataType().isFixedSize() ? pair.dataType().byteSize() : Integer.BYTES;
+        int bytes = dataType.isFixedSize() ? dataType.byteSize() : Integer.BYTES;
         MemorySegment ignored = response
-                .addOutput(pair.outputName(), pair.dataType(), shape, shape.elementCount() * bytes).fill((byte) 0);
+                .addOutput(pair.outputName(), dataType, shape, shape.elementCount() * bytes).fill((byte) 0);
     }
 
     private static void copy(Tensor input, String outputName, InferenceResponse response) {

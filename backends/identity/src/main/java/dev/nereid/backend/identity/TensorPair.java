@@ -22,12 +22,12 @@ import java.util.regex.Pattern;
  * @param inputName the input
  * @param outputName the output
  * @param isOptional whether the input may be missing: the output is zeros then
- * @param dataType the datatype of both
+ * @param dataType the datatype of both; empty where there is none, which the server refuses before it executes anything
  * @param dims the dimensions of the output, without that of the batch; an open one has size 1 in such zeros
  * @param isBatching whether there is a dimension of the batch
  */
-record TensorPair(String inputName, String outputName, boolean isOptional, DataType dataType, Dims dims,
-        boolean isBatching) {
+record TensorPair(String inputName, String outputName, boolean isOptional, Optional<DataType> dataType,
+        Dims dims, boolean isBatching) {
     private static final Pattern INPUT = Pattern.compile("INPUT(\\d{1,9})");
     private static final Pattern OUTPUT = Pattern.compile("OUTPUT(\\d{1,9})");
 
@@ -59,7 +59,7 @@ record TensorPair(String inputName, String outputName, boolean isOptional, DataT
             ModelInput input = inputs.get(index);
             if (input != null) {
                 pairs.add(new TensorPair(input.name(), output.name(), input.isOptional(),
-                        output.dataType().orElseThrow(), output.backendDims(), config.isBatching()));
+                        output.dataType(), output.backendDims(), config.isBatching()));
             }
         });
         return List.copyOf(pairs);
