@@ -35,7 +35,11 @@ class GrpcReplayIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"grpc_all", "grpc_restricted", "grpc_restricted_all", "grpc_forward", "grpc_forward_all",
-        "shm_default", "stream", "stream_error_1", "stream_error_2", "stream_error_3", "decoupled"})
+        "shm_default", "stream", "stream_error_1", "stream_error_2", "stream_error_3", "decoupled", "sequence",
+        "sequence_broken", "sequence_broken_duplicate", "iterative", "ensemble", "ensemble_broken", "cache",
+        "cache_off",
+        "cache_small", "namespacing", "namespacing_off", "namespacing_three", "namespacing_explicit", "optional_ragged",
+        "optional_ragged_broken"})
     void answersAsTheReference(String name) throws Exception {
         RecordedSession session = RecordedSession.read(GOLDEN, name);
         AcceptedDifferences accepted = AcceptedDifferences.read(ACCEPTED);
@@ -92,12 +96,12 @@ class GrpcReplayIT {
         };
     }
 
-    /** Returns a directory with the server's backends and the examples that recordings need. */
+    /** Returns a directory with the server's backends and the example that recordings need beside them. */
     private static Path backends(Path directory) throws IOException {
         Path all = Files.createDirectories(directory.resolve("backends"));
-        Path repeat = EXAMPLES.resolve(Path.of("repeat", "target", "plugin", "repeat"));
+        Path iterative = EXAMPLES.resolve(Path.of("iterative-sequence", "target", "plugin", "iterative_sequence"));
         try (Stream<Path> own = Files.list(RunningServer.LAYOUT.resolve("backends"))) {
-            Stream.concat(own, Stream.of(repeat)).forEach(backend -> {
+            Stream.concat(own, Stream.of(iterative)).forEach(backend -> {
                 try {
                     Files.createSymbolicLink(all.resolve(backend.getFileName()), backend);
                 } catch (IOException e) {
