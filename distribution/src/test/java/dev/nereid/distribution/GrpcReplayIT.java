@@ -60,7 +60,8 @@ class GrpcReplayIT {
     private static Map<String, Optional<String>> play(RecordedSession session, Path directory) throws Exception {
         Path models = directory.resolve("models");
         session.unpackModels(models);
-        List<String> flags = new ArrayList<>(session.flags());
+        List<String> flags = new ArrayList<>(session.flags().stream()
+                .map(flag -> flag.replace("{models}", models.toString())).toList());
         if (flags.stream().noneMatch(flag -> flag.startsWith("--exit-on-error"))) {
             flags.add("--exit-on-error=false");
         }

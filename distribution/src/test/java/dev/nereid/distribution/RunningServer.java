@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -82,8 +83,11 @@ final class RunningServer implements AutoCloseable {
 
     private static ProcessBuilder builder(Path layout, Path repository, String... flags) throws IOException {
         List<String> command = new ArrayList<>(List.of(layout.resolve("nereid").toString(), "serve",
-                "--model-repository=" + repository, "--http-address=127.0.0.1", "--http-port=0",
-                "--grpc-address=127.0.0.1", "--grpc-port=0", "--metrics-port=0"));
+                "--http-address=127.0.0.1", "--http-port=0", "--grpc-address=127.0.0.1", "--grpc-port=0",
+                "--metrics-port=0"));
+        if (Arrays.stream(flags).noneMatch(flag -> flag.startsWith("--model-repository="))) {
+            command.add("--model-repository=" + repository);
+        }
         command.addAll(List.of(flags));
         if (command.stream().noneMatch(each -> each.startsWith(READY_FILE))) {
             command.add(READY_FILE + Files.createTempDirectory(DIRECTORY).resolve("ready"));
