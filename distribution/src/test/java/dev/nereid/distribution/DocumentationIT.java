@@ -42,6 +42,8 @@ class DocumentationIT {
             "./nereid demo            # builds", "the build itself, of which this is a part",
             "trtexec", "needs TensorRT's tools",
             "./nereid serve --model-repository=models --http-tls", "needs certificates; the server's tests make some",
+            "./nereid serve --model-repository=models --cache-config=redis",
+            "needs Redis; that cache's tests start one",
             "./mvnw", "the build itself, of which this is a part",
             "./nereid bench", "takes minutes; BenchIT runs it");
     /** Smaller numbers, which take less time. */
