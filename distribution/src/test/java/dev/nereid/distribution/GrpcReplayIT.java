@@ -36,7 +36,7 @@ class GrpcReplayIT {
     @ParameterizedTest
     @ValueSource(strings = {"grpc_all", "grpc_restricted", "grpc_restricted_all", "grpc_forward", "grpc_forward_all",
         "shm_default", "stream", "stream_error_1", "stream_error_2", "stream_error_3", "decoupled", "sequence",
-        "sequence_broken", "sequence_broken_duplicate", "iterative", "ensemble", "ensemble_broken", "cache",
+        "sequence_broken", "iterative", "ensemble", "ensemble_broken", "cache",
         "cache_off",
         "cache_small", "namespacing", "namespacing_off", "namespacing_three", "namespacing_explicit", "optional_ragged",
         "optional_ragged_broken"})
