@@ -61,10 +61,12 @@ public final class Admission implements Members {
         List<ServedVersion> leaving = catalog.leaving(model, version);
         while (true) {
             for (ServedVersion each : leaving) {
+                // One that is just being replaced says of another's sequence that it lacks a START, as one that serves does.
+                boolean saysWhoseItIs = each.isLeaving();
                 try {
                     return action.apply(each);
                 } catch (InferenceException e) {
-                    if (!(e.getCause() instanceof OtherSequence)) {
+                    if (saysWhoseItIs && !(e.getCause() instanceof OtherSequence)) {
                         throw e;
                     }
                 }
