@@ -34,6 +34,9 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -170,6 +173,41 @@ class SequenceLifecycleTest {
         assertEquals("v1 1", send(engine, "e", 2, 1, "SE"));
         assertEquals("v1 13", send(engine, "e", 1, 1, "E"));
         EngineFixture.until("the old version is gone", () -> backend.events().contains("closeModel m 1"));
+    }
+
+    /** Between the switch to a version and the farewell of the one before, which is when the log tells of it. */
+    @Test
+    void aSequenceIsFoundWhileALaterVersionIsJustBeingReplaced() {
+        Engine engine = loaded("direct { }", 1, NEVER_IDLE);
+        assertEquals("v1 3", send(engine, 1, 3, "S"));
+        fixture.model("m", settings("direct { }", 1, NEVER_IDLE), 2);
+        engine.load("m", LoadOverride.NONE);
+        fixture.model("m", settings("direct { }", 1, NEVER_IDLE), 3);
+        List<String> answers = new CopyOnWriteArrayList<>();
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord told) {
+                if (told.getMessage().startsWith("successfully loaded 'm' version 3 ")) {
+                    answers.add(send(engine, 1, 4, ""));
+                }
+            }
+
+            @Override
+            public void flush() {
+            }
+
+            @Override
+            public void close() {
+            }
+        };
+        Logger logger = Logger.getLogger(VersionSwitch.class.getName());
+        logger.addHandler(handler);
+        try {
+            engine.load("m", LoadOverride.NONE);
+        } finally {
+            logger.removeHandler(handler);
+        }
+        assertEquals(List.of("v1 7"), answers);
     }
 
     @Test
