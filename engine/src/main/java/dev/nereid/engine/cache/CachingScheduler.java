@@ -116,6 +116,14 @@ public final class CachingScheduler implements Scheduler {
                 find(request);
             } catch (InferenceException e) {
                 fail(request, e, FailureReason.REJECTED);
+            } catch (RuntimeException | Error e) {
+                // Nobody else is left who could tell the client.
+                LOGGER.log(Level.ERROR, "a request to model '" + config.name() + "' could not be looked for", e);
+                if (!request.isAnswered()) {
+                    fail(request, InferenceException.internal("the request to model '" + config.name()
+                            + "' could not be looked for in the response cache; the server's log has the details"),
+                            FailureReason.OTHER);
+                }
             } finally {
                 synchronized (this) {
                     lookups--;

@@ -137,7 +137,48 @@ public final class CachePlugin implements ResponseCache {
 
     @Override
     public Optional<Entry> get(CacheKey key) {
-        return asked("find a response", () -> cache.get(key), Optional.empty());
+        return asked("find a response", () -> cache.get(key).map(this::read), Optional.empty());
+    }
+
+    private Entry read(Entry entry) {
+        try {
+            return new Found(entry, List.copyOf(entry.outputs()));
+        } catch (Throwable e) {
+            entry.release();
+            throw e;
+        }
+    }
+
+    /** An entry whose outputs have been read, so that nothing of the plugin's can fail while a request is answered with it. */
+    private final class Found implements Entry {
+        private final Entry entry;
+        private final List<Tensor> outputs;
+
+        Found(Entry entry, List<Tensor> outputs) {
+            this.entry = entry;
+            this.outputs = outputs;
+        }
+
+        @Override
+        public List<Tensor> outputs() {
+            return outputs;
+        }
+
+        @Override
+        public void retain() {
+            boolean ignored = asked("keep a response in use", () -> {
+                entry.retain();
+                return true;
+            }, false);
+        }
+
+        @Override
+        public void release() {
+            boolean ignored = asked("take a response back", () -> {
+                entry.release();
+                return true;
+            }, false);
+        }
     }
 
     @Override

@@ -312,6 +312,19 @@ class CachingTest {
     }
 
     @Test
+    void anEntryThatCanNotBeReadIsGivenBackAndTheRequestExecuted() {
+        SharedCache shared = new SharedCache();
+        Engine engine = fixture(new FakeBackend("fake"), CacheOptions.of(shared, Map.of())).model("m", CACHED, 1)
+                .start();
+        engine.load("m", LoadOverride.NONE);
+        shared.isUnreadable = true;
+
+        assertArrayEquals(new byte[]{1, 2, 3, 4}, infer(engine, "m", Map.of(), 1, 2, 3, 4));
+        assertEquals(1, statistics(engine, "m").executionCount());
+        assertEquals(1, shared.releases.get());
+    }
+
+    @Test
     void aModelThatIsUnloadedWaitsForThoseThatAreLookedFor() throws Exception {
         SharedCache shared = new SharedCache();
         Engine engine = fixture(new FakeBackend("fake"), CacheOptions.of(shared, Map.of())).model("m", CACHED, 1)
@@ -362,7 +375,9 @@ class CachingTest {
     private static final class SharedCache implements CacheFactory, ResponseCache {
         private final Map<CacheKey, List<Tensor>> entries = new ConcurrentHashMap<>();
         private Map<String, String> settings = Map.of();
+        private final AtomicInteger releases = new AtomicInteger();
         private volatile boolean isBroken;
+        private volatile boolean isUnreadable;
         private volatile Runnable onGet = () -> {
         };
 
@@ -393,7 +408,26 @@ class CachingTest {
             if (isBroken) {
                 throw new IllegalStateException("broken");
             }
-            return Optional.ofNullable(entries.get(key)).map(OnHeap::new);
+            return isUnreadable ? Optional.of(unreadable()) : Optional.ofNullable(entries.get(key)).map(OnHeap::new);
+        }
+
+        private Entry unreadable() {
+            return new Entry() {
+                @Override
+                public List<Tensor> outputs() {
+                    throw new IllegalStateException("unreadable");
+                }
+
+                @Override
+                public void retain() {
+                    throw new IllegalStateException("nobody could read it");
+                }
+
+                @Override
+                public void release() {
+                    releases.incrementAndGet();
+                }
+            };
         }
 
         @Override
