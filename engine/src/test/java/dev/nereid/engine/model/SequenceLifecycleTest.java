@@ -17,6 +17,7 @@ import dev.nereid.engine.request.InputData;
 import dev.nereid.engine.request.RequestData;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.ref.WeakReference;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -208,6 +209,20 @@ class SequenceLifecycleTest {
             logger.removeHandler(handler);
         }
         assertEquals(List.of("v1 7"), answers);
+    }
+
+    @Test
+    void nothingKeepsAVersionThatHasLeft() {
+        Engine engine = loaded("direct { }", 1, NEVER_IDLE);
+        WeakReference<ServedVersion> old = new WeakReference<>(engine.lookup("m", OptionalLong.empty()));
+        assertEquals("v1 3", send(engine, 1, 3, "SE"));
+        fixture.model("m", settings("direct { }", 1, NEVER_IDLE), 2);
+        engine.load("m", LoadOverride.NONE);
+
+        EngineFixture.until("the old version is collected", () -> {
+            System.gc();
+            return old.refersTo(null);
+        });
     }
 
     @Test

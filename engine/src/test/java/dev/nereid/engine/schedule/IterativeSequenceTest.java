@@ -125,6 +125,31 @@ class IterativeSequenceTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("strategies")
+    void aRequestThatIsCancelledBetweenItsRoundsHoldsUpNoOther(Strategy strategy) throws Exception {
+        CompletableFuture<Sent> cancelled = new CompletableFuture<>();
+        try (SequenceFixture rig = new SequenceFixture(strategy, 2, true)) {
+            rig.add("m_0", new ThreeRounds(false) {
+                @Override
+                void round(InferenceRequest request) {
+                    super.round(request);
+                    if (request.id().equals("r5")) {
+                        cancelled.join().request.cancel();
+                    }
+                }
+            });
+            Sent first = send(rig, 5);
+            cancelled.complete(first);
+            assertEquals("CANCELLED ", first.answer());
+            assertEquals("9", send(rig, 3).answer());
+            assertEquals(0, rig.statistics.pendingCount());
+            assertEquals(1, rig.statistics.failures(FailureReason.CANCELED).count());
+            Waiting.until("all has left", () -> rig.scheduler.inFlight() == 0);
+            assertEquals(0, rig.pool.inUseBytes());
+        }
+    }
+
     @Test
     void anEndOrAnIdleSequenceHasNoFurtherRound() {
         try (SequenceFixture rig = new SequenceFixture(SequenceFixture.direct(), 1, true)) {
