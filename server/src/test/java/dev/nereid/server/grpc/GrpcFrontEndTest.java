@@ -119,6 +119,20 @@ class GrpcFrontEndTest {
         assertEquals(ints(values), served.infer(request(OTHER, "a", values)).getRawOutputContents(0));
     }
 
+    /** What is sorted lies on the heap: some ten megabytes for what the client sent as four hundred kilobytes. */
+    @Test
+    void whatClassifyingTakesCountsAgainstTheBound() {
+        try (ServedModels small = new ServedModels(directory.resolve("small"), "--max-inflight-bytes=4194304")) {
+            ModelInferRequest.Builder request = ServedModels.request(ServedModels.PLAIN, "a", new int[100_000]);
+            assertEquals(400_000, small.infer(request).getRawOutputContents(0).size());
+
+            request.addOutputs(ModelInferRequest.InferRequestedOutputTensor.newBuilder().setName("OUTPUT0")
+                    .putParameters("classification", number(100_000)));
+            assertEquals(Status.Code.UNAVAILABLE, refused(() -> small.infer(request)).getStatus().getCode());
+            assertEquals(0, small.bytesHeld());
+        }
+    }
+
     @Test
     void classifiesWithLabels() {
         ModelInferResponse answer = served.infer(request(PLAIN, "a", 5, 9, 7).addOutputs(
