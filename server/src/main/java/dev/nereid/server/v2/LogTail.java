@@ -1,0 +1,30 @@
+package dev.nereid.server.v2;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+
+/** The last lines of the log. Threads: any; the monitor is held for moments only. */
+public final class LogTail {
+    private static final int MAX_LINES = 300;
+    private static final int MAX_TEXT = 2000;
+
+    @GuardedBy("this")
+    private final Deque<String> lines = new ArrayDeque<>();
+
+    /** Adds what was logged, which may be several lines, such as a table or an exception. */
+    public synchronized void add(String text) {
+        text.lines().filter(line -> !line.isEmpty()).forEach(line -> {
+            lines.addLast(line.length() > MAX_TEXT ? line.substring(0, MAX_TEXT) + "..." : line);
+            if (lines.size() > MAX_LINES) {
+                lines.removeFirst();
+            }
+        });
+    }
+
+    /** Returns the lines, the latest last. */
+    public synchronized List<String> lines() {
+        return List.copyOf(lines);
+    }
+}
