@@ -15,12 +15,12 @@ public final class LogTail {
 
     /** Adds what was logged, which may be several lines, such as a table or an exception. */
     public synchronized void add(String text) {
-        text.lines().filter(line -> !line.isEmpty()).forEach(line -> {
+        for (String line : text.lines().filter(each -> !each.isEmpty()).toList()) {
             lines.addLast(line.length() > MAX_TEXT ? line.substring(0, MAX_TEXT) + "..." : line);
             if (lines.size() > MAX_LINES) {
                 lines.removeFirst();
             }
-        });
+        }
     }
 
     /** Returns the lines, the latest last. */

@@ -71,7 +71,8 @@ class LogSetupTest {
         assertEquals(2, lines().size());
         assertEquals(lines().stream().map(line -> line.substring(line.indexOf(']'))).toList(),
                 setup.tail().orElseThrow().lines().stream().map(line -> line.substring(line.indexOf(']'))).toList());
-        assertTrue(setup.tail().orElseThrow().lines().getLast().contains("LogSetupTest.java:"), "the place of the code");
+        assertTrue(setup.tail().orElseThrow().lines().getLast().contains("LogSetupTest.java:"),
+                "the place of the code");
         setup.change(new LogOptions(false, false, true, 0, false, Optional.of(file())));
         logger.info("left out, too");
         assertEquals(2, setup.tail().orElseThrow().lines().size());

@@ -69,16 +69,17 @@ export async function change(name, action, tell) {
 /** @returns {{ element: HTMLElement, title: string, update: () => void }} */
 export function modelsView() {
   const filter = h('input', { type: 'search', oninput: () => update() });
-  const body = h('tbody');
   const message = h('p', { role: 'status' });
   const empty = h('p', { class: 'soft' }, 'No models.');
-  /** @type {Map<string, { row: HTMLTableRowElement, cells: HTMLElement[], badge: HTMLElement, reason: HTMLElement, buttons: HTMLButtonElement[] }>} */
+  /** @typedef {{ body: HTMLElement, cells: HTMLElement[], badge: HTMLElement, reason: HTMLElement, detail: HTMLElement, buttons: HTMLButtonElement[] }} Entry */
+  /** @type {Map<string, Entry>} */
   const rows = new Map();
   const element = h('section', {}, h('h1', {}, 'Models'),
     h('div', { class: 'tools' }, h('label', {}, 'Show names that contain', filter)), message, empty,
     h('table', { class: 'cards' }, h('caption', { class: 'unseen' }, 'Models with their versions, states and latest figures'),
       h('thead', {}, h('tr', {}, ...COLUMNS.map((name, i) => h('th', { scope: 'col', class: NUMBERS.has(i) ? 'number' : '' }, name)),
-        h('th', { scope: 'col' }, 'Actions'))), body));
+        h('th', { scope: 'col' }, 'Actions')))));
+  const table = /** @type {HTMLElement} */ (element.lastElementChild);
 
   /**
    * @param {string} text
@@ -92,15 +93,16 @@ export function modelsView() {
   /** @param {import('./state.js').Model} model */
   function create(model) {
     const badge = h('span');
-    const reason = h('div', { class: 'reason' });
+    const reason = h('td', { class: 'reason', colspan: COLUMNS.length + 1 });
     const cells = COLUMNS.map((name, i) => h('td', { 'data-label': name, class: NUMBERS.has(i) ? 'number' : i === 0 ? 'name' : '' }));
     cells[0].append(model.version ? h('a', { href: linkTo(model) }, model.name) : h('span', {}, model.name));
     cells[1].textContent = model.version || '–';
-    cells[2].append(badge, reason);
+    cells[2].append(badge);
     const buttons = /** @type {const} */ (['load', 'unload']).map((action) => h('button', {
       type: 'button', 'aria-label': `${action} ${model.name}`, onclick: () => change(model.name, action, tell) }, action));
-    const row = h('tr', {}, ...cells, h('td', { 'data-label': 'Actions', class: 'actions' }, buttons[0], ' ', buttons[1]));
-    return { row, cells, badge, reason, buttons };
+    const detail = h('tr', { class: 'detail' }, reason);
+    const body = h('tbody', {}, h('tr', {}, ...cells, h('td', { 'data-label': 'Actions', class: 'actions' }, buttons[0], ' ', buttons[1])), detail);
+    return { body, cells, badge, reason, detail, buttons };
   }
 
   function update() {
@@ -108,13 +110,14 @@ export function modelsView() {
     const shown = state.models.filter((model) => model.name.toLowerCase().includes(text));
     empty.hidden = shown.length > 0;
     const keys = new Set(shown.map(keyOf));
-    for (const [key, { row }] of rows) {
+    for (const [key, { body }] of rows) {
       if (!keys.has(key)) {
-        row.remove();
+        body.remove();
         rows.delete(key);
       }
     }
-    let place = 0;
+    // Behind caption and head.
+    let place = 2;
     for (const model of shown) {
       const key = keyOf(model);
       let entry = rows.get(key);
@@ -122,8 +125,8 @@ export function modelsView() {
         entry = create(model);
         rows.set(key, entry);
       }
-      if (body.children[place] !== entry.row) {
-        body.insertBefore(entry.row, body.children[place] ?? null);
+      if (table.children[place] !== entry.body) {
+        table.insertBefore(entry.body, table.children[place] ?? null);
       }
       place++;
       show(entry, model);
@@ -131,7 +134,7 @@ export function modelsView() {
   }
 
   /**
-   * @param {{ row: HTMLTableRowElement, cells: HTMLElement[], badge: HTMLElement, reason: HTMLElement, buttons: HTMLButtonElement[] }} entry
+   * @param {Entry} entry
    * @param {import('./state.js').Model} model
    */
   function show(entry, model) {
@@ -144,6 +147,7 @@ export function modelsView() {
       model.loadMillis === undefined ? '–' : duration(model.loadMillis * 1000)];
     texts.forEach((text, i) => setText(entry.cells[i + 3], text));
     setText(entry.reason, model.reason);
+    entry.detail.hidden = model.reason === '';
     const [load, unload] = entry.buttons;
     load.hidden = !canLoad();
     const action = model.state === 'READY' ? 'reload' : 'load';
