@@ -165,7 +165,11 @@ public final class ConsoleEndpoint implements AutoCloseable {
         } else if (file.isPresent()) {
             send(exchange, file.get());
         } else if (path.equals("/events")) {
-            sendEvents(exchange);
+            if (exchange.method().equals("GET")) {
+                sendEvents(exchange);
+            } else {
+                exchange.sendEmpty(200, EventStream.CONTENT_TYPE);
+            }
         } else {
             sendHistory(exchange);
         }

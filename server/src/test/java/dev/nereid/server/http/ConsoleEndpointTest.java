@@ -96,9 +96,10 @@ class ConsoleEndpointTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"GET, /nothing, 404", "POST, /, 405", "DELETE, /events, 405", "GET, /../etc/passwd, 404",
+    @CsvSource({"GET, /nothing, 404", "HEAD, /events, 200", "HEAD, /, 200", "POST, /, 405", "DELETE, /events, 405",
+        "GET, /../etc/passwd, 404",
         "GET, /metrics, 404", "GET, /v2x, 404"})
-    void servesNothingElse(String method, String path, int status) {
+    void servesWhatThereIsAndNothingElse(String method, String path, int status) {
         assertEquals(status, send(looking, method, path, "").status());
     }
 
