@@ -556,7 +556,7 @@ public final class QueueScheduler implements InstanceScheduler {
         if (work.instance().prefersRequestThread()) {
             for (ActiveRequest request : work.batch().engineRequests()) {
                 WaitingListener lender = request.lender();
-                if (lender != null && lender.assign(work)) {
+                if (lender != null && (lender.mayWait() || work.instance().isSteadilyShort()) && lender.assign(work)) {
                     return;
                 }
             }
