@@ -22,9 +22,9 @@ final class Budget {
         return left.isNegative() ? Duration.ZERO : left;
     }
 
-    /** Returns the part of a share of the whole that each of so many measurements may take, within bounds. */
+    /** Returns the part of a share of what is left that each of so many measurements may take, within bounds. */
     Duration each(double share, int measurements, Duration least, Duration most) {
-        Duration part = Duration.ofNanos((long) (total.toNanos() * share / Math.max(1, measurements)));
+        Duration part = Duration.ofNanos((long) (left().toNanos() * share / Math.max(1, measurements)));
         return part.compareTo(least) < 0 ? least : part.compareTo(most) > 0 ? most : part;
     }
 }

@@ -49,7 +49,7 @@ final class RateSearch {
         double bad = Double.POSITIVE_INFINITY;
         double rate = guess;
         double step = FIRST_STEP;
-        for (int i = 0; i < maxTries && bad / Math.max(good, 1e-9) > CLOSE; i++) {
+        while (tried.size() < maxTries && bad / Math.max(good, 1e-9) > CLOSE) {
             if (isKept(rate)) {
                 good = rate;
             } else {

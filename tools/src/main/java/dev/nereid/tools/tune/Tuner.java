@@ -40,6 +40,7 @@ final class Tuner {
     private final BooleanSupplier isStopped;
     private final Consumer<String> progress;
     private final Map<Setting, Row> rows = new LinkedHashMap<>();
+    private Duration eachLoad = LEAST_LOAD;
 
     /**
      * Something that was looked at.
@@ -106,6 +107,8 @@ final class Tuner {
         Map<Split, ExecutionCurve> curves = curves(splits, curve);
         Candidates candidates = new Candidates(spelt(), curves, goal);
         note(candidates);
+        // Today's setting, the best, and one with a delay; each is warmed up before.
+        eachLoad = budget.each(0.6, (MEASURED + 2) * (goal.rate().isPresent() ? 3 : TRIES + 1), LEAST_LOAD, MOST_LOAD);
         measure(today, candidates.knows(spelt()) ? Optional.of(candidates.expect(spelt())) : Optional.empty());
         for (Expected expected : candidates.best(MEASURED)) {
             measure(expected.setting(), Optional.of(expected));
@@ -119,7 +122,7 @@ final class Tuner {
     private ExecutionCurve curve(Split split) {
         use(bare(split));
         List<Integer> sizes = Candidates.sizes(today.maxBatch());
-        Duration each = budget.each(0.1, sizes.size(), LEAST_EXECUTIONS, MOST_EXECUTIONS);
+        Duration each = budget.each(0.07, sizes.size(), LEAST_EXECUTIONS, MOST_EXECUTIONS);
         Map<Integer, Double> seconds = new TreeMap<>();
         for (int size : sizes) {
             tell("executions of " + size + (size == 1 ? " row" : " rows"));
@@ -141,7 +144,7 @@ final class Tuner {
     private Map<Split, ExecutionCurve> curves(List<Split> splits, ExecutionCurve alone) {
         Map<Split, ExecutionCurve> curves = new LinkedHashMap<>();
         curves.put(splits.getFirst(), alone);
-        Duration each = budget.each(0.15, 2 * splits.size(), LEAST_EXECUTIONS, MOST_EXECUTIONS);
+        Duration each = budget.each(0.1, 2 * splits.size(), LEAST_EXECUTIONS, MOST_EXECUTIONS);
         for (Split split : splits.subList(1, splits.size())) {
             if (isStopped.getAsBoolean()) {
                 break;
@@ -185,9 +188,7 @@ final class Tuner {
             return;
         }
         tell(setting.toString());
-        Duration each = budget.each(0.45, goal.rate().isPresent() ? MEASURED + 2 : (MEASURED + 2) * TRIES, LEAST_LOAD,
-                MOST_LOAD);
-        Optional<Measurement.Load> load = load(setting, expected.map(Expected::rate).orElse(100.0), each, TRIES);
+        Optional<Measurement.Load> load = load(setting, expected.map(Expected::rate).orElse(100.0), eachLoad, TRIES);
         rows.put(setting, new Row(setting, expected, load, load.isPresent()
                 ? (setting.equals(today) ? "as it is today" : "measured")
                 : "keeps the goal " + (goal.rate().isPresent() ? "not at this rate" : "at no rate that was tried")));
@@ -241,8 +242,8 @@ final class Tuner {
         if (winner.equals(today) || isStopped.getAsBoolean()) {
             return new Result(today, winner, gain(winner), 0, false, curve, seen);
         }
-        int loads = 2 * ROUNDS * (goal.rate().isPresent() ? 2 : TRIES_OF_ROUND);
-        Duration each = budget.each(0.3, loads, LEAST_LOAD, MOST_LOAD);
+        int loads = 2 * ROUNDS * (goal.rate().isPresent() ? 3 : TRIES_OF_ROUND + 1);
+        Duration each = budget.each(0.9, loads, LEAST_LOAD, MOST_LOAD);
         List<Double> ofWinner = new ArrayList<>();
         List<Double> ofToday = new ArrayList<>();
         for (int round = 1; round <= ROUNDS && !isStopped.getAsBoolean(); round++) {
