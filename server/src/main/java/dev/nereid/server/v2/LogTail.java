@@ -1,6 +1,5 @@
 package dev.nereid.server.v2;
 
-import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -10,7 +9,7 @@ public final class LogTail {
     private static final int MAX_LINES = 300;
     private static final int MAX_TEXT = 2000;
 
-    @GuardedBy("this")
+    /** Guarded by this. */
     private final Deque<String> lines = new ArrayDeque<>();
 
     /** Adds what was logged, which may be several lines, such as a table or an exception. */

@@ -1,6 +1,5 @@
 package dev.nereid.server.v2;
 
-import com.google.errorprone.annotations.concurrent.GuardedBy;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import java.util.ArrayList;
@@ -17,8 +16,7 @@ public final class RecentFailures {
     private static final int MAX_TEXT = 1000;
 
     private volatile boolean isKept;
-    /** The latest at the end. */
-    @GuardedBy("this")
+    /** The latest at the end. Guarded by this. */
     private final Map<Key, Failure> entries = new LinkedHashMap<>();
 
     private record Key(String request, StatusCode code, String message) {

@@ -11,6 +11,7 @@ import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -25,7 +26,9 @@ class PageFilesTest {
     private final PageFiles files = PageFiles.read();
 
     private static Path directory() throws URISyntaxException {
-        return Path.of(PageFilesTest.class.getResource("page/files.txt").toURI()).getParent();
+        return Path.of(Objects.requireNonNull(PageFilesTest.class.getResource("page/files.txt")).toURI())
+                .resolveSibling(".")
+                .normalize();
     }
 
     private static List<String> names() throws IOException, URISyntaxException {

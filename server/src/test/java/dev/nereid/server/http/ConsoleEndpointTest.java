@@ -13,6 +13,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -77,6 +78,10 @@ class ConsoleEndpointTest {
                 }
             }
         }
+    }
+
+    private static String text(Map<String, String> events, String kind) {
+        return Objects.requireNonNull(events.get(kind), () -> kind + " is not in " + events);
     }
 
     @Test
@@ -154,11 +159,11 @@ class ConsoleEndpointTest {
         assertEquals(403, send(looking, "GET", "/v2/models/batched/config", "").status());
         assertEquals(200, send(looking, "GET", "/v2/models/batched/config", "", KEY).status());
         Map<String, String> hidden = events(looking);
-        assertEquals("{\"hidden\":[{\"category\":\"logging\",\"header\":\"admin-key\"}]}", hidden.get("access"));
+        assertEquals("{\"hidden\":[{\"category\":\"logging\",\"header\":\"admin-key\"}]}", text(hidden, "access"));
         assertFalse(hidden.containsKey("log"), hidden.toString());
         assertFalse(hidden.containsKey("failures"), hidden.toString());
         Map<String, String> all = events(looking, KEY);
-        assertEquals("{\"hidden\":[]}", all.get("access"));
+        assertEquals("{\"hidden\":[]}", text(all, "access"));
         assertTrue(all.containsKey("failures"), all.toString());
     }
 
@@ -180,20 +185,21 @@ class ConsoleEndpointTest {
         assertEquals(400, looking.post("/v2/models/single/infer", "{}").status());
         Map<String, String> events = events(looking, KEY);
 
-        assertTrue(events.get("server").contains("\"name\":\"triton\""), events.get("server"));
-        assertTrue(events.get("server").contains("\"httpPort\":" + looking.port()), events.get("server"));
-        assertTrue(events.get("server").endsWith("\"write\":false}"), events.get("server"));
-        assertTrue(events.get("models").startsWith("[{\"id\":\"batched\",\"name\":\"batched\",\"version\":\"1\","
-                + "\"state\":\"READY\",\"reason\":\"\",\"platform\":\"echo\",\"loadMillis\":"), events.get("models"));
+        assertTrue(text(events, "server").contains("\"name\":\"triton\""), text(events, "server"));
+        assertTrue(text(events, "server").contains("\"httpPort\":" + looking.port()), text(events, "server"));
+        assertTrue(text(events, "server").endsWith("\"write\":false}"), text(events, "server"));
+        assertTrue(text(events, "models").startsWith("[{\"id\":\"batched\",\"name\":\"batched\",\"version\":\"1\","
+                + "\"state\":\"READY\",\"reason\":\"\",\"platform\":\"echo\",\"loadMillis\":"), text(events, "models"));
         assertTrue(
-                events.get("statistics").contains("{\"id\":\"batched\",\"version\":\"1\",\"instances\":1,\"success\":"),
-                events.get("statistics"));
-        assertTrue(events.get("machine").contains("\"heapUsed\":"), events.get("machine"));
+                text(events, "statistics")
+                        .contains("{\"id\":\"batched\",\"version\":\"1\",\"instances\":1,\"success\":"),
+                text(events, "statistics"));
+        assertTrue(text(events, "machine").contains("\"heapUsed\":"), text(events, "machine"));
         assertTrue(
-                events.get("failures")
+                text(events, "failures")
                         .contains("\"request\":\"POST /v2/models/single/infer\",\"code\":\"INVALID_ARG\""),
-                events.get("failures"));
-        assertTrue(events.get("log").contains("\"W1130 a line of the log\""), events.get("log"));
+                text(events, "failures"));
+        assertTrue(text(events, "log").contains("\"W1130 a line of the log\""), text(events, "log"));
         String history = send(looking, "GET", "/history?model=batched&version=1", "").body();
         assertTrue(history.startsWith("[[") || history.equals("[]"), history);
         assertEquals("[]", send(looking, "GET", "/history?model=none&version=1", "").body());
@@ -202,7 +208,7 @@ class ConsoleEndpointTest {
     @Test
     void worksWithoutAnHttpPort() throws IOException {
         assertEquals(-1, writing.port());
-        assertTrue(events(writing).get("server").contains("\"httpPort\":-1"));
+        assertTrue(text(events(writing), "server").contains("\"httpPort\":-1"));
         assertEquals(200, send(writing, "POST", "/v2/models/batched/infer", BODY).status());
     }
 
