@@ -25,9 +25,9 @@ final class Tuner {
     private static final int TRIES = 7;
     private static final int ROUNDS = 3;
     private static final int TRIES_OF_ROUND = 4;
-    private static final Duration LEAST_LOAD = Duration.ofMillis(400);
+    private static final Duration LEAST_LOAD = Duration.ofMillis(100);
     private static final Duration MOST_LOAD = Duration.ofSeconds(10);
-    private static final Duration LEAST_EXECUTIONS = Duration.ofMillis(100);
+    private static final Duration LEAST_EXECUTIONS = Duration.ofMillis(50);
     private static final Duration MOST_EXECUTIONS = Duration.ofSeconds(3);
 
     private final Trial trial;

@@ -89,7 +89,7 @@ class TuneCommandTest {
     @Test
     void findsThatBatchingGainsAndWritesIt() throws IOException {
         Path report = models.resolve("report.html");
-        int status = run("m", "--latency-p99=60ms", "--time=8s", "--apply", "--html=" + report);
+        int status = run("m", "--latency-p99=60ms", "--time=4s", "--apply", "--html=" + report);
 
         assertEquals(0, status, () -> out.toString(UTF_8) + err.toString(UTF_8));
         assertTrue(config().startsWith("# ours\nbackend: \"waits\"\n"), config());
@@ -109,8 +109,12 @@ class TuneCommandTest {
 
     @Test
     void changesNothingUnlessToldSo() throws IOException {
-        assertEquals(3, run("m", "--latency-p99=60ms", "--time=5s"), () -> out.toString(UTF_8) + err.toString(UTF_8));
+        // One execution after the other would be 250 a second at most.
+        assertEquals(3, run("m", "--latency-p99=60ms", "--rate=400", "--time=3s"),
+                () -> out.toString(UTF_8) + err.toString(UTF_8));
         assertEquals(CONFIG, config());
+        assertTrue(out.toString(UTF_8).contains(" keeps the goal, which today's setting does not"),
+                out.toString(UTF_8));
     }
 
     @Test
@@ -118,7 +122,7 @@ class TuneCommandTest {
         String best = CONFIG.replace("max_batch_size: 8", "max_batch_size: 1").replace("count: 1",
                 "count: " + Runtime.getRuntime().availableProcessors());
         write("m", best);
-        assertEquals(0, run("m", "--latency-p99=60ms", "--time=3s", "--apply"), () -> out.toString(UTF_8));
+        assertEquals(0, run("m", "--latency-p99=60ms", "--time=1s", "--apply"), () -> out.toString(UTF_8));
         assertEquals(best, config());
         assertTrue(out.toString(UTF_8).contains("today's setting is as good as any")
                 || out.toString(UTF_8).contains("no gain"), out.toString(UTF_8));
