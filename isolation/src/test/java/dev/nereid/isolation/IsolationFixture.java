@@ -4,14 +4,16 @@ import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.crash.CrashBackendFactory;
+import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
-import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.Inference;
 import dev.nereid.engine.InferenceEngine;
 import dev.nereid.engine.Response;
 import dev.nereid.engine.embedded.EmbeddedEngine;
 import dev.nereid.engine.model.Engine;
+import dev.nereid.isolation.host.ProcessHost;
+import dev.nereid.isolation.settings.IsolationSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -31,6 +33,7 @@ final class IsolationFixture implements AutoCloseable {
     private final Path repository;
     private final Path backends;
     private final Map<String, Map<String, String>> settings = new LinkedHashMap<>();
+    private ProcessHost host;
     private Engine engine;
     private InferenceEngine inference;
 
@@ -38,7 +41,9 @@ final class IsolationFixture implements AutoCloseable {
         repository = directory.resolve("models");
         backends = directory.resolve("backends");
         BackendJars.write(new CrashBackendFactory(), backends);
-        setting("restart-pause", "0");
+        setting("restart-pause", "0").setting("load-check", "process");
+        // Starts faster, and nobody measures here.
+        settings.put("", Map.of("worker-options", "-XX:TieredStopAtLevel=1"));
     }
 
     IsolationFixture setting(String key, String value) {
@@ -61,6 +66,11 @@ final class IsolationFixture implements AutoCloseable {
 
     /** Writes a model with those parameters and more of a configuration. */
     IsolationFixture model(String name, Map<String, String> parameters, String more) {
+        return file(name, "config.pbtxt", text(parameters, more));
+    }
+
+    /** Returns the configuration of a model with those parameters and more of it. */
+    String text(Map<String, String> parameters, String more) {
         StringBuilder text = new StringBuilder("""
                 backend: "crash"
                 max_batch_size: 8
@@ -70,7 +80,7 @@ final class IsolationFixture implements AutoCloseable {
                 """).append(more);
         parameters.forEach((key, value) -> text.append("parameters { key: \"" + key + "\" value { string_value: \""
                 + value + "\" } }\n"));
-        return file(name, "config.pbtxt", text.toString());
+        return text.toString();
     }
 
     /** Writes a file of a model, which has a version 1. */
@@ -101,9 +111,10 @@ final class IsolationFixture implements AutoCloseable {
     IsolationFixture start() {
         EngineOptions options = EngineOptions.DEFAULT.withRepository(repository)
                 .withBackends(BackendSource.directory(backends));
-        options = options.with(options.backends().withSettings(settings))
-                .with(options.loading().withMode(ControlMode.EXPLICIT));
-        engine = IsolatingEngine.create(options);
+        options = options.with(options.loading().withMode(ControlMode.EXPLICIT));
+        IsolationSettings isolation = IsolationSettings.of(settings);
+        host = ProcessHost.create(isolation, options.backends().directories(), options.limits().maxInFlightBytes());
+        engine = Engine.create(options, host);
         inference = EmbeddedEngine.over(engine);
         inference.start();
         return this;
@@ -143,6 +154,11 @@ final class IsolationFixture implements AutoCloseable {
     String state(String model) {
         return engine.index(false).stream().filter(entry -> entry.name().equals(model))
                 .map(entry -> entry.state().map(Enum::name).orElse("") + " " + entry.reason()).findFirst().orElse("");
+    }
+
+    /** Returns the process of a model. */
+    ProcessHandle processOf(String model) {
+        return ProcessHandle.of(host.processes().get(model)).orElseThrow();
     }
 
     void awaitReady(String model) {

@@ -1,6 +1,5 @@
 package dev.nereid.isolation.child;
 
-import dev.nereid.isolation.region.Libc;
 import dev.nereid.isolation.region.SharedRegion;
 import dev.nereid.isolation.wire.Bootstrap;
 import dev.nereid.isolation.wire.Connection;
@@ -27,7 +26,6 @@ public final class WorkerMain {
 
     /** Runs until the server is gone. */
     public static void main(String[] arguments) throws IOException, InterruptedException {
-        Libc.bindToParent();
         Bootstrap bootstrap = RecordCodec.read(Bootstrap.class, new FrameInput(System.in.readAllBytes()));
         WorkerLog.install(bootstrap.isVerbose());
         Thread.setDefaultUncaughtExceptionHandler((thread, e) -> {

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
@@ -122,6 +123,14 @@ public final class ProcessHost implements BackendHost {
     public Backend guard(Guest guest, Backend backend) {
         WorkerSettings asked = settingsOf(guest);
         return asked.isLoadChecked() ? new CheckedBackend(backend, guest, asked, launcher()) : backend;
+    }
+
+    /** Returns the ids of the processes that work now, by the names of the models in them. */
+    public Map<String, Long> processes() {
+        Map<String, Long> processes = new TreeMap<>();
+        workers.forEach(worker -> worker.working().ifPresent(process -> worker.seats()
+                .forEach(seat -> processes.put(seat.guest().id(), process.pid()))));
+        return processes;
     }
 
     @Override

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -45,6 +46,8 @@ final class WorkerLauncher implements AutoCloseable {
     private static final Duration START_LIMIT = Duration.ofSeconds(60);
     private static final long LEAST_AREA = 4L << 30;
     private static final long LARGEST_AREA = 64L << 30;
+    private static final Path SHELL = Path.of("/bin/sh");
+    private static final Path SETPRIV = Path.of("/usr/bin/setpriv");
     private static final SecureRandom RANDOM = new SecureRandom();
 
     private final Path directory;
@@ -192,11 +195,24 @@ final class WorkerLauncher implements AutoCloseable {
         }
     }
 
+    /**
+     * Returns what comes before the JVM. A terminal or a service manager tells all processes of a server to end, which itself
+     * decides when its workers do: they ignore that, as the JVM does with signals that it finds ignored. And the system kills
+     * them with the server, should they be in no state to see its end.
+     */
+    private static List<String> prefix() {
+        if (!Files.isExecutable(SHELL)) {
+            return List.of();
+        }
+        String program = Files.isExecutable(SETPRIV) ? SETPRIV + " --pdeathsig KILL -- \"$@\"" : "\"$@\"";
+        return List.of(SHELL.toString(), "-c", "trap '' HUP INT TERM; exec " + program, "nereid-worker");
+    }
+
     private List<String> command(WorkerSettings settings, Path report) {
-        List<String> command = new ArrayList<>();
+        List<String> command = new ArrayList<>(prefix());
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-Xmx" + settings.heap(), "-Xms16m", "-Xss512k", "-XX:+UseSerialGC",
-                "-XX:+UseCompactObjectHeaders", "-XX:TieredStopAtLevel=4", "-XX:-CreateCoredumpOnCrash",
+                "-XX:+UseCompactObjectHeaders", "-XX:-CreateCoredumpOnCrash",
                 "-XX:+ExitOnOutOfMemoryError", "-XX:ErrorFile=" + report,
                 "-XX:ActiveProcessorCount=" + settings.threads().orElseGet(this::share),
                 "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
@@ -204,6 +220,10 @@ final class WorkerLauncher implements AutoCloseable {
                 .filter(name -> name.startsWith("org.bytedeco.") || name.startsWith("nereid.")
                         || name.equals("java.io.tmpdir"))
                 .sorted().forEach(name -> command.add("-D" + name + "=" + System.getProperty(name)));
+        // The server's own cache of loaded classes holds most of a worker's.
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(argument -> argument.startsWith("-XX:AOTCache=") || argument.startsWith("-Xlog:aot"))
+                .forEach(command::add);
         command.addAll(settings.options());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), WorkerMain.class.getName()));
         return command;

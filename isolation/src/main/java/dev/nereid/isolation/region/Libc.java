@@ -12,7 +12,7 @@ import java.util.Optional;
  * The few functions of Linux that the JDK does not offer. Where a function is missing or refuses, the answer says so and
  * there is another way.
  */
-public final class Libc {
+final class Libc {
     private static final int MFD_CLOEXEC = 1;
     private static final int MFD_ALLOW_SEALING = 2;
     private static final int F_ADD_SEALS = 1033;
@@ -20,9 +20,6 @@ public final class Libc {
     private static final int F_SEAL_SHRINK = 2;
     private static final int F_SEAL_GROW = 4;
     private static final int MADV_REMOVE = 9;
-    private static final int PR_SET_PDEATHSIG = 1;
-    private static final long SIGKILL = 9;
-    private static final MemorySegment SIG_IGN = MemorySegment.ofAddress(1);
 
     private Libc() {
     }
@@ -70,23 +67,6 @@ public final class Libc {
                     ValueLayout.JAVA_INT).invoke(pages, pages.byteSize(), MADV_REMOVE);
         } catch (Throwable e) {
             throw new IllegalStateException("memory can't be given back", e);
-        }
-    }
-
-    /**
-     * Has the system kill this process when the thread that started it ends, and has it ignore what a terminal or a service
-     * manager sends to all processes of a server, which decides itself when its workers end.
-     */
-    public static void bindToParent() {
-        try {
-            int ignored = (int) variadic("prctl", 1, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG)
-                    .invoke(PR_SET_PDEATHSIG, SIGKILL);
-            MethodHandle signal = function("signal", ValueLayout.ADDRESS, ValueLayout.JAVA_INT, ValueLayout.ADDRESS);
-            for (int number : new int[]{1, 2, 15}) {
-                MemorySegment before = (MemorySegment) signal.invoke(number, SIG_IGN);
-            }
-        } catch (Throwable e) {
-            throw new IllegalStateException("the process can't be bound to the one that started it", e);
         }
     }
 

@@ -77,9 +77,22 @@ public final class RecordCodec {
             return new OfEnum(plain.getEnumConstants());
         }
         if (plain.isSealed()) {
-            return new OfSealed(List.of(plain.getPermittedSubclasses()));
+            List<Class<?>> types = new ArrayList<>();
+            addPermitted(plain, types);
+            return new OfSealed(List.copyOf(types));
         }
         return Scalar.of(plain);
+    }
+
+    /** Adds the types that a value of a sealed type may have. */
+    private static void addPermitted(Class<?> sealed, List<Class<?>> types) {
+        for (Class<?> permitted : sealed.getPermittedSubclasses()) {
+            if (permitted.isSealed()) {
+                addPermitted(permitted, types);
+            } else {
+                types.add(permitted);
+            }
+        }
     }
 
     private static Codec ofContainer(ParameterizedType type) {

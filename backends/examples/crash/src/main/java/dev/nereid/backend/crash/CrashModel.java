@@ -12,7 +12,9 @@ import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.backend.api.tensor.Tensor;
 import java.nio.file.Files;
@@ -61,6 +63,9 @@ final class CrashModel implements Model {
 
     @Override
     public ModelInstance createInstance(InstanceContext instance) {
+        if (instance.kind() == InstanceGroup.Kind.GPU) {
+            throw InferenceException.unsupported("instance '" + instance.name() + "' has kind GPU, expected CPU or MODEL");
+        }
         crashIf("instance");
         return new Instance();
     }
@@ -85,16 +90,25 @@ final class CrashModel implements Model {
                 if (request.parameters().get("crash") instanceof Parameter.Text(String how)) {
                     Crash.of(how).happen();
                 }
-                InferenceResponse response = request.newResponse();
-                for (int i = 0; i < config.outputs().size(); i++) {
-                    String output = config.outputs().get(i).name();
-                    Optional<Tensor> input = request.input(config.inputs().get(i).name());
-                    if (input.isPresent() && request.isOutputRequested(output)) {
-                        response.copyOutput(output, input.get().dataType(), input.get().shape(), input.get().data());
-                    }
-                }
-                response.send();
+                answer(request);
             }
+        }
+
+        private void answer(InferenceRequest request) {
+            InferenceResponse response = request.newResponse();
+            for (int i = 0; i < config.outputs().size(); i++) {
+                String output = config.outputs().get(i).name();
+                ModelInput expected = config.inputs().get(i);
+                Optional<Tensor> input = request.input(expected.name());
+                if (input.isEmpty() && !expected.isOptional()) {
+                    request.fail(InferenceException.invalid("the request has no input '" + expected.name() + "'"));
+                    return;
+                }
+                if (input.isPresent() && request.isOutputRequested(output)) {
+                    response.copyOutput(output, input.get().dataType(), input.get().shape(), input.get().data());
+                }
+            }
+            response.send();
         }
 
         @Override
