@@ -215,8 +215,10 @@ class BorderTest {
 
         InferenceException failure = assertThrows(InferenceException.class, () -> rig.load("checked"));
 
-        assertTrue(failure.getMessage().contains("the process that tried to load it first (load-check): model 'checked' "
-                + "version 1: its process ended with SIGSEGV"), failure::getMessage);
+        assertTrue(
+                failure.getMessage().contains("the process that tried to load it first (load-check): model 'checked' "
+                        + "version 1: its process ended with SIGSEGV"),
+                failure::getMessage);
         rig.arm("checked", false);
         rig.load("checked");
         assertArrayEquals(new float[]{1, 2, 3, 4}, rig.infer("checked", 1, 2, 3, 4));

@@ -27,6 +27,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What the server does when the process of a model ends, in every way and at every moment. One engine for all tests. */
 class CrashTest {
+    /** More of them by hand. */
+    private static final int CRASHES = Integer.getInteger("nereid.test.crashes", 3);
     private static final Map<String, String> ISOLATED = Map.of("ISOLATION", "process");
     private static final Map<String, String> ENDINGS = Map.of("abort", "ended with SIGABRT", "null",
             "ended with SIGSEGV", "memory", "ran out of memory on its heap", "exit", "exited with status 7", "hang",
@@ -39,7 +41,7 @@ class CrashTest {
 
     @BeforeAll
     static void start() {
-        rig = new IsolationFixture(directory).setting("worker-heap", "48m").setting("crash-limit", "100/5")
+        rig = new IsolationFixture(directory).setting("worker-heap", "48m").setting("crash-limit", "1000/5")
                 .model("crashing", with("ISOLATION_HANG_LIMIT", "1")).model("isolated", ISOLATED)
                 .model("here", Map.of()).start();
         rig.load("crashing");
@@ -130,7 +132,8 @@ class CrashTest {
 
         assertThrows(InferenceException.class, () -> rig.crash("unloadable", "abort"));
 
-        IsolationFixture.await("it is tried again", () -> rig.state("unloadable").contains("could not be started again"));
+        IsolationFixture.await("it is tried again",
+                () -> rig.state("unloadable").contains("could not be started again"));
         assertTrue(rig.state("unloadable").startsWith("UNAVAILABLE "), rig.state("unloadable"));
         assertFalse(rig.engine().isReady());
         assertFalse(rig.engine().lookup("unloadable", java.util.OptionalLong.empty()).isReady());
@@ -183,10 +186,13 @@ class CrashTest {
         assertThrows(InferenceException.class, () -> rig.crash("given-up", "exit"));
 
         IsolationFixture.await("it is given up", () -> rig.state("given-up").contains("not started again"));
-        assertEquals("UNAVAILABLE model 'given-up' version 1: its process exited with status 7; it ended 2 times within "
-                + "5 min and is not started again; load the model again to try", rig.state("given-up"));
-        assertEquals("model 'given-up' version 1: its process exited with status 7; it ended 2 times within 5 min and is "
-                + "not started again; load the model again to try",
+        assertEquals(
+                "UNAVAILABLE model 'given-up' version 1: its process exited with status 7; it ended 2 times within "
+                        + "5 min and is not started again; load the model again to try",
+                rig.state("given-up"));
+        assertEquals(
+                "model 'given-up' version 1: its process exited with status 7; it ended 2 times within 5 min and is "
+                        + "not started again; load the model again to try",
                 assertThrows(InferenceException.class, () -> rig.infer("given-up", 1, 2, 3, 4)).getMessage());
 
         rig.load("given-up");
@@ -207,12 +213,20 @@ class CrashTest {
 
     @Test
     void filesAndMemoryStayAsTheyAreAfterManyCrashes() throws IOException {
-        crashSeveralTimes(2);
+        crashSeveralTimes(1);
         long files = openFiles();
         long directories = count(workersDirectory());
-        crashSeveralTimes(4);
+        long memory = residentKibibytes();
+        crashSeveralTimes(CRASHES);
         assertTrue(openFiles() <= files + 2, () -> "open files: " + files + " before");
+        long after = residentKibibytes();
+        assertTrue(after < memory + 100_000, () -> "resident KiB: " + memory + " before, " + after + " after");
         assertTrue(count(workersDirectory()) <= directories, "nothing is left of a process that aborts");
+    }
+
+    private static long residentKibibytes() throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("VmRSS"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", ""))).findFirst().orElseThrow();
     }
 
     private static void crashSeveralTimes(int times) {

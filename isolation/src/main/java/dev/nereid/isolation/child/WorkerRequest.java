@@ -39,10 +39,8 @@ final class WorkerRequest implements InferenceRequest {
     private Lane.@Nullable Outcome outcome;
 
     private enum State {
-        EXECUTING("is being executed"),
-        LATER("is to be answered later"),
-        AGAIN("is to be executed again"),
-        ANSWERED("is already answered");
+        EXECUTING("is being executed"), LATER("is to be answered later"), AGAIN("is to be executed again"), ANSWERED(
+                "is already answered");
 
         private final String text;
 

@@ -128,7 +128,7 @@ final class WorkerService implements ControlLink.Handler {
             case Control.ReleaseOutputs released -> released.offsets().forEach(outputs::free);
             case Control.CallResult result -> link().calls().result(result);
             case Control.CallEnd end -> link().calls().end(end);
-            case Control.RequestEvent _, Control.ReleaseResults _, Control.Call _, Control.CallTaken _ ->
+            case Control.RequestEvent _,Control.ReleaseResults _,Control.Call _,Control.CallTaken _ ->
                 throw InferenceException.internal("a worker is not told of that");
         }
     }

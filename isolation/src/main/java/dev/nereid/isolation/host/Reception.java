@@ -87,7 +87,8 @@ final class Reception implements AutoCloseable {
 
     private void greet(Connection connection) {
         try {
-            CompletableFuture<Connection> awaited = expected.remove(RecordCodec.read(Hello.class, connection.receive()));
+            CompletableFuture<Connection> awaited = expected
+                    .remove(RecordCodec.read(Hello.class, connection.receive()));
             if (awaited != null && awaited.complete(connection)) {
                 return;
             }

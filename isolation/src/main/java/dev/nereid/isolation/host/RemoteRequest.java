@@ -116,7 +116,7 @@ final class RemoteRequest {
         return switch (event) {
             case Control.Partial partial -> offsets(partial.response());
             case Control.Last last -> offsets(last.response());
-            case Control.Later _, Control.Fail _, Control.Complete _ -> List.of();
+            case Control.Later _,Control.Fail _,Control.Complete _ -> List.of();
         };
     }
 

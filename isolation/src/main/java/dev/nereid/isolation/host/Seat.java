@@ -197,8 +197,9 @@ final class Seat {
         BackendAttributes ignored = startBackend(process);
         Optional<ModelConfig> now = load(process, context);
         if (!now.equals(completed)) {
-            throw InferenceException.invalid("the model's files describe other inputs or outputs than those that it was "
-                    + "loaded with; load it again");
+            throw InferenceException
+                    .invalid("the model's files describe other inputs or outputs than those that it was "
+                            + "loaded with; load it again");
         }
         List<RemoteInstance> all;
         synchronized (this) {

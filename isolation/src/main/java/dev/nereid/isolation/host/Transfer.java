@@ -40,8 +40,9 @@ final class Transfer {
         for (InferenceRequest request : batch) {
             for (Tensor input : request.inputs()) {
                 if (input.placement().kind() == Placement.Kind.GPU) {
-                    throw InferenceException.unsupported("input '" + input.name() + "' lies in GPU memory, which a model "
-                            + "in a process of its own can't read; send it in host memory");
+                    throw InferenceException
+                            .unsupported("input '" + input.name() + "' lies in GPU memory, which a model "
+                                    + "in a process of its own can't read; send it in host memory");
                 }
                 size += aligned(input.byteSize());
             }

@@ -1,7 +1,6 @@
 package dev.nereid.isolation.host;
 
 import dev.nereid.backend.api.config.ModelConfig;
-import dev.nereid.backend.api.config.Warmup;
 import dev.nereid.isolation.region.Blocks;
 import dev.nereid.isolation.wire.Lane;
 import dev.nereid.isolation.wire.TensorData;

@@ -46,6 +46,7 @@ final class WorkerLauncher implements AutoCloseable {
     private static final Duration START_LIMIT = Duration.ofSeconds(60);
     private static final long LEAST_AREA = 4L << 30;
     private static final long LARGEST_AREA = 64L << 30;
+    private static final String REPORT = "crash-";
     private static final Path SHELL = Path.of("/bin/sh");
     private static final Path SETPRIV = Path.of("/usr/bin/setpriv");
     private static final SecureRandom RANDOM = new SecureRandom();
@@ -102,7 +103,7 @@ final class WorkerLauncher implements AutoCloseable {
      * @throws InferenceException with why it can't be started
      */
     WorkerProcess start(String who, WorkerSettings settings, Runnable onEnd) {
-        Path report = directory.resolve("crash-" + count.incrementAndGet() + ".log");
+        Path report = directory.resolve(REPORT + count.incrementAndGet() + ".log");
         SharedRegion region;
         long area = Math.clamp(4 * Math.min(limitBytes, LARGEST_AREA), LEAST_AREA, LARGEST_AREA);
         try {
@@ -125,7 +126,7 @@ final class WorkerLauncher implements AutoCloseable {
                     limitBytes, backendDirectories.stream().map(each -> each.toAbsolutePath().toString()).toList(),
                     backendSettings, LOGGER.isLoggable(Level.DEBUG)));
             WorkerProcess started = worker;
-            process.onExit().thenRun(() -> connection.cancel(false));
+            CompletableFuture<Boolean> ignored = process.onExit().thenApply(ended -> connection.cancel(false));
             Connection control = connection.get(START_LIMIT.toMillis(), TimeUnit.MILLISECONDS);
             region.opened();
             running.add(started);
@@ -241,11 +242,15 @@ final class WorkerLauncher implements AutoCloseable {
         reception.close();
         starter.shutdown();
         try (Stream<Path> files = Files.list(directory)) {
-            for (Path file : files.filter(each -> !each.getFileName().toString().startsWith("crash-")).toList()) {
-                Files.delete(file);
+            List<Path> all = files.toList();
+            List<Path> reports = all.stream().filter(file -> file.getFileName().toString().startsWith(REPORT)).toList();
+            for (Path file : all) {
+                // Whoever reads the log may look for a crash report.
+                if (!reports.contains(file)) {
+                    Files.delete(file);
+                }
             }
-            // What is left are crash reports, which whoever reads the log may look for.
-            if (Files.list(directory).findAny().isEmpty()) {
+            if (reports.isEmpty()) {
                 Files.delete(directory);
             }
         } catch (IOException e) {

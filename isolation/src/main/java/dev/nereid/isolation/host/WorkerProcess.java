@@ -311,7 +311,7 @@ final class WorkerProcess {
             case Control.Call call -> calls.begin(call);
             case Control.CallTaken taken -> calls.taken(taken);
             case Control.ReleaseResults released -> released.offsets().forEach(inputs::free);
-            case Control.ReleaseOutputs _, Control.CallResult _, Control.CallEnd _ ->
+            case Control.ReleaseOutputs _,Control.CallResult _,Control.CallEnd _ ->
                 throw InferenceException.internal("a server is not told of " + event.getClass().getSimpleName());
         }
     }

@@ -70,7 +70,8 @@ public final class Blocks {
                 wait(left);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                throw InferenceException.unavailable("the wait for " + bytes + " bytes of shared memory was interrupted");
+                throw InferenceException
+                        .unavailable("the wait for " + bytes + " bytes of shared memory was interrupted");
             }
             offset = take(size, bytes);
         }

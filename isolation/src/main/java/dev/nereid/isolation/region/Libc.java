@@ -12,6 +12,7 @@ import java.util.Optional;
  * The few functions of Linux that the JDK does not offer. Where a function is missing or refuses, the answer says so and
  * there is another way.
  */
+@SuppressWarnings("restricted") // calling C is what it is for
 final class Libc {
     private static final int MFD_CLOEXEC = 1;
     private static final int MFD_ALLOW_SEALING = 2;
@@ -38,9 +39,11 @@ final class Libc {
             }
             int size = (int) function("ftruncate", ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG)
                     .invoke(descriptor, bytes);
-            int seals = size < 0 ? -1 : (int) variadic("fcntl", 2, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT,
-                    ValueLayout.JAVA_INT, ValueLayout.JAVA_INT)
-                    .invoke(descriptor, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW);
+            int seals = size < 0
+                    ? -1
+                    : (int) variadic("fcntl", 2, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT,
+                            ValueLayout.JAVA_INT, ValueLayout.JAVA_INT)
+                            .invoke(descriptor, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW);
             if (seals < 0) {
                 close(descriptor);
                 return Optional.empty();

@@ -42,7 +42,7 @@ public record IsolationSettings(Map<String, Map<String, String>> own, Map<String
         all.forEach((backend, settings) -> settings.forEach((key, value) -> (KEYS.contains(key) ? own : rest)
                 .computeIfAbsent(backend, ignored -> new LinkedHashMap<>()).put(key, value)));
         own.forEach((backend, settings) -> {
-            WorkerSettings checked = WorkerSettings.of(settings,
+            WorkerSettings ignored = WorkerSettings.of(settings,
                     key -> "setting '" + key + "'" + (backend.isEmpty() ? "" : " of backend '" + backend + "'"));
         });
         return new IsolationSettings(own, rest);
@@ -68,7 +68,8 @@ public record IsolationSettings(Map<String, Map<String, String>> own, Map<String
                         + String.join(", ", new java.util.TreeSet<>(PARAMETERS.keySet())));
             }
         }
-        return WorkerSettings.of(merged, key -> ofModel.contains(key) ? "parameter '" + parameter(key) + "'"
+        return WorkerSettings.of(merged, key -> ofModel.contains(key)
+                ? "parameter '" + parameter(key) + "'"
                 : "setting '" + key + "'");
     }
 

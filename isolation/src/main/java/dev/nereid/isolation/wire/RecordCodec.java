@@ -1,5 +1,6 @@
 package dev.nereid.isolation.wire;
 
+import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.tensor.Shape;
 import java.lang.invoke.MethodHandle;
@@ -50,9 +51,14 @@ public final class RecordCodec {
      * @throws WireException when the frame holds something else
      */
     public static <T> T read(Class<T> type, FrameInput in) {
-        T value = type.cast(of(type).read(in));
-        in.end();
-        return value;
+        try {
+            T value = type.cast(of(type).read(in));
+            in.end();
+            return value;
+        } catch (InferenceException e) {
+            // Of what checks itself.
+            throw new WireException("what came is not valid: " + e.getMessage());
+        }
     }
 
     private static Codec of(Type type) {
@@ -74,7 +80,7 @@ public final class RecordCodec {
             return new OfRecord(plain);
         }
         if (plain.isEnum()) {
-            return new OfEnum(plain.getEnumConstants());
+            return new OfEnum(List.of(plain.getEnumConstants()));
         }
         if (plain.isSealed()) {
             List<Class<?>> types = new ArrayList<>();
@@ -323,26 +329,20 @@ public final class RecordCodec {
         }
     }
 
-    /** Which of several; the constants of an enumeration. */
-    private static final class OfEnum implements Codec {
-        private final Object[] constants;
-
-        OfEnum(Object[] constants) {
-            this.constants = constants;
-        }
-
+    /** Which of several constants, by its place among them: both sides are the same build. */
+    private record OfEnum(List<Object> constants) implements Codec {
         @Override
         public void write(Object value, FrameOutput out) {
-            out.number(((Enum<?>) value).ordinal());
+            out.number(constants.indexOf(value));
         }
 
         @Override
         public Object read(FrameInput in) {
-            long ordinal = in.number();
-            if (ordinal < 0 || ordinal >= constants.length) {
-                throw new WireException("there is no constant " + ordinal + " among " + constants.length);
+            long index = in.number();
+            if (index < 0 || index >= constants.size()) {
+                throw new WireException("there is no constant " + index + " among " + constants.size());
             }
-            return constants[(int) ordinal];
+            return constants.get((int) index);
         }
     }
 

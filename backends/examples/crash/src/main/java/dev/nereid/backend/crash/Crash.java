@@ -11,6 +11,7 @@ import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 
 /** A way for a process to end, or to be of no further use. */
+@SuppressWarnings("restricted") // misusing it is what it is for
 enum Crash {
     /** Calls abort, as libraries do that find themselves in a state which can't be. */
     ABORT {
@@ -77,6 +78,7 @@ enum Crash {
                 return each;
             }
         }
-        throw InferenceException.invalid("parameter 'how' is '" + name + "', expected abort, null, memory, hang or exit");
+        throw InferenceException
+                .invalid("parameter 'how' is '" + name + "', expected abort, null, memory, hang or exit");
     }
 }

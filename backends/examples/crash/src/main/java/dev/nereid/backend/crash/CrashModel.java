@@ -64,7 +64,8 @@ final class CrashModel implements Model {
     @Override
     public ModelInstance createInstance(InstanceContext instance) {
         if (instance.kind() == InstanceGroup.Kind.GPU) {
-            throw InferenceException.unsupported("instance '" + instance.name() + "' has kind GPU, expected CPU or MODEL");
+            throw InferenceException
+                    .unsupported("instance '" + instance.name() + "' has kind GPU, expected CPU or MODEL");
         }
         crashIf("instance");
         return new Instance();
