@@ -82,7 +82,7 @@ class BlocksTest {
         assertEquals(SIZE, Blocks.slice(area, 0, SIZE).byteSize());
         assertEquals(0, Blocks.slice(area, SIZE, 0).byteSize());
         long[][] outside = {{-1, 1}, {0, SIZE + 1}, {SIZE, 1}, {1, SIZE}, {0, -1}, {Long.MAX_VALUE, Long.MAX_VALUE},
-                {Long.MIN_VALUE, 1}};
+            {Long.MIN_VALUE, 1}};
         for (long[] each : outside) {
             assertThrows(InferenceException.class, () -> Blocks.slice(area, each[0], each[1]));
         }

@@ -15,8 +15,9 @@ import org.junit.jupiter.api.Test;
 class IsolationSettingsTest {
     @Test
     void backendsSeeOnlyWhatIsTheirs() {
-        IsolationSettings settings = IsolationSettings.of(Map.of("", Map.of("isolation", "process", "cmdline", "x"), "b",
-                Map.of("isolation", "none", "threads", "2")));
+        IsolationSettings settings = IsolationSettings
+                .of(Map.of("", Map.of("isolation", "process", "cmdline", "x"), "b",
+                        Map.of("isolation", "none", "threads", "2")));
         assertEquals(Map.of("", Map.of("cmdline", "x"), "b", Map.of("threads", "2")), settings.rest());
         assertTrue(settings.of("a", Map.of()).isIsolated());
         assertFalse(settings.of("b", Map.of()).isIsolated());
@@ -27,7 +28,8 @@ class IsolationSettingsTest {
     @Test
     void everySettingIsRead() {
         WorkerSettings read = IsolationSettings.of(Map.of("b", Map.of("isolation", "process", "load-check", "process",
-                "hang-limit", "7", "memory-limit", "2g", "crash-limit", "3/10", "restart-pause", "100", "worker-threads",
+                "hang-limit", "7", "memory-limit", "2g", "crash-limit", "3/10", "restart-pause", "100",
+                "worker-threads",
                 "2", "worker-heap", "64m", "worker-options", " -Xlog:gc  -Dx=y "))).of("b",
                         Map.of("ISOLATION_GROUP", "g", "ISOLATION_HANG_LIMIT", "8"));
         assertEquals(new WorkerSettings(true, true, "g", Optional.of(Duration.ofSeconds(8)), Optional.of(2L << 30), 3,
@@ -37,13 +39,15 @@ class IsolationSettingsTest {
 
     @Test
     void whatCantBeIsRefusedWithItsName() {
-        Map<String, String> texts = Map.of("isolation", "thread", "hang-limit", "0", "memory-limit", "much", "crash-limit",
+        Map<String, String> texts = Map.of("isolation", "thread", "hang-limit", "0", "memory-limit", "much",
+                "crash-limit",
                 "5", "restart-pause", "-1", "worker-threads", "0", "worker-heap", "-Xmx1g", "isolation-group", "a b",
                 "load-check", "yes");
         texts.forEach((key, value) -> {
             String message = assertThrows(InferenceException.class,
                     () -> IsolationSettings.of(Map.of("b", Map.of(key, value)))).getMessage();
-            assertTrue(message.startsWith("setting '" + key + "' of backend 'b' is '" + value + "', expected "), message);
+            assertTrue(message.startsWith("setting '" + key + "' of backend 'b' is '" + value + "', expected "),
+                    message);
         });
         IsolationSettings none = IsolationSettings.of(Map.of());
         assertEquals("parameter 'ISOLATION' is 'thread', expected process or none",

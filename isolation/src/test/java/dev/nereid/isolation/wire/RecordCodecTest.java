@@ -43,10 +43,12 @@ class RecordCodecTest {
     }
 
     private static Lane.Execute execute() {
-        return new Lane.Execute(3, List.of(new Lane.RequestData(Long.MAX_VALUE, 65_535, "id-\u00e4", new CorrelationId.Text("s"),
-                true, false, -1, Map.of("t", Parameter.of("x"), "i", Parameter.of(Long.MIN_VALUE), "b",
-                        Parameter.of(true), "d", Parameter.of(-0.5)),
-                List.of(new TensorData("INPUT0", DataType.BF16, Shape.of(0, 7), 1L << 40, 0)), 2, List.of("A", "B"))));
+        return new Lane.Execute(3,
+                List.of(new Lane.RequestData(Long.MAX_VALUE, 65_535, "id-\u00e4", new CorrelationId.Text("s"),
+                        true, false, -1, Map.of("t", Parameter.of("x"), "i", Parameter.of(Long.MIN_VALUE), "b",
+                                Parameter.of(true), "d", Parameter.of(-0.5)),
+                        List.of(new TensorData("INPUT0", DataType.BF16, Shape.of(0, 7), 1L << 40, 0)), 2,
+                        List.of("A", "B"))));
     }
 
     @Test
@@ -66,7 +68,8 @@ class RecordCodecTest {
         assertComesBack(Control_.FRAME, new dev.nereid.isolation.wire.Control.Answer(7,
                 new dev.nereid.isolation.wire.Control.MetricValues(List.of(new MetricFamily("m", "h",
                         MetricFamily.Kind.HISTOGRAM, List.of(new MetricFamily.Sample(Map.of("a", "b"),
-                                new MetricFamily.Distribution(List.of(new Histogram.Bucket(Double.POSITIVE_INFINITY, 1)),
+                                new MetricFamily.Distribution(
+                                        List.of(new Histogram.Bucket(Double.POSITIVE_INFINITY, 1)),
                                         0.25))))))));
     }
 
@@ -82,7 +85,8 @@ class RecordCodecTest {
                 .inputs(List.of(new ModelInput("INPUT0", DataType.FP32, Dims.of(-1, 4))))
                 .outputs(List.of(new ModelOutput("OUTPUT0", DataType.BYTES, Dims.of(1))))
                 .scheduling(new SequenceBatching(new Strategy.Oldest(4, List.of(2, 4), 100, true), 5_000_000,
-                        List.of(new ControlInput("START", List.of(new Control(ControlKind.START, DataType.FP32, 0, 1)))),
+                        List.of(new ControlInput("START",
+                                List.of(new Control(ControlKind.START, DataType.FP32, 0, 1)))),
                         List.of(new State("IN", "OUT", Optional.of(DataType.INT32), Dims.of(2),
                                 List.of(new InitialState("zero", Optional.empty(), Dims.of(2), Optional.of("file"))),
                                 true, false)),
