@@ -20,10 +20,7 @@ public record LoadedBackend(String name, Backend backend, BackendAttributes attr
         BackendMetrics.Owned metrics, Optional<Runnable> release) {
     /** Returns the same with what is used in place of the backend. */
     public LoadedBackend guardedBy(UnaryOperator<Backend> guard) {
-        Backend guarded = guard.apply(backend);
-        return guarded == backend
-                ? this
-                : new LoadedBackend(name, guarded, attributes, classLoader, metrics, release);
+        return new LoadedBackend(name, guard.apply(backend), attributes, classLoader, metrics, release);
     }
 
     /** Returns why its models can't answer now, where the backend works in another process; else empty. */

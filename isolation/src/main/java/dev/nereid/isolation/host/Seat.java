@@ -184,8 +184,13 @@ final class Seat {
         return instances.stream().anyMatch(RemoteInstance::wasCreated);
     }
 
+    /** Returns whether the model is loaded, so that it is to be loaded again. */
+    boolean isLoaded() {
+        return model != null;
+    }
+
     /**
-     * Creates everything in a process that is there already.
+     * Creates everything in a process in which the backend has started.
      *
      * @throws InferenceException when something can't be created, or the process ends
      */
@@ -194,7 +199,6 @@ final class Seat {
         if (context == null) {
             return;
         }
-        BackendAttributes ignored = startBackend(process);
         Optional<ModelConfig> now = load(process, context);
         if (!now.equals(completed)) {
             throw InferenceException

@@ -1,6 +1,7 @@
 package dev.nereid.isolation.host;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.plugin.BackendHost.Guest;
 import dev.nereid.isolation.settings.WorkerSettings;
@@ -135,11 +136,15 @@ final class Worker {
                     outage = Optional.empty();
                 }
             }
-            return Optional.of(new RemoteBackend(seat, seat.startBackend(process())));
+            return Optional.of(new RemoteBackend(seat, startBackend(seat, process())));
         } catch (RuntimeException | Error e) {
             leave(seat);
             throw e;
         }
+    }
+
+    private BackendAttributes startBackend(Seat seat, WorkerProcess current) {
+        return launcher.startingBackend(seat.guest().backend(), () -> seat.startBackend(current));
     }
 
     private WorkerProcess start() {
@@ -218,7 +223,10 @@ final class Worker {
             try {
                 next = start();
                 for (Seat seat : seats()) {
-                    seat.restore(next);
+                    if (seat.isLoaded()) {
+                        BackendAttributes ignored = startBackend(seat, next);
+                        seat.restore(next);
+                    }
                 }
                 if (takeOver(next)) {
                     return;

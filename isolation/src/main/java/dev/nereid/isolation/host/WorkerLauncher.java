@@ -34,6 +34,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -47,6 +49,7 @@ final class WorkerLauncher implements AutoCloseable {
     private static final long LEAST_AREA = 4L << 30;
     private static final long LARGEST_AREA = 64L << 30;
     private static final String REPORT = "crash-";
+    private static final int KEPT_REPORTS = 20;
     private static final Path SHELL = Path.of("/bin/sh");
     private static final Path SETPRIV = Path.of("/usr/bin/setpriv");
     private static final SecureRandom RANDOM = new SecureRandom();
@@ -59,6 +62,7 @@ final class WorkerLauncher implements AutoCloseable {
     private final ExecutorService starter = Executors
             .newSingleThreadExecutor(Thread.ofPlatform().name("nereid-worker-start").daemon(true).factory());
     private final Set<WorkerProcess> running = ConcurrentHashMap.newKeySet();
+    private final Map<String, ReentrantLock> startLocks = new ConcurrentHashMap<>();
     private final AtomicInteger count = new AtomicInteger();
 
     private WorkerLauncher(Path directory, Reception reception, List<Path> backendDirectories,
@@ -90,6 +94,20 @@ final class WorkerLauncher implements AutoCloseable {
         }
     }
 
+    /**
+     * Starts a backend in a process, one process after the other for each backend: processes that unpack and link native
+     * libraries in the same directory at the same time get into each other's way.
+     */
+    <T> T startingBackend(String name, Supplier<T> start) {
+        ReentrantLock startLock = startLocks.computeIfAbsent(name, ignored -> new ReentrantLock());
+        startLock.lock();
+        try {
+            return start.get();
+        } finally {
+            startLock.unlock();
+        }
+    }
+
     /** Returns the processes that run. */
     Set<WorkerProcess> running() {
         return running;
@@ -104,6 +122,8 @@ final class WorkerLauncher implements AutoCloseable {
      */
     WorkerProcess start(String who, WorkerSettings settings, Runnable onEnd) {
         Path report = directory.resolve(REPORT + count.incrementAndGet() + ".log");
+        // Of a model that crashes again and again the last reports say enough.
+        delete(directory.resolve(REPORT + (count.get() - KEPT_REPORTS) + ".log"));
         SharedRegion region;
         long area = Math.clamp(4 * Math.min(limitBytes, LARGEST_AREA), LEAST_AREA, LARGEST_AREA);
         try {
@@ -163,6 +183,14 @@ final class WorkerLauncher implements AutoCloseable {
         }
         return new InferenceException(StatusCode.UNAVAILABLE,
                 who + ": no process can be started for it: " + why + "; the server's log may say more", e);
+    }
+
+    private static void delete(Path file) {
+        try {
+            boolean ignored = Files.deleteIfExists(file);
+        } catch (IOException e) {
+            LOGGER.log(Level.DEBUG, () -> file + " can't be deleted: " + e);
+        }
     }
 
     private static void closeUnopened(SharedRegion region) {
