@@ -1,5 +1,7 @@
 package dev.nereid.isolation;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
@@ -23,8 +25,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** An engine in explicit mode with models of the crash backend, and what tests ask of it. */
 final class IsolationFixture implements AutoCloseable {
@@ -33,9 +37,9 @@ final class IsolationFixture implements AutoCloseable {
     private final Path repository;
     private final Path backends;
     private final Map<String, Map<String, String>> settings = new LinkedHashMap<>();
-    private ProcessHost host;
-    private Engine engine;
-    private InferenceEngine inference;
+    private @Nullable ProcessHost host;
+    private @Nullable Engine engine;
+    private @Nullable InferenceEngine inference;
 
     IsolationFixture(Path directory) {
         repository = directory.resolve("models");
@@ -113,23 +117,26 @@ final class IsolationFixture implements AutoCloseable {
                 .withBackends(BackendSource.directory(backends));
         options = options.with(options.loading().withMode(ControlMode.EXPLICIT));
         IsolationSettings isolation = IsolationSettings.of(settings);
-        host = ProcessHost.create(isolation, options.backends().directories(), options.limits().maxInFlightBytes());
-        engine = Engine.create(options, host);
-        inference = EmbeddedEngine.over(engine);
-        inference.start();
+        ProcessHost processes = ProcessHost.create(isolation, options.backends().directories(),
+                options.limits().maxInFlightBytes());
+        Engine created = Engine.create(options, processes);
+        host = processes;
+        engine = created;
+        inference = EmbeddedEngine.over(created);
+        assertEquals(Map.of(), inference().start());
         return this;
     }
 
     Engine engine() {
-        return engine;
+        return Objects.requireNonNull(engine);
     }
 
     InferenceEngine inference() {
-        return inference;
+        return Objects.requireNonNull(inference);
     }
 
     void load(String model) {
-        inference.load(model);
+        inference().load(model);
     }
 
     /** Returns a request of one row. */
@@ -140,25 +147,26 @@ final class IsolationFixture implements AutoCloseable {
 
     /** Returns what a model answers. */
     float[] infer(String model, float... values) {
-        try (Response response = inference.infer(request(model, values))) {
+        try (Response response = inference().infer(request(model, values))) {
             return response.outputs().getFirst().data().toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
         }
     }
 
     /** Has the process of a model end with an execution. */
     void crash(String model, String how) {
-        inference.infer(request(model, 1, 2, 3, 4).withParameter("crash", Parameter.of(how))).close();
+        inference().infer(request(model, 1, 2, 3, 4).withParameter("crash", Parameter.of(how))).close();
     }
 
     /** Returns what the index says of a model. */
     String state(String model) {
-        return engine.index(false).stream().filter(entry -> entry.name().equals(model))
+        return engine().index(false).stream().filter(entry -> entry.name().equals(model))
                 .map(entry -> entry.state().map(Enum::name).orElse("") + " " + entry.reason()).findFirst().orElse("");
     }
 
     /** Returns the process of a model. */
     ProcessHandle processOf(String model) {
-        return ProcessHandle.of(host.processes().get(model)).orElseThrow();
+        long pid = Objects.requireNonNull(Objects.requireNonNull(host).processes().get(model));
+        return ProcessHandle.of(pid).orElseThrow();
     }
 
     void awaitReady(String model) {
@@ -178,7 +186,7 @@ final class IsolationFixture implements AutoCloseable {
     @Override
     public void close() {
         if (inference != null) {
-            inference.close();
+            inference().close();
         }
     }
 }

@@ -15,7 +15,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -249,10 +248,6 @@ final class WorkerLauncher implements AutoCloseable {
                 .filter(name -> name.startsWith("org.bytedeco.") || name.startsWith("nereid.")
                         || name.equals("java.io.tmpdir"))
                 .sorted().forEach(name -> command.add("-D" + name + "=" + System.getProperty(name)));
-        // The server's own cache of loaded classes holds most of a worker's.
-        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-                .filter(argument -> argument.startsWith("-XX:AOTCache=") || argument.startsWith("-Xlog:aot"))
-                .forEach(command::add);
         command.addAll(settings.options());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), WorkerMain.class.getName()));
         return command;
