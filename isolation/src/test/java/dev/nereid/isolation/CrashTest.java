@@ -214,16 +214,23 @@ class CrashTest {
     void filesAndMemoryStayAsTheyAreAfterManyCrashes() throws IOException {
         crashSeveralTimes(1);
         long files = openFiles();
-        long memory = residentKibibytes();
+        long mappings = sharedMappings();
+        long heap = heapBytes();
         crashSeveralTimes(CRASHES);
         assertTrue(openFiles() <= files + 2, () -> "open files: " + files + " before");
-        long after = residentKibibytes();
-        assertTrue(after < memory + 100_000, () -> "resident KiB: " + memory + " before, " + after + " after");
+        assertEquals(mappings, sharedMappings(), "mappings of shared memory");
+        long heapAfter = heapBytes();
+        assertTrue(heapAfter < heap + (8 << 20), () -> "bytes on the heap: " + heap + " before, " + heapAfter + " after");
     }
 
-    private static long residentKibibytes() throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("VmRSS"))
-                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", ""))).findFirst().orElseThrow();
+    private static long sharedMappings() throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/maps")).stream().filter(line -> line.contains("nereid-worker"))
+                .count();
+    }
+
+    private static long heapBytes() {
+        System.gc();
+        return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
     }
 
     private static void crashSeveralTimes(int times) {

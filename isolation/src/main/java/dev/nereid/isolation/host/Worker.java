@@ -292,10 +292,13 @@ final class Worker {
     private boolean goesOn(String reason) {
         stateLock.lock();
         try {
+            if (isClosing) {
+                return false;
+            }
             noteCrash();
             outage = Optional.of("it could not be started again: " + reason + restOfReason());
             LOGGER.log(Level.ERROR, () -> who + ": it could not be started again: " + reason);
-            return !hasTooManyCrashes() && !isClosing;
+            return !hasTooManyCrashes();
         } finally {
             stateLock.unlock();
         }

@@ -239,7 +239,7 @@ final class WorkerLauncher implements AutoCloseable {
     private List<String> command(WorkerSettings settings, Path report) {
         List<String> command = new ArrayList<>(prefix());
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("-Xmx" + settings.heap(), "-Xms16m", "-Xss512k", "-XX:+UseSerialGC",
+        command.addAll(List.of("-Xmx" + settings.heap(), "-Xms16m", "-XX:+UseSerialGC",
                 "-XX:+UseCompactObjectHeaders", "-XX:-CreateCoredumpOnCrash",
                 "-XX:+ExitOnOutOfMemoryError", "-XX:ErrorFile=" + report,
                 "-XX:ActiveProcessorCount=" + settings.threads().orElseGet(this::share),

@@ -11,10 +11,8 @@ import dev.nereid.isolation.wire.Connection;
 import dev.nereid.isolation.wire.Control;
 import dev.nereid.isolation.wire.ControlLink;
 import dev.nereid.isolation.wire.Hello;
-import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -53,7 +51,10 @@ final class WorkerProcess {
     private final Optional<Long> memoryLimit;
     private final Map<Long, RemoteRequest> requests = new ConcurrentHashMap<>();
     private final AtomicLong lastRequest = new AtomicLong();
-    private final ArrayDeque<Integer> flags = new ArrayDeque<>();
+    /** Those that requests had; guards itself and the next field. */
+    private final ArrayDeque<Integer> freeFlags = new ArrayDeque<>();
+    /** Those from here on had none yet. */
+    private int usedFlags;
     private final Set<LaneConnection> lanes = ConcurrentHashMap.newKeySet();
     private final CallService calls = new CallService(this);
     private final CompletableFuture<Ending> ending = new CompletableFuture<>();
@@ -79,9 +80,6 @@ final class WorkerProcess {
         this.reception = parts.reception();
         this.report = parts.report();
         this.memoryLimit = parts.memoryLimit();
-        for (int i = 0; i < SharedRegion.FLAGS; i++) {
-            flags.add(i);
-        }
     }
 
     /** Takes the control connection, over which everything else begins; {@code onEnd} is called when the process has ended. */
@@ -213,17 +211,6 @@ final class WorkerProcess {
             }
         }
         region.close();
-        if (ending().report().isEmpty()) {
-            deleteReport();
-        }
-    }
-
-    private void deleteReport() {
-        try {
-            boolean ignored = Files.deleteIfExists(report);
-        } catch (IOException e) {
-            LOGGER.log(Level.DEBUG, () -> report + " can't be deleted: " + e);
-        }
     }
 
     /** Opens a lane, whose thread in the process has that name. */
@@ -253,14 +240,7 @@ final class WorkerProcess {
 
     /** Notes that a request goes to the process. */
     RemoteRequest register(InferenceRequest request, InputBlock block) {
-        Integer flag;
-        synchronized (flags) {
-            flag = flags.poll();
-        }
-        if (flag == null) {
-            throw InferenceException.unavailable(who + " has " + SharedRegion.FLAGS
-                    + " unanswered requests, the most that a process may have");
-        }
+        int flag = takeFlag();
         region.cancelled(flag, request.isCancelled());
         RemoteRequest remote = new RemoteRequest(lastRequest.incrementAndGet(), flag, request, block,
                 region.outputs());
@@ -268,11 +248,24 @@ final class WorkerProcess {
         return remote;
     }
 
+    private int takeFlag() {
+        synchronized (freeFlags) {
+            if (!freeFlags.isEmpty()) {
+                return freeFlags.pop();
+            }
+            if (usedFlags < SharedRegion.FLAGS) {
+                return usedFlags++;
+            }
+        }
+        throw InferenceException.unavailable(who + " has " + SharedRegion.FLAGS
+                + " unanswered requests, the most that a process may have");
+    }
+
     /** Notes that nothing more comes of a request. */
     void forget(RemoteRequest remote) {
         if (requests.remove(remote.number()) != null) {
-            synchronized (flags) {
-                flags.push(remote.flag());
+            synchronized (freeFlags) {
+                freeFlags.push(remote.flag());
             }
             remote.inputs().release();
         }
