@@ -14,6 +14,7 @@ import dev.nereid.engine.instance.RateLimiter;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
+import dev.nereid.engine.plugin.BackendHost;
 import dev.nereid.engine.plugin.BackendStatus;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.request.RequestData;
@@ -56,6 +57,7 @@ public final class Engine implements AutoCloseable {
     private final ModelRepository repository;
     private final BufferPool buffers;
     private final Backends backends;
+    private final BackendHost host;
     private final TimerWakeups wakeups;
     private final ModelCatalog catalog;
     private final Admission admission;
@@ -72,8 +74,9 @@ public final class Engine implements AutoCloseable {
     private boolean endedInTime;
 
     private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus,
-            Duration backendStartLimit, boolean hasAllRepositories) {
+            BackendHost host, Duration backendStartLimit, boolean hasAllRepositories) {
         this.options = options;
+        this.host = host;
         this.hasAllRepositories = hasAllRepositories;
         this.repository = repository;
         this.catalog = new ModelCatalog(options.repository().isNamespaced());
@@ -93,7 +96,7 @@ public final class Engine implements AutoCloseable {
         this.cache = caching.cache();
         VersionLoader loader = new VersionLoader(
                 new ModelBackends(backends, options.repository().directories(),
-                        options.backends().allowsModelBackends()),
+                        options.backends().allowsModelBackends(), host),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
@@ -111,9 +114,19 @@ public final class Engine implements AutoCloseable {
      * @throws InferenceException when a repository is not a directory, or the response cache can't be opened
      */
     public static Engine create(EngineOptions options) {
+        return create(options, BackendHost.NONE);
+    }
+
+    /**
+     * Creates an engine some of whose backends may work in other processes; no model is loaded yet.
+     *
+     * @param host has them work there; the engine closes it
+     * @throws InferenceException when a repository is not a directory, or the response cache can't be opened
+     */
+    public static Engine create(EngineOptions options, BackendHost host) {
         return create(options, options.gpu().isAllowed()
                 ? GpuDriver.open()
-                : GpuDriver.none("TRITON_SERVER_CPU_ONLY is set"));
+                : GpuDriver.none("TRITON_SERVER_CPU_ONLY is set"), host, Backends.START_LIMIT);
     }
 
     /**
@@ -126,16 +139,22 @@ public final class Engine implements AutoCloseable {
     }
 
     static Engine create(EngineOptions options, GpuDriver driver, Duration backendStartLimit) {
+        return create(options, driver, BackendHost.NONE, backendStartLimit);
+    }
+
+    private static Engine create(EngineOptions options, GpuDriver driver, BackendHost host,
+            Duration backendStartLimit) {
         Gpus gpus = Gpus.create(driver, options.gpu());
         try {
-            return create(options, gpus, backendStartLimit);
+            return create(options, gpus, host, backendStartLimit);
         } catch (RuntimeException e) {
             gpus.close();
+            host.close();
             throw e;
         }
     }
 
-    private static Engine create(EngineOptions options, Gpus gpus, Duration backendStartLimit) {
+    private static Engine create(EngineOptions options, Gpus gpus, BackendHost host, Duration backendStartLimit) {
         boolean hasAllRepositories = true;
         if (options.repository().allowsMissing()) {
             for (Path location : options.repository().directories()) {
@@ -158,7 +177,8 @@ public final class Engine implements AutoCloseable {
             throw new UncheckedIOException("no directory for temporary files can be made", e);
         }
         try {
-            return new Engine(options, repository, scratchDirectory, gpus, backendStartLimit, hasAllRepositories);
+            return new Engine(options, repository, scratchDirectory, gpus, host, backendStartLimit,
+                    hasAllRepositories);
         } catch (RuntimeException e) {
             delete(scratchDirectory);
             throw e;
@@ -227,9 +247,9 @@ public final class Engine implements AutoCloseable {
         return backends.statuses();
     }
 
-    /** Returns the metrics that backends have registered, as they are now. */
+    /** Returns the metrics that backends have registered, in whatever process, as they are now. */
     public List<MetricFamily> backendMetrics() {
-        return backends.metrics().families();
+        return MetricFamily.merge(backends.metrics().families(), host.metrics());
     }
 
     /**
@@ -381,10 +401,9 @@ public final class Engine implements AutoCloseable {
             if (snapshot.isEmpty() && !readyOnly) {
                 entries.add(new IndexEntry(name, OptionalLong.empty(), Optional.empty(), ""));
             }
-            snapshot.ifPresent(found -> found.versions().stream()
-                    .filter(version -> !readyOnly || version.state() == VersionState.READY)
-                    .forEach(version -> entries.add(new IndexEntry(name, OptionalLong.of(version.number()),
-                            Optional.of(version.state()), version.reason()))));
+            snapshot.ifPresent(found -> found.versions().stream().map(version -> entry(name, version))
+                    .filter(entry -> !readyOnly || entry.state().equals(Optional.of(VersionState.READY)))
+                    .forEach(entries::add));
         });
         return entries;
     }
@@ -392,9 +411,19 @@ public final class Engine implements AutoCloseable {
     /** Returns the state of every version that was ever loaded, for the start-up table. */
     public List<IndexEntry> versions() {
         List<IndexEntry> entries = new ArrayList<>();
-        catalog.all().forEach((id, snapshot) -> snapshot.versions().forEach(version -> entries.add(new IndexEntry(
-                id, OptionalLong.of(version.number()), Optional.of(version.state()), version.reason()))));
+        catalog.all().forEach((id, snapshot) -> snapshot.versions()
+                .forEach(version -> entries.add(entry(id, version))));
         return entries;
+    }
+
+    private static IndexEntry entry(String name, ModelCatalog.Version version) {
+        ServedVersion served = version.served();
+        Optional<String> outage = served == null || version.state() != VersionState.READY
+                ? Optional.empty()
+                : served.outage();
+        return new IndexEntry(name, OptionalLong.of(version.number()),
+                Optional.of(outage.isPresent() ? VersionState.UNAVAILABLE : version.state()),
+                outage.orElse(version.reason()));
     }
 
     /**
@@ -486,6 +515,7 @@ public final class Engine implements AutoCloseable {
         if (allClosed) {
             cache.ifPresent(ResponseCache::close);
             backends.close();
+            host.close();
             buffers.close();
             gpus.close();
         }
