@@ -4,6 +4,8 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
+import dev.nereid.engine.trace.TraceExporter;
+import dev.nereid.engine.trace.TraceLevel;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.server.Watchdog.Trouble;
 import dev.nereid.server.listener.ConnectionSlots;
@@ -17,6 +19,7 @@ import dev.nereid.server.metrics.GpuSampler;
 import dev.nereid.server.metrics.MetricsText;
 import dev.nereid.server.tls.ServerTls;
 import dev.nereid.server.tls.TlsException;
+import dev.nereid.server.trace.SpanQueue;
 import dev.nereid.server.trace.TraceWriter;
 import dev.nereid.server.v2.LogControl;
 import dev.nereid.server.v2.V2Service;
@@ -49,6 +52,7 @@ public final class NereidServer implements AutoCloseable {
 
     private final ServerOptions options;
     private final Engine engine;
+    private final Optional<SpanQueue> spans;
     private final Tracer tracer;
     private final V2Service service;
     private final ClientSharedMemory sharedMemory;
@@ -67,7 +71,12 @@ public final class NereidServer implements AutoCloseable {
         this.options = options;
         this.engine = engine;
         this.sharedMemory = new ClientSharedMemory(ClientSharedMemory.DIRECTORY, engine.gpus().driver());
-        this.tracer = Tracer.create(options.trace().settings(), options.trace().file().map(TraceWriter::start));
+        this.spans = options.trace().openTelemetry().map(collector -> SpanQueue.start(collector, Version.text()));
+        if (spans.isPresent() && options.trace().settings().levels().contains(TraceLevel.TENSORS)) {
+            LOGGER.log(Level.WARNING, "Tensor level tracing is not supported by the mode: opentelemetry");
+        }
+        this.tracer = Tracer.create(options.trace().settings(), spans.<TraceExporter>map(queue -> queue)
+                .or(() -> options.trace().file().map(TraceWriter::start)));
         this.service = new V2Service(
                 new V2Service.Options(options.id(), Version.text(), options.allowsClientSharedMemory()), engine, tracer,
                 sharedMemory, logs);
@@ -177,7 +186,7 @@ public final class NereidServer implements AutoCloseable {
                     () -> MetricsEndpoint.start(
                             new MetricsText(engine, options.metrics().countsLatencies(),
                                     options.metrics().showsHistograms(), options.metrics().quantiles(), sampler,
-                                    gpuSampler()),
+                                    gpuSampler()).withSpans(spans),
                             options.metrics(), files.metricsConnections(), engine.buffers().heap()));
             metrics = endpoint;
             LOGGER.log(Level.INFO,

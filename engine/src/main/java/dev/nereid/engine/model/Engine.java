@@ -53,6 +53,7 @@ public final class Engine implements AutoCloseable {
     private static final String NOT_EXPLICIT = "explicit model load / unload is not allowed if polling is enabled";
 
     private final EngineOptions options;
+    private final Repositories repositories;
     private final ModelRepository repository;
     private final BufferPool buffers;
     private final Backends backends;
@@ -64,18 +65,17 @@ public final class Engine implements AutoCloseable {
     private final Optional<ResponseCache> cache;
     private final Path scratchDirectory;
     private final Gpus gpus;
-    private final boolean hasAllRepositories;
     private volatile @Nullable RepositoryPoller poller;
     private volatile boolean isStarted;
     private volatile boolean isStopping;
     private boolean isStopped;
     private boolean endedInTime;
 
-    private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus,
-            Duration backendStartLimit, boolean hasAllRepositories) {
+    private Engine(EngineOptions options, Repositories repositories, Path scratchDirectory, Gpus gpus,
+            Duration backendStartLimit) {
         this.options = options;
-        this.hasAllRepositories = hasAllRepositories;
-        this.repository = repository;
+        this.repositories = repositories;
+        this.repository = repositories.models();
         this.catalog = new ModelCatalog(options.repository().isNamespaced());
         this.scratchDirectory = scratchDirectory;
         this.gpus = gpus;
@@ -92,8 +92,7 @@ public final class Engine implements AutoCloseable {
         this.admission = new Admission(buffers, catalog);
         this.cache = caching.cache();
         VersionLoader loader = new VersionLoader(
-                new ModelBackends(backends, options.repository().directories(),
-                        options.backends().allowsModelBackends()),
+                new ModelBackends(backends, repository, options.backends().allowsModelBackends()),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
@@ -136,21 +135,6 @@ public final class Engine implements AutoCloseable {
     }
 
     private static Engine create(EngineOptions options, Gpus gpus, Duration backendStartLimit) {
-        boolean hasAllRepositories = true;
-        if (options.repository().allowsMissing()) {
-            for (Path location : options.repository().directories()) {
-                if (!Files.isDirectory(location)) {
-                    hasAllRepositories = false;
-                    LOGGER.log(Level.ERROR, () -> "'" + location + "': repository path is not a valid directory; no "
-                            + "model is served until the server is started with one");
-                }
-            }
-        }
-        ModelRepository repository = ModelRepository.open(
-                hasAllRepositories ? options.repository().directories() : List.of(),
-                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()),
-                options.repository().isNamespaced());
-        repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         Path scratchDirectory;
         try {
             scratchDirectory = Files.createTempDirectory("nereid-");
@@ -158,7 +142,14 @@ public final class Engine implements AutoCloseable {
             throw new UncheckedIOException("no directory for temporary files can be made", e);
         }
         try {
-            return new Engine(options, repository, scratchDirectory, gpus, backendStartLimit, hasAllRepositories);
+            Repositories repositories = Repositories.open(options.repository(), scratchDirectory);
+            try {
+                repositories.models().hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
+                return new Engine(options, repositories, scratchDirectory, gpus, backendStartLimit);
+            } catch (RuntimeException e) {
+                repositories.close();
+                throw e;
+            }
         } catch (RuntimeException e) {
             delete(scratchDirectory);
             throw e;
@@ -178,7 +169,7 @@ public final class Engine implements AutoCloseable {
      * Where a repository is missing and that doesn't end the server, nothing is loaded and the server is never ready.
      */
     public Map<String, InferenceException> start() {
-        if (!hasAllRepositories) {
+        if (!repositories.areAllThere()) {
             return Map.of();
         }
         List<String> names = options.loading().loadsAll()
@@ -204,7 +195,7 @@ public final class Engine implements AutoCloseable {
 
     /** Returns whether each model repository that was named is there. An engine that lacks one serves nothing. */
     public boolean hasAllRepositories() {
-        return hasAllRepositories;
+        return repositories.areAllThere();
     }
 
     /** Returns the pool that requests take their memory from. */
@@ -480,6 +471,8 @@ public final class Engine implements AutoCloseable {
         }
         isStopped = true;
         beginStop();
+        // A download would hold up the load that waits for it.
+        repositories.stopFetching();
         boolean allClosed = lifecycle.closeWithin(limit);
         lifecycle.close();
         wakeups.close();
@@ -488,6 +481,7 @@ public final class Engine implements AutoCloseable {
             backends.close();
             buffers.close();
             gpus.close();
+            repositories.close();
         }
         delete(scratchDirectory);
         endedInTime = allClosed;

@@ -3,6 +3,7 @@ package dev.nereid.engine.model;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.plugin.LoadedBackend;
+import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.ModelIds;
 import java.lang.System.Logger;
@@ -19,15 +20,11 @@ import java.util.Optional;
  * and never when it came with a load request.
  *
  * @param backends the backends for all
- * @param repositories the directories with models
+ * @param repository where models are
  * @param isAllowed whether a model may bring its backend along
  */
-record ModelBackends(Backends backends, List<Path> repositories, boolean isAllowed) {
+record ModelBackends(Backends backends, ModelRepository repository, boolean isAllowed) {
     private static final Logger LOGGER = System.getLogger(ModelBackends.class.getName());
-
-    ModelBackends {
-        repositories = List.copyOf(repositories);
-    }
 
     /** Returns what tells the metrics of a version from those of others. */
     static Map<String, String> labels(PolledModel model, long version) {
@@ -48,7 +45,7 @@ record ModelBackends(Backends backends, List<Path> repositories, boolean isAllow
         if (jar.isEmpty()) {
             return backends.get(name);
         }
-        if (isAllowed && isInRepository(model)) {
+        if (isAllowed && repository.holds(model)) {
             return backends.startOwn(name, jar.get(), model.name(), labels(model, version));
         }
         String unused = "'" + name + ".jar' of model '" + model.name() + "' is not used: " + (isAllowed
@@ -60,10 +57,6 @@ record ModelBackends(Backends backends, List<Path> repositories, boolean isAllow
         } catch (InferenceException e) {
             throw new InferenceException(e.code(), e.getMessage() + " (" + unused + ")", e);
         }
-    }
-
-    private boolean isInRepository(PolledModel model) {
-        return repositories.stream().anyMatch(each -> each.resolve(model.name()).equals(model.directory()));
     }
 
     private static Optional<Path> jar(PolledModel model, long version, String name) {

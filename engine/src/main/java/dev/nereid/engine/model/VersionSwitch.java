@@ -4,8 +4,8 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.memory.NativeHeap;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.model.ModelCatalog.Version;
-import dev.nereid.repository.OverrideDirectory;
 import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.location.HeldDirectory;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
@@ -47,7 +47,7 @@ final class VersionSwitch {
      * versions than before serve.
      */
     boolean load(PolledModel polled, @Nullable PolledModel before, ModelSlot slot,
-            @Nullable OverrideDirectory directory) {
+            @Nullable HeldDirectory directory) {
         String id = polled.id();
         try {
             polled.checkVersions();
@@ -84,7 +84,7 @@ final class VersionSwitch {
             abandon(id, polled, made, failures);
             throw LoadErrors.failed(polled.name(), failures);
         }
-        OverrideDirectory oldDirectory = null;
+        HeldDirectory oldDirectory = null;
         List<ServedVersion> replaced = List.of();
         boolean isOutdated;
         synchronized (slot) {
@@ -95,8 +95,8 @@ final class VersionSwitch {
                         .filter(version -> !kept.contains(version.version())).toList();
                 publish(polled, made, replaced);
                 slot.source = polled;
-                oldDirectory = slot.overrideDirectory == directory ? null : slot.overrideDirectory;
-                slot.overrideDirectory = directory;
+                oldDirectory = slot.directory == directory ? null : slot.directory;
+                slot.directory = directory;
             }
         }
         if (isOutdated) {

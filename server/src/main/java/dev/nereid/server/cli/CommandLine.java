@@ -6,8 +6,10 @@ import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
 import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
+import dev.nereid.engine.EngineOptions.RemoteOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.StatisticsOptions;
+import dev.nereid.engine.model.Repositories;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.grpc.GrpcOptions;
 import dev.nereid.server.http.HttpOptions;
@@ -117,7 +119,8 @@ public final class CommandLine {
                 new Port("metrics-port", metrics.isEnabled(), metrics.address(), metrics.port())));
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
                 bool("exit-on-error"), engine(defaultBackends), http, grpc, metrics, logging(),
-                TraceFlags.options(values), bool("exit-on-stall"),
+                TraceFlags.options(values, environment, defaultBackends.resolveSibling("tracing")),
+                bool("exit-on-stall"),
                 bool("allow-client-shm"));
     }
 
@@ -146,8 +149,8 @@ public final class CommandLine {
     }
 
     private EngineOptions engine(Path defaultBackends) {
-        List<Path> repositories = all("model-repository").stream().map(value -> path("model-repository", value))
-                .toList();
+        List<Path> repositories = all("model-repository").stream().filter(value -> !Repositories.isRemote(value))
+                .map(value -> path("model-repository", value)).toList();
         boolean exitsOnError = bool("exit-on-error");
         for (Path repository : repositories) {
             if (exitsOnError && !Files.isDirectory(repository)) {
@@ -180,7 +183,7 @@ public final class CommandLine {
         }
         boolean loadsAll = mode != ControlMode.EXPLICIT || startup.contains("*");
         return new EngineOptions(
-                new RepositoryOptions(repositories,
+                new RepositoryOptions(repositories, remote(defaultBackends.resolveSibling("locations")),
                         !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName,
                         !exitsOnError, bool("model-namespacing")),
                 new LoadOptions(mode, startup.contains("*") ? List.of() : startup, loadsAll,
@@ -196,6 +199,16 @@ public final class CommandLine {
                 CacheFlags.options(values, defaultBackends.resolveSibling("caches")),
                 new StatisticsOptions(bool("allow-metrics")
                         && MetricsFlags.of(all(MetricsFlags.CONFIG)).showsSummaries()));
+    }
+
+    private RemoteOptions remote(Path plugins) {
+        String cache = text("model-cache-directory");
+        if (values.containsKey("model-cache-directory") && cache.isBlank()) {
+            throw new UsageException("--model-cache-directory must not be empty");
+        }
+        return new RemoteOptions(all("model-repository").stream().filter(Repositories::isRemote).toList(),
+                cache.isEmpty() ? Optional.empty() : Optional.of(path("model-cache-directory", cache)),
+                Optional.of(plugins), List.of(), environment);
     }
 
     private ControlMode controlMode() {

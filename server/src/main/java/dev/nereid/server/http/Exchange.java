@@ -106,6 +106,11 @@ final class Exchange {
         return response;
     }
 
+    /** Returns a header of the request by a name in lower case. */
+    Optional<String> header(String name) {
+        return header(HeaderNames.create(name));
+    }
+
     Optional<String> header(HeaderName name) {
         return request.headers().contains(name) ? Optional.of(request.headers().get(name).get()) : Optional.empty();
     }

@@ -14,6 +14,7 @@ import dev.nereid.engine.stats.LatencySummary;
 import dev.nereid.engine.stats.MetricFamily;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.engine.stats.Summary;
+import dev.nereid.server.trace.SpanQueue;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -39,6 +40,7 @@ public final class MetricsText {
     private final List<Double> quantiles;
     private final Optional<CpuSampler> cpu;
     private final Optional<GpuSampler> gpus;
+    private final Optional<SpanQueue> spans;
 
     /**
      * Creates the writer.
@@ -51,12 +53,23 @@ public final class MetricsText {
      */
     public MetricsText(Engine engine, boolean countsLatencies, boolean showsHistograms, List<Double> quantiles,
             Optional<CpuSampler> cpu, Optional<GpuSampler> gpus) {
+        this(engine, countsLatencies, showsHistograms, quantiles, cpu, gpus, Optional.empty());
+    }
+
+    private MetricsText(Engine engine, boolean countsLatencies, boolean showsHistograms, List<Double> quantiles,
+            Optional<CpuSampler> cpu, Optional<GpuSampler> gpus, Optional<SpanQueue> spans) {
         this.engine = engine;
         this.countsLatencies = countsLatencies;
         this.showsHistograms = showsHistograms;
         this.quantiles = List.copyOf(quantiles);
         this.cpu = cpu;
         this.gpus = gpus;
+        this.spans = spans;
+    }
+
+    /** Returns a writer that also writes what became of spans. */
+    public MetricsText withSpans(Optional<SpanQueue> queue) {
+        return new MetricsText(engine, countsLatencies, showsHistograms, quantiles, cpu, gpus, queue);
     }
 
     /** Returns all metrics as they are now. */
@@ -108,6 +121,7 @@ public final class MetricsText {
                 "Total cache miss (insert+lookup) duration per model, in microseconds",
                 ModelStatistics::cacheMiss);
         engine.cacheStatistics().ifPresent(statistics -> cache(text, statistics));
+        spans.ifPresent(queue -> spans(text, queue));
         if (showsHistograms) {
             for (LatencyHistogram kind : LatencyHistogram.values()) {
                 histogram(text, versions, kind);
@@ -190,6 +204,18 @@ public final class MetricsText {
         gauge(text, "nv_cache_insertion_duration", "Total cache insertion duration, in microseconds",
                 (double) TimeUnit.NANOSECONDS.toMicros(cache.insertionNanos()));
         gauge(text, "nv_cache_util", "Cache utilization [0.0 - 1.0]", cache.utilization());
+    }
+
+    private static void spans(StringBuilder text, SpanQueue queue) {
+        count(text, "nv_trace_spans_exported", "Number of spans that the trace collector has taken", queue.exported());
+        count(text, "nv_trace_spans_dropped", "Number of spans that were dropped since too many waited",
+                queue.dropped());
+        count(text, "nv_trace_spans_failed", "Number of spans that the trace collector has not taken", queue.failed());
+    }
+
+    private static void count(StringBuilder text, String name, String help, long value) {
+        head(text, name, help, "counter");
+        sample(text, name, Map.of(), value);
     }
 
     private static void gauge(StringBuilder text, String name, String help, double value) {

@@ -7,7 +7,6 @@ import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.EnsembleValidator;
 import dev.nereid.repository.config.proto.ModelConfig;
 import dev.nereid.repository.config.proto.ModelEnsembling;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -41,16 +40,16 @@ final class RepositoryCheck {
     List<Problem> run() {
         List<Problem> all = new ArrayList<>();
         repository.hints().forEach(hint -> all.add(Problem.warning("repository", hint)));
-        repository.list().forEach((name, directories) -> problems.put(name, checkModel(name, directories)));
+        repository.list().forEach((name, places) -> problems.put(name, checkModel(name, places.size())));
         polled.values().stream().filter(model -> model.config().hasEnsembleScheduling())
                 .forEach(ensemble -> checkEnsemble(ensemble.config()));
         problems.values().forEach(all::addAll);
         return all;
     }
 
-    private List<Problem> checkModel(String name, List<Path> directories) {
+    private List<Problem> checkModel(String name, int places) {
         List<Problem> found = new ArrayList<>();
-        if (directories.size() > 1) {
+        if (places > 1) {
             found.add(Problem.error(name, ModelRepository.DUPLICATE_REASON));
             return found;
         }
