@@ -34,6 +34,8 @@ public record Repositories(ModelRepository models, Optional<ModelCache> cache, b
             AutoCloseable {
     private static final Logger LOGGER = System.getLogger(Repositories.class.getName());
     private static final Map<String, String> PLUGINS = Map.of("s3", "s3", "gs", "gcs", "as", "azure");
+    private static final Map<String, String> MOUNTS = Map.of("s3", "TRITON_AWS_MOUNT_DIRECTORY", "gcs",
+            "TRITON_GCS_MOUNT_DIRECTORY", "azure", "TRITON_AZURE_MOUNT_DIRECTORY");
     private static final String SCHEME = "://";
     private static final String TEMPORARY_CACHE = "models";
 
@@ -122,13 +124,23 @@ public record Repositories(ModelRepository models, Optional<ModelCache> cache, b
     }
 
     private static ModelCache openCache(RemoteOptions options, Path scratchDirectory) {
-        if (options.cacheDirectory().isPresent()) {
-            return ModelCache.open(options.cacheDirectory().get(), false);
+        Optional<Path> named = options.cacheDirectory().or(() -> mountDirectory(options));
+        if (named.isPresent()) {
+            return ModelCache.open(named.get(), false);
         }
         Path directory = scratchDirectory.resolve(TEMPORARY_CACHE);
         LOGGER.log(Level.INFO, () -> "models from object storage are kept in '" + directory
                 + "' until the server ends; with --model-cache-directory the next start finds them");
         return ModelCache.open(directory, true);
+    }
+
+    /** Returns what the reference's variable for the one kind of storage in use names. */
+    private static Optional<Path> mountDirectory(RemoteOptions options) {
+        List<String> kinds = options.locations().stream().map(Repositories::plugin).distinct().toList();
+        return kinds.size() == 1
+                ? Optional.ofNullable(options.environment().get(MOUNTS.get(kinds.getFirst())))
+                        .filter(value -> !value.isBlank()).map(Path::of)
+                : Optional.empty();
     }
 
     /** Ends what is being fetched. */

@@ -203,6 +203,33 @@ class RemoteRepositoryTest {
     }
 
     @Test
+    void theReferencesVariableNamesTheCacheToo(@TempDir Path mount) {
+        Engine engine = fixture.remote(RemoteOptions.NONE.withLocations(List.of(LOCATION))
+                .withEnvironment(Map.of("TRITON_AWS_MOUNT_DIRECTORY", mount.toString()))
+                .withFactories(List.of(store.factory("s3")))).mode(ControlMode.NONE).start();
+
+        assertEquals(1, EngineFixture.infer(engine, "far"));
+        assertTrue(Files.exists(mount.resolve(".lock")));
+    }
+
+    @Test
+    void withoutADirectoryTheCacheGoesWithTheEngine() {
+        try (LogRecorder log = LogRecorder.start()) {
+            Engine engine = fixture.remote(RemoteOptions.NONE.withLocations(List.of(LOCATION)).withEnvironment(Map.of())
+                    .withFactories(List.of(store.factory("s3")))).mode(ControlMode.NONE).start();
+            assertEquals(1, EngineFixture.infer(engine, "far"));
+            String line = log.lines().stream().filter(each -> each.contains("models from object storage are kept in '"))
+                    .findFirst().orElseThrow();
+            Path directory = Path.of(line.substring(line.indexOf('\'') + 1, line.lastIndexOf('\'')));
+            assertTrue(Files.isDirectory(directory));
+            engine.close();
+
+            assertFalse(Files.exists(directory));
+            assertFalse(Files.exists(directory.getParent()));
+        }
+    }
+
+    @Test
     void theCacheOutlivesTheEngine(@TempDir Path other) {
         try (Engine first = fixture(other, new FakeBackend("fake")).mode(ControlMode.NONE).start()) {
             assertEquals(1, EngineFixture.infer(first, "far"));

@@ -122,7 +122,7 @@ public final class ModelCache implements AutoCloseable {
     }
 
     /** Deletes a directory. What can't be deleted is logged and left. */
-    static void delete(Path path) {
+    public static void delete(Path path) {
         try {
             Files.walkFileTree(path, new SimpleFileVisitor<>() {
                 @Override

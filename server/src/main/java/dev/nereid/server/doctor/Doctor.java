@@ -4,17 +4,24 @@ import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.backend.api.Diagnosis.Verdict;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.EngineOptions;
+import dev.nereid.engine.EngineOptions.RemoteOptions;
+import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.gpu.GpuDriver;
+import dev.nereid.engine.model.Repositories;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.plugin.Examination;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
+import dev.nereid.repository.location.ModelCache;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.grpc.GrpcFrontEnd;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -80,6 +87,8 @@ public final class Doctor {
     /** Returns the backends that models ask for. */
     private static Set<String> repositories(EngineOptions options, Findings findings) {
         Set<String> needed = new HashSet<>();
+        options.repository().remote().locations()
+                .forEach(location -> findings.add("Models", remote(location, options.repository().remote())));
         if (options.repository().directories().isEmpty()) {
             return needed;
         }
@@ -100,6 +109,27 @@ public final class Doctor {
                         + options.repository().directories()));
         repository.hints().forEach(hint -> findings.add("Models", Diagnosis.warning("repository", hint, "")));
         return needed;
+    }
+
+    /** Looks whether a place in object storage can be listed; its models are not fetched. */
+    private static Diagnosis remote(String location, RemoteOptions options) {
+        Path scratch;
+        try {
+            scratch = Files.createTempDirectory("nereid-doctor-");
+        } catch (IOException e) {
+            return Diagnosis.problem("repository", location + " can't be looked at: " + e.getMessage(),
+                    "there must be room for temporary files");
+        }
+        try (Repositories opened = Repositories.open(RepositoryOptions.DEFAULT.withRemote(new RemoteOptions(
+                List.of(location), Optional.of(scratch.resolve("cache")), options.pluginDirectory(),
+                options.factories(), options.environment())), scratch)) {
+            int count = opened.models().list().size();
+            return Diagnosis.ok("repository", count + (count == 1 ? " model in " : " models in ") + location);
+        } catch (InferenceException e) {
+            return Diagnosis.problem("repository", e.getMessage(), "docs/storage.md says where credentials come from");
+        } finally {
+            ModelCache.delete(scratch);
+        }
     }
 
     private static void backends(EngineOptions options, Set<String> needed, Duration limit, Findings findings) {

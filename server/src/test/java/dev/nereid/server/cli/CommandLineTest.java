@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.engine.ControlMode;
+import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.v2.Restriction;
@@ -34,6 +35,20 @@ class CommandLineTest {
     private Path repository;
 
     // Defaults and forms
+
+    @Test
+    void repositoriesMayBeInObjectStorage() {
+        RepositoryOptions options = CommandLine.parse(List.of("--model-repository=" + repository,
+                "--model-repository=s3://bucket//models", "--model-repository=gs://b", "--model-repository=as://a/c",
+                "--model-cache-directory=cache"), Map.of("AWS_PROFILE", "p")).options(BACKENDS).engine().repository();
+
+        assertEquals(List.of(repository), options.directories());
+        assertEquals(List.of("s3://bucket//models", "gs://b", "as://a/c"), options.remote().locations());
+        assertEquals(Optional.of(Path.of("cache")), options.remote().cacheDirectory());
+        assertEquals(Optional.of(BACKENDS.resolveSibling("locations")), options.remote().pluginDirectory());
+        assertEquals(Map.of("AWS_PROFILE", "p"), options.remote().environment());
+        assertThrows(UsageException.class, () -> options("--model-cache-directory="));
+    }
 
     @Test
     void theDefaultsAreThoseOfTheReference() {
