@@ -107,7 +107,8 @@ class StorageIT {
                                             .map(object -> "{\"name\":\"" + object.getKey() + "\",\"size\":\""
                                                     + object.getValue().length() + "\",\"generation\":\"1\"}")
                                             .toList())
-                            + "]}").getBytes(StandardCharsets.UTF_8);
+                            + "]}")
+                    .getBytes(StandardCharsets.UTF_8);
         } else {
             GOOGLE_READS.incrementAndGet();
             body = GOOGLE_OBJECTS.get(path.substring(1)).getBytes(StandardCharsets.UTF_8);
@@ -171,15 +172,18 @@ class StorageIT {
 
         assertTrue(log.contains("error: model repository 'as://account/c/models' can't be listed: the storage does not "
                 + "answer as it should, after several attempts: "), log);
-        assertTrue(log.contains("(container 'c' at http://localhost:1/account, credentials from AZURE_STORAGE_KEY in the "
-                + "environment)"), log);
+        assertTrue(
+                log.contains("(container 'c' at http://localhost:1/account, credentials from AZURE_STORAGE_KEY in the "
+                        + "environment)"),
+                log);
     }
 
     @Test
     void theServersOwnClassPathHasNoneOfTheClients() throws IOException {
         try (Stream<Path> files = Files.list(RunningServer.LAYOUT.resolve("lib"))) {
             assertEquals(List.of(), files.map(file -> file.getFileName().toString())
-                    .filter(name -> name.matches("(aws|azure|google-auth|gson|opentelemetry|msal4j|s3|sts)-.*")).toList());
+                    .filter(name -> name.matches("(aws|azure|google-auth|gson|opentelemetry|msal4j|s3|sts)-.*"))
+                    .toList());
         }
         for (String plugin : List.of("locations/s3", "locations/gcs", "locations/azure", "tracing/opentelemetry")) {
             assertTrue(Files.isDirectory(RunningServer.LAYOUT.resolve(plugin)), plugin);

@@ -193,7 +193,8 @@ class TracingIT {
                             .setFullMethodName("inference.GRPCInferenceService/ModelInfer").build(),
                     CallOptions.DEFAULT.withDeadlineAfter(60, TimeUnit.SECONDS), request);
 
-            assertEquals(List.of("client/InferRequest", "client/InferRequest/first", "client/InferRequest/first/compute"),
+            assertEquals(
+                    List.of("client/InferRequest", "client/InferRequest/first", "client/InferRequest/first/compute"),
                     paths(trace, 3));
         } finally {
             channel.shutdownNow();

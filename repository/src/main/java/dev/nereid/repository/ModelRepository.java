@@ -115,7 +115,8 @@ public final class ModelRepository implements AutoCloseable {
         Map<String, List<RepositoryLocation>> models = new TreeMap<>();
         for (RepositoryLocation location : locations) {
             location.models()
-                    .forEach(name -> models.computeIfAbsent(id(location, name), key -> new ArrayList<>()).add(location));
+                    .forEach(
+                            name -> models.computeIfAbsent(id(location, name), key -> new ArrayList<>()).add(location));
         }
         return models;
     }

@@ -154,8 +154,10 @@ class RemoteRepositoryTest {
             String reason = assertThrows(InferenceException.class, () -> engine.load("far", LoadOverride.NONE))
                     .getMessage();
 
-            assertTrue(reason.startsWith("failed to load 'far', failed to poll from model repository: model 'far' can't be "
-                    + "fetched: access is denied: object 'far/"), reason);
+            assertTrue(reason
+                    .startsWith("failed to load 'far', failed to poll from model repository: model 'far' can't be "
+                            + "fetched: access is denied: object 'far/"),
+                    reason);
             assertFalse(reason.contains("bucket"), reason);
             assertTrue(log.has("(bucket 'fake' at memory, credentials from nowhere)"), log.lines()::toString);
         }
@@ -165,7 +167,8 @@ class RemoteRepositoryTest {
     void aConfigurationThatIsWrongIsNamedWithoutTheCache() {
         store.put("far/config.pbtxt", "backend: ");
         Engine engine = fixture.start();
-        String reason = assertThrows(InferenceException.class, () -> engine.load("far", LoadOverride.NONE)).getMessage();
+        String reason = assertThrows(InferenceException.class, () -> engine.load("far", LoadOverride.NONE))
+                .getMessage();
 
         assertFalse(reason.contains(cache.toString()), reason);
         assertTrue(reason.contains("far/config.pbtxt"), reason);
@@ -187,8 +190,10 @@ class RemoteRepositoryTest {
         InferenceException failure = assertThrows(InferenceException.class, fixture::create);
 
         assertEquals(StatusCode.NOT_FOUND, failure.code());
-        assertEquals("model repository 's3://bucket/models' can't be listed: it is not there: The specified bucket does not "
-                + "exist (NoSuchBucket) (bucket 'fake' at memory, credentials from nowhere)", failure.getMessage());
+        assertEquals(
+                "model repository 's3://bucket/models' can't be listed: it is not there: The specified bucket does not "
+                        + "exist (NoSuchBucket) (bucket 'fake' at memory, credentials from nowhere)",
+                failure.getMessage());
     }
 
     @Test

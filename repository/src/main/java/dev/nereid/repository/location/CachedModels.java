@@ -60,7 +60,8 @@ final class CachedModels {
 
     /** Returns a text with paths of files as those in a repository: the model, and what is in its directory. */
     String withoutPlaces(String text) {
-        return text.replaceAll(Pattern.quote(root + "/") + "[^/]+/(" + Pattern.quote(PARTIAL) + "[^/]*|[0-9a-f]+)/", "");
+        return text.replaceAll(Pattern.quote(root + "/") + "[^/]+/(" + Pattern.quote(PARTIAL) + "[^/]*|[0-9a-f]+)/",
+                "");
     }
 
     /** Returns whether a directory is one of those here. */

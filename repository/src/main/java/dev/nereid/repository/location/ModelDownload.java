@@ -83,7 +83,8 @@ final class ModelDownload {
      * @throws InferenceException what the local disk says
      */
     void run(Map<Path, StoredObject> missing) {
-        ExecutorService parts = Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("nereid-fetch-", 0).factory());
+        ExecutorService parts = Executors
+                .newThreadPerTaskExecutor(Thread.ofVirtual().name("nereid-fetch-", 0).factory());
         threads = parts;
         // Ends when all parts have.
         try (parts) {

@@ -284,8 +284,9 @@ public final class RemoteLocation implements RepositoryLocation {
         boolean isModel = !found.isEmpty()
                 && found.stream().allMatch(each -> each.chars().allMatch(c -> c >= '0' && c <= '9'));
         return isModel
-                ? Optional.of("'" + name + "' holds version directories, so it looks like the directory of one model; the "
-                        + "model repository is the directory above it")
+                ? Optional.of(
+                        "'" + name + "' holds version directories, so it looks like the directory of one model; the "
+                                + "model repository is the directory above it")
                 : Optional.empty();
     }
 

@@ -46,7 +46,8 @@ class CloudCredentialsTest {
     void aFileThatIsNoneIsToldAsSuch() {
         assertEquals("TRITON_CLOUD_CREDENTIAL_PATH names '/absent', which can't be read: No such file or directory",
                 assertThrows(InferenceException.class,
-                        () -> CloudCredentials.of(Map.of(CloudCredentials.VARIABLE, "/absent"), "s3://b")).getMessage());
+                        () -> CloudCredentials.of(Map.of(CloudCredentials.VARIABLE, "/absent"), "s3://b"))
+                        .getMessage());
         assertTrue(assertThrows(InferenceException.class, () -> of("{ \"s3\": 5 }", "s3://b")).getMessage()
                 .startsWith("the file that TRITON_CLOUD_CREDENTIAL_PATH names: "));
     }

@@ -245,8 +245,10 @@ class RemoteLocationTest {
             throw new StorageException(Kind.UNAVAILABLE, "Slow Down (HTTP status 503)");
         });
 
-        assertEquals("model 'm' can't be listed: the storage does not answer as it should, after several attempts: Slow "
-                + "Down (HTTP status 503)", failure("m"));
+        assertEquals(
+                "model 'm' can't be listed: the storage does not answer as it should, after several attempts: Slow "
+                        + "Down (HTTP status 503)",
+                failure("m"));
         assertEquals(3, store.listings());
     }
 
@@ -284,8 +286,9 @@ class RemoteLocationTest {
             throw new StorageException(Kind.DENIED, "Access Denied (HTTP status 403)");
         });
 
-        assertEquals("model repository 's3://bucket/models' can't be listed: access is denied: Access Denied (HTTP status "
-                + "403) (bucket 'fake' at memory, credentials from nowhere)",
+        assertEquals(
+                "model repository 's3://bucket/models' can't be listed: access is denied: Access Denied (HTTP status "
+                        + "403) (bucket 'fake' at memory, credentials from nowhere)",
                 assertThrows(InferenceException.class, () -> location.check()).getMessage());
     }
 
@@ -302,8 +305,10 @@ class RemoteLocationTest {
     void refusesAnObjectThatIsLongerThanListed() throws IOException {
         store.tellSize("m/1/model.bin", 3);
 
-        assertEquals("model 'm' can't be fetched: it changed while it was read: object 'm/1/model.bin' is longer than the "
-                + "3 bytes of its listing", failure("m"));
+        assertEquals(
+                "model 'm' can't be fetched: it changed while it was read: object 'm/1/model.bin' is longer than the "
+                        + "3 bytes of its listing",
+                failure("m"));
         assertEquals(List.of(), leftovers());
     }
 
@@ -530,8 +535,10 @@ class RemoteLocationTest {
 
     @Test
     void letsOneServerUseACache() {
-        assertEquals("the model cache directory '" + directory + "' is in use by another server; each server needs one of "
-                + "its own", assertThrows(InferenceException.class, () -> ModelCache.open(directory, false)).getMessage());
+        assertEquals(
+                "the model cache directory '" + directory + "' is in use by another server; each server needs one of "
+                        + "its own",
+                assertThrows(InferenceException.class, () -> ModelCache.open(directory, false)).getMessage());
     }
 
     @Test

@@ -49,8 +49,9 @@ final class FlagTable {
         add("log-file", Kind.TEXT, "", LOGGING, "File to log to instead of standard error.");
         repeatable("model-repository", REPOSITORY, "Directory with models, or a place in object storage: "
                 + "s3://<bucket>/<path>, gs://<bucket>/<path> or as://<account>/<container>/<path>. Alias: --model-store.");
-        add("model-cache-directory", Kind.TEXT, "", REPOSITORY, "Directory that models from object storage are kept in, "
-                + "so that the next start finds them; default is a temporary one.");
+        add("model-cache-directory", Kind.TEXT, "", REPOSITORY,
+                "Directory that models from object storage are kept in, "
+                        + "so that the next start finds them; default is a temporary one.");
         add("exit-on-error", Kind.BOOL, "true", REPOSITORY, "Whether to exit when a model fails to load at start.");
         add("disable-auto-complete-config", Kind.SWITCH, "", REPOSITORY,
                 "Do not let backends complete model configurations.");
@@ -70,10 +71,11 @@ final class FlagTable {
         HttpFlags.add();
         add("allow-client-shm", Kind.BOOL, "false", HttpFlags.GROUP, "Whether clients may register shared memory.");
         GrpcFlags.add();
-        repeatable("trace-config", TRACING, "mode=<triton|opentelemetry>, level=<TIMESTAMPS|TENSORS|OFF>, rate=<number>, "
-                + "count=<number>; triton,file=<path>, triton,log-frequency=<number>; opentelemetry,url=<address>, "
-                + "opentelemetry,resource=<key>=<value>, opentelemetry,bsp_max_queue_size=<number>, "
-                + "opentelemetry,bsp_schedule_delay=<milliseconds>, opentelemetry,bsp_max_export_batch_size=<number>.");
+        repeatable("trace-config", TRACING,
+                "mode=<triton|opentelemetry>, level=<TIMESTAMPS|TENSORS|OFF>, rate=<number>, "
+                        + "count=<number>; triton,file=<path>, triton,log-frequency=<number>; opentelemetry,url=<address>, "
+                        + "opentelemetry,resource=<key>=<value>, opentelemetry,bsp_max_queue_size=<number>, "
+                        + "opentelemetry,bsp_schedule_delay=<milliseconds>, opentelemetry,bsp_max_export_batch_size=<number>.");
         add("trace-file", Kind.TEXT, "", TRACING, "Deprecated: --trace-config=triton,file=<path>.");
         repeatable("trace-level", TRACING, "Deprecated: --trace-config=level=<level>.");
         add("trace-rate", Kind.NUMBER, "", TRACING, "Deprecated: --trace-config=rate=<number>.");

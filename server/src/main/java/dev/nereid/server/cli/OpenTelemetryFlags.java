@@ -82,7 +82,8 @@ final class OpenTelemetryFlags {
     }
 
     private String url(Map<String, String> environment) {
-        String url = Optional.ofNullable(given.get(URL)).or(() -> set(environment, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+        String url = Optional.ofNullable(given.get(URL))
+                .or(() -> set(environment, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
                 .or(() -> set(environment, "OTEL_EXPORTER_OTLP_ENDPOINT")
                         .map(base -> base + (base.endsWith("/") ? "" : "/") + "v1/traces"))
                 .orElse(DEFAULT_URL);

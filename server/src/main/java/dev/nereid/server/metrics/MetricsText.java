@@ -207,10 +207,12 @@ public final class MetricsText {
     }
 
     private static void spans(StringBuilder text, SpanQueue queue) {
-        count(text, "nereid_trace_spans_exported_total", "Number of spans that the trace collector has taken", queue.exported());
+        count(text, "nereid_trace_spans_exported_total", "Number of spans that the trace collector has taken",
+                queue.exported());
         count(text, "nereid_trace_spans_dropped_total", "Number of spans that were dropped since too many waited",
                 queue.dropped());
-        count(text, "nereid_trace_spans_failed_total", "Number of spans that the trace collector has not taken", queue.failed());
+        count(text, "nereid_trace_spans_failed_total", "Number of spans that the trace collector has not taken",
+                queue.failed());
     }
 
     private static void count(StringBuilder text, String name, String help, long value) {

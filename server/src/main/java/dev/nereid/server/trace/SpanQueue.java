@@ -206,7 +206,8 @@ public final class SpanQueue implements TraceExporter {
         LockSupport.unpark(thread);
         try {
             if (!thread.join(timeToEnd)) {
-                LOGGER.log(Level.WARNING, () -> waitingSpans.get() + " spans did not reach the trace collector in time");
+                LOGGER.log(Level.WARNING,
+                        () -> waitingSpans.get() + " spans did not reach the trace collector in time");
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -90,7 +90,8 @@ class TraceFlagsTest {
         OpenTelemetryOptions options = options("--trace-config=mode=opentelemetry", "--trace-config=rate=0",
                 "--trace-config=opentelemetry,url=https://c:1/x", "--trace-config=opentelemetry,resource=a=b=c",
                 "--trace-config=opentelemetry,resource=service.name=mine",
-                "--trace-config=opentelemetry,bsp_max_queue_size=7", "--trace-config=opentelemetry,bsp_schedule_delay=8",
+                "--trace-config=opentelemetry,bsp_max_queue_size=7",
+                "--trace-config=opentelemetry,bsp_schedule_delay=8",
                 "--trace-config=opentelemetry,bsp_max_export_batch_size=6").openTelemetry().orElseThrow();
 
         assertEquals(new OpenTelemetryOptions("https://c:1/x", Map.of("service.name", "mine", "a", "b=c"), 7,

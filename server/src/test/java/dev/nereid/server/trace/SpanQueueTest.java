@@ -178,7 +178,8 @@ class SpanQueueTest {
     void saysThatThePluginIsNotThere() {
         assertTrue(assertThrows(InferenceException.class,
                 () -> SpanQueue.start(new OpenTelemetryOptions("http://c", Map.of(), 1, NEVER, 1, Path.of("absent"),
-                        Map.of()), "1")).getMessage().startsWith("unable to find tracing 'opentelemetry': "));
+                        Map.of()), "1"))
+                .getMessage().startsWith("unable to find tracing 'opentelemetry': "));
     }
 
     @Test

@@ -121,7 +121,8 @@ class SpanTreeTest {
 
         assertEquals(CLIENT, spans.getFirst().parentSpanId());
         assertTrue(spans.getFirst().hasRemoteParent());
-        assertTrue(spans.stream().allMatch(span -> span.traceId().equals(TRACE) && span.traceState().equals("vendor=x")));
+        assertTrue(
+                spans.stream().allMatch(span -> span.traceId().equals(TRACE) && span.traceState().equals("vendor=x")));
         assertTrue(spans.stream().skip(1).noneMatch(Span::hasRemoteParent));
     }
 

@@ -42,9 +42,11 @@ record AzureAccess(Optional<StorageSharedKeyCredential> key, Optional<TokenCrede
                         + " is set, so only what is public can be read");
             }
             case "managed_identity" -> new AzureAccess(Optional.empty(),
-                    Optional.of(managedIdentity(environment.getOrDefault(CLIENT, ""))), "the machine's managed identity");
-            case "default" -> new AzureAccess(Optional.empty(), Optional.of(new DefaultAzureCredentialBuilder().build()),
-                    "what Azure's library finds by itself");
+                    Optional.of(managedIdentity(environment.getOrDefault(CLIENT, ""))),
+                    "the machine's managed identity");
+            case "default" ->
+                new AzureAccess(Optional.empty(), Optional.of(new DefaultAzureCredentialBuilder().build()),
+                        "what Azure's library finds by itself");
             default -> throw InferenceException
                     .invalid(TYPE + " has value '" + type + "', expected key, managed_identity or default");
         };

@@ -57,7 +57,8 @@ final class AzureStore implements ObjectStore {
                 .retryOptions(new RequestRetryOptions(RetryPolicyType.FIXED, 1, (Duration) null, null, null, null));
         access.key().ifPresent(builder::credential);
         access.token().ifPresent(builder::credential);
-        return new AzureStore(place, access, builder.buildClient().getBlobContainerClient(place.container()), readLimit);
+        return new AzureStore(place, access, builder.buildClient().getBlobContainerClient(place.container()),
+                readLimit);
     }
 
     @Override

@@ -181,7 +181,8 @@ class AzureStoreTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"403, AuthenticationFailed, DENIED", "503, ServerBusy, UNAVAILABLE", "400, InvalidHeaderValue, REFUSED"})
+    @CsvSource({"403, AuthenticationFailed, DENIED", "503, ServerBusy, UNAVAILABLE",
+        "400, InvalidHeaderValue, REFUSED"})
     void tellsWhatCanBeDoneAboutAFailure(int status, String code, Kind kind) {
         server.answer(exchange -> fail(exchange, status, code, "Why not."));
         StorageException failure = failure(() -> list(open(), "m"));

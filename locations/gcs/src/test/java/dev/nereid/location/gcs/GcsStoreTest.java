@@ -68,7 +68,8 @@ class GcsStoreTest {
         authorizations.add(String.valueOf(exchange.getRequestHeaders().getFirst("Authorization")));
         String path = exchange.getRequestURI().getPath();
         if (!path.startsWith("/storage/v1/b/b/o")) {
-            FakeServer.send(exchange, 404, "{\"error\":{\"code\":404,\"message\":\"The specified bucket does not exist.\"}}",
+            FakeServer.send(exchange, 404,
+                    "{\"error\":{\"code\":404,\"message\":\"The specified bucket does not exist.\"}}",
                     Map.of());
         } else if (path.equals("/storage/v1/b/b/o")) {
             FakeServer.send(exchange, 200, page(exchange), Map.of());
@@ -186,7 +187,8 @@ class GcsStoreTest {
     @ParameterizedTest
     @CsvSource({"401, DENIED", "403, DENIED", "429, UNAVAILABLE", "503, UNAVAILABLE", "400, REFUSED"})
     void tellsWhatCanBeDoneAboutAFailure(int status, Kind kind) {
-        server.answer(exchange -> FakeServer.send(exchange, status, "{\"error\":{\"message\":\"Why not.\"}}", Map.of()));
+        server.answer(
+                exchange -> FakeServer.send(exchange, status, "{\"error\":{\"message\":\"Why not.\"}}", Map.of()));
         StorageException failure = failure(() -> list(open(), "m"));
 
         assertEquals(kind, failure.kind());

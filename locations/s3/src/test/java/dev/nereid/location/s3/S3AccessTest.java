@@ -20,7 +20,8 @@ class S3AccessTest {
     @ParameterizedTest
     @CsvSource({"s3://bucket,,bucket,''", "s3://bucket/,,bucket,''", "s3://bucket//a///b/,,bucket,a/b/",
         "s3://host:9000/bucket/a,http://host:9000,bucket,a/", "s3://http://host:9000/bucket,http://host:9000,bucket,''",
-        "s3://https://host:9000/bucket/a,https://host:9000,bucket,a/", "s3://https://host/bucket,https://host,bucket,''",
+        "s3://https://host:9000/bucket/a,https://host:9000,bucket,a/",
+        "s3://https://host/bucket,https://host,bucket,''",
         "s3://10.0.0.1:9000/bucket,http://10.0.0.1:9000,bucket,''"})
     void readsEveryFormOfALocation(String location, String endpoint, String bucket, String prefix) {
         assertEquals(new S3Place(Optional.ofNullable(endpoint).map(URI::create), bucket, prefix),
@@ -48,7 +49,8 @@ class S3AccessTest {
     @Test
     void theEnvironmentGoesBeforeWhatTheClientFinds() {
         S3Access access = S3Access.of(AWS, Map.of(), Map.of("AWS_ACCESS_KEY_ID", "k", "AWS_SECRET_ACCESS_KEY", "s",
-                "AWS_SESSION_TOKEN", "t", "AWS_DEFAULT_REGION", "us-west-2", "AWS_ENDPOINT_URL_S3", "http://minio:9000"));
+                "AWS_SESSION_TOKEN", "t", "AWS_DEFAULT_REGION", "us-west-2", "AWS_ENDPOINT_URL_S3",
+                "http://minio:9000"));
 
         assertEquals(AwsSessionCredentials.create("k", "s", "t"), access.credentials().resolveCredentials());
         assertEquals("us-west-2", access.region());

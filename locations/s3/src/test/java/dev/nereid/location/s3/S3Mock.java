@@ -29,7 +29,8 @@ final class S3Mock implements AutoCloseable {
     static S3Mock start(Path directory, String bucket) throws IOException, InterruptedException {
         int port = freePort();
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        Process process = new ProcessBuilder(List.of(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
+        Process process = new ProcessBuilder(List.of(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+                "-Xshare:auto",
                 "-jar", Path.of("target", "s3mock.jar").toAbsolutePath().toString(), "--server.port=" + freePort(),
                 "--com.adobe.testing.s3mock.http-port=" + port,
                 "--com.adobe.testing.s3mock.store.initial-buckets=" + bucket,

@@ -30,7 +30,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(60)
 class OtlpExporterTest {
     private static final String TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
-    private static final Span SPAN = new Span("m", TRACE, "00f067aa0ba902b7", "00f067aa0ba902b6", true, "vendor=x", 1000,
+    private static final Span SPAN = new Span("m", TRACE, "00f067aa0ba902b7", "00f067aa0ba902b6", true, "vendor=x",
+            1000,
             2000, Map.of("triton.model_name", "m"), List.of(new Event("REQUEST_START", 1500)));
 
     private final HttpServer server;
