@@ -21,8 +21,8 @@ public final class ExecutionBatch implements Batch {
         this.requests = requests;
         this.clock = clock;
         int sum = 0;
-        for (ActiveRequest request : requests) {
-            sum += request.batchSize();
+        for (int i = 0; i < requests.size(); i++) {
+            sum += requests.get(i).batchSize();
         }
         this.rows = sum;
     }

@@ -29,6 +29,14 @@ public final class Instance implements AutoCloseable {
     public static final long SHORT_NANOS = 150_000;
     /** From this mean duration up it is long again. */
     public static final long LONG_NANOS = 400_000;
+    /** An execution of more than this is no quick one, whatever the mean. */
+    static final long QUICK_NANOS = 5_000_000;
+    /** Whoever shares a thread notices an execution of more than this. */
+    static final long STALL_NANOS = 100_000_000;
+    /** So many executions in a row have to be quick before one runs on a thread that many clients need. */
+    static final int STEADY_AFTER = 1_000;
+    /** So many more after one that everybody noticed. */
+    static final int STEADY_AFTER_STALL = 100_000;
     private static final int MEAN_WEIGHT = 8;
 
     private final String name;
@@ -41,6 +49,8 @@ public final class Instance implements AutoCloseable {
 
     private long meanNanos = -1;
     private volatile boolean isShort;
+    /** How many executions in a row were quick; less than none after one that stalled others. */
+    private volatile int quickInRow;
 
     private Instance(String name, ThreadConfinement confinement, ClassLoader pluginLoader, InstanceThread thread,
             RateLimiter.@Nullable Claim claim) {
@@ -186,6 +196,14 @@ public final class Instance implements AutoCloseable {
         return isShort && !isConfined;
     }
 
+    /**
+     * Returns whether executions have been short for so long that the next may run on a thread which must not wait, such as
+     * one that serves many connections.
+     */
+    public boolean isSteadilyShort() {
+        return prefersRequestThread() && quickInRow >= STEADY_AFTER;
+    }
+
     /** Executes a batch on the current thread. */
     void execute(Batch batch) {
         if (isOwnThread()) {
@@ -207,6 +225,14 @@ public final class Instance implements AutoCloseable {
         meanNanos = meanNanos < 0 ? nanos : meanNanos + (nanos - meanNanos) / MEAN_WEIGHT;
         if (isShort ? meanNanos > LONG_NANOS : meanNanos < SHORT_NANOS) {
             isShort = !isShort;
+        }
+        int quick = quickInRow;
+        if (nanos > STALL_NANOS) {
+            quickInRow = -STEADY_AFTER_STALL;
+        } else if (nanos > QUICK_NANOS) {
+            quickInRow = Math.min(quick, 0);
+        } else if (quick < STEADY_AFTER) {
+            quickInRow = quick + 1;
         }
     }
 

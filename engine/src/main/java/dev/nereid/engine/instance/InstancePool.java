@@ -1,6 +1,5 @@
 package dev.nereid.engine.instance;
 
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -15,7 +14,10 @@ import org.jspecify.annotations.Nullable;
  * fewest chances comes first, and none before the limiter lets it.
  */
 public final class InstancePool {
-    private final ArrayDeque<Instance> free = new ArrayDeque<>();
+    private static final Predicate<Instance> ANY = instance -> true;
+
+    /** Walked by index, since that happens several times for each request. */
+    private final ArrayList<Instance> free = new ArrayList<>();
     private final @Nullable RateLimiter limiter;
 
     public InstancePool(@Nullable RateLimiter limiter) {
@@ -51,7 +53,7 @@ public final class InstancePool {
 
     /** Returns whether an instance could execute, if the limiter lets it. */
     public boolean hasIdle() {
-        return firstIdle(instance -> true) != null;
+        return firstIdle(ANY) != null;
     }
 
     /** Returns whether an instance could execute, if the limiter lets it, for which that is true. */
@@ -60,7 +62,8 @@ public final class InstancePool {
     }
 
     private @Nullable Instance firstIdle(Predicate<Instance> condition) {
-        for (Instance instance : free) {
+        for (int i = 0; i < free.size(); i++) {
+            Instance instance = free.get(i);
             if (!instance.thread().isBusy() && condition.test(instance)) {
                 return instance;
             }
@@ -78,7 +81,7 @@ public final class InstancePool {
     @Nullable
     public Instance candidate(Predicate<Instance> isDue, boolean choosy) {
         if (limiter == null) {
-            return firstIdle(choosy ? isDue : instance -> true);
+            return firstIdle(choosy ? isDue : ANY);
         }
         List<Instance> byRank = new ArrayList<>(free);
         if (choosy) {
@@ -120,11 +123,7 @@ public final class InstancePool {
 
     /** Takes out the candidate: it executes. */
     public void take(Instance candidate) {
-        if (candidate.equals(free.peekFirst())) {
-            free.removeFirst();
-        } else {
-            free.remove(candidate);
-        }
+        free.remove(candidate);
         candidate.thread().setBusy(true);
     }
 

@@ -188,8 +188,8 @@ final class PendingResponse implements InferenceResponse {
 
     /** Copies the states that the client asked for: the next request of the sequence may change what the client still reads. */
     private void showStates() {
-        for (State state : states) {
-            Tensor output = state.output();
+        for (int i = 0; i < states.size(); i++) {
+            Tensor output = states.get(i).output();
             if (request.isOutputSent(output.name()) && outputs.stream().noneMatch(each -> each.name().equals(
                     output.name()))) {
                 BufferPool.Buffer copy = request.pool().acquire(output.byteSize());

@@ -7,8 +7,8 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes the answer to a request for a thread that waits for it in {@link #await()}, and may be lent meanwhile to execute
- * batches: it has to be woken for its answer anyway.
+ * Takes the answer to a request for a thread that may be lent to execute batches: one that waits for the answer in
+ * {@link #await()}, which has to be woken for it anyway, or one that must not wait and calls {@link #lendOnce()}.
  */
 public abstract class WaitingListener implements ResponseListener {
     private static final VarHandle ASSIGNMENT;
@@ -23,11 +23,32 @@ public abstract class WaitingListener implements ResponseListener {
         }
     }
 
+    private final boolean mayWait;
     private volatile boolean isDone;
     private volatile @Nullable Runnable assignment;
     private volatile @Nullable Thread waiter;
 
+    /** Creates one whose thread waits for the answer. */
+    protected WaitingListener() {
+        this(true);
+    }
+
+    /**
+     * Creates one.
+     *
+     * @param mayWait whether its thread waits for the answer; otherwise it has other work to do, such as that of many
+     *     connections, and is lent for executions that are sure to be short
+     */
+    protected WaitingListener(boolean mayWait) {
+        this.mayWait = mayWait;
+    }
+
     private static void doNothing() {
+    }
+
+    /** Returns whether the thread may be held up by an execution that takes long. */
+    public final boolean mayWait() {
+        return mayWait;
     }
 
     /** Says that the request has ended, after everything is written that the waiting thread will read. */
@@ -57,6 +78,22 @@ public abstract class WaitingListener implements ResponseListener {
         Thread thread = waiter;
         if (thread != null) {
             LockSupport.unpark(thread);
+        }
+    }
+
+    /**
+     * Executes what was assigned to this thread until now, and lends it no more. For a thread that must not wait: it calls
+     * this once its request is submitted.
+     */
+    public final void lendOnce() {
+        waiter = Thread.currentThread();
+        while (!ASSIGNMENT.compareAndSet(this, null, GONE)) {
+            Runnable work = assignment;
+            if (work == null || work == GONE) {
+                return;
+            }
+            assignment = null;
+            work.run();
         }
     }
 

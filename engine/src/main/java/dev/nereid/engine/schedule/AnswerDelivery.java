@@ -89,8 +89,8 @@ final class AnswerDelivery {
                 }
             }
         }
-        for (ActiveRequest request : requests) {
-            deliver(request);
+        for (int i = 0; i < requests.size(); i++) {
+            deliver(requests.get(i));
         }
     }
 

@@ -37,7 +37,8 @@ final class BatchRule {
         if (comparesInputSets && !hasSameInputs(first, next)) {
             return false;
         }
-        for (String name : comparedShapes) {
+        for (int i = 0; i < comparedShapes.size(); i++) {
+            String name = comparedShapes.get(i);
             Optional<Tensor> a = first.input(name);
             Optional<Tensor> b = next.input(name);
             if (a.isPresent() != b.isPresent()
@@ -45,7 +46,8 @@ final class BatchRule {
                 return false;
             }
         }
-        for (String name : comparedContents) {
+        for (int i = 0; i < comparedContents.size(); i++) {
+            String name = comparedContents.get(i);
             Optional<Tensor> a = first.input(name);
             Optional<Tensor> b = next.input(name);
             if (a.isPresent() && b.isPresent() && a.get().data().mismatch(b.get().data()) >= 0) {

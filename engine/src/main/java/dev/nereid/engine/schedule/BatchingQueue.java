@@ -315,6 +315,9 @@ final class BatchingQueue implements RequestQueue {
         /** Walks both lists; {@link #removeCurrent()} removes what it returned last. */
         private Iterator<Entry> iterator() {
             current = waiting.iterator();
+            if (delayed.isEmpty()) {
+                return current;
+            }
             Iterator<Entry> second = delayed.iterator();
             return new Iterator<>() {
                 private boolean isInSecond;

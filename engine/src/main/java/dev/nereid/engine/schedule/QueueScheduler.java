@@ -47,6 +47,8 @@ public final class QueueScheduler implements InstanceScheduler {
      */
     static final long LENT_NANOS = 500_000;
 
+    /** Asks nothing of an instance. */
+    private static final Predicate<Instance> ANY = instance -> true;
     private static final Logger LOGGER = System.getLogger(QueueScheduler.class.getName());
 
     private final RequestQueue queue;
@@ -477,7 +479,7 @@ public final class QueueScheduler implements InstanceScheduler {
             setAlarm();
             return work;
         }
-        Predicate<Instance> isDue = instance -> queue.isDue(instance, now, drop);
+        Predicate<Instance> isDue = isBound || limiter != null ? instance -> queue.isDue(instance, now, drop) : ANY;
         for (Instance instance = free.candidate(isDue, isBound); instance != null; instance = free.candidate(isDue,
                 isBound)) {
             Assignment next = next(instance, now);
@@ -554,9 +556,10 @@ public final class QueueScheduler implements InstanceScheduler {
     /** Brings a batch to the thread that is to execute it. */
     private void dispatch(Assignment work) {
         if (work.instance().prefersRequestThread()) {
-            for (ActiveRequest request : work.batch().engineRequests()) {
-                WaitingListener lender = request.lender();
-                if (lender != null && lender.assign(work)) {
+            List<ActiveRequest> requests = work.batch().engineRequests();
+            for (int i = 0; i < requests.size(); i++) {
+                WaitingListener lender = requests.get(i).lender();
+                if (lender != null && (lender.mayWait() || work.instance().isSteadilyShort()) && lender.assign(work)) {
                     return;
                 }
             }

@@ -49,4 +49,27 @@ class WaitingListenerTest {
         assertFalse(answer.assign(() -> done.add("never")));
         assertEquals(List.of(), done);
     }
+
+    @Test
+    void aThreadThatMustNotWaitDoesWhatItHasAndGoes() {
+        assertTrue(answer.assign(() -> {
+            done.add("first");
+            assertTrue(answer.assign(() -> done.add("second")));
+        }));
+
+        answer.lendOnce();
+
+        assertEquals(List.of("first", "second"), done);
+        assertFalse(answer.assign(() -> done.add("never")), "the thread has gone");
+        answer.lendOnce();
+        assertEquals(List.of("first", "second"), done);
+    }
+
+    @Test
+    void aThreadThatMustNotWaitGoesWhereThereIsNothingToDo() {
+        answer.lendOnce();
+
+        assertFalse(answer.assign(() -> done.add("never")));
+        assertEquals(List.of(), done);
+    }
 }

@@ -208,6 +208,31 @@ class InstanceTest {
     }
 
     @Test
+    void isSteadilyShortAfterManyQuickExecutionsInARow() {
+        Instance instance = Instance.create("m_0_0", ThreadConfinement.ANY_THREAD, loader,
+                () -> SchedulerFixture::answerAll);
+        repeat(999, () -> instance.noteDuration(10_000));
+        assertFalse(instance.isSteadilyShort());
+        instance.noteDuration(10_000);
+        assertTrue(instance.isSteadilyShort());
+
+        instance.noteDuration(6_000_000);
+        assertFalse(instance.isSteadilyShort(), "one was slow");
+        repeat(1_000, () -> instance.noteDuration(10_000));
+        assertTrue(instance.isSteadilyShort());
+
+        instance.noteDuration(200_000_000);
+        repeat(100_999, () -> instance.noteDuration(10_000));
+        assertFalse(instance.isSteadilyShort(), "one held everybody up");
+        instance.noteDuration(10_000);
+        assertTrue(instance.isSteadilyShort());
+
+        repeat(100, () -> instance.noteDuration(1_000_000));
+        assertFalse(instance.isSteadilyShort(), "quick, but no longer short");
+        instance.close();
+    }
+
+    @Test
     void aConfinedInstanceNeverPrefersTheRequestsThread() {
         Instance instance = create(() -> SchedulerFixture::answerAll);
         repeat(100, () -> instance.noteDuration(1));

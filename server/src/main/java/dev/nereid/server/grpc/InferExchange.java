@@ -4,10 +4,10 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.Parameter;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.Response;
-import dev.nereid.engine.ResponseListener;
 import dev.nereid.engine.Ticket;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.model.ServedVersion;
+import dev.nereid.engine.request.WaitingListener;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.RequestTrace;
 import dev.nereid.engine.trace.TracePoint;
@@ -29,9 +29,10 @@ import org.jspecify.annotations.Nullable;
  * One request for inference, from its message to the end of its answers. It owns the message, and holds shared memory that
  * the request names.
  *
- * <p>Threads: submitted by the call's; then the engine's, one after the other. {@link #cancel()}: any.
+ * <p>Threads: submitted by the call's, which then executes the request where that is sure to be short; then the engine's,
+ * one after the other. {@link #cancel()}: any.
  */
-abstract class InferExchange implements ResponseListener {
+abstract class InferExchange extends WaitingListener {
     private final InferServices services;
     private final InferMessage message;
     private final long waitStart;
@@ -50,6 +51,7 @@ abstract class InferExchange implements ResponseListener {
      * @param waitStart when it was begun to wait for it
      */
     InferExchange(InferServices services, InferMessage message, long waitStart) {
+        super(false);
         this.services = services;
         this.message = message;
         this.waitStart = waitStart;
@@ -74,6 +76,7 @@ abstract class InferExchange implements ResponseListener {
         trace.mark(TracePoint.GRPC_WAITREAD_START, waitStart);
         trace.mark(TracePoint.GRPC_WAITREAD_END);
         ticket = services.engine().onVersion(fields.modelName(), version, found -> submit(found, headers));
+        lendOnce();
         if (isCancelled) {
             cancel();
         }

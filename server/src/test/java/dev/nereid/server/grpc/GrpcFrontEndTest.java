@@ -80,6 +80,19 @@ class GrpcFrontEndTest {
     }
 
     @Test
+    void executesWhatIsSureToBeShortOnTheThreadOfTheConnection() {
+        served.infer(request(PLAIN, "first", 1));
+        assertTrue(served.executedBy.startsWith(PLAIN), served.executedBy);
+
+        // So many in a row have to be quick; on a busy machine a few are not.
+        for (int i = 0; i < 50_000 && !served.executedBy.startsWith("nereid-grpc"); i++) {
+            assertEquals(ints(i), served.infer(request(PLAIN, "r" + i, i)).getRawOutputContents(0));
+        }
+
+        assertTrue(served.executedBy.startsWith("nereid-grpc"), served.executedBy);
+    }
+
+    @Test
     void aCallHasOneRequest() throws Exception {
         MethodDescriptor<ModelInferRequest, ModelInferResponse> several = ServedModels.INFER.toBuilder()
                 .setType(MethodType.CLIENT_STREAMING).build();

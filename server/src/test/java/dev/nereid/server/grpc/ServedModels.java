@@ -2,6 +2,8 @@ package dev.nereid.server.grpc;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Message;
+import dev.nereid.backend.api.BackendAttributes;
+import dev.nereid.backend.api.BackendAttributes.ThreadConfinement;
 import dev.nereid.backend.api.Batch;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.InferenceRequest;
@@ -68,8 +70,13 @@ final class ServedModels implements AutoCloseable {
             MethodType.BIDI_STREAMING, Methods.STREAM_INFER, ModelInferRequest.getDefaultInstance(),
             ModelStreamInferResponse.getDefaultInstance());
 
+    private static final BackendAttributes ANY_THREAD = BackendAttributes.DEFAULT
+            .withThreadConfinement(ThreadConfinement.ANY_THREAD);
+
     private final NereidServer server;
     final ManagedChannel channel;
+    /** The name of the thread of the latest execution. */
+    volatile String executedBy = "";
     private final Semaphore held = new Semaphore(0);
     private final Semaphore released = new Semaphore(0);
     private final Semaphore cancelled = new Semaphore(0);
@@ -90,7 +97,7 @@ final class ServedModels implements AutoCloseable {
             writeModel(models, OTHER, "");
             writeModel(models, MANY, "model_transaction_policy { decoupled: true }");
             Path backends = Files.createDirectories(directory.resolve("backends"));
-            PluginJar.delegatingTo(new FakeBackend("echo").onExecute(this::execute))
+            PluginJar.delegatingTo(new FakeBackend("echo").attributes(ANY_THREAD).onExecute(this::execute))
                     .writeTo(backends.resolve("echo.jar"));
             List<String> all = new ArrayList<>(List.of("--model-repository=" + models,
                     "--backend-directory=" + backends, "--allow-http=false", "--allow-metrics=false",
@@ -129,6 +136,7 @@ final class ServedModels implements AutoCloseable {
     }
 
     private void execute(Batch batch) {
+        executedBy = Thread.currentThread().getName();
         for (InferenceRequest request : batch.requests()) {
             if (request.parameters().containsKey("hold")) {
                 hold(request);
