@@ -11,6 +11,7 @@ import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
@@ -95,7 +96,7 @@ final class VersionSwitch {
                         .filter(version -> !kept.contains(version.version())).toList();
                 publish(polled, made, replaced);
                 slot.source = polled;
-                oldDirectory = slot.directory == directory ? null : slot.directory;
+                oldDirectory = Objects.equals(slot.directory, directory) ? null : slot.directory;
                 slot.directory = directory;
             }
         }

@@ -30,7 +30,7 @@ public record RemoteSpan(String traceId, String spanId, String state) {
     public static Optional<RemoteSpan> parse(String parent, String state) {
         boolean isLong = parent.length() > LENGTH;
         if (parent.length() < LENGTH || !areHex(parent, 0, 2) || parent.startsWith("ff")
-                || isLong && (parent.startsWith("00") || parent.charAt(LENGTH) != '-')
+                || (isLong && (parent.startsWith("00") || parent.charAt(LENGTH) != '-'))
                 || parent.charAt(2) != '-' || parent.charAt(SPAN_ID - 1) != '-' || parent.charAt(FLAGS - 1) != '-'
                 || !areHex(parent, TRACE_ID, SPAN_ID - 1) || !areHex(parent, SPAN_ID, FLAGS - 1)
                 || !areHex(parent, FLAGS, LENGTH)) {

@@ -203,7 +203,8 @@ public final class RemoteLocation implements RepositoryLocation {
                 try {
                     return fetchNow(model, listing);
                 } catch (StorageException e) {
-                    if (e.kind() != Kind.CHANGED && e.kind() != Kind.NOT_FOUND || attempt >= MAX_LISTINGS) {
+                    boolean isOther = e.kind() == Kind.CHANGED || e.kind() == Kind.NOT_FOUND;
+                    if (!isOther || attempt >= MAX_LISTINGS) {
                         throw failed("model '" + model + "' can't be fetched", e);
                     }
                     LOGGER.log(Level.INFO, () -> "model '" + model + "' changed while it was fetched: "
@@ -315,15 +316,19 @@ public final class RemoteLocation implements RepositoryLocation {
     /** The connection to the storage, made anew once where access is denied. */
     private final class Stores implements AutoCloseable {
         private final Supplier<ObjectStore> open;
-        private ObjectStore current;
+        private Opened current;
 
         Stores(Supplier<ObjectStore> open) {
             this.open = open;
-            this.current = open.get();
+            this.current = new Opened(open.get(), 0);
         }
 
-        synchronized ObjectStore current() {
+        private synchronized Opened opened() {
             return current;
+        }
+
+        ObjectStore current() {
+            return opened().store();
         }
 
         String description() {
@@ -331,31 +336,34 @@ public final class RemoteLocation implements RepositoryLocation {
         }
 
         <T> T call(String what, Function<ObjectStore, T> call) {
-            ObjectStore used = current();
+            Opened used = opened();
             try {
-                return retries.call(what, () -> call.apply(used));
+                return retries.call(what, () -> call.apply(used.store()));
             } catch (StorageException e) {
                 if (e.kind() != Kind.DENIED) {
                     throw e;
                 }
-                ObjectStore renewed = renew(used);
-                return retries.call(what, () -> call.apply(renewed));
+                Opened renewed = renew(used);
+                return retries.call(what, () -> call.apply(renewed.store()));
             }
         }
 
         /** Credentials may have been renewed where they are read from. */
-        private synchronized ObjectStore renew(ObjectStore denied) {
-            if (current == denied) {
-                ObjectStore renewed = open.get();
-                denied.close();
-                current = renewed;
+        private synchronized Opened renew(Opened denied) {
+            if (current.number() == denied.number()) {
+                current = new Opened(open.get(), denied.number() + 1);
+                denied.store().close();
             }
             return current;
         }
 
         @Override
         public synchronized void close() {
-            current.close();
+            current.store().close();
         }
+    }
+
+    /** A connection, and how many there were before it. */
+    private record Opened(ObjectStore store, int number) {
     }
 }

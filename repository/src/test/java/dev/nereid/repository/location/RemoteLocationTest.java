@@ -491,7 +491,7 @@ class RemoteLocationTest {
         location.close();
 
         ExecutionException failure = assertThrows(ExecutionException.class, fetch::get);
-        assertEquals("the server is stopping", String.valueOf(failure.getCause().getMessage()));
+        assertTrue(String.valueOf(failure.getCause()).endsWith("the server is stopping"), failure::toString);
         thread.join();
         assertEquals(List.of(), leftovers());
     }
@@ -544,7 +544,7 @@ class RemoteLocationTest {
     @Test
     void removesWhatADownloadThatBrokeOffHasLeft() throws IOException {
         Path model = fetch("m");
-        Path left = Files.createDirectories(model.getParent().getParent().resolve(".partial-1/m"));
+        Path left = Files.createDirectories(model.resolve("../../.partial-1/m").normalize());
         Files.writeString(left.resolve("x"), "x");
         location.close();
         cache.close();

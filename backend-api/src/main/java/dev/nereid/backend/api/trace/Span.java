@@ -12,7 +12,7 @@ import java.util.Map;
  * @param spanId 16 hexadecimal digits
  * @param parentSpanId 16 hexadecimal digits; empty for none
  * @param hasRemoteParent whether the parent is a span of the client's
- * @param traceState the client's {@code tracestate}; empty for none
+ * @param traceState what tracing systems of the client added to the trace; empty for nothing
  * @param startNanos when it began, in nanoseconds since 1970
  * @param endNanos when it ended, in nanoseconds since 1970
  * @param attributes what it is about, by name

@@ -82,16 +82,19 @@ class AzureStoreTest {
 
     private String page(HttpExchange exchange) {
         Map<String, String> query = new TreeMap<>();
-        for (String pair : exchange.getRequestURI().getQuery().split("&")) {
+        for (String pair : exchange.getRequestURI().getQuery().split("&", -1)) {
             query.put(pair.substring(0, pair.indexOf('=')), pair.substring(pair.indexOf('=') + 1));
         }
         String prefix = query.getOrDefault("prefix", "");
         boolean isFlat = !query.containsKey("delimiter");
         Set<String> entries = new TreeSet<>();
-        blobs.keySet().stream().filter(name -> name.startsWith(prefix)).forEach(name -> {
+        blobs.forEach((name, content) -> {
+            if (!name.startsWith(prefix)) {
+                return;
+            }
             int slash = name.indexOf('/', prefix.length());
             if (isFlat) {
-                entries.add("<Blob><Name>" + name + "</Name><Properties><Content-Length>" + blobs.get(name).length()
+                entries.add("<Blob><Name>" + name + "</Name><Properties><Content-Length>" + content.length()
                         + "</Content-Length><Etag>" + etag(name) + "</Etag></Properties></Blob>");
             } else if (slash > 0) {
                 entries.add("<BlobPrefix><Name>" + name.substring(0, slash + 1) + "</Name></BlobPrefix>");
@@ -105,7 +108,7 @@ class AzureStoreTest {
     }
 
     private String etag(String name) {
-        return "0x" + Integer.toHexString(blobs.get(name).hashCode());
+        return "0x" + Integer.toHexString(blobs.getOrDefault(name, "").hashCode());
     }
 
     private void read(HttpExchange exchange, String name) throws IOException {
@@ -114,9 +117,9 @@ class AzureStoreTest {
             fail(exchange, 412, "ConditionNotMet", "The condition is not met.");
             return;
         }
-        String content = blobs.get(name);
+        String content = blobs.getOrDefault(name, "");
         String header = exchange.getRequestHeaders().getFirst("x-ms-range");
-        String[] range = header.substring("bytes=".length()).split("-");
+        String[] range = header.substring("bytes=".length()).split("-", -1);
         int from = Integer.parseInt(range[0]);
         int to = Math.min(Integer.parseInt(range[1]) + 1, content.length());
         FakeServer.send(exchange, 206, content.substring(from, to),

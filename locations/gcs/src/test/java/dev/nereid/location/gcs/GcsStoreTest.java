@@ -15,6 +15,7 @@ import dev.nereid.backend.api.storage.StoredObject;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -80,17 +81,20 @@ class GcsStoreTest {
 
     private String page(HttpExchange exchange) {
         Map<String, String> query = new TreeMap<>();
-        for (String pair : exchange.getRequestURI().getQuery().split("&")) {
+        for (String pair : exchange.getRequestURI().getQuery().split("&", -1)) {
             query.put(pair.substring(0, pair.indexOf('=')), pair.substring(pair.indexOf('=') + 1));
         }
-        String prefix = query.get("prefix");
+        String prefix = query.getOrDefault("prefix", "");
         boolean isFlat = !query.containsKey("delimiter");
         Set<String> entries = new TreeSet<>();
-        objects.keySet().stream().filter(name -> name.startsWith(prefix)).forEach(name -> {
+        objects.forEach((name, content) -> {
+            if (!name.startsWith(prefix)) {
+                return;
+            }
             int slash = name.indexOf('/', prefix.length());
             if (isFlat) {
-                entries.add("{\"name\":\"" + name + "\",\"size\":\"" + objects.get(name).length()
-                        + "\",\"generation\":\"" + objects.get(name).hashCode() + "\"}");
+                entries.add("{\"name\":\"" + name + "\",\"size\":\"" + content.length()
+                        + "\",\"generation\":\"" + content.hashCode() + "\"}");
             } else if (slash > 0) {
                 entries.add("\"" + name.substring(0, slash + 1) + "\"");
             }
@@ -107,7 +111,7 @@ class GcsStoreTest {
             FakeServer.send(exchange, 404, "{\"error\":{\"message\":\"No such object\"}}", Map.of());
             return;
         }
-        String[] range = exchange.getRequestHeaders().getFirst("Range").substring("bytes=".length()).split("-");
+        String[] range = exchange.getRequestHeaders().getFirst("Range").substring("bytes=".length()).split("-", -1);
         int from = Integer.parseInt(range[0]);
         int to = Integer.parseInt(range[1]) + 1;
         FakeServer.send(exchange, 206, content.substring(from, to),
@@ -145,7 +149,7 @@ class GcsStoreTest {
         assertEquals(List.of("1/a b+ü%.bin", "2/", "config.pbtxt"),
                 list(store, "m").stream().map(StoredObject::key).sorted().toList());
         try (InputStream in = store.read("m", list(store, "m").getFirst(), 2, 3)) {
-            assertArrayEquals("nte".getBytes("UTF-8"), in.readAllBytes());
+            assertArrayEquals("nte".getBytes(StandardCharsets.UTF_8), in.readAllBytes());
         }
         assertEquals("bucket 'b' at " + server.endpoint() + ", credentials from nowhere", store.description());
         assertTrue(authorizations.stream().allMatch("null"::equals));

@@ -178,12 +178,12 @@ final class S3Store implements ObjectStore {
 
     /** A part of an object, which is not read to the end where it is closed before. */
     private static final class Part extends FilterInputStream {
-        private final ResponseInputStream<GetObjectResponse> in;
+        private final ResponseInputStream<GetObjectResponse> part;
         private boolean isAtEnd;
 
-        Part(ResponseInputStream<GetObjectResponse> in) {
-            super(in);
-            this.in = in;
+        Part(ResponseInputStream<GetObjectResponse> part) {
+            super(part);
+            this.part = part;
         }
 
         @Override
@@ -203,9 +203,9 @@ final class S3Store implements ObjectStore {
         @Override
         public void close() throws IOException {
             if (isAtEnd) {
-                in.close();
+                part.close();
             } else {
-                in.abort();
+                part.abort();
             }
         }
     }

@@ -15,7 +15,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /** A server that speaks S3's protocol, in a process of its own. */
 final class S3Mock implements AutoCloseable {
-    private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
 
     private final Process process;
     private final int port;
@@ -78,8 +78,11 @@ final class S3Mock implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
-        process.destroyForcibly();
-        process.waitFor();
+    public void close() {
+        try {
+            int ignored = process.destroyForcibly().waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

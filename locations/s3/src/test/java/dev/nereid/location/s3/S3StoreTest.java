@@ -56,7 +56,7 @@ class S3StoreTest {
     }
 
     @AfterAll
-    static void stop() throws InterruptedException {
+    static void stop() {
         client.close();
         mock.close();
     }

@@ -1,8 +1,8 @@
 package dev.nereid.tracing.opentelemetry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.net.httpserver.HttpServer;
 import dev.nereid.backend.api.ApiVersion;
@@ -20,6 +20,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -85,8 +86,15 @@ class OtlpExporterTest {
         }
     }
 
+    /** A message of protobuf. */
+    private record Message(Map<Integer, Object> fields) {
+        Object get(int field) {
+            return Objects.requireNonNull(fields.get(field), () -> "field " + field);
+        }
+    }
+
     /** Reads a message of the protobuf wire format: the last value of each field. */
-    private static Map<Integer, Object> message(Object bytes) {
+    private static Message message(Object bytes) {
         Map<Integer, Object> fields = new LinkedHashMap<>();
         ByteBuffer in = ByteBuffer.wrap((byte[]) bytes).order(ByteOrder.LITTLE_ENDIAN);
         while (in.hasRemaining()) {
@@ -103,7 +111,7 @@ class OtlpExporterTest {
                 default -> throw new AssertionError("wire type of tag " + tag);
             });
         }
-        return fields;
+        return new Message(fields);
     }
 
     private static long varint(ByteBuffer in) {
@@ -122,7 +130,7 @@ class OtlpExporterTest {
     }
 
     private static String attribute(Object bytes) {
-        Map<Integer, Object> pair = message(bytes);
+        Message pair = message(bytes);
         return text(pair.get(1)) + "=" + text(message(pair.get(2)).get(1));
     }
 
@@ -130,12 +138,12 @@ class OtlpExporterTest {
     void sendsWhatASpanHas() {
         assertEquals("", export(Map.of()));
 
-        Map<Integer, Object> resourceSpans = message(message(received).get(1));
+        Message resourceSpans = message(message(received).get(1));
         assertEquals("service.name=mine", attribute(message(resourceSpans.get(1)).get(1)));
-        Map<Integer, Object> scopeSpans = message(resourceSpans.get(2));
-        Map<Integer, Object> scope = message(scopeSpans.get(1));
+        Message scopeSpans = message(resourceSpans.get(2));
+        Message scope = message(scopeSpans.get(1));
         assertEquals("triton-server 1.2", text(scope.get(1)) + " " + text(scope.get(2)));
-        Map<Integer, Object> span = message(scopeSpans.get(2));
+        Message span = message(scopeSpans.get(2));
         assertEquals(TRACE, HexFormat.of().formatHex((byte[]) span.get(1)));
         assertEquals("00f067aa0ba902b7", HexFormat.of().formatHex((byte[]) span.get(2)));
         assertEquals("vendor=x", text(span.get(3)));
@@ -145,7 +153,7 @@ class OtlpExporterTest {
         assertEquals(1000L, span.get(7));
         assertEquals(2000L, span.get(8));
         assertEquals("triton.model_name=m", attribute(span.get(9)));
-        Map<Integer, Object> event = message(span.get(11));
+        Message event = message(span.get(11));
         assertEquals(1500L, event.get(1));
         assertEquals("REQUEST_START", text(event.get(2)));
     }
@@ -160,14 +168,14 @@ class OtlpExporterTest {
     void saysThatTheCollectorRefuses() {
         status = 400;
 
-        assertTrue(!export(Map.of()).isEmpty());
+        assertNotEquals("", export(Map.of()));
     }
 
     @Test
     void saysThatTheCollectorIsAway() {
         server.stop(0);
 
-        assertTrue(!export(Map.of("OTEL_EXPORTER_OTLP_TIMEOUT", "2000")).isEmpty());
+        assertNotEquals("", export(Map.of("OTEL_EXPORTER_OTLP_TIMEOUT", "2000")));
     }
 
     @ParameterizedTest
