@@ -217,7 +217,7 @@ public final class MetricsText {
 
     private static void count(StringBuilder text, String name, String help, long value) {
         head(text, name, help, "counter");
-        sample(text, name, Map.of(), value);
+        sample(text, name, Map.of(), (double) value);
     }
 
     private static void gauge(StringBuilder text, String name, String help, double value) {
