@@ -14,12 +14,15 @@ import java.util.function.Function;
  * <p>Threads: any. One short lock guards the settings; a request takes it only while tracing is on for some model.
  */
 public final class Tracer implements AutoCloseable {
+    private static final String ALL_MODELS = "";
     /** Spans have no content of tensors. */
     private static final Set<TraceLevel> TIMES = Set.of(TraceLevel.TIMESTAMPS);
 
     private final TraceSettings initial;
     private final Optional<TraceExporter> exporter;
     private final Map<String, TraceScope> models = new HashMap<>();
+    /** The settings that hold for a model, as long as nothing changes them. */
+    private final Map<String, TraceSettings> effective = new HashMap<>();
     private final AtomicLong lastId = new AtomicLong();
     private final boolean hasRemoteSpans;
     private TraceScope global;
@@ -103,7 +106,10 @@ public final class Tracer implements AutoCloseable {
             if (settings.rate() == 0 || !scope.selects(settings.rate()) || settings.count() == 0) {
                 return RequestTrace.OFF;
             }
-            (scope.hasCount() ? scope : global).countDown();
+            if (settings.count() > 0) {
+                (scope.hasCount() ? scope : global).countDown();
+                effective.clear();
+            }
         }
         return new RequestTrace(lastId.incrementAndGet(), 0, hasRemoteSpans ? TIMES : settings.levels(),
                 settings.logFrequency(), lastId::incrementAndGet, remote);
@@ -127,9 +133,16 @@ public final class Tracer implements AutoCloseable {
     }
 
     private TraceSettings settingsOf(String model) {
-        TraceSettings all = global.over(initial);
         TraceScope own = models.get(model);
-        return own == null ? all : own.over(all);
+        // One entry is for all models without settings of their own: clients may name any model.
+        TraceSettings known = effective.get(own == null ? ALL_MODELS : model);
+        if (known != null) {
+            return known;
+        }
+        TraceSettings all = global.over(initial);
+        TraceSettings settings = own == null ? all : own.over(all);
+        effective.put(own == null ? ALL_MODELS : model, settings);
+        return settings;
     }
 
     /**
@@ -166,6 +179,7 @@ public final class Tracer implements AutoCloseable {
     }
 
     private void refresh() {
+        effective.clear();
         TraceSettings all = global.over(initial);
         isOn = all.isOn() || models.values().stream().anyMatch(own -> own.over(all).isOn());
     }

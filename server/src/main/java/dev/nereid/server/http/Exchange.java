@@ -3,6 +3,7 @@ package dev.nereid.server.http;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.engine.memory.HeapBudget;
+import dev.nereid.engine.trace.RemoteSpan;
 import dev.nereid.json.JsonWriter;
 import dev.nereid.server.listener.Client;
 import io.helidon.common.buffers.DataReader;
@@ -28,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 
 /** One request and its response, for the handlers. Used by the request's thread. */
 final class Exchange {
+    private static final HeaderName TRACE_PARENT = HeaderNames.create(RemoteSpan.PARENT);
+    private static final HeaderName TRACE_STATE = HeaderNames.create(RemoteSpan.STATE);
     static final String JSON = "application/json";
     static final String TEXT = "text/plain";
     private static final String BINARY = "application/octet-stream";
@@ -106,9 +109,9 @@ final class Exchange {
         return response;
     }
 
-    /** Returns a header of the request by a name in lower case. */
-    Optional<String> header(String name) {
-        return header(HeaderNames.create(name));
+    /** Returns the header of that name, one of those that name a span of the client's. */
+    Optional<String> traceHeader(String name) {
+        return header(name.equals(RemoteSpan.PARENT) ? TRACE_PARENT : TRACE_STATE);
     }
 
     Optional<String> header(HeaderName name) {

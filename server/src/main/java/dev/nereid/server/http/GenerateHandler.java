@@ -53,7 +53,7 @@ final class GenerateHandler {
         if (!coding.isEmpty() && !coding.equals("identity")) {
             throw InferenceException.invalid("Unsupported content-encoding, only 'identity' is supported.");
         }
-        RequestTrace trace = tracer.begin(model, exchange::header);
+        RequestTrace trace = tracer.begin(model, exchange::traceHeader);
         try {
             handle(exchange, model, version, isStream, trace);
         } finally {

@@ -122,7 +122,7 @@ final class InferHandler {
             throw InferenceException
                     .unsupported("HTTP end point doesn't support models with decoupled transaction policy");
         }
-        RequestTrace trace = tracer.begin(model, exchange::header);
+        RequestTrace trace = tracer.begin(model, exchange::traceHeader);
         Codec codec = codecs.pop();
         if (codec == null) {
             codec = new Codec(engine.buffers(), regions, model, maxInputSize);
