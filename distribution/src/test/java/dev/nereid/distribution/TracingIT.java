@@ -56,9 +56,9 @@ class TracingIT {
             input [ { name: "INPUT0"  data_type: TYPE_FP32  dims: [ 2 ] } ]
             output [ { name: "OUTPUT0"  data_type: TYPE_FP32  dims: [ 2 ] } ]
             ensemble_scheduling { step [
-              { model_name: "first"  input_map { key: "INPUT0" value: "INPUT0" }
+              { model_name: "first"  model_version: -1  input_map { key: "INPUT0" value: "INPUT0" }
                 output_map { key: "OUTPUT0" value: "between" } },
-              { model_name: "second"  input_map { key: "INPUT0" value: "between" }
+              { model_name: "second"  model_version: -1  input_map { key: "INPUT0" value: "between" }
                 output_map { key: "OUTPUT0" value: "OUTPUT0" } } ] }
             """;
 
