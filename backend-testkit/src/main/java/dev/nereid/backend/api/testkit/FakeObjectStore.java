@@ -36,7 +36,14 @@ public final class FakeObjectStore implements ObjectStore {
     private volatile Runnable listing = () -> {
     };
 
-    private record Content(byte[] bytes, String etag) {
+    private static final class Content {
+        private final byte[] bytes;
+        private final String etag;
+
+        Content(byte[] bytes, String etag) {
+            this.bytes = bytes;
+            this.etag = etag;
+        }
     }
 
     /**
@@ -157,7 +164,7 @@ public final class FakeObjectStore implements ObjectStore {
             String key = object.getKey();
             Content content = object.getValue();
             if (key.startsWith(prefix) && !each.test(new StoredObject(key.substring(prefix.length()),
-                    toldSizes.getOrDefault(key, (long) content.bytes().length), content.etag()))) {
+                    toldSizes.getOrDefault(key, (long) content.bytes.length), content.etag))) {
                 return;
             }
         }
@@ -171,15 +178,15 @@ public final class FakeObjectStore implements ObjectStore {
         if (content == null) {
             throw new StorageException(Kind.NOT_FOUND, "no such object");
         }
-        if (!content.etag().equals(object.etag())) {
+        if (!content.etag.equals(object.etag())) {
             throw new StorageException(Kind.CHANGED, "it has another etag");
         }
-        int from = (int) Math.min(offset, content.bytes().length);
+        int from = (int) Math.min(offset, content.bytes.length);
         // What was listed as shorter than it is is sent to its end, as by a server that knows no ranges.
         int to = toldSizes.containsKey(read.key())
-                ? content.bytes().length
-                : (int) Math.min(offset + length, content.bytes().length);
-        return reading.open(read, new ByteArrayInputStream(Arrays.copyOfRange(content.bytes(), from, to)));
+                ? content.bytes.length
+                : (int) Math.min(offset + length, content.bytes.length);
+        return reading.open(read, new ByteArrayInputStream(Arrays.copyOfRange(content.bytes, from, to)));
     }
 
     @Override
