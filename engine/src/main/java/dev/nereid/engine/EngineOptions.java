@@ -85,10 +85,16 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * What is kept of requests beside counters.
      *
      * @param keepsSummaries whether quantiles of latencies are kept: some 300 KiB for each model version
+     * @param keepsDistribution whether a fine distribution of latencies is kept: 5 KiB for each model version
      */
-    public record StatisticsOptions(boolean keepsSummaries) {
-        /** No quantiles. */
-        public static final StatisticsOptions DEFAULT = new StatisticsOptions(false);
+    public record StatisticsOptions(boolean keepsSummaries, boolean keepsDistribution) {
+        /** Neither. */
+        public static final StatisticsOptions DEFAULT = new StatisticsOptions(false, false);
+
+        /** Keeps no distribution. */
+        public StatisticsOptions(boolean keepsSummaries) {
+            this(keepsSummaries, false);
+        }
     }
 
     /**

@@ -8,9 +8,12 @@ import dev.nereid.engine.trace.TraceExporter;
 import dev.nereid.engine.trace.TraceLevel;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.server.Watchdog.Trouble;
+import dev.nereid.server.console.ConsoleData;
+import dev.nereid.server.console.ConsoleOptions;
 import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.grpc.GrpcFrontEnd;
+import dev.nereid.server.http.ConsoleEndpoint;
 import dev.nereid.server.http.HttpFrontEnd;
 import dev.nereid.server.http.MetricsEndpoint;
 import dev.nereid.server.listener.PortHealth;
@@ -22,6 +25,7 @@ import dev.nereid.server.tls.TlsException;
 import dev.nereid.server.trace.SpanQueue;
 import dev.nereid.server.trace.TraceWriter;
 import dev.nereid.server.v2.LogControl;
+import dev.nereid.server.v2.LogTail;
 import dev.nereid.server.v2.V2Service;
 import java.io.IOException;
 import java.lang.System.Logger;
@@ -56,12 +60,14 @@ public final class NereidServer implements AutoCloseable {
     private final Tracer tracer;
     private final V2Service service;
     private final ClientSharedMemory sharedMemory;
+    private final Optional<LogTail> logTail;
     private Optional<ServerTls> httpTls = Optional.empty();
     private Optional<ServerTls> grpcTls = Optional.empty();
     private @Nullable CompletableFuture<HttpFrontEnd> preparedHttp;
     private @Nullable HttpFrontEnd http;
     private @Nullable GrpcFrontEnd grpc;
     private @Nullable MetricsEndpoint metrics;
+    private @Nullable ConsoleEndpoint console;
     private @Nullable CpuSampler cpu;
     private @Nullable GpuSampler gpus;
     private @Nullable Watchdog watchdog;
@@ -80,6 +86,10 @@ public final class NereidServer implements AutoCloseable {
         this.service = new V2Service(
                 new V2Service.Options(options.id(), Version.text(), options.allowsClientSharedMemory()), engine, tracer,
                 sharedMemory, logs);
+        this.logTail = logs.tail();
+        if (options.console().isEnabled()) {
+            service.failures().keep();
+        }
     }
 
     /**
@@ -128,7 +138,7 @@ public final class NereidServer implements AutoCloseable {
     /** A mistake in them is told before models are loaded. */
     private void readCertificates() {
         try {
-            if (options.http().isEnabled()) {
+            if (options.http().isEnabled() || options.console().isEnabled()) {
                 httpTls = options.http().tls().map(files -> ServerTls.create("http", files, ServerTls.PERIOD));
             }
             if (options.grpc().isEnabled()) {
@@ -139,9 +149,12 @@ public final class NereidServer implements AutoCloseable {
         }
     }
 
-    /** Setting Helidon up takes about as long as starting a backend, so both go on at the same time. No port opens. */
+    /**
+     * Setting Helidon up takes about as long as starting a backend, so both go on at the same time. No port opens. The
+     * console uses the protocol, too.
+     */
     private void prepareHttp() {
-        if (options.http().isEnabled()) {
+        if (options.http().isEnabled() || options.console().isEnabled()) {
             preparedHttp = CompletableFuture.supplyAsync(
                     () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, service), options.http(),
                             httpTls),
@@ -165,7 +178,7 @@ public final class NereidServer implements AutoCloseable {
         if (prepared != null || options.grpc().isEnabled()) {
             checkFiles(files);
         }
-        if (prepared != null) {
+        if (prepared != null && options.http().isEnabled()) {
             HttpFrontEnd frontEnd = opened("HTTP", options.http().address(), options.http().port(), () -> {
                 prepared.join().open(slots);
                 return prepared.join();
@@ -176,6 +189,9 @@ public final class NereidServer implements AutoCloseable {
         }
         if (options.grpc().isEnabled()) {
             openGrpc(slots);
+        }
+        if (prepared != null && options.console().isEnabled()) {
+            openConsole(prepared.join());
         }
         if (options.metrics().isEnabled()) {
             Optional<CpuSampler> sampler = options.metrics().reportsCpu()
@@ -204,6 +220,18 @@ public final class NereidServer implements AutoCloseable {
         });
         LOGGER.log(Level.INFO,
                 () -> "Started GRPCInferenceService at " + options.grpc().address() + ":" + frontEnd.port());
+    }
+
+    private void openConsole(HttpFrontEnd protocol) {
+        ConsoleOptions wanted = options.console();
+        ConsoleData data = new ConsoleData(engine, service, new ConsoleData.Facts(httpPort(), options.http().address(),
+                httpTls.isPresent(), options.engine().loading().mode(), wanted.mayWrite()), logTail);
+        ConsoleEndpoint endpoint = opened("console", wanted.address(), wanted.port(),
+                () -> ConsoleEndpoint.start(protocol, data, wanted, httpTls, engine.buffers().heap()));
+        console = endpoint;
+        LOGGER.log(Level.INFO, () -> "Started Console at " + (httpTls.isPresent() ? "https" : "http") + "://"
+                + (wanted.address().indexOf(':') >= 0 ? "[" + wanted.address() + "]" : wanted.address()) + ":"
+                + endpoint.port() + "/");
     }
 
     private Optional<GpuSampler> gpuSampler() {
@@ -319,6 +347,11 @@ public final class NereidServer implements AutoCloseable {
         return metrics == null ? -1 : metrics.port();
     }
 
+    /** Returns the console's port; -1 where there is no listener. */
+    public int consolePort() {
+        return console == null ? -1 : console.port();
+    }
+
     /** Returns the engine. */
     public Engine engine() {
         return engine;
@@ -371,6 +404,9 @@ public final class NereidServer implements AutoCloseable {
         awaitSequences(Deadline.in(forRequests.remaining().dividedBy(4).multipliedBy(3)));
         if (grpc != null) {
             grpc.refuseCalls();
+        }
+        if (console != null) {
+            console.close(forRequests);
         }
         if (preparedHttp != null) {
             preparedHttp.thenApply(Optional::of).exceptionally(_ -> Optional.empty()).join()

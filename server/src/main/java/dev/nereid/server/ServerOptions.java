@@ -1,6 +1,7 @@
 package dev.nereid.server;
 
 import dev.nereid.engine.EngineOptions;
+import dev.nereid.server.console.ConsoleOptions;
 import dev.nereid.server.grpc.GrpcOptions;
 import dev.nereid.server.http.HttpOptions;
 import dev.nereid.server.metrics.MetricsOptions;
@@ -22,9 +23,10 @@ import java.time.Duration;
  * @param trace which requests are traced, and how
  * @param exitsOnStall whether a server that can't serve any more ends
  * @param allowsClientSharedMemory whether clients may register shared memory
+ * @param console the console
  */
 public record ServerOptions(String id, Duration exitTimeout, boolean exitOnError, EngineOptions engine,
         HttpOptions http, GrpcOptions grpc, MetricsOptions metrics, LogOptions logging, TraceOptions trace,
         boolean exitsOnStall,
-        boolean allowsClientSharedMemory) {
+        boolean allowsClientSharedMemory, ConsoleOptions console) {
 }

@@ -123,7 +123,7 @@ final class EnsembleLoader {
                     + " with 'decoupled' transaction policy. Please disable the response cache.");
         }
         ModelStatistics statistics = new ModelStatistics(config.histogramBuckets(),
-                statisticsOptions.keepsSummaries());
+                statisticsOptions.keepsSummaries(), statisticsOptions.keepsDistribution());
         List<Step> steps = resolved.getEnsembleScheduling().getStepList();
         EnsembleScheduler scheduler = new EnsembleScheduler(config,
                 model -> served(model).map(each -> each.config().isDecoupled()).orElse(false), members, statistics,

@@ -105,7 +105,7 @@ public final class ServedVersion {
     }
 
     /** Returns the model's name, with its namespace where there are any. */
-    String id() {
+    public String id() {
         return id;
     }
 
@@ -201,6 +201,16 @@ public final class ServedVersion {
     /** Returns how many requests wait. */
     public int queueSize() {
         return scheduler().queueSize();
+    }
+
+    /** Returns how many instances serve; 0 for an ensemble. */
+    public int instanceCount() {
+        return instances == null ? 0 : instances.scheduler().instances().size();
+    }
+
+    /** Returns how many of them are executing now. */
+    public int busyInstances() {
+        return instances == null ? 0 : instances.scheduler().busyInstances();
     }
 
     Scheduler scheduler() {

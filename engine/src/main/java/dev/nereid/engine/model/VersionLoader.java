@@ -105,7 +105,7 @@ final class VersionLoader {
             ModelConfig checked = forms.record();
             Map<String, List<String>> labels = ModelFiles.labels(complete, polled.directory());
             ModelStatistics statistics = new ModelStatistics(checked.histogramBuckets(),
-                    statisticsOptions.keepsSummaries());
+                    statisticsOptions.keepsSummaries(), statisticsOptions.keepsDistribution());
             Optional<BatchingStrategy> strategy = checked.scheduling() instanceof DynamicBatching
                     ? strategy(who, checked, model)
                     : Optional.empty();

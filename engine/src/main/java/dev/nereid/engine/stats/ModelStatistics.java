@@ -35,6 +35,7 @@ public final class ModelStatistics {
     private final ConcurrentHashMap<Integer, ResponseStatistics> responses = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<Integer, BatchCounter> batches = new ConcurrentHashMap<>();
     private final Map<LatencyHistogram, Histogram> histograms = new EnumMap<>(LatencyHistogram.class);
+    private final @Nullable LatencyDistribution distribution;
     /** Empty where none are kept. */
     private final Map<LatencySummary, Summary> summaries = new EnumMap<>(LatencySummary.class);
     private volatile long lastInferenceMillis;
@@ -50,6 +51,17 @@ public final class ModelStatistics {
      * @param keepsSummaries whether quantiles are kept, too
      */
     public ModelStatistics(List<HistogramBuckets> bounds, boolean keepsSummaries) {
+        this(bounds, keepsSummaries, false);
+    }
+
+    /**
+     * Creates counters that are all zero, and histograms with the bounds that a model's configuration sets.
+     *
+     * @param keepsSummaries whether quantiles are kept, too
+     * @param keepsDistribution whether a fine distribution of the latencies is, from which those of any time can be told
+     */
+    public ModelStatistics(List<HistogramBuckets> bounds, boolean keepsSummaries, boolean keepsDistribution) {
+        distribution = keepsDistribution ? new LatencyDistribution() : null;
         if (keepsSummaries) {
             for (LatencySummary kind : LatencySummary.values()) {
                 summaries.put(kind, new Summary(System::nanoTime));
@@ -97,6 +109,7 @@ public final class ModelStatistics {
         computeOutput.add(times.outputNanos());
         inferences.add(Math.max(1, batchSize));
         histogram(LatencyHistogram.REQUEST).add(requestNanos);
+        distribute(requestNanos);
         histogram(LatencyHistogram.QUEUE).add(queueNanos);
         histogram(LatencyHistogram.COMPUTE_INPUT).add(times.inputNanos());
         histogram(LatencyHistogram.COMPUTE_INFER).add(times.inferNanos());
@@ -107,6 +120,12 @@ public final class ModelStatistics {
             summarize(LatencySummary.COMPUTE_INPUT, times.inputNanos());
             summarize(LatencySummary.COMPUTE_INFER, times.inferNanos());
             summarize(LatencySummary.COMPUTE_OUTPUT, times.outputNanos());
+        }
+    }
+
+    private void distribute(long requestNanos) {
+        if (distribution != null) {
+            distribution.add(requestNanos);
         }
     }
 
@@ -123,6 +142,7 @@ public final class ModelStatistics {
         queue.add(0);
         cacheHit.add(lookupNanos);
         histogram(LatencyHistogram.REQUEST).add(requestNanos);
+        distribute(requestNanos);
         histogram(LatencyHistogram.QUEUE).add(0);
         summarize(LatencySummary.REQUEST, requestNanos);
         summarize(LatencySummary.QUEUE, 0);
@@ -195,6 +215,11 @@ public final class ModelStatistics {
     /** Returns a summary of the successful requests; empty where none are kept. */
     public Optional<Summary> summary(LatencySummary kind) {
         return Optional.ofNullable(summaries.get(kind));
+    }
+
+    /** Returns the distribution of the latencies of successful requests; empty where none is kept. */
+    public Optional<LatencyDistribution> distribution() {
+        return Optional.ofNullable(distribution);
     }
 
     /** Returns successful requests. */

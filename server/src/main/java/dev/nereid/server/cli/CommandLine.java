@@ -11,6 +11,7 @@ import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.engine.model.Repositories;
 import dev.nereid.server.ServerOptions;
+import dev.nereid.server.console.ConsoleOptions;
 import dev.nereid.server.grpc.GrpcOptions;
 import dev.nereid.server.http.HttpOptions;
 import dev.nereid.server.metrics.MetricsOptions;
@@ -114,14 +115,16 @@ public final class CommandLine {
         HttpOptions http = HttpFlags.options(this);
         GrpcOptions grpc = GrpcFlags.options(this);
         MetricsOptions metrics = metrics();
+        ConsoleOptions console = ConsoleFlags.options(this);
         checkPorts(List.of(new Port("http-port", http.isEnabled(), http.address(), http.port()),
                 new Port("grpc-port", grpc.isEnabled(), grpc.address(), grpc.port()),
-                new Port("metrics-port", metrics.isEnabled(), metrics.address(), metrics.port())));
+                new Port("metrics-port", metrics.isEnabled(), metrics.address(), metrics.port()),
+                new Port(ConsoleFlags.PORT, console.isEnabled(), console.address(), console.port())));
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
-                bool("exit-on-error"), engine(defaultBackends), http, grpc, metrics, logging(),
+                bool("exit-on-error"), engine(defaultBackends, console), http, grpc, metrics, logging(),
                 TraceFlags.options(values, environment, defaultBackends.resolveSibling("tracing")),
                 bool("exit-on-stall"),
-                bool("allow-client-shm"));
+                bool("allow-client-shm"), console);
     }
 
     /** Where a listener will be. */
@@ -148,7 +151,7 @@ public final class CommandLine {
         }
     }
 
-    private EngineOptions engine(Path defaultBackends) {
+    private EngineOptions engine(Path defaultBackends, ConsoleOptions console) {
         List<Path> repositories = all("model-repository").stream().filter(value -> !Repositories.isRemote(value))
                 .map(value -> path("model-repository", value)).toList();
         boolean exitsOnError = bool("exit-on-error");
@@ -198,7 +201,7 @@ public final class CommandLine {
                 SchedulingFlags.options(values, environment), GpuFlags.options(values, environment),
                 CacheFlags.options(values, defaultBackends.resolveSibling("caches")),
                 new StatisticsOptions(bool("allow-metrics")
-                        && MetricsFlags.of(all(MetricsFlags.CONFIG)).showsSummaries()));
+                        && MetricsFlags.of(all(MetricsFlags.CONFIG)).showsSummaries(), console.isEnabled()));
     }
 
     private RemoteOptions remote(Path plugins) {
@@ -341,7 +344,12 @@ public final class CommandLine {
                 : address;
     }
 
-    private List<String> all(String name) {
+    /** Returns whether a flag was given. */
+    boolean isGiven(String name) {
+        return values.containsKey(name);
+    }
+
+    List<String> all(String name) {
         return values.getOrDefault(name, List.of());
     }
 

@@ -91,6 +91,7 @@ final class FlagTable {
         repeatable("metrics-config", METRICS,
                 "<key>=<value>: counter_latencies (true), histogram_latencies (false), summary_latencies (false), "
                         + "summary_quantiles (0.5:0.05,0.9:0.01,0.95:0.001,0.99:0.001,0.999:0.001).");
+        ConsoleFlags.add();
         add("backend-directory", Kind.TEXT, "", BACKENDS,
                 "Directory with backends; default is the one that came with this server.");
         repeatable("backend-config", BACKENDS, "<backend>,<key>=<value>: a setting for a backend.");

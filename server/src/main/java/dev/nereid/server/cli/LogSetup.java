@@ -3,6 +3,7 @@ package dev.nereid.server.cli;
 import dev.nereid.repository.config.FileFailures;
 import dev.nereid.server.v2.LogControl;
 import dev.nereid.server.v2.LogOptions;
+import dev.nereid.server.v2.LogTail;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -13,6 +14,7 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.logging.ConsoleHandler;
 import java.util.logging.Formatter;
 import java.util.logging.Handler;
@@ -20,6 +22,7 @@ import java.util.logging.Level;
 import java.util.logging.LogManager;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sets up logging as the flags say: to standard error or a file, one line each, in the reference's form. Text that comes
@@ -38,10 +41,12 @@ final class LogSetup implements LogControl {
     private static final Logger JDK_EXIT = Logger.getLogger("java.lang.Runtime");
 
     private final Handler handler;
+    private final @Nullable TailHandler tail;
     private volatile LogOptions options;
 
-    private LogSetup(Handler handler, LogOptions options) {
+    private LogSetup(Handler handler, @Nullable TailHandler tail, LogOptions options) {
         this.handler = handler;
+        this.tail = tail;
         this.options = options;
     }
 
@@ -51,6 +56,16 @@ final class LogSetup implements LogControl {
      * @throws UsageException when the log file can't be written, or another server writes it
      */
     static LogSetup apply(LogOptions options) {
+        return apply(options, false);
+    }
+
+    /**
+     * Sets logging up.
+     *
+     * @param keepsTail whether the last lines are kept for people who look
+     * @throws UsageException when the log file can't be written, or another server writes it
+     */
+    static LogSetup apply(LogOptions options, boolean keepsTail) {
         LogManager.getLogManager().reset();
         Handler handler;
         try {
@@ -61,9 +76,12 @@ final class LogSetup implements LogControl {
                     + " can't be written: " + FileFailures.reason(e));
         }
         handler.setLevel(Level.ALL);
-        LogSetup setup = new LogSetup(handler, options);
+        LogSetup setup = new LogSetup(handler, keepsTail ? new TailHandler() : null, options);
         setup.change(options);
         Logger.getLogger("").addHandler(handler);
+        if (setup.tail != null) {
+            Logger.getLogger("").addHandler(setup.tail);
+        }
         LastingLogManager.last();
         return setup;
     }
@@ -78,6 +96,10 @@ final class LogSetup implements LogControl {
         options = changed;
         handler.setFormatter(new LineFormatter(changed.isIso8601()));
         handler.setFilter(line -> isWanted(line, changed));
+        if (tail != null) {
+            tail.setFormatter(new LineFormatter(changed.isIso8601()));
+            tail.setFilter(line -> isWanted(line, changed));
+        }
         Logger.getLogger("").setLevel(changed.verboseLevel() > 1
                 ? Level.FINER
                 : changed.verboseLevel() > 0 ? Level.FINE : Level.INFO);
@@ -90,6 +112,39 @@ final class LogSetup implements LogControl {
         PLUGINS.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.SEVERE);
         // The JDK writes a stack for every exit.
         JDK_EXIT.setLevel(changed.verboseLevel() > 1 ? Level.FINE : Level.WARNING);
+    }
+
+    @Override
+    public Optional<LogTail> tail() {
+        return Optional.ofNullable(tail).map(TailHandler::lines);
+    }
+
+    /** Keeps the last lines, which look like those of the log. */
+    private static final class TailHandler extends Handler {
+        private final LogTail lines = new LogTail();
+
+        TailHandler() {
+            setLevel(Level.ALL);
+        }
+
+        LogTail lines() {
+            return lines;
+        }
+
+        @Override
+        public void publish(LogRecord line) {
+            if (isLoggable(line)) {
+                lines.add(getFormatter().format(line));
+            }
+        }
+
+        @Override
+        public void flush() {
+        }
+
+        @Override
+        public void close() {
+        }
     }
 
     /** Writes what is left, and closes the log file. Nothing is logged afterwards. */
@@ -113,7 +168,7 @@ final class LogSetup implements LogControl {
         private static final StackWalker WALKER = StackWalker.getInstance();
         /** What stands between a line of code that logs and the formatter. */
         private static final List<String> LOGGING = List.of(LineFormatter.class.getName(),
-                LogFileHandler.class.getName(),
+                LogFileHandler.class.getName(), TailHandler.class.getName(),
                 "java.util.logging.", "java.lang.System$", "sun.util.logging.", "jdk.internal.logger.", "org.slf4j.");
 
         private final boolean isIso;

@@ -42,7 +42,7 @@ public final class Main {
                     count -> System.setProperty("jdk.virtualThreadScheduler.parallelism", Integer.toString(count)));
             options = commandLine.options(Path.of(System.getProperty(HOME, ".")).resolve("backends"));
             readyFile = new ReadyFile(commandLine.readyFile());
-            logs = LogSetup.apply(options.logging());
+            logs = LogSetup.apply(options.logging(), options.console().isEnabled());
         } catch (UsageException e) {
             err.println("error: " + e.getMessage());
             err.println();

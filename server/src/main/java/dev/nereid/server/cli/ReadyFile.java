@@ -53,15 +53,16 @@ final class ReadyFile {
      * @throws StartException when the file can't be written
      */
     void write(NereidServer server) {
-        write(content(ProcessHandle.current().pid(), server.httpPort(), server.grpcPort(),
-                server.metricsPort()));
+        write(content(ProcessHandle.current().pid(), server.httpPort(), server.grpcPort(), server.metricsPort(),
+                server.consolePort()));
     }
 
     /** Returns the file's text; a port of -1 is none. */
-    static String content(long pid, int httpPort, int grpcPort, int metricsPort) {
+    static String content(long pid, int httpPort, int grpcPort, int metricsPort, int consolePort) {
         return "pid=" + pid + "\n" + (httpPort < 0 ? "" : "http=" + httpPort + "\n")
                 + (grpcPort < 0 ? "" : "grpc=" + grpcPort + "\n")
-                + (metricsPort < 0 ? "" : "metrics=" + metricsPort + "\n");
+                + (metricsPort < 0 ? "" : "metrics=" + metricsPort + "\n")
+                + (consolePort < 0 ? "" : "console=" + consolePort + "\n");
     }
 
     synchronized void write(String content) {

@@ -75,6 +75,10 @@ public final class Doctor {
             findings.add(group, PlaceCheck.port("metrics", options.metrics().address(), options.metrics().port(),
                     "metrics-port"));
         }
+        if (options.console().isEnabled()) {
+            findings.add(group, PlaceCheck.port("console", options.console().address(), options.console().port(),
+                    "console-port"));
+        }
         for (Path directory : options.engine().backends().directories()) {
             findings.add(group, PlaceCheck.readable("backends", directory,
                     "name the directory with backends with --backend-directory"));

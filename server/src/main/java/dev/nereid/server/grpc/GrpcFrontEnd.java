@@ -72,7 +72,8 @@ public final class GrpcFrontEnd implements AutoCloseable {
         };
         InferServices infer = new InferServices(services.engine(), services.tracer(),
                 services.v2().sharedMemory().regions(), new HeaderForwarding(options.forwardPattern()),
-                options.compression() != GrpcOptions.Compression.NONE, slowAnswers);
+                options.compression() != GrpcOptions.Compression.NONE, slowAnswers,
+                services.v2().failures());
         InferRequestMarshaller requests = new InferRequestMarshaller(buffers, () -> CallBytes.current().takenOver());
         InferAnswerMarshaller answers = new InferAnswerMarshaller();
         MethodDescriptor<InferMessage, InferAnswer> unary = Methods.infer(requests, answers);

@@ -98,6 +98,12 @@ abstract class InferExchange extends WaitingListener {
         return services.engine().submit(found, request.request(), message.scope(), this, trace);
     }
 
+    /** Notes for people who look that the request failed, before it is {@link #over}. */
+    final void note(String method, InferenceException error) {
+        String model = message.failure().isPresent() ? "" : " " + message.fields().modelName();
+        services.failures().add("gRPC " + method + model, error);
+    }
+
     /** Says that nobody waits for answers any more. The end is still told. */
     final void cancel() {
         isCancelled = true;

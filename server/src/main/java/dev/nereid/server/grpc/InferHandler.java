@@ -196,6 +196,7 @@ final class InferHandler implements ServerCallHandler<InferMessage, InferAnswer>
 
         private void fail(InferenceException e) {
             LOGGER.log(Level.DEBUG, () -> Methods.INFER + ": " + e.getMessage());
+            note("ModelInfer", e);
             releaseSharedMemory();
             close(Statuses.of(e));
         }

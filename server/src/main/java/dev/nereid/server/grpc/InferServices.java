@@ -5,6 +5,7 @@ import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.server.v2.HeaderForwarding;
+import dev.nereid.server.v2.RecentFailures;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import java.util.LinkedHashMap;
@@ -21,9 +22,10 @@ import java.util.concurrent.Executor;
  * @param forwarding which headers become request parameters
  * @param compresses whether answers are compressed where the client understands that
  * @param slowAnswers sends what takes long, so that no instance waits for it
+ * @param failures is told of requests that failed
  */
 record InferServices(Engine engine, Tracer tracer, ClientSharedMemory regions, HeaderForwarding forwarding,
-        boolean compresses, Executor slowAnswers) {
+        boolean compresses, Executor slowAnswers, RecentFailures failures) {
     /** Up to here an answer is sent by the thread that has it. */
     static final long MAX_QUICK_BYTES = 128 << 10;
 

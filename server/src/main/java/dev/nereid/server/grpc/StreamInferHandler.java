@@ -154,6 +154,7 @@ final class StreamInferHandler implements ServerCallHandler<InferMessage, InferA
         /** Tells what is wrong with a request that was not taken. */
         private void refuse(InferenceException error) {
             LOGGER.log(Level.DEBUG, () -> Methods.STREAM_INFER + ": " + error.getMessage());
+            note("ModelStreamInfer", error);
             stream.running.remove(this);
             StreamWriter.Slot place = slot();
             answer(place, failure(new InferAnswer.About("", "", id(), Map.of()), error), null);
@@ -192,6 +193,7 @@ final class StreamInferHandler implements ServerCallHandler<InferMessage, InferA
 
         /** Tells an error that came instead of a response. */
         private void tell(InferenceException error, boolean isFinal) {
+            note("ModelStreamInfer", error);
             if (stream.endsWithErrors) {
                 // In its place: answers to earlier requests come first.
                 slot().answer(new End(stream, Statuses.of(error)));

@@ -43,6 +43,14 @@ final class EventStream {
         events.writeBytes(END_OF_EVENT);
     }
 
+    /** Adds an event of a kind, which leaves with the next {@link #flush}. */
+    void add(String kind, byte[] json) {
+        events.writeBytes(ascii("event: " + kind + "\n"));
+        events.writeBytes(DATA);
+        events.writeBytes(json);
+        events.writeBytes(END_OF_EVENT);
+    }
+
     /** Returns how many bytes wait for the next {@link #flush}. */
     int waiting() {
         return events.size();

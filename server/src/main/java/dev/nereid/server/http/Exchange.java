@@ -52,6 +52,7 @@ final class Exchange {
     private boolean isBodyLeft;
     private int sentDirectly;
     private @Nullable InputStream opened;
+    private @Nullable InferenceException failure;
     private final HeapBudget heap;
     private long reserved;
 
@@ -116,6 +117,16 @@ final class Exchange {
 
     Optional<String> header(HeaderName name) {
         return request.headers().contains(name) ? Optional.of(request.headers().get(name).get()) : Optional.empty();
+    }
+
+    /** Notes that the request failed in a way that its answer tells as one of several. */
+    void failed(InferenceException error) {
+        failure = error;
+    }
+
+    /** Returns what {@link #failed} noted. */
+    Optional<InferenceException> failure() {
+        return Optional.ofNullable(failure);
     }
 
     /** Sets the content type of errors from here on. */

@@ -92,6 +92,7 @@ final class GenerateHandler {
             }
             // An error in place of the first response still is an event, with the status of the error.
             status = HttpStatus.of(e.code());
+            exchange.failed(e);
             json.reset().error(e.getMessage());
         }
         trace.mark(TracePoint.HTTP_SEND_START);
@@ -178,6 +179,9 @@ final class GenerateHandler {
             Event next = opened.responses().take();
             do {
                 InferenceException error = event(next, opened, json);
+                if (error != null) {
+                    exchange.failed(error);
+                }
                 if (error != null && !events.isBegun() && events.waiting() == 0) {
                     status = HttpStatus.of(error.code());
                 }

@@ -11,6 +11,7 @@ import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.Listener;
 import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.tls.ServerTls;
+import dev.nereid.server.v2.Category;
 import dev.nereid.server.v2.HeaderForwarding;
 import dev.nereid.server.v2.ModelVersions;
 import dev.nereid.server.v2.Restriction;
@@ -114,15 +115,18 @@ public final class HttpFrontEnd implements AutoCloseable {
         return (request, response) -> handle(new Exchange(client, routes, request, response, engine.buffers().heap()));
     }
 
-    private void handle(Exchange exchange) {
+    /** Answers a request, whichever port it came to. */
+    void handle(Exchange exchange) {
         boolean isLogged = LOGGER.isLoggable(Level.DEBUG);
         long begin = isLogged ? System.nanoTime() : 0;
         try {
             route(exchange);
+            exchange.failure().ifPresent(error -> note(exchange, error));
             if (isLogged) {
                 logRequest(exchange, begin, "");
             }
         } catch (InferenceException e) {
+            note(exchange, e);
             exchange.sendError(e);
             if (isLogged) {
                 logRequest(exchange, begin, ": " + e.getMessage());
@@ -143,6 +147,11 @@ public final class HttpFrontEnd implements AutoCloseable {
             exchange.release();
         }
         exchange.finish();
+    }
+
+    /** Tells people who look that a request failed. */
+    private void note(Exchange exchange, InferenceException error) {
+        service.failures().add(exchange.method() + " " + printable(exchange.path()), error);
     }
 
     private static void logRequest(Exchange exchange, long begin, String reason) {
@@ -168,10 +177,9 @@ public final class HttpFrontEnd implements AutoCloseable {
             return;
         }
         Route route = found.get();
-        Restriction restriction = options.restrictions().get(route.endpoint().category().flagName());
-        if (restriction != null
-                && !restriction.admits(exchange.header(HeaderNames.create(restriction.header())))) {
-            exchange.sendError(403, "This API is restricted, expecting header '" + restriction.header() + "'",
+        Optional<Restriction> missing = missing(exchange, route.endpoint().category());
+        if (missing.isPresent()) {
+            exchange.sendError(403, "This API is restricted, expecting header '" + missing.get().header() + "'",
                     Exchange.TEXT);
             return;
         }
@@ -180,6 +188,13 @@ public final class HttpFrontEnd implements AutoCloseable {
             return;
         }
         dispatch(exchange, route);
+    }
+
+    /** Returns what a request lacks to see things of that category; empty where it may. */
+    Optional<Restriction> missing(Exchange exchange, Category category) {
+        Restriction restriction = options.restrictions().get(category.flagName());
+        return Optional.ofNullable(restriction)
+                .filter(asked -> !asked.admits(exchange.header(HeaderNames.create(asked.header()))));
     }
 
     private void dispatch(Exchange exchange, Route route) {

@@ -34,6 +34,7 @@ public final class V2Service {
     private final TraceService traces;
     private final LogService logs;
     private final SharedMemoryService sharedMemory;
+    private final RecentFailures failures = new RecentFailures();
     private volatile Supplier<Optional<String>> trouble = Optional::empty;
 
     /**
@@ -70,6 +71,11 @@ public final class V2Service {
     /** Returns what is about log settings. */
     public LogService logs() {
         return logs;
+    }
+
+    /** Returns the last requests that failed, which front ends tell it. */
+    public RecentFailures failures() {
+        return failures;
     }
 
     /** Returns what is about shared memory. */

@@ -61,6 +61,24 @@ class LogSetupTest {
     }
 
     @Test
+    void theLastLinesAreKeptAsTheyAreWrittenWhereSomebodyMayLook() throws IOException {
+        LogOptions options = new LogOptions(true, false, true, 0, false, Optional.of(file()));
+        LogSetup setup = LogSetup.apply(options, true);
+        logger.info("forged\nI1130 line");
+        logger.warning("left out");
+        System.getLogger("dev.nereid.Test").log(System.Logger.Level.ERROR, () -> "broken");
+
+        assertEquals(2, lines().size());
+        assertEquals(lines().stream().map(line -> line.substring(line.indexOf(']'))).toList(),
+                setup.tail().orElseThrow().lines().stream().map(line -> line.substring(line.indexOf(']'))).toList());
+        assertTrue(setup.tail().orElseThrow().lines().getLast().contains("LogSetupTest.java:"),
+                "the place of the code");
+        setup.change(new LogOptions(false, false, true, 0, false, Optional.of(file())));
+        logger.info("left out, too");
+        assertEquals(2, setup.tail().orElseThrow().lines().size());
+    }
+
+    @Test
     void aLineSaysWhichLineOfCodeLogs() throws IOException {
         apply(true, true, true, 0, false);
         System.getLogger("dev.nereid.Test").log(System.Logger.Level.INFO, () -> "here");

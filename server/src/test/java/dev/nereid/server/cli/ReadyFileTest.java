@@ -29,9 +29,10 @@ class ReadyFileTest {
 
     @Test
     void tellsTheProcessAndThePortsThatAreOpen() {
-        assertEquals("pid=7\nhttp=8000\ngrpc=8001\nmetrics=8002\n", ReadyFile.content(7, 8000, 8001, 8002));
-        assertEquals("pid=7\nmetrics=8002\n", ReadyFile.content(7, -1, -1, 8002));
-        assertEquals("pid=7\nhttp=8000\n", ReadyFile.content(7, 8000, -1, -1));
+        assertEquals("pid=7\nhttp=8000\ngrpc=8001\nmetrics=8002\nconsole=8003\n",
+                ReadyFile.content(7, 8000, 8001, 8002, 8003));
+        assertEquals("pid=7\nmetrics=8002\n", ReadyFile.content(7, -1, -1, 8002, -1));
+        assertEquals("pid=7\nhttp=8000\n", ReadyFile.content(7, 8000, -1, -1, -1));
     }
 
     @Test

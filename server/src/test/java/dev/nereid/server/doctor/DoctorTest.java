@@ -201,6 +201,10 @@ class DoctorTest {
 
             assertEquals(Verdict.PROBLEM, http.verdict());
             assertTrue(http.advice().contains("--http-port"), http.advice());
+            Diagnosis console = finding(examine("--console", "--console-port=" + taken.getLocalPort()),
+                    "Ports and directories", "console");
+            assertEquals(Verdict.PROBLEM, console.verdict());
+            assertTrue(console.advice().contains("--console-port"), console.advice());
         }
     }
 

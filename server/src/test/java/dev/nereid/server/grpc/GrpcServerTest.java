@@ -6,6 +6,8 @@ import static dev.nereid.server.grpc.ServedModels.ints;
 import static dev.nereid.server.grpc.ServedModels.number;
 import static dev.nereid.server.grpc.ServedModels.request;
 import static dev.nereid.server.grpc.ServedModels.text;
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -35,7 +37,11 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.ClientCalls;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -81,6 +87,33 @@ class GrpcServerTest {
             assertEquals(1, statistics.getResponseStatsOrThrow("3").getEmptyResponse().getCount());
             InferResponseStatistics first = statistics.getResponseStatsOrThrow("0");
             assertTrue(first.getComputeInfer().getNs() + first.getComputeOutput().getNs() > 0, first::toString);
+        }
+    }
+
+    @Test
+    void theConsoleShowsWhatFailed() throws Exception {
+        try (ServedModels served = new ServedModels(directory, "--console", "--console-port=0");
+                Socket console = new Socket(InetAddress.getLoopbackAddress(), served.server().consolePort())) {
+            assertThrows(StatusRuntimeException.class, () -> ClientCalls.blockingUnaryCall(served.channel,
+                    ServedModels.INFER, CallOptions.DEFAULT.withDeadlineAfter(60, TimeUnit.SECONDS),
+                    request(PLAIN, "a", 1).putParameters("fail", text("no paper")).build()));
+            ServedModels.Stream stream = served.stream();
+            stream.send(request("nobody", "b", 1));
+            stream.halfClose();
+            stream.end();
+
+            console.setSoTimeout(30_000);
+            console.getOutputStream().write("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(US_ASCII));
+            BufferedReader events = new BufferedReader(new InputStreamReader(console.getInputStream(), UTF_8));
+            String line = events.readLine();
+            while (!line.equals("event: failures")) {
+                line = events.readLine();
+            }
+            String failures = events.readLine();
+            assertTrue(failures.contains("\"request\":\"gRPC ModelInfer plain\",\"code\":\"UNAVAILABLE\",\"message\":"
+                    + "\"no paper\""), failures);
+            assertTrue(failures.contains("\"request\":\"gRPC ModelStreamInfer nobody\",\"code\":\"NOT_FOUND\""),
+                    failures);
         }
     }
 

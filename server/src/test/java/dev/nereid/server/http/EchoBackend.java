@@ -17,6 +17,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 
 /**
  * The backend of these tests. It copies, after what request parameters ask for: {@code delay_ms}; {@code hold}, until
@@ -36,8 +37,17 @@ final class EchoBackend {
     private volatile Runnable afterEach = () -> {
     };
 
+    private volatile Consumer<String> beforeLoad = model -> {
+    };
+
+    /** Has something done before a model is loaded, whose name it gets; what it throws fails the load. */
+    void beforeEachLoad(Consumer<String> action) {
+        beforeLoad = action;
+    }
+
     FakeBackend factory() {
-        return new FakeBackend(NAME).onExecute(this::execute).memoryUsage(() -> memoryUsage);
+        return new FakeBackend(NAME).onCreateModel(context -> beforeLoad.accept(context.name()))
+                .onExecute(this::execute).memoryUsage(() -> memoryUsage);
     }
 
     /** Sets what every model says about its memory. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.server.StartException;
 import dev.nereid.server.tls.TestCertificates;
+import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -33,7 +34,7 @@ class HttpTlsTest {
         try (TestServer server = TestServer.start(directory.resolve("server"),
                 "--http-tls-cert=" + certificates.certificate("server"),
                 "--http-tls-key=" + certificates.key("server"),
-                "--http-tls-client-ca=" + certificates.certificate("ca"));
+                "--http-tls-client-ca=" + certificates.certificate("ca"), "--console", "--console-port=0");
                 HttpClient client = HttpClient.newBuilder()
                         .sslContext(certificates.forClient(Optional.of("client"))).build()) {
             HttpRequest infer = HttpRequest
@@ -48,6 +49,15 @@ class HttpTlsTest {
                 assertEquals(200, metrics.send("GET", "/metrics", "").status());
             }
             assertEquals(400, server.get("/v2/health/live").status());
+
+            // The console is not the way around certificates.
+            HttpRequest page = HttpRequest.newBuilder(URI.create("https://localhost:" + server.consolePort() + "/"))
+                    .timeout(Duration.ofSeconds(60)).build();
+            assertEquals(200, client.send(page, BodyHandlers.ofString()).statusCode());
+            try (HttpClient stranger = HttpClient.newBuilder().sslContext(certificates.forClient(Optional.empty()))
+                    .build()) {
+                assertThrows(IOException.class, () -> stranger.send(page, BodyHandlers.ofString()));
+            }
         }
     }
 

@@ -8,6 +8,7 @@ import dev.nereid.server.ServerOptions;
 import dev.nereid.server.cli.CommandLine;
 import dev.nereid.server.v2.LogControl;
 import dev.nereid.server.v2.LogOptions;
+import dev.nereid.server.v2.LogTail;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -28,8 +29,10 @@ final class TestServer implements AutoCloseable {
     private final NereidServer server;
     private final EchoBackend backend;
     private final Logs logs;
+    private final Path models;
 
-    private TestServer(NereidServer server, EchoBackend backend, Logs logs) {
+    private TestServer(NereidServer server, EchoBackend backend, Logs logs, Path models) {
+        this.models = models;
         this.server = server;
         this.backend = backend;
         this.logs = logs;
@@ -58,7 +61,7 @@ final class TestServer implements AutoCloseable {
             ServerOptions options = CommandLine.parse(all).options(backends);
             Logs logs = new Logs(options.logging());
             return new TestServer(NereidServer.start(options, logs, Engine.create(options.engine(), driver)), backend,
-                    logs);
+                    logs, models);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -86,6 +89,20 @@ final class TestServer implements AutoCloseable {
 
     int metricsPort() {
         return server.metricsPort();
+    }
+
+    int consolePort() {
+        return server.consolePort();
+    }
+
+    /** Returns the repository, for further models. */
+    Path models() {
+        return models;
+    }
+
+    /** Adds a line to the end of the log that the console shows. */
+    void log(String line) {
+        logs.tail.add(line);
     }
 
     LogOptions logOptions() {
@@ -136,6 +153,7 @@ final class TestServer implements AutoCloseable {
 
     /** Keeps log settings without applying them. */
     private static final class Logs implements LogControl {
+        private final LogTail tail = new LogTail();
         private volatile LogOptions options;
 
         Logs(LogOptions options) {
@@ -150,6 +168,11 @@ final class TestServer implements AutoCloseable {
         @Override
         public void change(LogOptions changed) {
             options = changed;
+        }
+
+        @Override
+        public Optional<LogTail> tail() {
+            return Optional.of(tail);
         }
     }
 

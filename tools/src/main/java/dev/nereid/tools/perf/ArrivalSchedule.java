@@ -3,7 +3,7 @@ package dev.nereid.tools.perf;
 import java.util.SplittableRandom;
 
 /** The times at which an open loop sends its requests, counted from its start. For one thread at a time. */
-interface ArrivalSchedule {
+public interface ArrivalSchedule {
     /** The nanoseconds of a second. */
     double SECOND_NANOS = 1e9;
 

@@ -8,7 +8,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 
 /** Makes the inputs of the requests. */
-final class InputMaker {
+public final class InputMaker {
     /** Fits every integer datatype, and the vocabulary of nearly every model that looks numbers up. */
     private static final int RANDOM_INTEGERS = 128;
     private static final String LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -19,7 +19,13 @@ final class InputMaker {
     private final int batchSize;
     private final int stringLength;
 
-    InputMaker(ModelDescription model, InputSource source, Shapes shapes, int batchSize, int stringLength) {
+    /**
+     * Creates a maker.
+     *
+     * @param batchSize rows of each request
+     * @param stringLength letters of random strings
+     */
+    public InputMaker(ModelDescription model, InputSource source, Shapes shapes, int batchSize, int stringLength) {
         this.model = model;
         this.source = source;
         this.shapes = shapes;
@@ -28,7 +34,7 @@ final class InputMaker {
     }
 
     /** Returns the inputs of each request that is to be sent; they are sent in turn. */
-    List<List<InputTensor>> make() {
+    public List<List<InputTensor>> make() {
         if (batchSize > 1 && model.maxBatchSize() == 0) {
             throw new PerfException("model '" + model.name() + "' takes no batches, so -b must be 1");
         }

@@ -3,7 +3,7 @@ package dev.nereid.tools.perf;
 import java.nio.file.Path;
 
 /** Where the elements of inputs come from. */
-sealed interface InputSource {
+public sealed interface InputSource {
     /**
      * Random elements, the same in every run.
      *

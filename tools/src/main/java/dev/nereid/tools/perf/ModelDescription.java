@@ -15,9 +15,10 @@ import java.util.Optional;
  * @param isDecoupled whether it answers a request any number of times
  * @param takesSequences whether requests must belong to sequences
  */
-record ModelDescription(String name, long maxBatchSize, List<TensorDescription> inputs, boolean isDecoupled,
+public record ModelDescription(String name, long maxBatchSize, List<TensorDescription> inputs, boolean isDecoupled,
         boolean takesSequences) {
-    ModelDescription {
+    /** Keeps a copy of the list. */
+    public ModelDescription {
         inputs = List.copyOf(inputs);
     }
 
@@ -55,7 +56,7 @@ record ModelDescription(String name, long maxBatchSize, List<TensorDescription> 
     }
 
     /** Returns the input of that name. */
-    Optional<TensorDescription> input(String inputName) {
+    public Optional<TensorDescription> input(String inputName) {
         return inputs.stream().filter(input -> input.name().equals(inputName)).findFirst();
     }
 }

@@ -9,10 +9,11 @@ import java.util.Optional;
  *
  * @param given by input name, what the command line says
  */
-record Shapes(Map<String, List<Long>> given) {
+public record Shapes(Map<String, List<Long>> given) {
     private static final long ANY = -1;
 
-    Shapes {
+    /** Keeps a copy of the map. */
+    public Shapes {
         given = Map.copyOf(given);
     }
 

@@ -11,8 +11,9 @@ import java.util.List;
  * @param dims its dimensions without the batch; -1 where any size will do
  * @param isOptional whether a request may leave it out
  */
-record TensorDescription(String name, DataType dataType, List<Long> dims, boolean isOptional) {
-    TensorDescription {
+public record TensorDescription(String name, DataType dataType, List<Long> dims, boolean isOptional) {
+    /** Keeps a copy of the list. */
+    public TensorDescription {
         dims = List.copyOf(dims);
     }
 }
