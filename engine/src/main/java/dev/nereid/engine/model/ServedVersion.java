@@ -203,6 +203,15 @@ public final class ServedVersion {
         return scheduler().queueSize();
     }
 
+    /** Returns how much the instances have to do now; nothing for an ensemble. */
+    ModelLoad load() {
+        InstanceSet own = instances;
+        if (own == null || isPassive) {
+            return ModelLoad.NONE;
+        }
+        return new ModelLoad(own.scheduler().instances().size(), own.scheduler().busyInstances(), queueSize());
+    }
+
     Scheduler scheduler() {
         return scheduler;
     }

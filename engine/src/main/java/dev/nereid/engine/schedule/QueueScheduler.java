@@ -205,6 +205,16 @@ public final class QueueScheduler implements InstanceScheduler {
     }
 
     @Override
+    public int busyInstances() {
+        dispatchLock.lock();
+        try {
+            return instances.size() - free.size();
+        } finally {
+            dispatchLock.unlock();
+        }
+    }
+
+    @Override
     public void submit(ActiveRequest request) {
         Decision decision;
         List<String> warnings;

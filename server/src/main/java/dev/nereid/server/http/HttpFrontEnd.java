@@ -11,6 +11,7 @@ import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.Listener;
 import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.tls.ServerTls;
+import dev.nereid.server.v2.AuthTokens;
 import dev.nereid.server.v2.HeaderForwarding;
 import dev.nereid.server.v2.ModelVersions;
 import dev.nereid.server.v2.Restriction;
@@ -44,8 +45,9 @@ public final class HttpFrontEnd implements AutoCloseable {
      * @param engine executes inference
      * @param tracer selects requests to trace
      * @param v2 answers everything else
+     * @param tokens who may ask; empty for all. To be closed by who has created them
      */
-    public record Services(Engine engine, Tracer tracer, V2Service v2) {
+    public record Services(Engine engine, Tracer tracer, V2Service v2, Optional<AuthTokens> tokens) {
     }
 
     private final Engine engine;
@@ -60,9 +62,11 @@ public final class HttpFrontEnd implements AutoCloseable {
     private final TraceHandler trace;
     private final LogHandler logs;
     private final ClientConnections connections;
+    private final Optional<AuthTokens> tokens;
     private volatile @Nullable Listener listener;
 
     private HttpFrontEnd(Services services, HttpOptions options, Optional<ServerTls> tls) {
+        this.tokens = services.tokens();
         this.engine = services.engine();
         this.options = options;
         this.service = services.v2();
@@ -74,7 +78,8 @@ public final class HttpFrontEnd implements AutoCloseable {
         this.sharedMemory = new SharedMemoryHandler(service.sharedMemory(), options.maxInputSize());
         this.trace = new TraceHandler(service.traces(), options.maxInputSize());
         this.logs = new LogHandler(service.logs(), options.maxInputSize());
-        this.connections = ClientConnections.start("http", engine.buffers().heap(), tls, this::open);
+        this.connections = ClientConnections.start("http", engine.buffers().heap(), tls, options.maxConnectionAge(),
+                this::open);
     }
 
     /**
@@ -168,6 +173,11 @@ public final class HttpFrontEnd implements AutoCloseable {
             return;
         }
         Route route = found.get();
+        if (tokens.isPresent() && !tokens.get().admits(route.endpoint().category(),
+                exchange.header(HeaderNames.AUTHORIZATION))) {
+            exchange.sendUnauthorized();
+            return;
+        }
         Restriction restriction = options.restrictions().get(route.endpoint().category().flagName());
         if (restriction != null
                 && !restriction.admits(exchange.header(HeaderNames.create(restriction.header())))) {
@@ -215,7 +225,15 @@ public final class HttpFrontEnd implements AutoCloseable {
         json.name("name").string(metadata.name()).name("version").string(metadata.version());
         json.name("extensions").beginArray();
         metadata.extensions().forEach(json::string);
-        exchange.sendJson(json.endArray().endObject());
+        json.endArray();
+        // Beside what the protocol lists: from which source the server was built.
+        json.name("commit").string(metadata.commit()).name("build_time").string(metadata.buildTime());
+        exchange.sendJson(json.endObject());
+    }
+
+    /** Has each answer be the last of its connection from now on, so that routers take what comes next elsewhere. */
+    public void endConnections() {
+        connections.endWithAnswers();
     }
 
     /**

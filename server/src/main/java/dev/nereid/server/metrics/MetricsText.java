@@ -5,6 +5,7 @@ import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.engine.gpu.GpuUse;
 import dev.nereid.engine.gpu.PinnedMemoryPool;
 import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.ModelLoad;
 import dev.nereid.engine.model.ServedVersion;
 import dev.nereid.engine.stats.DurationCounter;
 import dev.nereid.engine.stats.FailureReason;
@@ -14,6 +15,7 @@ import dev.nereid.engine.stats.LatencySummary;
 import dev.nereid.engine.stats.MetricFamily;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.engine.stats.Summary;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -22,6 +24,7 @@ import java.util.OptionalDouble;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
 import java.util.regex.Pattern;
 
@@ -39,6 +42,7 @@ public final class MetricsText {
     private final List<Double> quantiles;
     private final Optional<CpuSampler> cpu;
     private final Optional<GpuSampler> gpus;
+    private final Supplier<List<MetricFamily>> own;
 
     /**
      * Creates the writer.
@@ -48,9 +52,11 @@ public final class MetricsText {
      * @param quantiles the quantiles of latencies that summaries have, where the engine keeps them
      * @param cpu where CPU metrics come from; empty for none
      * @param gpus where GPU metrics come from; empty for none
+     * @param own what the server tells of itself
      */
     public MetricsText(Engine engine, boolean countsLatencies, boolean showsHistograms, List<Double> quantiles,
-            Optional<CpuSampler> cpu, Optional<GpuSampler> gpus) {
+            Optional<CpuSampler> cpu, Optional<GpuSampler> gpus, Supplier<List<MetricFamily>> own) {
+        this.own = own;
         this.engine = engine;
         this.countsLatencies = countsLatencies;
         this.showsHistograms = showsHistograms;
@@ -120,8 +126,23 @@ public final class MetricsText {
         }
         gpus.ifPresent(sampler -> gpus(text, sampler.latest()));
         cpu.ifPresent(sampler -> cpu(text, sampler.latest()));
+        instances(text, versions);
+        own.get().forEach(family -> family(text, family));
         engine.backendMetrics().forEach(family -> family(text, family));
         return text.toString();
+    }
+
+    /** Without a counterpart in the reference: what a queue is to be divided by. */
+    private void instances(StringBuilder text, List<ServedVersion> versions) {
+        head(text, "nereid_model_instances", "Number of instances of a model that execute requests.", "gauge");
+        Map<ServedVersion, ModelLoad> loads = new LinkedHashMap<>();
+        versions.stream().filter(version -> !version.config().backend().isEmpty())
+                .forEach(version -> loads.put(version, engine.load(version)));
+        loads.forEach((version, load) -> sample(text, "nereid_model_instances", labels(version),
+                (double) load.instances()));
+        head(text, "nereid_model_instances_busy", "Number of instances of a model that execute now.", "gauge");
+        loads.forEach((version, load) -> sample(text, "nereid_model_instances_busy", labels(version),
+                (double) load.busyInstances()));
     }
 
     private static void histogram(StringBuilder text, List<ServedVersion> versions, LatencyHistogram kind) {
