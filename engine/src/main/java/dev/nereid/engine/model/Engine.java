@@ -24,7 +24,9 @@ import dev.nereid.engine.stats.MetricFamily;
 import dev.nereid.engine.trace.RequestTrace;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
+import dev.nereid.repository.config.ModelIds;
 import dev.nereid.repository.config.PathGuard;
+import dev.nereid.repository.config.proto.ModelEnsembling;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
@@ -457,6 +459,22 @@ public final class Engine implements AutoCloseable {
             }
         }
         return Optional.empty();
+    }
+
+    /**
+     * Returns how much a version has to do now; for an ensemble that of the model in it that has least to spare.
+     */
+    public ModelLoad load(ServedVersion served) {
+        ModelLoad most = served.load();
+        for (ModelEnsembling.Step step : served.completeConfig().getEnsembleScheduling().getStepList()) {
+            for (ServedVersion member : catalog.find(ModelIds.of(step)).orElse(Snapshot.EMPTY).ready()) {
+                if (step.getModelVersion() < 0 || step.getModelVersion() == member.version()) {
+                    ModelLoad load = load(member);
+                    most = load.utilizationWithOneMore() > most.utilizationWithOneMore() ? load : most;
+                }
+            }
+        }
+        return most;
     }
 
     /** Returns what looks for changes in poll mode. */

@@ -17,6 +17,7 @@ import dev.nereid.server.console.ConsoleOptions;
 import dev.nereid.server.grpc.GrpcOptions;
 import dev.nereid.server.http.HttpOptions;
 import dev.nereid.server.metrics.MetricsOptions;
+import dev.nereid.server.tls.TlsOptions;
 import dev.nereid.server.v2.Category;
 import dev.nereid.server.v2.LogOptions;
 import dev.nereid.server.v2.Restriction;
@@ -69,6 +70,16 @@ public final class CommandLine {
     /** Returns whether the usage text was asked for. */
     public boolean asksForHelp() {
         return values.containsKey("help");
+    }
+
+    /** Returns whether the version was asked for. */
+    public boolean asksForVersion() {
+        return values.containsKey("version");
+    }
+
+    /** Returns what is to be told of the flags that were given and have nothing to set here. */
+    List<String> notices() {
+        return FlagTable.notices(values.keySet());
     }
 
     /** Returns the number of carrier threads that was asked for. */
@@ -126,7 +137,13 @@ public final class CommandLine {
                 bool("exit-on-error"), engine(defaultBackends, console), http, grpc, metrics, logging(),
                 TraceFlags.options(values, environment, defaultBackends.resolveSibling("tracing")),
                 bool("exit-on-stall"),
-                bool("allow-client-shm"), console);
+                bool("allow-client-shm"), console, Duration.ofSeconds(number("exit-grace-secs", 0, Integer.MAX_VALUE)),
+                authTokens());
+    }
+
+    private Optional<Path> authTokens() {
+        String file = text("auth-token-file");
+        return file.isEmpty() ? Optional.empty() : Optional.of(path("auth-token-file", file));
     }
 
     /** Where a listener will be. */
@@ -326,7 +343,8 @@ public final class CommandLine {
                 Duration.ofMillis(number("metrics-interval-ms", 1, Integer.MAX_VALUE)), bool("allow-cpu-metrics"),
                 bool("allow-gpu-metrics"),
                 config.countsLatencies(), config.showsHistograms(),
-                config.showsSummaries() ? config.quantiles() : List.of());
+                config.showsSummaries() ? config.quantiles() : List.of(),
+                tls(MetricsFlags.CERTIFICATE, MetricsFlags.KEY, MetricsFlags.CLIENTS));
     }
 
     private LogOptions logging() {
@@ -378,6 +396,32 @@ public final class CommandLine {
             throw new UsageException("--" + name + " has value " + value + ", expected " + min + " to " + max);
         }
         return value;
+    }
+
+    /**
+     * Returns where a listener's key and certificates are, by the flags that name them; empty where none does.
+     *
+     * @throws UsageException when only a part of what is needed is given
+     */
+    Optional<TlsOptions> tls(String certificate, String key, String clients) {
+        boolean hasCertificate = !text(certificate).isEmpty();
+        boolean hasKey = !text(key).isEmpty();
+        boolean hasClients = !text(clients).isEmpty();
+        if (!hasCertificate && !hasKey && !hasClients) {
+            return Optional.empty();
+        }
+        if (!hasCertificate || !hasKey) {
+            throw new UsageException("--" + (hasCertificate ? certificate : hasKey ? key : clients) + " needs --"
+                    + (hasCertificate ? key : certificate));
+        }
+        return Optional.of(new TlsOptions(path(certificate, text(certificate)), path(key, text(key)),
+                hasClients ? Optional.of(path(clients, text(clients))) : Optional.empty()));
+    }
+
+    /** Returns a time that is given in milliseconds; empty for 0. */
+    Optional<Duration> millisUnlessZero(String name) {
+        long millis = number(name, 0, Integer.MAX_VALUE);
+        return millis == 0 ? Optional.empty() : Optional.of(Duration.ofMillis(millis));
     }
 
     static Path path(String flag, String value) {

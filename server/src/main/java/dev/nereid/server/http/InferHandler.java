@@ -118,6 +118,7 @@ final class InferHandler {
     void handle(Exchange exchange, String model, OptionalLong version) {
         exchange.errorsAs(Exchange.TEXT);
         ServedVersion served = engine.lookupForRequest(model, version);
+        exchange.reportLoad(engine, served);
         if (served.config().isDecoupled()) {
             throw InferenceException
                     .unsupported("HTTP end point doesn't support models with decoupled transaction policy");
