@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What the server does when the process of a model ends, in every way and at every moment. One engine for all tests. */
 class CrashTest {
     /** More of them by hand. */
-    private static final int CRASHES = Integer.getInteger("nereid.test.crashes", 3);
+    private static final int CRASHES = Integer.getInteger("nereid.test.crashes", 2);
     private static final Map<String, String> ISOLATED = Map.of("ISOLATION", "process");
     private static final Map<String, String> ENDINGS = Map.of("abort", "ended with SIGABRT", "null",
             "ended with SIGSEGV", "memory", "ran out of memory on its heap", "exit", "exited with status 7", "hang",
@@ -157,11 +157,16 @@ class CrashTest {
 
             assertTrue(failure.getMessage().contains("version 1: its process ended with SIGABRT"), failure::getMessage);
             assertTrue(rig.state(model).startsWith("UNAVAILABLE "), rig.state(model));
-            rig.arm(model, false);
-            rig.load(model);
-            assertArrayEquals(new float[]{1, 2, 3, 4}, rig.infer(model, 1, 2, 3, 4));
-            rig.inference().unload(model);
         }
+        rig.arm("fails-at-execute", false);
+        rig.load("fails-at-execute");
+        assertArrayEquals(new float[]{1, 2, 3, 4}, rig.infer("fails-at-execute", 1, 2, 3, 4));
+        // Its warm-up is repeated in the next process, which ends with it.
+        rig.arm("fails-at-execute", true);
+        assertThrows(InferenceException.class, () -> rig.crash("fails-at-execute", "exit"));
+        IsolationFixture.await("it is tried again",
+                () -> rig.state("fails-at-execute").contains("could not be started again"));
+        rig.inference().unload("fails-at-execute");
     }
 
     @Test
@@ -220,7 +225,8 @@ class CrashTest {
         assertTrue(openFiles() <= files + 2, () -> "open files: " + files + " before");
         assertEquals(mappings, sharedMappings(), "mappings of shared memory");
         long heapAfter = heapBytes();
-        assertTrue(heapAfter < heap + (8 << 20), () -> "bytes on the heap: " + heap + " before, " + heapAfter + " after");
+        assertTrue(heapAfter < heap + (8 << 20),
+                () -> "bytes on the heap: " + heap + " before, " + heapAfter + " after");
     }
 
     private static long sharedMappings() throws IOException {

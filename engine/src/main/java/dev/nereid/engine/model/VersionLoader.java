@@ -80,8 +80,10 @@ final class VersionLoader {
         long start = System.nanoTime();
         if (EnsembleLoader.isEnsemble(polled)) {
             if (polled.config().containsParameters(BackendHost.PARAMETER)) {
-                LOGGER.log(Level.WARNING, () -> "model '" + polled.name() + "' is an ensemble, of which nothing works in a"
-                        + " process: its parameter " + BackendHost.PARAMETER + " has no effect; give it to its models");
+                LOGGER.log(Level.WARNING,
+                        () -> "model '" + polled.name() + "' is an ensemble, of which nothing works in a"
+                                + " process: its parameter " + BackendHost.PARAMETER
+                                + " has no effect; give it to its models");
             }
             return ensembles.load(polled, version);
         }
