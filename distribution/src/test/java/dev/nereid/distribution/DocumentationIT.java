@@ -46,11 +46,13 @@ class DocumentationIT {
             "needs Redis; that cache's tests start one",
             "export AWS_ACCESS_KEY_ID", "needs S3; StorageIT starts a server that speaks its protocol",
             "./mvnw", "the build itself, of which this is a part",
+            "./nereid tune", "takes minutes; the tools' tests tune a model of theirs",
             "./nereid bench", "takes minutes; BenchIT runs it");
     /** Smaller numbers, which take less time. */
     private static final Map<String, String> SHORTER = Map.of(
             "--concurrency-range 1:8", "--concurrency-range 1:2 -p 200 -r 3",
-            "--input-data=five.json", "--input-data=five.json -p 200 -r 3");
+            "--input-data=five.json", "--input-data=five.json -p 200 -r 3",
+            "models --console", "models --console --console-port=0");
     /** Serves until it is ready, where a block serves; measures the server that is there already. */
     private static final String NEREID = """
             #!/usr/bin/env bash
