@@ -44,6 +44,7 @@ class DocumentationIT {
             "./nereid serve --model-repository=models --http-tls", "needs certificates; the server's tests make some",
             "./nereid serve --model-repository=models --cache-config=redis",
             "needs Redis; that cache's tests start one",
+            "export AWS_ACCESS_KEY_ID", "needs S3; StorageIT starts a server that speaks its protocol",
             "./mvnw", "the build itself, of which this is a part",
             "./nereid tune", "takes minutes; the tools' tests tune a model of theirs",
             "./nereid bench", "takes minutes; BenchIT runs it");

@@ -58,6 +58,15 @@ final class RunningServer implements AutoCloseable {
         return start(builder);
     }
 
+    /** Starts a server under the name and with the flags that the reference's has; it uses no GPU. */
+    static RunningServer startAsReference(Path repository, String... flags) throws IOException, InterruptedException {
+        ProcessBuilder builder = builder(LAYOUT, repository, flags);
+        builder.command().subList(0, 2).clear();
+        builder.command().addFirst(LAYOUT.resolve("tritonserver").toString());
+        builder.environment().put(CPU_ONLY, "1");
+        return start(builder);
+    }
+
     /** Starts a server under limits that a command of the shell sets, with further variables in its environment. */
     static RunningServer startUnder(String limits, Map<String, String> environment, Path repository, String... flags)
             throws IOException, InterruptedException {

@@ -2,6 +2,7 @@ package dev.nereid.engine;
 
 import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.cache.CacheFactory;
+import dev.nereid.backend.api.storage.ObjectStoreFactory;
 import dev.nereid.repository.config.Devices.ComputeCapability;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -146,16 +147,17 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
      * Where models are, and how their configurations are read.
      *
      * @param directories directories with models
+     * @param remote places with models in object storage
      * @param autoComplete whether backends complete configurations
      * @param configName the name of a custom configuration; empty for none
-     * @param allowsMissing whether an engine of which a directory is missing starts all the same, never to be ready
-     * @param isNamespaced whether models of one name may be in several directories
+     * @param allowsMissing whether an engine of which a repository is missing starts all the same, never to be ready
+     * @param isNamespaced whether models of one name may be in several repositories
      */
-    public record RepositoryOptions(List<Path> directories, boolean autoComplete, String configName,
-            boolean allowsMissing, boolean isNamespaced) {
-        /** No directory, completed configurations, none with a name of its own. */
-        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), true, "", false,
-                false);
+    public record RepositoryOptions(List<Path> directories, RemoteOptions remote, boolean autoComplete,
+            String configName, boolean allowsMissing, boolean isNamespaced) {
+        /** No repository, completed configurations, none with a name of its own. */
+        public static final RepositoryOptions DEFAULT = new RepositoryOptions(List.of(), RemoteOptions.NONE, true, "",
+                false, false);
 
         /** Keeps a copy of the list. */
         public RepositoryOptions {
@@ -164,27 +166,80 @@ public record EngineOptions(RepositoryOptions repository, LoadOptions loading, B
 
         /** Returns these options with those directories. */
         public RepositoryOptions withDirectories(List<Path> value) {
-            return new RepositoryOptions(value, autoComplete, configName, allowsMissing, isNamespaced);
+            return new RepositoryOptions(value, remote, autoComplete, configName, allowsMissing, isNamespaced);
+        }
+
+        /** Returns these options with those places in object storage. */
+        public RepositoryOptions withRemote(RemoteOptions value) {
+            return new RepositoryOptions(directories, value, autoComplete, configName, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withAutoComplete(boolean value) {
-            return new RepositoryOptions(directories, value, configName, allowsMissing, isNamespaced);
+            return new RepositoryOptions(directories, remote, value, configName, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that name. */
         public RepositoryOptions withConfigName(String value) {
-            return new RepositoryOptions(directories, autoComplete, value, allowsMissing, isNamespaced);
+            return new RepositoryOptions(directories, remote, autoComplete, value, allowsMissing, isNamespaced);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withMissingAllowed(boolean value) {
-            return new RepositoryOptions(directories, autoComplete, configName, value, isNamespaced);
+            return new RepositoryOptions(directories, remote, autoComplete, configName, value, isNamespaced);
         }
 
         /** Returns these options with that choice. */
         public RepositoryOptions withNamespaces(boolean value) {
-            return new RepositoryOptions(directories, autoComplete, configName, allowsMissing, value);
+            return new RepositoryOptions(directories, remote, autoComplete, configName, allowsMissing, value);
+        }
+    }
+
+    /**
+     * Models in object storage.
+     *
+     * @param locations where they are, such as {@code s3://bucket/models}
+     * @param cacheDirectory where they are kept on the local disk; empty for a temporary directory
+     * @param pluginDirectory where the plugins for kinds of object storage are; empty for none
+     * @param factories kinds of object storage on the program's own class path, which go before plugins of that name
+     * @param environment variables with credentials, and {@code TRITON_CLOUD_CREDENTIAL_PATH}
+     */
+    public record RemoteOptions(List<String> locations, Optional<Path> cacheDirectory, Optional<Path> pluginDirectory,
+            List<ObjectStoreFactory> factories, Map<String, String> environment) {
+        /** No models in object storage. */
+        public static final RemoteOptions NONE = new RemoteOptions(List.of(), Optional.empty(), Optional.empty(),
+                List.of(), Map.of());
+
+        /** Keeps copies. */
+        public RemoteOptions {
+            locations = List.copyOf(locations);
+            factories = List.copyOf(factories);
+            environment = Map.copyOf(environment);
+        }
+
+        /** Returns these options with those locations, and credentials from the environment of this process. */
+        public RemoteOptions withLocations(List<String> value) {
+            return new RemoteOptions(value, cacheDirectory, pluginDirectory, factories, System.getenv());
+        }
+
+        /** Returns these options with that directory on the local disk, which outlives the engine. */
+        public RemoteOptions withCacheDirectory(Path value) {
+            return new RemoteOptions(locations, Optional.of(value), pluginDirectory, factories, environment);
+        }
+
+        /** Returns these options with plugins in that directory. */
+        public RemoteOptions withPluginDirectory(Path value) {
+            return new RemoteOptions(locations, cacheDirectory, Optional.of(value), factories, environment);
+        }
+
+        /** Returns these options with those kinds of object storage. */
+        public RemoteOptions withFactories(List<ObjectStoreFactory> value) {
+            return new RemoteOptions(locations, cacheDirectory, pluginDirectory, value, environment);
+        }
+
+        /** Returns these options with those variables. */
+        public RemoteOptions withEnvironment(Map<String, String> value) {
+            return new RemoteOptions(locations, cacheDirectory, pluginDirectory, factories, value);
         }
     }
 

@@ -6,10 +6,13 @@ import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.ConfigReader;
 import dev.nereid.repository.config.ConfigValidator;
 import dev.nereid.repository.config.FileFailures;
-import dev.nereid.repository.config.ModelFiles;
 import dev.nereid.repository.config.ModelIds;
 import dev.nereid.repository.config.PathGuard;
 import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.location.HeldDirectory;
+import dev.nereid.repository.location.LocalLocation;
+import dev.nereid.repository.location.RepositoryLocation;
+import dev.nereid.repository.location.RepositoryLocation.FoundModel;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -24,23 +27,22 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 /**
- * The models in one or more directories. Nothing is cached: each call looks at the directories as they are. Any thread
- * may call; the configurations and fingerprints handed out are immutable.
+ * The models in one or more places. Each call looks at the places as they are; models from object storage are fetched to the
+ * local disk when they are read. Any thread may call; the configurations and fingerprints handed out are immutable.
  */
-public final class ModelRepository {
+public final class ModelRepository implements AutoCloseable {
     /** Why a model that appears in two or more repositories is not served. */
     public static final String DUPLICATE_REASON = "model appears in two or more repositories";
 
     private static final String UNEXPECTED = "unexpected error in model directory: ";
 
-    private final List<Path> locations;
+    private final List<RepositoryLocation> locations;
     private final ConfigLoader configLoader;
     private final boolean isNamespaced;
 
-    private ModelRepository(List<Path> locations, ConfigLoader configLoader, boolean isNamespaced) {
+    private ModelRepository(List<RepositoryLocation> locations, ConfigLoader configLoader, boolean isNamespaced) {
         this.locations = List.copyOf(locations);
         this.configLoader = configLoader;
         this.isNamespaced = isNamespaced;
@@ -62,13 +64,27 @@ public final class ModelRepository {
      *     repository
      */
     public static ModelRepository open(List<Path> locations, ConfigLoader configLoader, boolean isNamespaced) {
-        List<Path> distinct = new ArrayList<>();
         for (Path location : locations) {
             if (!Files.isDirectory(location)) {
                 throw InferenceException.invalid("repository path is not a valid directory");
             }
-            if (isNamespaced && !ModelIds.isNamespace(location.toString())) {
-                throw InferenceException.invalid("model repository '" + location
+        }
+        return of(List.copyOf(locations.stream().map(LocalLocation::new).toList()), configLoader, isNamespaced);
+    }
+
+    /**
+     * Opens repositories in places that are there, which are closed with it. One that is given twice, under whatever name,
+     * counts once.
+     *
+     * @param isNamespaced whether models of one name may be in several of them; a model's id then begins with the name of its
+     *     repository
+     */
+    public static ModelRepository of(List<? extends RepositoryLocation> locations, ConfigLoader configLoader,
+            boolean isNamespaced) {
+        List<RepositoryLocation> distinct = new ArrayList<>();
+        for (RepositoryLocation location : locations) {
+            if (isNamespaced && !ModelIds.isNamespace(location.name())) {
+                throw InferenceException.invalid("model repository '" + location.name()
                         + "': with --model-namespacing its last directory can't have '::' in its name");
             }
             if (distinct.stream().noneMatch(known -> isSame(known, location))) {
@@ -78,34 +94,29 @@ public final class ModelRepository {
         return new ModelRepository(distinct, configLoader, isNamespaced);
     }
 
-    private static boolean isSame(Path one, Path other) {
+    private static boolean isSame(RepositoryLocation one, RepositoryLocation other) {
+        if (one.directory().isEmpty() || other.directory().isEmpty()) {
+            return one.name().equals(other.name());
+        }
         try {
-            return Files.isSameFile(one, other);
+            return Files.isSameFile(one.directory().get(), other.directory().get());
         } catch (IOException e) {
             return false;
         }
     }
 
-    /** Returns the repositories' directories. */
-    public List<Path> locations() {
+    /** Returns the places of the repositories. */
+    public List<RepositoryLocation> locations() {
         return locations;
     }
 
-    /** Returns the ids of all models, sorted, each with the directories that have it: more than one is an error. */
-    public Map<String, List<Path>> list() {
-        Map<String, List<Path>> models = new TreeMap<>();
-        for (Path location : locations) {
-            try (Stream<Path> entries = Files.list(location)) {
-                entries.filter(Files::isDirectory).forEach(directory -> {
-                    String name = String.valueOf(directory.getFileName());
-                    if (PathGuard.isModelName(name) && !ModelFiles.isLeftByTools(name)) {
-                        models.computeIfAbsent(id(location, name), key -> new ArrayList<>()).add(directory);
-                    }
-                });
-            } catch (IOException | UncheckedIOException e) {
-                throw new InferenceException(StatusCode.INTERNAL,
-                        "failed to list model repository '" + location + "': " + FileFailures.reason(e), e);
-            }
+    /** Returns the ids of all models, sorted, each with the places that have it: more than one is an error. */
+    public Map<String, List<RepositoryLocation>> list() {
+        Map<String, List<RepositoryLocation>> models = new TreeMap<>();
+        for (RepositoryLocation location : locations) {
+            location.models()
+                    .forEach(
+                            name -> models.computeIfAbsent(id(location, name), key -> new ArrayList<>()).add(location));
         }
         return models;
     }
@@ -115,8 +126,8 @@ public final class ModelRepository {
         return isNamespaced ? ModelIds.name(id) : id;
     }
 
-    private String id(Path location, String name) {
-        return isNamespaced ? ModelIds.of(location.toString(), name) : name;
+    private String id(RepositoryLocation location, String name) {
+        return isNamespaced ? ModelIds.of(location.name(), name) : name;
     }
 
     /** Returns the ids of the models of a name; the name itself where no repository has it, for whoever then looks for it. */
@@ -124,18 +135,9 @@ public final class ModelRepository {
         if (!isNamespaced || !PathGuard.isModelName(name)) {
             return List.of(name);
         }
-        List<String> ids = locations.stream().filter(location -> hasModel(location, name))
+        List<String> ids = locations.stream().filter(location -> location.find(name).isPresent())
                 .map(location -> id(location, name)).toList();
         return ids.isEmpty() ? List.of(name) : ids;
-    }
-
-    private static boolean hasModel(Path location, String name) {
-        try {
-            return !ModelFiles.isLeftByTools(name) && Files.isDirectory(location.resolve(name));
-        } catch (InvalidPathException e) {
-            // No directory can have that name.
-            return false;
-        }
     }
 
     /**
@@ -156,17 +158,23 @@ public final class ModelRepository {
 
     /** Returns for each repository that looks like something else what to change. */
     public List<String> hints() {
-        return locations.stream().flatMap(location -> Layout.repositoryHint(location).stream()).toList();
+        return locations.stream().flatMap(location -> hint(location).stream()).toList();
+    }
+
+    private static Optional<String> hint(RepositoryLocation location) {
+        return location.directory().isPresent()
+                ? Layout.repositoryHint(location.directory().get())
+                : location.hint();
     }
 
     /** Reads one model. Fails with what an operator needs to know; clients get a generic text before it. */
     public PolledModel poll(String id) {
-        return poll(id, directory(id), Optional.empty());
+        return poll(id, find(id).fetch(), Optional.empty());
     }
 
     /** Reads one model with a configuration, in JSON, that takes the place of its own. */
     public PolledModel poll(String id, String configJson) {
-        return poll(id, directory(id), Optional.of(configJson));
+        return poll(id, find(id).fetch(), Optional.of(configJson));
     }
 
     /** Reads a model from the directory of an override; repositories are not looked at. */
@@ -177,7 +185,7 @@ public final class ModelRepository {
 
     /** Returns whether a model's directory in a repository holds what it held when the model was read. */
     public boolean isUnchanged(PolledModel earlier) {
-        Path directory = directory(earlier.id());
+        Path directory = find(earlier.id()).fetch();
         return directory.equals(earlier.directory()) && Fingerprint
                 .of(directory, VersionDirectories.scan(directory), configLoader.configName())
                 .equals(earlier.fingerprint());
@@ -190,14 +198,20 @@ public final class ModelRepository {
         Map<String, PolledModel> unmodified = new HashMap<>();
         Map<String, InferenceException> failed = new HashMap<>();
         Set<String> duplicates = new TreeSet<>();
-        Map<String, List<Path>> found = list();
-        found.forEach((name, directories) -> {
-            if (directories.size() > 1) {
+        Map<String, List<RepositoryLocation>> found = list();
+        found.forEach((name, places) -> {
+            if (places.size() > 1) {
                 duplicates.add(name);
                 return;
             }
             try {
-                PolledModel model = poll(name, directories.get(0), Optional.empty());
+                FoundModel there = places.get(0).find(name(name)).orElseThrow(() -> notFound(name(name)));
+                Optional<InferenceException> failure = there.recentFailure();
+                if (failure.isPresent()) {
+                    failed.put(name, failure.get());
+                    return;
+                }
+                PolledModel model = poll(name, there.fetch(), Optional.empty());
                 PolledModel earlier = known.get(name);
                 if (earlier == null) {
                     added.put(name, model);
@@ -234,20 +248,40 @@ public final class ModelRepository {
         }
     }
 
-    private Path directory(String id) {
+    private FoundModel find(String id) {
         String name = name(id);
         PathGuard.checkModelName(name);
-        List<Path> directories = locations.stream()
-                .filter(location -> id(location, name).equals(id) && hasModel(location, name))
-                .map(location -> location.resolve(name)).toList();
-        if (directories.isEmpty()) {
-            throw InferenceException
-                    .notFound("failed to poll model '" + name + "': model not found in any model repository.");
+        List<FoundModel> found = locations.stream().filter(location -> id(location, name).equals(id))
+                .flatMap(location -> location.find(name).stream()).toList();
+        if (found.isEmpty()) {
+            throw notFound(name);
         }
-        if (directories.size() > 1) {
+        if (found.size() > 1) {
             throw InferenceException.invalid("failed to poll model '" + name + "': " + DUPLICATE_REASON);
         }
-        return directories.get(0);
+        return found.get(0);
+    }
+
+    private static InferenceException notFound(String name) {
+        return InferenceException
+                .notFound("failed to poll model '" + name + "': model not found in any model repository.");
+    }
+
+    /** Returns whether a model's directory is one of a repository, and not that of an override. */
+    public boolean holds(PolledModel polled) {
+        return locations.stream().anyMatch(location -> location.holds(polled.directory()));
+    }
+
+    /** Keeps the directory that a model was read from as it is, where it is ours, until the result is closed. */
+    public HeldDirectory hold(PolledModel polled) {
+        return locations.stream().filter(location -> location.holds(polled.directory())).findFirst()
+                .map(location -> location.hold(polled.directory())).orElse(HeldDirectory.NONE);
+    }
+
+    /** Ends what is being fetched, and lets go of the places. */
+    @Override
+    public void close() {
+        locations.forEach(RepositoryLocation::close);
     }
 
     private PolledModel poll(String id, Path directory, Optional<String> configJson) {

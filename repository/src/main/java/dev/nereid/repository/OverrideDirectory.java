@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.repository.config.FileFailures;
 import dev.nereid.repository.config.PathGuard;
+import dev.nereid.repository.location.HeldDirectory;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -22,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * A model's directory made from the files of a load request. It is private to this process and goes with {@link
  * #close()}. Since it starts empty and nothing else writes into it, no link can lead out of it.
  */
-public final class OverrideDirectory implements AutoCloseable {
+public final class OverrideDirectory implements HeldDirectory {
     private static final System.Logger LOGGER = System.getLogger(OverrideDirectory.class.getName());
     private static final String PREFIX = "file:";
 

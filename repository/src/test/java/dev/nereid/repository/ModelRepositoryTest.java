@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.repository.config.ConfigLoader;
+import dev.nereid.repository.location.LocalLocation;
+import dev.nereid.repository.location.RepositoryLocation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -46,10 +48,10 @@ class ModelRepositoryTest {
         Files.createDirectories(other.resolve("a"));
         Files.writeString(root.resolve("README"), "");
 
-        Map<String, List<Path>> models = open(root, other).list();
+        Map<String, List<RepositoryLocation>> models = open(root, other).list();
 
         assertEquals(List.of("a", "b"), List.copyOf(models.keySet()));
-        assertEquals(List.of(root.resolve("a"), other.resolve("a")), models.get("a"));
+        assertEquals(List.of(new LocalLocation(root), new LocalLocation(other)), models.get("a"));
     }
 
     @Test
@@ -94,7 +96,7 @@ class ModelRepositoryTest {
         ModelRepository repository = open(root, root.resolve("../models"), link);
 
         // then
-        assertEquals(List.of(root), repository.locations());
+        assertEquals(List.of(new LocalLocation(root)), repository.locations());
         assertEquals(List.of(1L), repository.poll("m").versions());
     }
 

@@ -4,6 +4,9 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.sharedmemory.ClientSharedMemory;
+import dev.nereid.engine.stats.MetricFamily;
+import dev.nereid.engine.trace.TraceExporter;
+import dev.nereid.engine.trace.TraceLevel;
 import dev.nereid.engine.trace.Tracer;
 import dev.nereid.isolation.IsolatingEngine;
 import dev.nereid.server.Watchdog.Trouble;
@@ -19,9 +22,12 @@ import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.metrics.CpuSampler;
 import dev.nereid.server.metrics.GpuSampler;
 import dev.nereid.server.metrics.MetricsText;
+import dev.nereid.server.metrics.ServerMetrics;
 import dev.nereid.server.tls.ServerTls;
 import dev.nereid.server.tls.TlsException;
+import dev.nereid.server.trace.SpanQueue;
 import dev.nereid.server.trace.TraceWriter;
+import dev.nereid.server.v2.AuthTokens;
 import dev.nereid.server.v2.LogControl;
 import dev.nereid.server.v2.LogTail;
 import dev.nereid.server.v2.V2Service;
@@ -30,10 +36,12 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -54,12 +62,15 @@ public final class NereidServer implements AutoCloseable {
 
     private final ServerOptions options;
     private final Engine engine;
+    private final Optional<SpanQueue> spans;
     private final Tracer tracer;
     private final V2Service service;
     private final ClientSharedMemory sharedMemory;
     private final Optional<LogTail> logTail;
     private Optional<ServerTls> httpTls = Optional.empty();
     private Optional<ServerTls> grpcTls = Optional.empty();
+    private Optional<ServerTls> metricsTls = Optional.empty();
+    private Optional<AuthTokens> tokens = Optional.empty();
     private @Nullable CompletableFuture<HttpFrontEnd> preparedHttp;
     private @Nullable HttpFrontEnd http;
     private @Nullable GrpcFrontEnd grpc;
@@ -74,10 +85,16 @@ public final class NereidServer implements AutoCloseable {
         this.options = options;
         this.engine = engine;
         this.sharedMemory = new ClientSharedMemory(ClientSharedMemory.DIRECTORY, engine.gpus().driver());
-        this.tracer = Tracer.create(options.trace().settings(), options.trace().file().map(TraceWriter::start));
+        this.spans = options.trace().openTelemetry().map(collector -> SpanQueue.start(collector, Version.text()));
+        if (spans.isPresent() && options.trace().settings().levels().contains(TraceLevel.TENSORS)) {
+            LOGGER.log(Level.WARNING, "Tensor level tracing is not supported by the mode: opentelemetry");
+        }
+        this.tracer = Tracer.create(options.trace().settings(), spans.<TraceExporter>map(queue -> queue)
+                .or(() -> options.trace().file().map(TraceWriter::start)));
         this.service = new V2Service(
-                new V2Service.Options(options.id(), Version.text(), options.allowsClientSharedMemory()), engine, tracer,
-                sharedMemory, logs);
+                new V2Service.Options(options.id(), Version.text(), Version.commit(), Version.buildTime(),
+                        options.allowsClientSharedMemory()),
+                engine, tracer, sharedMemory, logs);
         this.logTail = logs.tail();
         if (options.console().isEnabled()) {
             service.failures().keep();
@@ -116,6 +133,7 @@ public final class NereidServer implements AutoCloseable {
         }
         try {
             server.readCertificates();
+            server.readTokens();
             server.prepareHttp();
             server.checkModels(engine.start());
             server.open();
@@ -136,8 +154,20 @@ public final class NereidServer implements AutoCloseable {
             if (options.grpc().isEnabled()) {
                 grpcTls = options.grpc().tls().map(files -> ServerTls.create("grpc", files, ServerTls.PERIOD));
             }
+            if (options.metrics().isEnabled()) {
+                metricsTls = options.metrics().tls()
+                        .map(files -> ServerTls.create("metrics", files, ServerTls.PERIOD));
+            }
         } catch (TlsException e) {
             throw new StartException(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void readTokens() {
+        try {
+            tokens = options.authTokens().map(file -> AuthTokens.create(file, AuthTokens.PERIOD));
+        } catch (InferenceException e) {
+            throw new StartException("--auth-token-file: " + e.getMessage());
         }
     }
 
@@ -148,7 +178,8 @@ public final class NereidServer implements AutoCloseable {
     private void prepareHttp() {
         if (options.http().isEnabled() || options.console().isEnabled()) {
             preparedHttp = CompletableFuture.supplyAsync(
-                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, service), options.http(),
+                    () -> HttpFrontEnd.create(new HttpFrontEnd.Services(engine, tracer, service, tokens),
+                            options.http(),
                             httpTls),
                     task -> Thread.ofPlatform().name("nereid-prepare-http").daemon(true).start(task));
         }
@@ -194,16 +225,26 @@ public final class NereidServer implements AutoCloseable {
                     () -> MetricsEndpoint.start(
                             new MetricsText(engine, options.metrics().countsLatencies(),
                                     options.metrics().showsHistograms(), options.metrics().quantiles(), sampler,
-                                    gpuSampler()),
-                            options.metrics(), files.metricsConnections(), engine.buffers().heap()));
+                                    gpuSampler(), this::ownMetrics).withSpans(spans),
+                            options.metrics(), files.metricsConnections(), engine.buffers().heap(), metricsTls));
             metrics = endpoint;
             LOGGER.log(Level.INFO,
                     () -> "Started Metrics Service at " + options.metrics().address() + ":" + endpoint.port());
         }
     }
 
+    private List<MetricFamily> ownMetrics() {
+        Map<String, Instant> ends = new TreeMap<>();
+        httpTls.ifPresent(tls -> ends.put("http", tls.validUntil()));
+        grpcTls.ifPresent(tls -> ends.put("grpc", tls.validUntil()));
+        metricsTls.ifPresent(tls -> ends.put("metrics", tls.validUntil()));
+        return ServerMetrics.of(Map.of("version", Version.text(), "commit", Version.commit(), "build_time",
+                Version.buildTime(), "java", Runtime.version().toString()), ends);
+    }
+
     private void openGrpc(ConnectionSlots slots) {
-        GrpcFrontEnd frontEnd = GrpcFrontEnd.create(new GrpcFrontEnd.Services(engine, tracer, service), options.grpc(),
+        GrpcFrontEnd frontEnd = GrpcFrontEnd.create(new GrpcFrontEnd.Services(engine, tracer, service, tokens),
+                options.grpc(),
                 grpcTls, slots);
         grpc = frontEnd;
         boolean ignored = opened("gRPC", options.grpc().address(), options.grpc().port(), () -> {
@@ -367,6 +408,24 @@ public final class NereidServer implements AutoCloseable {
         });
     }
 
+    /** Goes on serving, not ready, until who sends requests here has had the time to notice. */
+    private void awaitRouters() {
+        if (options.exitGrace().isZero()) {
+            return;
+        }
+        LOGGER.log(Level.INFO, () -> "Not ready any more; ending in " + options.exitGrace().toSeconds()
+                + " seconds (--exit-grace-secs), until then requests are served");
+        service.leave();
+        HttpFrontEnd frontEnd = http;
+        if (frontEnd != null) {
+            frontEnd.endConnections();
+        }
+        Deadline grace = Deadline.in(options.exitGrace());
+        while (!grace.hasPassed()) {
+            LockSupport.parkNanos(Math.max(1, grace.remaining().toNanos()));
+        }
+    }
+
     /** Lets the sequences end that run: their clients may send each request over a connection of its own. */
     private void awaitSequences(Deadline deadline) {
         while (engine.hasSequences() && !deadline.hasPassed()) {
@@ -374,18 +433,24 @@ public final class NereidServer implements AutoCloseable {
         }
     }
 
-    /** Stops: not ready, sequences end, no new connections, running requests finish, models are unloaded. */
+    /** Stops: not ready, for the grace period; then sequences end, no new connections, running requests finish, models are unloaded. */
     @Override
     public void close() {
         closeInTime();
     }
 
-    /** Does what {@link #close()} does, and returns whether all models were closed within the exit timeout. */
+    /**
+     * Does what {@link #close()} does, and returns whether all models were closed within the exit timeout that
+     * follows the grace period.
+     */
     public synchronized boolean closeInTime() {
         if (isClosed) {
             return true;
         }
         isClosed = true;
+        if (watchdog != null) {
+            awaitRouters();
+        }
         Deadline deadline = Deadline.in(options.exitTimeout());
         if (watchdog != null) {
             watchdog.close();
@@ -395,7 +460,7 @@ public final class NereidServer implements AutoCloseable {
         Thread reminder = endLateBefore(forRequests);
         awaitSequences(Deadline.in(forRequests.remaining().dividedBy(4).multipliedBy(3)));
         if (grpc != null) {
-            grpc.refuseCalls();
+            grpc.endConnections();
         }
         if (console != null) {
             console.close(forRequests);
@@ -410,6 +475,7 @@ public final class NereidServer implements AutoCloseable {
         reminder.interrupt();
         httpTls.ifPresent(ServerTls::close);
         grpcTls.ifPresent(ServerTls::close);
+        tokens.ifPresent(AuthTokens::close);
         // What follows closes the driver.
         sharedMemory.close();
         if (gpus != null) {
@@ -423,6 +489,7 @@ public final class NereidServer implements AutoCloseable {
         if (metrics != null) {
             metrics.close();
         }
+        metricsTls.ifPresent(ServerTls::close);
         if (cpu != null) {
             cpu.close();
         }

@@ -7,7 +7,9 @@ import dev.nereid.server.http.HttpOptions;
 import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.trace.TraceOptions;
 import dev.nereid.server.v2.LogOptions;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * How a server is to run.
@@ -24,9 +26,11 @@ import java.time.Duration;
  * @param exitsOnStall whether a server that can't serve any more ends
  * @param allowsClientSharedMemory whether clients may register shared memory
  * @param console the console
+ * @param exitGrace how long the server goes on serving, not ready, when it is asked to end, before it does
+ * @param authTokens the file with the tokens of which requests need one; empty where they need none
  */
 public record ServerOptions(String id, Duration exitTimeout, boolean exitOnError, EngineOptions engine,
         HttpOptions http, GrpcOptions grpc, MetricsOptions metrics, LogOptions logging, TraceOptions trace,
         boolean exitsOnStall,
-        boolean allowsClientSharedMemory, ConsoleOptions console) {
+        boolean allowsClientSharedMemory, ConsoleOptions console, Duration exitGrace, Optional<Path> authTokens) {
 }

@@ -1,15 +1,53 @@
 package dev.nereid.server;
 
-/** The server's version. */
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.Properties;
+
+/** The server's version, and what it was built from. */
 public final class Version {
-    private static final String UNKNOWN = "0.0.0";
+    private static final String UNKNOWN = "unknown";
+    private static final Properties BUILD = read();
 
     private Version() {
     }
 
-    /** Returns the version from the jar's manifest. */
+    private static Properties read() {
+        Properties build = new Properties();
+        try (InputStream in = Version.class.getResourceAsStream("build.properties")) {
+            if (in != null) {
+                build.load(in);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("what the server was built from can't be read", e);
+        }
+        return build;
+    }
+
+    /** What the build did not know, it left as it found it: the name of a variable, or nothing. */
+    private static String value(String name, String otherwise) {
+        String value = BUILD.getProperty(name, "").strip();
+        return value.isEmpty() || value.contains("${") ? otherwise : value;
+    }
+
+    /** Returns the version. */
     public static String text() {
-        String version = Version.class.getPackage().getImplementationVersion();
-        return version == null ? UNKNOWN : version;
+        return value("version", "0.0.0");
+    }
+
+    /** Returns the commit that it was built from; {@code unknown} where the build was not told. */
+    public static String commit() {
+        return value("commit", UNKNOWN);
+    }
+
+    /** Returns when it was built, as ISO 8601 in UTC; {@code unknown} where the build was not told. */
+    public static String buildTime() {
+        return value("time", UNKNOWN);
+    }
+
+    /** Returns all of it, for people. */
+    public static String line() {
+        return "nereid " + text() + " (commit " + commit() + ", built " + buildTime() + ")";
     }
 }

@@ -24,7 +24,9 @@ import dev.nereid.engine.stats.MetricFamily;
 import dev.nereid.engine.trace.RequestTrace;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
+import dev.nereid.repository.config.ModelIds;
 import dev.nereid.repository.config.PathGuard;
+import dev.nereid.repository.config.proto.ModelEnsembling;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
@@ -54,6 +56,7 @@ public final class Engine implements AutoCloseable {
     private static final String NOT_EXPLICIT = "explicit model load / unload is not allowed if polling is enabled";
 
     private final EngineOptions options;
+    private final Repositories repositories;
     private final ModelRepository repository;
     private final BufferPool buffers;
     private final Backends backends;
@@ -66,19 +69,18 @@ public final class Engine implements AutoCloseable {
     private final Optional<ResponseCache> cache;
     private final Path scratchDirectory;
     private final Gpus gpus;
-    private final boolean hasAllRepositories;
     private volatile @Nullable RepositoryPoller poller;
     private volatile boolean isStarted;
     private volatile boolean isStopping;
     private boolean isStopped;
     private boolean endedInTime;
 
-    private Engine(EngineOptions options, ModelRepository repository, Path scratchDirectory, Gpus gpus,
-            BackendHost host, Duration backendStartLimit, boolean hasAllRepositories) {
+    private Engine(EngineOptions options, Repositories repositories, Path scratchDirectory, Gpus gpus,
+            BackendHost host, Duration backendStartLimit) {
         this.options = options;
         this.host = host;
-        this.hasAllRepositories = hasAllRepositories;
-        this.repository = repository;
+        this.repositories = repositories;
+        this.repository = repositories.models();
         this.catalog = new ModelCatalog(options.repository().isNamespaced());
         this.scratchDirectory = scratchDirectory;
         this.gpus = gpus;
@@ -95,8 +97,7 @@ public final class Engine implements AutoCloseable {
         this.admission = new Admission(buffers, catalog);
         this.cache = caching.cache();
         VersionLoader loader = new VersionLoader(
-                new ModelBackends(backends, options.repository().directories(),
-                        options.backends().allowsModelBackends(), host),
+                new ModelBackends(backends, repository, options.backends().allowsModelBackends(), host),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
@@ -155,21 +156,6 @@ public final class Engine implements AutoCloseable {
     }
 
     private static Engine create(EngineOptions options, Gpus gpus, BackendHost host, Duration backendStartLimit) {
-        boolean hasAllRepositories = true;
-        if (options.repository().allowsMissing()) {
-            for (Path location : options.repository().directories()) {
-                if (!Files.isDirectory(location)) {
-                    hasAllRepositories = false;
-                    LOGGER.log(Level.ERROR, () -> "'" + location + "': repository path is not a valid directory; no "
-                            + "model is served until the server is started with one");
-                }
-            }
-        }
-        ModelRepository repository = ModelRepository.open(
-                hasAllRepositories ? options.repository().directories() : List.of(),
-                new ConfigLoader(options.repository().autoComplete(), options.repository().configName()),
-                options.repository().isNamespaced());
-        repository.hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
         Path scratchDirectory;
         try {
             scratchDirectory = Files.createTempDirectory("nereid-");
@@ -177,8 +163,14 @@ public final class Engine implements AutoCloseable {
             throw new UncheckedIOException("no directory for temporary files can be made", e);
         }
         try {
-            return new Engine(options, repository, scratchDirectory, gpus, host, backendStartLimit,
-                    hasAllRepositories);
+            Repositories repositories = Repositories.open(options.repository(), scratchDirectory);
+            try {
+                repositories.models().hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
+                return new Engine(options, repositories, scratchDirectory, gpus, host, backendStartLimit);
+            } catch (RuntimeException e) {
+                repositories.close();
+                throw e;
+            }
         } catch (RuntimeException e) {
             delete(scratchDirectory);
             throw e;
@@ -198,7 +190,7 @@ public final class Engine implements AutoCloseable {
      * Where a repository is missing and that doesn't end the server, nothing is loaded and the server is never ready.
      */
     public Map<String, InferenceException> start() {
-        if (!hasAllRepositories) {
+        if (!repositories.areAllThere()) {
             return Map.of();
         }
         List<String> names = options.loading().loadsAll()
@@ -224,7 +216,7 @@ public final class Engine implements AutoCloseable {
 
     /** Returns whether each model repository that was named is there. An engine that lacks one serves nothing. */
     public boolean hasAllRepositories() {
-        return hasAllRepositories;
+        return repositories.areAllThere();
     }
 
     /** Returns the pool that requests take their memory from. */
@@ -469,6 +461,22 @@ public final class Engine implements AutoCloseable {
         return Optional.empty();
     }
 
+    /**
+     * Returns how much a version has to do now; for an ensemble that of the model in it that has least to spare.
+     */
+    public ModelLoad load(ServedVersion served) {
+        ModelLoad most = served.load();
+        for (ModelEnsembling.Step step : served.completeConfig().getEnsembleScheduling().getStepList()) {
+            for (ServedVersion member : catalog.find(ModelIds.of(step)).orElse(Snapshot.EMPTY).ready()) {
+                if (step.getModelVersion() < 0 || step.getModelVersion() == member.version()) {
+                    ModelLoad load = load(member);
+                    most = load.utilizationWithOneMore() > most.utilizationWithOneMore() ? load : most;
+                }
+            }
+        }
+        return most;
+    }
+
     /** Returns what looks for changes in poll mode. */
     Optional<RepositoryPoller> poller() {
         return Optional.ofNullable(poller);
@@ -509,6 +517,8 @@ public final class Engine implements AutoCloseable {
         }
         isStopped = true;
         beginStop();
+        // A download would hold up the load that waits for it.
+        repositories.stopFetching();
         boolean allClosed = lifecycle.closeWithin(limit);
         lifecycle.close();
         wakeups.close();
@@ -518,6 +528,7 @@ public final class Engine implements AutoCloseable {
             host.close();
             buffers.close();
             gpus.close();
+            repositories.close();
         }
         delete(scratchDirectory);
         endedInTime = allClosed;

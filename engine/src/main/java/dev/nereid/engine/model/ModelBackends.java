@@ -5,6 +5,7 @@ import dev.nereid.engine.plugin.BackendHost;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.plugin.HostedBackend;
 import dev.nereid.engine.plugin.LoadedBackend;
+import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.ModelIds;
 import java.lang.System.Logger;
@@ -22,16 +23,12 @@ import java.util.Optional;
  * and never when it came with a load request.
  *
  * @param backends the backends for all
- * @param repositories the directories with models
+ * @param repository where models are
  * @param isAllowed whether a model may bring its backend along
  * @param host has backends work in other processes
  */
-record ModelBackends(Backends backends, List<Path> repositories, boolean isAllowed, BackendHost host) {
+record ModelBackends(Backends backends, ModelRepository repository, boolean isAllowed, BackendHost host) {
     private static final Logger LOGGER = System.getLogger(ModelBackends.class.getName());
-
-    ModelBackends {
-        repositories = List.copyOf(repositories);
-    }
 
     /** Returns what tells the metrics of a version from those of others. */
     static Map<String, String> labels(PolledModel model, long version) {
@@ -52,7 +49,7 @@ record ModelBackends(Backends backends, List<Path> repositories, boolean isAllow
         if (jar.isEmpty()) {
             return start(model, version, jar);
         }
-        if (isAllowed && isInRepository(model)) {
+        if (isAllowed && repository.holds(model)) {
             return start(model, version, jar);
         }
         String unused = "'" + name + ".jar' of model '" + model.name() + "' is not used: " + (isAllowed
@@ -82,10 +79,6 @@ record ModelBackends(Backends backends, List<Path> repositories, boolean isAllow
                 ? backends.startOwn(name, jar.get(), model.name(), labels)
                 : backends.get(name);
         return here.guardedBy(backend -> host.guard(guest, backend));
-    }
-
-    private boolean isInRepository(PolledModel model) {
-        return repositories.stream().anyMatch(each -> each.resolve(model.name()).equals(model.directory()));
     }
 
     private static Optional<Path> jar(PolledModel model, long version, String name) {

@@ -8,6 +8,7 @@ import dev.nereid.engine.model.ModelCatalog.Version;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.OverrideDirectory;
 import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.location.HeldDirectory;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -153,13 +154,18 @@ final class ModelLifecycle implements AutoCloseable {
             // As in the reference: a configuration that came with a request stays until something changes on disk.
             return false;
         }
-        OverrideDirectory directory = null;
+        HeldDirectory directory = null;
         boolean keepsDirectory = false;
         try {
-            if (!override.files().isEmpty()) {
-                directory = source.overrideDirectory(name, override);
+            PolledModel polled;
+            if (override.files().isEmpty()) {
+                polled = source.poll(name, override);
+                directory = source.hold(polled);
+            } else {
+                OverrideDirectory own = source.overrideDirectory(name, override);
+                directory = own;
+                polled = source.poll(name, override, own);
             }
-            PolledModel polled = source.poll(name, override, directory);
             synchronized (slot) {
                 slot.attempted = polled;
             }
@@ -215,10 +221,10 @@ final class ModelLifecycle implements AutoCloseable {
 
     private boolean reloadOnce(String name, ModelSlot slot) {
         PolledModel known;
-        OverrideDirectory directory;
+        HeldDirectory directory;
         synchronized (slot) {
             known = slot.attempted;
-            directory = slot.overrideDirectory;
+            directory = slot.directory;
         }
         if (known == null || isClosing) {
             return false;
@@ -280,11 +286,11 @@ final class ModelLifecycle implements AutoCloseable {
 
     private CountDownLatch unload(String name, ModelSlot slot) {
         List<ServedVersion> retired;
-        OverrideDirectory directory;
+        HeldDirectory directory;
         synchronized (slot) {
             slot.source = null;
-            directory = slot.overrideDirectory;
-            slot.overrideDirectory = null;
+            directory = slot.directory;
+            slot.directory = null;
             retired = catalog.find(name).orElse(Snapshot.EMPTY).ready();
             List<ServedVersion> unloading = retired;
             unloading.forEach(catalog::leaves);
@@ -336,8 +342,8 @@ final class ModelLifecycle implements AutoCloseable {
                 ready.forEach(catalog::leaves);
                 catalog.update(name, old -> old.with(ready.stream()
                         .map(version -> Version.of(version.version(), VersionState.UNLOADING, "")).toList()));
-                latches.add(retirement.retire(name, ready, slot.overrideDirectory));
-                slot.overrideDirectory = null;
+                latches.add(retirement.retire(name, ready, slot.directory));
+                slot.directory = null;
             }
         });
         loadThreads.shutdown();

@@ -1,7 +1,7 @@
 package dev.nereid.engine.model;
 
-import dev.nereid.repository.OverrideDirectory;
 import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.location.HeldDirectory;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -18,7 +18,7 @@ final class ModelSlot {
     /** What was last tried, so that polling does not try it again and again. */
     @Nullable
     PolledModel attempted;
-    /** The files of a load request, as long as they are in use. */
+    /** The files that the serving versions use, where they go when those have gone. */
     @Nullable
-    OverrideDirectory overrideDirectory;
+    HeldDirectory directory;
 }

@@ -6,8 +6,9 @@ import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.OverrideDirectory;
 import dev.nereid.repository.PolledModel;
 import dev.nereid.repository.config.RepositoryAgents;
+import dev.nereid.repository.location.HeldDirectory;
+import dev.nereid.repository.location.RepositoryLocation;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads models from the repositories as loads ask for them. Threads: any. Every method throws an
@@ -46,22 +47,29 @@ record ModelSource(ModelRepository repository, Path scratchDirectory) {
         }
     }
 
-    /**
-     * Reads a model as it is now.
-     *
-     * @param directory the files of the load request; null for none
-     */
-    PolledModel poll(String name, LoadOverride override, @Nullable OverrideDirectory directory) {
+    /** Reads a model as it is now in the repositories, with the configuration of a load request where it has one. */
+    PolledModel poll(String name, LoadOverride override) {
         try {
-            if (override.config().isEmpty()) {
-                return repository.poll(name);
-            }
-            return directory == null
-                    ? repository.poll(name, override.config().get())
-                    : repository.poll(name, override.config().get(), directory);
+            return override.config().isEmpty()
+                    ? repository.poll(name)
+                    : repository.poll(name, override.config().get());
         } catch (InferenceException e) {
             throw pollFailure(name, e);
         }
+    }
+
+    /** Reads a model from the files of a load request. */
+    PolledModel poll(String name, LoadOverride override, OverrideDirectory directory) {
+        try {
+            return repository.poll(name, override.config().orElse(""), directory);
+        } catch (InferenceException e) {
+            throw pollFailure(name, e);
+        }
+    }
+
+    /** Keeps the files that a model was read from until the result is closed. */
+    HeldDirectory hold(PolledModel polled) {
+        return repository.hold(polled);
     }
 
     /** Has a model's agents look at it. */
@@ -76,8 +84,8 @@ record ModelSource(ModelRepository repository, Path scratchDirectory) {
     /** The reference tells clients no more than the first half. Where the repositories lie is not theirs to know. */
     private InferenceException pollFailure(String name, InferenceException cause) {
         String detail = cause.getMessage();
-        for (Path location : repository.locations()) {
-            detail = detail.replace(location + "/", "");
+        for (RepositoryLocation location : repository.locations()) {
+            detail = location.withoutPlaces(detail);
         }
         return new InferenceException(StatusCode.INTERNAL,
                 "failed to load '" + repository.name(name) + "', failed to poll from model repository: " + detail,

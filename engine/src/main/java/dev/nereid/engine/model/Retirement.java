@@ -3,7 +3,7 @@ package dev.nereid.engine.model;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.memory.NativeHeap;
 import dev.nereid.engine.model.ModelCatalog.Version;
-import dev.nereid.repository.OverrideDirectory;
+import dev.nereid.repository.location.HeldDirectory;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
@@ -50,7 +50,7 @@ final class Retirement {
      * @param directory files that they use, to be closed after them; null for none
      */
     CountDownLatch retire(String name, List<ServedVersion> versions,
-            @Nullable OverrideDirectory directory) {
+            @Nullable HeldDirectory directory) {
         CountDownLatch closed = new CountDownLatch(1);
         closing.addAll(versions);
         versions.forEach(ServedVersion::leave);

@@ -211,14 +211,13 @@ public final class ServedVersion {
         return scheduler().queueSize();
     }
 
-    /** Returns how many instances serve; 0 for an ensemble. */
-    public int instanceCount() {
-        return instances == null ? 0 : instances.scheduler().instances().size();
-    }
-
-    /** Returns how many of them are executing now. */
-    public int busyInstances() {
-        return instances == null ? 0 : instances.scheduler().busyInstances();
+    /** Returns how much the instances have to do now; nothing for an ensemble. */
+    public ModelLoad load() {
+        InstanceSet own = instances;
+        if (own == null || isPassive) {
+            return ModelLoad.NONE;
+        }
+        return new ModelLoad(own.scheduler().instances().size(), own.scheduler().busyInstances(), queueSize());
     }
 
     Scheduler scheduler() {

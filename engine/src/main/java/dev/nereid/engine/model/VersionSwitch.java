@@ -4,13 +4,14 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.memory.NativeHeap;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.model.ModelCatalog.Version;
-import dev.nereid.repository.OverrideDirectory;
 import dev.nereid.repository.PolledModel;
+import dev.nereid.repository.location.HeldDirectory;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
@@ -47,7 +48,7 @@ final class VersionSwitch {
      * versions than before serve.
      */
     boolean load(PolledModel polled, @Nullable PolledModel before, ModelSlot slot,
-            @Nullable OverrideDirectory directory) {
+            @Nullable HeldDirectory directory) {
         String id = polled.id();
         try {
             polled.checkVersions();
@@ -84,7 +85,7 @@ final class VersionSwitch {
             abandon(id, polled, made, failures);
             throw LoadErrors.failed(polled.name(), failures);
         }
-        OverrideDirectory oldDirectory = null;
+        HeldDirectory oldDirectory = null;
         List<ServedVersion> replaced = List.of();
         boolean isOutdated;
         synchronized (slot) {
@@ -95,8 +96,8 @@ final class VersionSwitch {
                         .filter(version -> !kept.contains(version.version())).toList();
                 publish(polled, made, replaced);
                 slot.source = polled;
-                oldDirectory = slot.overrideDirectory == directory ? null : slot.overrideDirectory;
-                slot.overrideDirectory = directory;
+                oldDirectory = Objects.equals(slot.directory, directory) ? null : slot.directory;
+                slot.directory = directory;
             }
         }
         if (isOutdated) {

@@ -11,13 +11,11 @@ import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.stats.BackendMetrics;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
-import org.pf4j.PluginState;
 
 /**
  * A response cache that comes as a plugin. What it throws goes to the log, the first time and after each success again, and
@@ -47,20 +45,8 @@ public final class CachePlugin implements ResponseCache {
      */
     public static ResponseCache open(String name, Path directory, Map<String, String> settings,
             BackendMetrics metrics) {
-        Path folder = directory.resolve(name);
-        Path jar = directory.resolve(name + ".jar");
-        if (!Backends.isName(name) || (!Files.isDirectory(folder) && !Files.isRegularFile(jar))) {
-            throw InferenceException
-                    .invalid("unable to find cache '" + name + "': there is neither a directory '" + name
-                            + "' nor '" + name + ".jar' in " + directory
-                            + "; --cache-directory names the directory with caches, 'local' needs none");
-        }
-        PluginFiles files = PluginFiles.of(PluginKind.CACHE, Files.isDirectory(folder) ? folder : jar);
-        files.check();
-        LOGGER.log(Level.INFO, () -> "opening cache '" + name + "' from " + files.path());
-        Class<? extends CacheFactory> type = factoryClass(name, files);
-        return open(name, PluginCalls.call(PluginKind.CACHE.named(name), "start", type.getClassLoader(),
-                () -> construct(type, name)), settings, metrics);
+        return open(name, PluginFactory.load(PluginKind.CACHE, name, directory, CacheFactory.class,
+                "--cache-directory names the directory with caches, 'local' needs none"), settings, metrics);
     }
 
     /**
@@ -83,51 +69,8 @@ public final class CachePlugin implements ResponseCache {
     }
 
     private static CacheFactory checked(String name, CacheFactory factory) {
-        ApiVersion server = new ApiVersion(ApiVersion.MAJOR, ApiVersion.MINOR);
-        if (!server.canRun(factory.builtFor())) {
-            throw InferenceException.invalid("cache '" + name + "' was built for version " + factory.builtFor()
-                    + " of the backend API, this server offers " + server + "; build it against that version");
-        }
-        if (!factory.name().equals(name)) {
-            throw InferenceException.invalid("cache '" + name + "': its factory says that its name is '"
-                    + factory.name() + "'; directory or jar must have that name");
-        }
+        PluginFactory.check(PluginKind.CACHE, name, factory.builtFor(), factory.name());
         return factory;
-    }
-
-    private static Class<? extends CacheFactory> factoryClass(String name, PluginFiles files) {
-        BackendPluginManager plugins = new BackendPluginManager(PluginKind.CACHE);
-        try {
-            plugins.loadPlugin(files.path());
-            if (plugins.startPlugin(name) != PluginState.STARTED) {
-                throw InferenceException.invalid("cache '" + name + "' requires backend API "
-                        + plugins.getPlugin(name).getDescriptor().getRequires() + ", this server offers "
-                        + plugins.getSystemVersion());
-            }
-            List<Class<? extends CacheFactory>> types = plugins.getExtensionClasses(CacheFactory.class, name);
-            if (types.size() != 1) {
-                throw InferenceException.invalid("cache '" + name + "' offers " + types.size()
-                        + " cache factories, expected 1: one public class that implements CacheFactory, has a public "
-                        + "constructor without parameters and is annotated with @Extension");
-            }
-            return types.getFirst();
-        } catch (InferenceException e) {
-            throw e;
-        } catch (RuntimeException | LinkageError e) {
-            // PF4J and what it reads versions with have many kinds of errors.
-            LOGGER.log(Level.ERROR, "cache '" + name + "' can't be loaded", e);
-            throw InferenceException.invalid("cache '" + name + "' can't be loaded: " + e.getMessage());
-        }
-    }
-
-    private static CacheFactory construct(Class<? extends CacheFactory> type, String name) {
-        try {
-            return type.getConstructor().newInstance();
-        } catch (ReflectiveOperationException e) {
-            LOGGER.log(Level.DEBUG, "the factory of cache '" + name + "'", e);
-            throw InferenceException.invalid("cache '" + name + "': its factory can't be created; it must be a public "
-                    + "class with a public constructor without parameters");
-        }
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.nereid.engine.plugin;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.backend.api.storage.StorageException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.function.Supplier;
@@ -22,6 +23,7 @@ public final class PluginCalls {
      * @param who names the plugin's thing, such as {@code backend 'pytorch'}
      * @param what completes the sentence "who failed to"
      * @throws InferenceException what the plugin threw, or INTERNAL around anything else
+     * @throws StorageException what the plugin threw
      */
     public static <T> T call(String who, String what, ClassLoader loader, Supplier<T> call) {
         Thread current = Thread.currentThread();
@@ -29,7 +31,7 @@ public final class PluginCalls {
         current.setContextClassLoader(loader);
         try {
             return call.get();
-        } catch (InferenceException e) {
+        } catch (InferenceException | StorageException e) {
             throw e;
         } catch (LinkageError e) {
             LOGGER.log(Level.ERROR, who + " failed to " + what, e);

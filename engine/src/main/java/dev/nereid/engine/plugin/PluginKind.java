@@ -2,6 +2,8 @@ package dev.nereid.engine.plugin;
 
 import dev.nereid.backend.api.BackendFactory;
 import dev.nereid.backend.api.cache.CacheFactory;
+import dev.nereid.backend.api.storage.ObjectStoreFactory;
+import dev.nereid.backend.api.trace.SpanExporterFactory;
 import org.pf4j.ExtensionPoint;
 
 /** What a plugin contributes. */
@@ -9,7 +11,11 @@ enum PluginKind {
     /** A backend. */
     BACKEND("backend", BackendFactory.class),
     /** A response cache. */
-    CACHE("cache", CacheFactory.class);
+    CACHE("cache", CacheFactory.class),
+    /** A kind of object storage. */
+    LOCATION("location", ObjectStoreFactory.class),
+    /** What brings traces to another program. */
+    TRACING("tracing", SpanExporterFactory.class);
 
     private final String noun;
     private final Class<? extends ExtensionPoint> contract;

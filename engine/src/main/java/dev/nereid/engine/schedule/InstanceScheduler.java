@@ -17,7 +17,7 @@ public interface InstanceScheduler extends Scheduler {
     /** Returns the instances in service. */
     List<Instance> instances();
 
-    /** Returns how many of the instances in service are executing. */
+    /** Returns how many of the instances in service execute. */
     int busyInstances();
 
     /** Stops, where that has not been done, and returns the idle instances, once, which are the caller's to close. */

@@ -38,6 +38,7 @@ public final class ModelStatistics {
     private final @Nullable LatencyDistribution distribution;
     /** Empty where none are kept. */
     private final Map<LatencySummary, Summary> summaries = new EnumMap<>(LatencySummary.class);
+    private final RequestRate rate = new RequestRate();
     private volatile long lastInferenceMillis;
 
     /** Creates counters that are all zero, and histograms with their default bounds. */
@@ -275,6 +276,19 @@ public final class ModelStatistics {
     /** Returns the number of requests that wait for an instance now. */
     public long pendingCount() {
         return pending.sum();
+    }
+
+    /**
+     * Returns how many requests have ended in a second lately, successful or not; 0 in the first second that it is asked for.
+     *
+     * @param nowNanos of a monotonic clock
+     */
+    public double requestsPerSecond(long nowNanos) {
+        long ended = success.count();
+        for (DurationCounter failed : failures.values()) {
+            ended += failed.count();
+        }
+        return rate.perSecond(nowNanos, ended);
     }
 
     /** Returns the time of the last execution in milliseconds since the epoch; 0 when there was none. */

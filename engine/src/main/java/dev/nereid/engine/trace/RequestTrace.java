@@ -3,6 +3,7 @@ package dev.nereid.engine.trace;
 import dev.nereid.backend.api.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongSupplier;
 
@@ -12,7 +13,7 @@ import java.util.function.LongSupplier;
  */
 public final class RequestTrace {
     /** The trace of a request that is not traced. */
-    public static final RequestTrace OFF = new RequestTrace(0, 0, Set.of(), 0, () -> 0);
+    public static final RequestTrace OFF = new RequestTrace(0, 0, Set.of(), 0, () -> 0, Optional.empty());
 
     private final long id;
     private final long parentId;
@@ -21,6 +22,7 @@ public final class RequestTrace {
     private final boolean hasTensors;
     private final int logFrequency;
     private final LongSupplier ids;
+    private final Optional<RemoteSpan> remote;
     private final List<TraceEvent> events = new ArrayList<>();
     private final List<RequestTrace> children = new ArrayList<>();
     private long tensorBytes;
@@ -31,8 +33,10 @@ public final class RequestTrace {
      * @param id 0 for that of a request that is not traced
      * @param parentId 0 for that of a client's request
      * @param ids gives a number to each request that this one leads to
+     * @param remote the client's span that the request belongs to
      */
-    RequestTrace(long id, long parentId, Set<TraceLevel> levels, int logFrequency, LongSupplier ids) {
+    RequestTrace(long id, long parentId, Set<TraceLevel> levels, int logFrequency, LongSupplier ids,
+            Optional<RemoteSpan> remote) {
         this.id = id;
         this.parentId = parentId;
         this.levels = levels;
@@ -40,6 +44,7 @@ public final class RequestTrace {
         this.hasTensors = levels.contains(TraceLevel.TENSORS);
         this.logFrequency = logFrequency;
         this.ids = ids;
+        this.remote = remote;
     }
 
     /**
@@ -50,7 +55,7 @@ public final class RequestTrace {
         if (!isOn()) {
             return OFF;
         }
-        RequestTrace child = new RequestTrace(ids.getAsLong(), id, levels, logFrequency, ids);
+        RequestTrace child = new RequestTrace(ids.getAsLong(), id, levels, logFrequency, ids, Optional.empty());
         synchronized (this) {
             children.add(child);
         }
@@ -65,6 +70,20 @@ public final class RequestTrace {
     /** Returns the number of the trace whose request led to this one; 0 for a client's request. */
     public long parentId() {
         return parentId;
+    }
+
+    /** Returns the client's span that the request belongs to. */
+    public Optional<RemoteSpan> remote() {
+        return remote;
+    }
+
+    /** Returns of how many requests this is the trace: one, and those that it led to so far. */
+    public synchronized int requestCount() {
+        int count = 1;
+        for (RequestTrace child : children) {
+            count += child.requestCount();
+        }
+        return count;
     }
 
     /** Returns whether the request is traced. */

@@ -4,7 +4,9 @@ import dev.nereid.backend.api.InferenceException;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 
 /**
  * Selects the requests that are traced, as the settings of their model or the global ones say.
@@ -12,16 +14,24 @@ import java.util.concurrent.atomic.AtomicLong;
  * <p>Threads: any. One short lock guards the settings; a request takes it only while tracing is on for some model.
  */
 public final class Tracer implements AutoCloseable {
+    private static final String ALL_MODELS = "";
+    /** Spans have no content of tensors. */
+    private static final Set<TraceLevel> TIMES = Set.of(TraceLevel.TIMESTAMPS);
+
     private final TraceSettings initial;
     private final Optional<TraceExporter> exporter;
     private final Map<String, TraceScope> models = new HashMap<>();
+    /** The settings that hold for a model, as long as nothing changes them. */
+    private final Map<String, TraceSettings> effective = new HashMap<>();
     private final AtomicLong lastId = new AtomicLong();
+    private final boolean hasRemoteSpans;
     private TraceScope global;
     private volatile boolean isOn;
 
     private Tracer(TraceSettings initial, Optional<TraceExporter> exporter) {
         this.initial = initial;
         this.exporter = exporter;
+        this.hasRemoteSpans = exporter.map(TraceExporter::hasRemoteSpans).orElse(false);
         this.global = TraceScope.of(initial);
         this.isOn = initial.isOn();
     }
@@ -42,7 +52,7 @@ public final class Tracer implements AutoCloseable {
         if (!settings.isOn()) {
             return;
         }
-        if (settings.rate() == 0) {
+        if (settings.rate() == 0 && !exporter.map(TraceExporter::hasRemoteSpans).orElse(false)) {
             throw invalid("sample rate must be non-zero");
         }
         if (exporter.isEmpty()) {
@@ -54,9 +64,9 @@ public final class Tracer implements AutoCloseable {
         return InferenceException.invalid("Attempting to set invalid trace setting :" + reason);
     }
 
-    /** Returns where traces are kept, as it was given; empty for nowhere. */
-    public String destination() {
-        return exporter.map(TraceExporter::destination).orElse("");
+    /** Returns where traces go; empty for nowhere. */
+    public Optional<TraceExporter> exporter() {
+        return exporter;
     }
 
     /** Returns whether requests to any model may be traced. */
@@ -64,21 +74,45 @@ public final class Tracer implements AutoCloseable {
         return isOn;
     }
 
-    /** Returns the trace for the next request to a model, which is {@link RequestTrace#OFF} where it is not traced. */
+    /** Returns the trace for the next request to a model, one that belongs to no span of a client's. */
     public RequestTrace begin(String model) {
-        return isOn ? select(model) : RequestTrace.OFF;
+        return begin(model, _ -> Optional.empty());
     }
 
-    private synchronized RequestTrace select(String model) {
+    /**
+     * Returns the trace for the next request to a model, which is {@link RequestTrace#OFF} where it is not traced.
+     *
+     * @param headers gives the value of a header of the request; asked only where clients' spans count
+     */
+    public RequestTrace begin(String model, Function<String, Optional<String>> headers) {
+        if (!isOn) {
+            return RequestTrace.OFF;
+        }
+        Optional<RemoteSpan> remote = hasRemoteSpans
+                ? headers.apply(RemoteSpan.PARENT)
+                        .flatMap(parent -> RemoteSpan.parse(parent, headers.apply(RemoteSpan.STATE).orElse("")))
+                : Optional.empty();
+        return select(model, remote);
+    }
+
+    private synchronized RequestTrace select(String model, Optional<RemoteSpan> remote) {
         TraceScope own = models.get(model);
         TraceScope scope = own == null ? global : own;
         TraceSettings settings = settingsOf(model);
-        if (!settings.isOn() || !scope.selects(settings.rate()) || settings.count() == 0) {
+        if (!settings.isOn()) {
             return RequestTrace.OFF;
         }
-        (scope.hasCount() ? scope : global).countDown();
-        return new RequestTrace(lastId.incrementAndGet(), 0, settings.levels(), settings.logFrequency(),
-                lastId::incrementAndGet);
+        if (remote.isEmpty()) {
+            if (settings.rate() == 0 || !scope.selects(settings.rate()) || settings.count() == 0) {
+                return RequestTrace.OFF;
+            }
+            if (settings.count() > 0) {
+                (scope.hasCount() ? scope : global).countDown();
+                effective.clear();
+            }
+        }
+        return new RequestTrace(lastId.incrementAndGet(), 0, hasRemoteSpans ? TIMES : settings.levels(),
+                settings.logFrequency(), lastId::incrementAndGet, remote);
     }
 
     /** Takes a trace whose request is answered. */
@@ -99,9 +133,16 @@ public final class Tracer implements AutoCloseable {
     }
 
     private TraceSettings settingsOf(String model) {
-        TraceSettings all = global.over(initial);
         TraceScope own = models.get(model);
-        return own == null ? all : own.over(all);
+        // One entry is for all models without settings of their own: clients may name any model.
+        TraceSettings known = effective.get(own == null ? ALL_MODELS : model);
+        if (known != null) {
+            return known;
+        }
+        TraceSettings all = global.over(initial);
+        TraceSettings settings = own == null ? all : own.over(all);
+        effective.put(own == null ? ALL_MODELS : model, settings);
+        return settings;
     }
 
     /**
@@ -138,6 +179,7 @@ public final class Tracer implements AutoCloseable {
     }
 
     private void refresh() {
+        effective.clear();
         TraceSettings all = global.over(initial);
         isOn = all.isOn() || models.values().stream().anyMatch(own -> own.over(all).isOn());
     }

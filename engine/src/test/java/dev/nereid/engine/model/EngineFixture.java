@@ -12,6 +12,7 @@ import dev.nereid.engine.EngineOptions.CacheOptions;
 import dev.nereid.engine.EngineOptions.GpuOptions;
 import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
+import dev.nereid.engine.EngineOptions.RemoteOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.SchedulingOptions;
 import dev.nereid.engine.EngineOptions.StatisticsOptions;
@@ -65,6 +66,7 @@ public final class EngineFixture implements AutoCloseable {
     private GpuOptions gpuOptions = GpuOptions.DEFAULT;
     private CacheOptions cache = CacheOptions.NONE;
     private StatisticsOptions statistics = StatisticsOptions.DEFAULT;
+    private RemoteOptions remote = RemoteOptions.NONE;
     private LimitOptions limits = LimitOptions.DEFAULT;
 
     public EngineFixture(Path directory, FakeBackend backend) {
@@ -156,6 +158,11 @@ public final class EngineFixture implements AutoCloseable {
         return this;
     }
 
+    EngineFixture remote(RemoteOptions value) {
+        remote = value;
+        return this;
+    }
+
     Path repository() {
         return repository;
     }
@@ -211,7 +218,8 @@ public final class EngineFixture implements AutoCloseable {
         LoadOptions loading = new LoadOptions(mode, startupModels, mode != ControlMode.EXPLICIT, Duration.ofDays(1),
                 strictReadiness, loadThreads, loadRetries, unloadTimeout);
         EngineOptions options = EngineOptions.DEFAULT
-                .with(RepositoryOptions.DEFAULT.withDirectories(repositories).withMissingAllowed(!exitOnError))
+                .with(RepositoryOptions.DEFAULT.withDirectories(repositories).withRemote(remote)
+                        .withMissingAllowed(!exitOnError))
                 .with(loading)
                 .with(new BackendOptions(List.of(BackendSource.directory(backends)), Map.of(), allowsModelBackends))
                 .with(scheduling)

@@ -231,8 +231,18 @@ class ModelCallServiceTest {
 
     private record Exporter(List<RequestTrace> finished) implements TraceExporter {
         @Override
-        public String destination() {
-            return "a list";
+        public String mode() {
+            return "list";
+        }
+
+        @Override
+        public Map<String, List<String>> settings() {
+            return Map.of();
+        }
+
+        @Override
+        public boolean hasRemoteSpans() {
+            return false;
         }
 
         @Override

@@ -1,14 +1,14 @@
 package dev.nereid.repository.config;
 
 /** Text from outside, made fit for messages and logs: no line can be forged with it. */
-final class Printable {
+public final class Printable {
     private static final int MAX_LENGTH = 256;
 
     private Printable() {
     }
 
     /** Returns {@code text} with control and invisible characters escaped, cut after a sensible length. */
-    static String escape(String text) {
+    public static String escape(String text) {
         StringBuilder escaped = new StringBuilder(Math.min(text.length(), MAX_LENGTH));
         for (int i = 0; i < text.length(); i++) {
             if (i == MAX_LENGTH) {

@@ -7,14 +7,17 @@ import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.BackendOptions;
 import dev.nereid.engine.EngineOptions.LimitOptions;
 import dev.nereid.engine.EngineOptions.LoadOptions;
+import dev.nereid.engine.EngineOptions.RemoteOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.StatisticsOptions;
+import dev.nereid.engine.model.Repositories;
 import dev.nereid.isolation.settings.IsolationSettings;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.console.ConsoleOptions;
 import dev.nereid.server.grpc.GrpcOptions;
 import dev.nereid.server.http.HttpOptions;
 import dev.nereid.server.metrics.MetricsOptions;
+import dev.nereid.server.tls.TlsOptions;
 import dev.nereid.server.v2.Category;
 import dev.nereid.server.v2.LogOptions;
 import dev.nereid.server.v2.Restriction;
@@ -67,6 +70,16 @@ public final class CommandLine {
     /** Returns whether the usage text was asked for. */
     public boolean asksForHelp() {
         return values.containsKey("help");
+    }
+
+    /** Returns whether the version was asked for. */
+    public boolean asksForVersion() {
+        return values.containsKey("version");
+    }
+
+    /** Returns what is to be told of the flags that were given and have nothing to set here. */
+    List<String> notices() {
+        return FlagTable.notices(values.keySet());
     }
 
     /** Returns the number of carrier threads that was asked for. */
@@ -122,8 +135,15 @@ public final class CommandLine {
                 new Port(ConsoleFlags.PORT, console.isEnabled(), console.address(), console.port())));
         return new ServerOptions(text("id"), Duration.ofSeconds(number("exit-timeout-secs", 0, Integer.MAX_VALUE)),
                 bool("exit-on-error"), engine(defaultBackends, console), http, grpc, metrics, logging(),
-                TraceFlags.options(values), bool("exit-on-stall"),
-                bool("allow-client-shm"), console);
+                TraceFlags.options(values, environment, defaultBackends.resolveSibling("tracing")),
+                bool("exit-on-stall"),
+                bool("allow-client-shm"), console, Duration.ofSeconds(number("exit-grace-secs", 0, Integer.MAX_VALUE)),
+                authTokens());
+    }
+
+    private Optional<Path> authTokens() {
+        String file = text("auth-token-file");
+        return file.isEmpty() ? Optional.empty() : Optional.of(path("auth-token-file", file));
     }
 
     /** Where a listener will be. */
@@ -151,8 +171,8 @@ public final class CommandLine {
     }
 
     private EngineOptions engine(Path defaultBackends, ConsoleOptions console) {
-        List<Path> repositories = all("model-repository").stream().map(value -> path("model-repository", value))
-                .toList();
+        List<Path> repositories = all("model-repository").stream().filter(value -> !Repositories.isRemote(value))
+                .map(value -> path("model-repository", value)).toList();
         boolean exitsOnError = bool("exit-on-error");
         for (Path repository : repositories) {
             if (exitsOnError && !Files.isDirectory(repository)) {
@@ -185,7 +205,7 @@ public final class CommandLine {
         }
         boolean loadsAll = mode != ControlMode.EXPLICIT || startup.contains("*");
         return new EngineOptions(
-                new RepositoryOptions(repositories,
+                new RepositoryOptions(repositories, remote(defaultBackends.resolveSibling("locations")),
                         !bool("disable-auto-complete-config") && !bool("strict-model-config"), configName,
                         !exitsOnError, bool("model-namespacing")),
                 new LoadOptions(mode, startup.contains("*") ? List.of() : startup, loadsAll,
@@ -201,6 +221,16 @@ public final class CommandLine {
                 CacheFlags.options(values, defaultBackends.resolveSibling("caches")),
                 new StatisticsOptions(bool("allow-metrics")
                         && MetricsFlags.of(all(MetricsFlags.CONFIG)).showsSummaries(), console.isEnabled()));
+    }
+
+    private RemoteOptions remote(Path plugins) {
+        String cache = text("model-cache-directory");
+        if (values.containsKey("model-cache-directory") && cache.isBlank()) {
+            throw new UsageException("--model-cache-directory must not be empty");
+        }
+        return new RemoteOptions(all("model-repository").stream().filter(Repositories::isRemote).toList(),
+                cache.isEmpty() ? Optional.empty() : Optional.of(path("model-cache-directory", cache)),
+                Optional.of(plugins), List.of(), environment);
     }
 
     private ControlMode controlMode() {
@@ -313,7 +343,8 @@ public final class CommandLine {
                 Duration.ofMillis(number("metrics-interval-ms", 1, Integer.MAX_VALUE)), bool("allow-cpu-metrics"),
                 bool("allow-gpu-metrics"),
                 config.countsLatencies(), config.showsHistograms(),
-                config.showsSummaries() ? config.quantiles() : List.of());
+                config.showsSummaries() ? config.quantiles() : List.of(),
+                tls(MetricsFlags.CERTIFICATE, MetricsFlags.KEY, MetricsFlags.CLIENTS));
     }
 
     private LogOptions logging() {
@@ -365,6 +396,32 @@ public final class CommandLine {
             throw new UsageException("--" + name + " has value " + value + ", expected " + min + " to " + max);
         }
         return value;
+    }
+
+    /**
+     * Returns where a listener's key and certificates are, by the flags that name them; empty where none does.
+     *
+     * @throws UsageException when only a part of what is needed is given
+     */
+    Optional<TlsOptions> tls(String certificate, String key, String clients) {
+        boolean hasCertificate = !text(certificate).isEmpty();
+        boolean hasKey = !text(key).isEmpty();
+        boolean hasClients = !text(clients).isEmpty();
+        if (!hasCertificate && !hasKey && !hasClients) {
+            return Optional.empty();
+        }
+        if (!hasCertificate || !hasKey) {
+            throw new UsageException("--" + (hasCertificate ? certificate : hasKey ? key : clients) + " needs --"
+                    + (hasCertificate ? key : certificate));
+        }
+        return Optional.of(new TlsOptions(path(certificate, text(certificate)), path(key, text(key)),
+                hasClients ? Optional.of(path(clients, text(clients))) : Optional.empty()));
+    }
+
+    /** Returns a time that is given in milliseconds; empty for 0. */
+    Optional<Duration> millisUnlessZero(String name) {
+        long millis = number(name, 0, Integer.MAX_VALUE);
+        return millis == 0 ? Optional.empty() : Optional.of(Duration.ofMillis(millis));
     }
 
     static Path path(String flag, String value) {

@@ -12,13 +12,16 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Every flag of {@code nereid serve}: those that work, and those of the reference that are known but not offered, each
- * with the reason. A flag is never accepted and then ignored.
+ * Every flag of {@code nereid serve}: those that work, those of the reference that are known but not offered, and those
+ * that have nothing to set here, each with the reason. The former are refused, the latter are told once when the server
+ * starts.
  */
 final class FlagTable {
     private static final Map<String, Flag> FLAGS = new LinkedHashMap<>();
     private static final Map<String, String> ALIASES = Map.of("model-store", "model-repository");
     private static final Map<String, Refusal> REFUSED = new LinkedHashMap<>();
+    /** What has nothing to set here, and why. */
+    private static final Map<String, String> MEANINGLESS = new LinkedHashMap<>();
 
     /** Why a known flag is not offered; with the one value, if any, that changes nothing and so is accepted. */
     private record Refusal(String reason, List<String> harmlessValues) {
@@ -36,8 +39,13 @@ final class FlagTable {
 
     static {
         add("help", Kind.SWITCH, "", SERVER, "Print this text.");
+        add("version", Kind.SWITCH, "", SERVER, "Print the version, and what it was built from.");
         add("id", Kind.TEXT, "triton", SERVER, "Name of this server in its metadata.");
         add("exit-timeout-secs", Kind.NUMBER, "30", SERVER, "How long to wait for running requests at shutdown.");
+        add("exit-grace-secs", Kind.NUMBER, "0", SERVER,
+                "How long to go on serving, not ready, before the shutdown begins, for routers to notice.");
+        add("auth-token-file", Kind.TEXT, "", SERVER,
+                "File with bearer tokens, one a line, of which HTTP and gRPC requests other than for health need one.");
         add("ready-file", Kind.TEXT, "", SERVER,
                 "File that tells the ports, written when the server is ready and deleted when it ends.");
         add("exit-on-stall", Kind.BOOL, "false", SERVER, "Whether a server that can't serve any more ends.");
@@ -47,7 +55,11 @@ final class FlagTable {
         add("log-error", Kind.BOOL, "true", LOGGING, "Whether to log errors.");
         add("log-format", Kind.TEXT, "default", LOGGING, "Log format: default or ISO8601.");
         add("log-file", Kind.TEXT, "", LOGGING, "File to log to instead of standard error.");
-        repeatable("model-repository", REPOSITORY, "Directory with models. Alias: --model-store.");
+        repeatable("model-repository", REPOSITORY, "Directory with models, or a place in object storage: "
+                + "s3://<bucket>/<path>, gs://<bucket>/<path> or as://<account>/<container>/<path>. Alias: --model-store.");
+        add("model-cache-directory", Kind.TEXT, "", REPOSITORY,
+                "Directory that models from object storage are kept in, "
+                        + "so that the next start finds them; default is a temporary one.");
         add("exit-on-error", Kind.BOOL, "true", REPOSITORY, "Whether to exit when a model fails to load at start.");
         add("disable-auto-complete-config", Kind.SWITCH, "", REPOSITORY,
                 "Do not let backends complete model configurations.");
@@ -67,8 +79,11 @@ final class FlagTable {
         HttpFlags.add();
         add("allow-client-shm", Kind.BOOL, "false", HttpFlags.GROUP, "Whether clients may register shared memory.");
         GrpcFlags.add();
-        repeatable("trace-config", TRACING, "triton,file=<path>, triton,log-frequency=<number>, rate=<number>, "
-                + "level=<TIMESTAMPS|TENSORS|OFF>, count=<number> or mode=triton.");
+        repeatable("trace-config", TRACING,
+                "mode=<triton|opentelemetry>, level=<TIMESTAMPS|TENSORS|OFF>, rate=<number>, "
+                        + "count=<number>; triton,file=<path>, triton,log-frequency=<number>; opentelemetry,url=<address>, "
+                        + "opentelemetry,resource=<key>=<value>, opentelemetry,bsp_max_queue_size=<number>, "
+                        + "opentelemetry,bsp_schedule_delay=<milliseconds>, opentelemetry,bsp_max_export_batch_size=<number>.");
         add("trace-file", Kind.TEXT, "", TRACING, "Deprecated: --trace-config=triton,file=<path>.");
         repeatable("trace-level", TRACING, "Deprecated: --trace-config=level=<level>.");
         add("trace-rate", Kind.NUMBER, "", TRACING, "Deprecated: --trace-config=rate=<number>.");
@@ -81,6 +96,11 @@ final class FlagTable {
         add("metrics-address", Kind.TEXT, "", METRICS, "Address to listen on for metrics; default is --http-address.");
         add("metrics-port", Kind.NUMBER, "8002", METRICS, "Port to listen on for metrics.");
         add("metrics-interval-ms", Kind.NUMBER, "2000", METRICS, "How often CPU and GPU metrics are sampled.");
+        add(MetricsFlags.CERTIFICATE, Kind.TEXT, "", METRICS,
+                "PEM file with the server's certificate, followed by those that it was issued with: metrics then use TLS.");
+        add(MetricsFlags.KEY, Kind.TEXT, "", METRICS, "PEM file with its private key.");
+        add(MetricsFlags.CLIENTS, Kind.TEXT, "", METRICS,
+                "PEM file with who issues clients' certificates: clients then need one.");
         repeatable("metrics-config", METRICS,
                 "<key>=<value>: counter_latencies (true), histogram_latencies (false), summary_latencies (false), "
                         + "summary_quantiles (0.5:0.05,0.9:0.01,0.95:0.001,0.99:0.001,0.999:0.001).");
@@ -110,20 +130,24 @@ final class FlagTable {
         add("max-response-bytes", Kind.NUMBER, "67108864", LIMITS,
                 "Bound on the responses of one request to a decoupled model that a client has not read yet.");
 
-        refuse("the SageMaker front end is not offered", "allow-sagemaker", "false", "0");
-        refuse("the Vertex AI front end is not offered", "allow-vertex-ai", "false", "0");
+        refuse("the SageMaker front end is not offered; a proxy that sends /ping to /v2/health/ready and /invocations to "
+                + "/v2/models/<model>/infer does the same", "allow-sagemaker", "false", "0");
+        refuse("the Vertex AI front end is not offered; the routes of a custom container, such as "
+                + "/v2/health/ready and /v2/models/<model>/infer, can be named when the model is uploaded",
+                "allow-vertex-ai", "false", "0");
         for (String flag : List.of("sagemaker-port", "sagemaker-safe-port-range", "sagemaker-thread-count")) {
-            refuse("the SageMaker front end is not offered", flag);
+            meansNothing("there is no SageMaker front end", flag);
         }
         for (String flag : List.of("vertex-ai-port", "vertex-ai-thread-count", "vertex-ai-default-model")) {
-            refuse("the Vertex AI front end is not offered", flag);
+            meansNothing("there is no Vertex AI front end", flag);
         }
-        refuse("the server copies nothing from one GPU to another", "enable-peer-access", "true", "1", "false", "0");
+        meansNothing("the server copies nothing from one GPU to another", "enable-peer-access");
         for (String flag : List.of("cuda-memory-pool-byte-size", "cuda-virtual-address-size")) {
-            refuse("the server keeps tensors in host memory; backends allocate on the GPU themselves", flag);
+            meansNothing("the server keeps tensors in host memory; backends allocate on the GPU themselves", flag);
         }
-        refuse("repository agents are not offered", "repoagent-directory");
-        refuse("tensors are gathered on the thread that executes them", "buffer-manager-thread-count", "0");
+        refuse("repository agents are not offered; the checksum agent is built in", "repoagent-directory",
+                "/opt/tritonserver/repoagents");
+        meansNothing("tensors are gathered on the thread that executes them", "buffer-manager-thread-count");
     }
 
     private FlagTable() {
@@ -139,6 +163,10 @@ final class FlagTable {
 
     static void refuse(String reason, String name, String... harmlessValues) {
         REFUSED.put(name, new Refusal(reason, List.of(harmlessValues)));
+    }
+
+    static void meansNothing(String reason, String name) {
+        MEANINGLESS.put(name, reason);
     }
 
     /**
@@ -170,6 +198,11 @@ final class FlagTable {
                 i += inline.isEmpty() ? 1 : 0;
                 continue;
             }
+            if (MEANINGLESS.containsKey(name)) {
+                i += inline.isEmpty() && following.isPresent() ? 1 : 0;
+                values.put(name, new ArrayList<>());
+                continue;
+            }
             Flag flag = FLAGS.get(name);
             if (flag == null) {
                 throw new UsageException("unknown flag --" + name + Suggestion.text(name, FLAGS.keySet(), "--"));
@@ -197,11 +230,13 @@ final class FlagTable {
 
     /** Returns the flag that is meant: the one of that name, or the only one whose name begins like that. */
     private static String fullName(String given) {
-        if (ALIASES.containsKey(given) || FLAGS.containsKey(given) || REFUSED.containsKey(given)) {
+        if (ALIASES.containsKey(given) || FLAGS.containsKey(given) || REFUSED.containsKey(given)
+                || MEANINGLESS.containsKey(given)) {
             return ALIASES.getOrDefault(given, given);
         }
         TreeSet<String> meant = new TreeSet<>();
-        for (Collection<String> names : List.of(FLAGS.keySet(), REFUSED.keySet(), ALIASES.keySet())) {
+        for (Collection<String> names : List.of(FLAGS.keySet(), REFUSED.keySet(), MEANINGLESS.keySet(),
+                ALIASES.keySet())) {
             names.stream().filter(name -> name.startsWith(given))
                     .forEach(name -> meant.add(ALIASES.getOrDefault(name, name)));
         }
@@ -261,6 +296,17 @@ final class FlagTable {
     /** Returns the names of all flags that are known and refused, but for values that change nothing. */
     static Set<String> refusedNames() {
         return REFUSED.keySet();
+    }
+
+    /** Returns the names of all flags that have nothing to set here. */
+    static Set<String> meaninglessNames() {
+        return MEANINGLESS.keySet();
+    }
+
+    /** Returns what is to be told of the flags that were given and have nothing to set here. */
+    static List<String> notices(Set<String> given) {
+        return given.stream().filter(MEANINGLESS::containsKey)
+                .map(name -> "--" + name + " changes nothing: " + MEANINGLESS.get(name)).toList();
     }
 
     static Flag get(String name) {

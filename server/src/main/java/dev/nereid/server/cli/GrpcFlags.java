@@ -60,9 +60,10 @@ final class GrpcFlags {
                 "Milliseconds after which a connection is told to end; 0 for never.");
         FlagTable.add("grpc-max-connection-age-grace", Flag.Kind.NUMBER, "0", GROUP,
                 "Milliseconds that its calls then have left; 0 for any number.");
-        FlagTable.refuse("requests take memory from one pool", "grpc-infer-allocation-pool-size", "8");
+        FlagTable.meansNothing("requests take memory from one pool", "grpc-infer-allocation-pool-size");
         FlagTable.refuse("the transport asks at most twice without data", "grpc-http2-max-pings-without-data", "2");
-        FlagTable.refuse("the transport ends a connection at the third question too many",
+        FlagTable.refuse("the transport ends a connection at the third question too many; with "
+                + "--grpc-http2-min-recv-ping-interval-without-data=0 none is",
                 "grpc-http2-max-ping-strikes", "2");
     }
 
@@ -96,16 +97,12 @@ final class GrpcFlags {
         return new KeepAlive(millis(flags, "grpc-keepalive-time", 1), millis(flags, "grpc-keepalive-timeout", 1),
                 flags.bool("grpc-keepalive-permit-without-calls"),
                 millis(flags, "grpc-http2-min-recv-ping-interval-without-data", 0),
-                unlessZero(millis(flags, "grpc-max-connection-age", 0)),
-                unlessZero(millis(flags, "grpc-max-connection-age-grace", 0)));
+                flags.millisUnlessZero("grpc-max-connection-age"),
+                flags.millisUnlessZero("grpc-max-connection-age-grace"));
     }
 
     private static Duration millis(CommandLine flags, String flag, long min) {
         return Duration.ofMillis(flags.number(flag, min, Integer.MAX_VALUE));
-    }
-
-    private static Optional<Duration> unlessZero(Duration duration) {
-        return duration.isZero() ? Optional.empty() : Optional.of(duration);
     }
 
     private static Optional<TlsOptions> tls(CommandLine flags) {

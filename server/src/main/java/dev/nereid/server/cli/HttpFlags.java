@@ -1,14 +1,13 @@
 package dev.nereid.server.cli;
 
 import dev.nereid.server.http.HttpOptions;
-import dev.nereid.server.tls.TlsOptions;
-import java.util.Optional;
 
 /** The flags of the HTTP listener. */
 final class HttpFlags {
     static final String GROUP = "HTTP";
     private static final String CERTIFICATE = "http-tls-cert";
     private static final String KEY = "http-tls-key";
+    private static final String MAX_AGE = "http-max-connection-age";
     private static final String CLIENTS = "http-tls-client-ca";
 
     private HttpFlags() {
@@ -27,6 +26,8 @@ final class HttpFlags {
                 "How many carrier threads run the requests' virtual threads; default is the number of cores.");
         FlagTable.add("http-max-input-size", Flag.Kind.NUMBER, "67108864", GROUP,
                 "Largest JSON part, raw body or decompressed body, in bytes.");
+        FlagTable.add(MAX_AGE, Flag.Kind.NUMBER, "0", GROUP,
+                "Milliseconds after which a connection's next answer is its last; 0 for never.");
         FlagTable.repeatable("http-restricted-api", GROUP,
                 "<category>[,<category>...]:<header>=<value>: endpoints that need a header.");
         FlagTable.add(CERTIFICATE, Flag.Kind.TEXT, "", GROUP,
@@ -46,22 +47,7 @@ final class HttpFlags {
                 CommandLine.address("http-address", flags.text("http-address")),
                 (int) flags.number("http-port", 0, 65535), flags.bool("reuse-http-port"),
                 flags.pattern("http-header-forward-pattern"), flags.number("http-max-input-size", 1, Long.MAX_VALUE),
-                flags.restrictions("http-restricted-api", "header"), tls(flags));
-    }
-
-    private static Optional<TlsOptions> tls(CommandLine flags) {
-        boolean hasCertificate = !flags.text(CERTIFICATE).isEmpty();
-        boolean hasKey = !flags.text(KEY).isEmpty();
-        boolean hasClients = !flags.text(CLIENTS).isEmpty();
-        if (!hasCertificate && !hasKey && !hasClients) {
-            return Optional.empty();
-        }
-        if (!hasCertificate || !hasKey) {
-            throw new UsageException("--" + (hasCertificate ? CERTIFICATE : hasKey ? KEY : CLIENTS) + " needs --"
-                    + (hasCertificate ? KEY : CERTIFICATE));
-        }
-        return Optional.of(new TlsOptions(CommandLine.path(CERTIFICATE, flags.text(CERTIFICATE)),
-                CommandLine.path(KEY, flags.text(KEY)),
-                hasClients ? Optional.of(CommandLine.path(CLIENTS, flags.text(CLIENTS))) : Optional.empty()));
+                flags.restrictions("http-restricted-api", "header"),
+                flags.tls(CERTIFICATE, KEY, CLIENTS), flags.millisUnlessZero(MAX_AGE));
     }
 }

@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.server.NereidServer;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.StartException;
+import dev.nereid.server.Version;
 import java.io.PrintStream;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -37,12 +38,18 @@ public final class Main {
                 out.print(CommandLine.usage());
                 return 0;
             }
+            if (commandLine.asksForVersion()) {
+                out.println(Version.line());
+                return 0;
+            }
             // Read by the JDK with the first virtual thread.
             commandLine.carrierThreads().ifPresent(
                     count -> System.setProperty("jdk.virtualThreadScheduler.parallelism", Integer.toString(count)));
             options = commandLine.options(Path.of(System.getProperty(HOME, ".")).resolve("backends"));
             readyFile = new ReadyFile(commandLine.readyFile());
             logs = LogSetup.apply(options.logging(), options.console().isEnabled());
+            commandLine.notices().forEach(
+                    notice -> System.getLogger(Main.class.getName()).log(Level.WARNING, notice));
         } catch (UsageException e) {
             err.println("error: " + e.getMessage());
             err.println();
@@ -57,7 +64,7 @@ public final class Main {
         ShutdownHook shutdown;
         try {
             StartThreads.check();
-            shutdown = ShutdownHook.install(logs, readyFile, options.exitTimeout());
+            shutdown = ShutdownHook.install(logs, readyFile, options.exitGrace().plus(options.exitTimeout()));
         } catch (VirtualMachineError e) {
             err.println("error: " + StartThreads.text(e));
             Runtime.getRuntime().halt(1);

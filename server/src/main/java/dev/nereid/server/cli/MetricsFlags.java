@@ -14,6 +14,9 @@ import java.util.List;
 record MetricsFlags(boolean countsLatencies, boolean showsHistograms, boolean showsSummaries,
         List<Double> quantiles) {
     static final String CONFIG = "metrics-config";
+    static final String CERTIFICATE = "metrics-tls-cert";
+    static final String KEY = "metrics-tls-key";
+    static final String CLIENTS = "metrics-tls-client-ca";
     private static final List<String> KEYS = List.of("counter_latencies", "histogram_latencies", "summary_latencies",
             "summary_quantiles");
     private static final String QUANTILES = "0.5:0.05,0.9:0.01,0.95:0.001,0.99:0.001,0.999:0.001";

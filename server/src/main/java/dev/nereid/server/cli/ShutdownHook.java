@@ -49,7 +49,7 @@ final class ShutdownHook {
      * Looks out for signals from now on.
      *
      * @param readyFile deleted at the end
-     * @param exitTimeout how long closing the server may take
+     * @param exitTimeout how long closing the server may take, grace period included
      */
     static ShutdownHook install(LogSetup logs, ReadyFile readyFile, Duration exitTimeout) {
         ShutdownHook shutdown = new ShutdownHook(logs, readyFile, exitTimeout);

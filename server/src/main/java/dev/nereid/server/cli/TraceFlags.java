@@ -2,6 +2,7 @@ package dev.nereid.server.cli;
 
 import dev.nereid.engine.trace.TraceLevel;
 import dev.nereid.engine.trace.TraceSettings;
+import dev.nereid.server.trace.OpenTelemetryOptions;
 import dev.nereid.server.trace.TraceOptions;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -21,17 +22,20 @@ final class TraceFlags {
     private int rate = TraceSettings.DEFAULT.rate();
     private int count = TraceSettings.DEFAULT.count();
     private int logFrequency = TraceSettings.DEFAULT.logFrequency();
+    private final OpenTelemetryFlags collector = new OpenTelemetryFlags();
     private Optional<Path> file = Optional.empty();
+    private String mode = "triton";
 
     private TraceFlags() {
     }
 
     /**
-     * Returns what the flags say.
+     * Returns what the flags say, and where they say nothing, the environment.
      *
+     * @param plugins where the plugin is that brings traces to a collector
      * @throws UsageException when they contradict each other or a value is wrong
      */
-    static TraceOptions options(Map<String, List<String>> values) {
+    static TraceOptions options(Map<String, List<String>> values, Map<String, String> environment, Path plugins) {
         TraceFlags flags = new TraceFlags();
         List<String> settings = new ArrayList<>(values.getOrDefault(CONFIG, List.of()));
         values.getOrDefault("trace-file", List.of()).forEach(value -> settings.add(MODE + "file=" + value));
@@ -41,23 +45,39 @@ final class TraceFlags {
         values.getOrDefault("trace-log-frequency", List.of())
                 .forEach(value -> settings.add(MODE + "log-frequency=" + value));
         settings.forEach(flags::set);
-        return flags.checked();
+        return flags.mode.equals(OpenTelemetryOptions.NAME)
+                ? flags.collected(environment, plugins)
+                : flags.checked();
+    }
+
+    private TraceOptions collected(Map<String, String> environment, Path plugins) {
+        if (file.isPresent() || logFrequency != TraceSettings.DEFAULT.logFrequency()) {
+            throw new UsageException("--" + CONFIG + ": settings of mode triton are given, but the mode is "
+                    + OpenTelemetryOptions.NAME + "; remove them, or mode=" + OpenTelemetryOptions.NAME);
+        }
+        return new TraceOptions(new TraceSettings(levels, rate, count, logFrequency), Optional.empty(),
+                Optional.of(collector.options(environment, plugins)));
     }
 
     private TraceOptions checked() {
         TraceSettings settings = new TraceSettings(levels, rate, count, logFrequency);
+        if (collector.isGiven()) {
+            throw new UsageException("--" + CONFIG + ": settings of mode " + OpenTelemetryOptions.NAME
+                    + " are given, but the mode is triton; add --" + CONFIG + "=mode=" + OpenTelemetryOptions.NAME);
+        }
         if (settings.isOn() && file.isEmpty()) {
             throw new UsageException("a trace level is set, but no trace file; add --trace-config=triton,file=<path>");
         }
         if (settings.isOn() && rate == 0) {
             throw new UsageException("--trace-config=rate=0 selects no request, expected 1 or more");
         }
-        return new TraceOptions(settings, file);
+        return TraceOptions.of(settings, file);
     }
 
     private void set(String setting) {
-        if (setting.startsWith("opentelemetry,")) {
-            throw noOpenTelemetry();
+        if (setting.startsWith(OpenTelemetryFlags.PREFIX)) {
+            collector.set(setting);
+            return;
         }
         boolean isOfMode = setting.startsWith(MODE);
         String pair = isOfMode ? setting.substring(MODE.length()) : setting;
@@ -73,28 +93,23 @@ final class TraceFlags {
             case "rate" -> rate = number(setting, value, 0);
             case "count" -> count = number(setting, value, -1);
             case "level" -> addLevel(value);
-            case "mode" -> checkMode(value);
+            case "mode" -> mode = checked(value);
             default -> throw wrong(setting);
         }
     }
 
     private static UsageException wrong(String setting) {
         return new UsageException("--" + CONFIG + " has value '" + setting + "', expected triton,file=<path>, "
-                + "triton,log-frequency=<number>, rate=<number>, level=<level>, count=<number> or mode=triton");
+                + "triton,log-frequency=<number>, opentelemetry,<setting>=<value>, rate=<number>, level=<level>, count=<number>, mode=triton or "
+                + "mode=opentelemetry");
     }
 
-    private static void checkMode(String mode) {
-        if (mode.equals("opentelemetry")) {
-            throw noOpenTelemetry();
+    private static String checked(String mode) {
+        if (!mode.equals("triton") && !mode.equals(OpenTelemetryOptions.NAME)) {
+            throw new UsageException("--" + CONFIG + " has mode '" + mode + "', expected triton or "
+                    + OpenTelemetryOptions.NAME);
         }
-        if (!mode.equals("triton")) {
-            throw new UsageException("--" + CONFIG + " has mode '" + mode + "', expected triton");
-        }
-    }
-
-    private static UsageException noOpenTelemetry() {
-        return new UsageException("--" + CONFIG + ": mode opentelemetry is not offered, use mode=triton, which writes "
-                + "traces to a file");
+        return mode;
     }
 
     private void addLevel(String level) {

@@ -123,7 +123,7 @@ public final class ConsoleData {
             case Scheduling.Ensemble _ -> "ensemble";
             case Scheduling.Direct _ -> "none";
         });
-        json.name("instances").integer(version.instanceCount()).name("devices").string(devices(config));
+        json.name("instances").integer(version.load().instances()).name("devices").string(devices(config));
         json.name("decoupled").bool(config.isDecoupled()).name("cached").bool(config.isResponseCacheEnabled());
     }
 
@@ -149,9 +149,9 @@ public final class ConsoleData {
             VersionFigures own = figures.compute(key, (_, before) -> before != null && before.areOf(statistics)
                     ? before
                     : new VersionFigures(statistics, nanos));
-            Point point = own.sample(nanos, millis, statistics.pendingCount(), version.busyInstances());
+            Point point = own.sample(nanos, millis, statistics.pendingCount(), version.load().busyInstances());
             json.beginObject().name("id").string(version.id()).name("version").string(version.versionText());
-            json.name("instances").integer(version.instanceCount());
+            json.name("instances").integer(version.load().instances());
             json.name("success").integer(statistics.success().count());
             json.name("inferences").integer(statistics.inferenceCount());
             json.name("executions").integer(statistics.executionCount());

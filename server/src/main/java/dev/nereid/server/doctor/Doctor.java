@@ -4,22 +4,29 @@ import dev.nereid.backend.api.Diagnosis.Verdict;
 import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.EngineOptions;
+import dev.nereid.engine.EngineOptions.RemoteOptions;
+import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.gpu.GpuDriver;
+import dev.nereid.engine.model.Repositories;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.plugin.Examination;
 import dev.nereid.isolation.host.ProcessCheck;
 import dev.nereid.isolation.settings.IsolationSettings;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
+import dev.nereid.repository.location.ModelCache;
 import dev.nereid.repository.config.proto.ModelConfig;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.grpc.GrpcFrontEnd;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -90,6 +97,8 @@ public final class Doctor {
     /** Returns the backends that models ask for. */
     private static Set<String> repositories(EngineOptions options, IsolationSettings isolation, Findings findings) {
         Set<String> needed = new HashSet<>();
+        options.repository().remote().locations()
+                .forEach(location -> findings.add("Models", remote(location, options.repository().remote())));
         boolean isIsolating = isolation.own().values().stream().anyMatch(settings -> !settings.isEmpty());
         if (options.repository().directories().isEmpty()) {
             return needed;
@@ -117,6 +126,27 @@ public final class Doctor {
             ProcessCheck.run().forEach(each -> findings.add("Isolation", each));
         }
         return needed;
+    }
+
+    /** Looks whether a place in object storage can be listed; its models are not fetched. */
+    private static Diagnosis remote(String location, RemoteOptions options) {
+        Path scratch;
+        try {
+            scratch = Files.createTempDirectory("nereid-doctor-");
+        } catch (IOException e) {
+            return Diagnosis.problem("repository", location + " can't be looked at: " + e.getMessage(),
+                    "there must be room for temporary files");
+        }
+        try (Repositories opened = Repositories.open(RepositoryOptions.DEFAULT.withRemote(new RemoteOptions(
+                List.of(location), Optional.of(scratch.resolve("cache")), options.pluginDirectory(),
+                options.factories(), options.environment())), scratch)) {
+            int count = opened.models().list().size();
+            return Diagnosis.ok("repository", count + (count == 1 ? " model in " : " models in ") + location);
+        } catch (InferenceException e) {
+            return Diagnosis.problem("repository", e.getMessage(), "docs/storage.md says where credentials come from");
+        } finally {
+            ModelCache.delete(scratch);
+        }
     }
 
     private static void backends(EngineOptions options, Set<String> needed, Duration limit, Findings findings) {

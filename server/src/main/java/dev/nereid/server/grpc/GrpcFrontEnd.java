@@ -12,6 +12,7 @@ import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.tls.ServerTls;
+import dev.nereid.server.v2.AuthTokens;
 import dev.nereid.server.v2.HeaderForwarding;
 import dev.nereid.server.v2.V2Service;
 import io.grpc.MethodDescriptor;
@@ -29,8 +30,9 @@ public final class GrpcFrontEnd implements AutoCloseable {
      * @param engine executes inference
      * @param tracer selects requests to trace
      * @param v2 answers everything else
+     * @param tokens who may ask; empty for all. To be closed by who has created them
      */
-    public record Services(Engine engine, Tracer tracer, V2Service v2) {
+    public record Services(Engine engine, Tracer tracer, V2Service v2, Optional<AuthTokens> tokens) {
     }
 
     private final GrpcListener listener;
@@ -51,8 +53,8 @@ public final class GrpcFrontEnd implements AutoCloseable {
             ConnectionSlots slots) {
         TransportMemory memory = TransportMemory.create(services.engine().buffers());
         GrpcListener listener = GrpcListener.create(options,
-                List.of(inference(services, options), HealthService.of(() -> health(services.v2()))), memory, tls,
-                slots);
+                List.of(inference(services, options), HealthService.of(() -> health(services.v2()))),
+                new AccessGate(options.restrictions(), services.tokens()), memory, tls, slots);
         return new GrpcFrontEnd(listener, memory);
     }
 
@@ -119,12 +121,12 @@ public final class GrpcFrontEnd implements AutoCloseable {
         return memory.held();
     }
 
-    /** Refuses new calls; those that run go on. */
-    public void refuseCalls() {
-        listener.refuseCalls();
+    /** Tells clients to go elsewhere, and takes no more connections; what they have sent until they know is answered. */
+    public void endConnections() {
+        listener.endConnections();
     }
 
-    /** Refuses new calls, waits for those that run until the deadline, and ends those that are left. */
+    /** Does the same, waits for the calls that run until the deadline, and ends those that are left. */
     public void close(Deadline deadline) {
         listener.close(deadline.remaining());
     }

@@ -46,23 +46,20 @@ final class GrpcListener implements AutoCloseable {
             .of("NettyServerHandler", "NettyServerStream", "NettyServerTransport")
             .map(name -> Logger.getLogger("io.grpc.netty." + name)).toList();
 
-    private final AccessGate gate;
     private final Server server;
     private final EventLoopGroup loops;
     private final ExecutorService calls;
 
-    private GrpcListener(AccessGate gate, Server server, EventLoopGroup loops, ExecutorService calls) {
-        this.gate = gate;
+    private GrpcListener(Server server, EventLoopGroup loops, ExecutorService calls) {
         this.server = server;
         this.loops = loops;
         this.calls = calls;
     }
 
     /** Creates a listener whose port is not yet open. It is to be closed, opened or not. */
-    static GrpcListener create(GrpcOptions options, List<ServerServiceDefinition> services, TransportMemory memory,
-            Optional<ServerTls> tls, ConnectionSlots slots) {
+    static GrpcListener create(GrpcOptions options, List<ServerServiceDefinition> services, AccessGate gate,
+            TransportMemory memory, Optional<ServerTls> tls, ConnectionSlots slots) {
         LOUD.forEach(logger -> logger.setLevel(Level.SEVERE));
-        AccessGate gate = new AccessGate(options.restrictions());
         EventLoopGroup loops = new MultiThreadIoEventLoopGroup(options.threads(),
                 Thread.ofPlatform().name("nereid-grpc-", 0).daemon(true).factory(), NioIoHandler.newFactory());
         ExecutorService calls = Executors
@@ -91,7 +88,7 @@ final class GrpcListener implements AutoCloseable {
             builder.withOption(NioChannelOption.of(StandardSocketOptions.SO_REUSEPORT), true);
         }
         tls.ifPresent(present -> builder.sslContext(context(present)));
-        return new GrpcListener(gate, builder.build(), loops, calls);
+        return new GrpcListener(builder.build(), loops, calls);
     }
 
     private static void limit(NettyServerBuilder builder, GrpcOptions.Limits limits) {
@@ -150,16 +147,18 @@ final class GrpcListener implements AutoCloseable {
         return "NIO";
     }
 
-    /** Refuses new calls; those that run go on. */
-    void refuseCalls() {
-        gate.stop();
+    /**
+     * Tells clients to go elsewhere, and takes no more connections. A call that was on its way meanwhile is served: nobody
+     * but its client could send it again.
+     */
+    void endConnections() {
+        Server ignored = server.shutdown();
     }
 
     /** Tells clients to go elsewhere, waits for running calls up to a limit, and ends those that are left. */
     void close(Duration limit) {
-        gate.stop();
         try {
-            server.shutdown();
+            endConnections();
             if (!server.awaitTermination(limit.toMillis(), TimeUnit.MILLISECONDS)) {
                 server.shutdownNow();
                 boolean ignored = server.awaitTermination(5, TimeUnit.SECONDS);

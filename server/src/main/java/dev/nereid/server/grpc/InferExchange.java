@@ -20,6 +20,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -71,7 +72,7 @@ abstract class InferExchange extends WaitingListener {
         }
         InferMessage.Fields fields = message.fields();
         OptionalLong version = ModelVersions.parse(fields.modelVersion());
-        trace = services.tracer().begin(fields.modelName());
+        trace = services.tracer().begin(fields.modelName(), name -> header(headers, name));
         trace.mark(TracePoint.GRPC_WAITREAD_START, waitStart);
         trace.mark(TracePoint.GRPC_WAITREAD_END);
         ticket = services.engine().onVersion(fields.modelName(), version, found -> submit(found, headers));
@@ -79,6 +80,10 @@ abstract class InferExchange extends WaitingListener {
         if (isCancelled) {
             cancel();
         }
+    }
+
+    private static Optional<String> header(Metadata headers, String name) {
+        return Optional.ofNullable(headers.get(Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER)));
     }
 
     private Ticket submit(ServedVersion found, Metadata headers) {

@@ -16,7 +16,6 @@ import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.Listener;
 import dev.nereid.server.tls.ServerTls;
 import dev.nereid.server.v2.Category;
-import dev.nereid.server.v2.Restriction;
 import io.helidon.http.HeaderName;
 import io.helidon.http.HeaderNames;
 import io.helidon.webserver.http.Handler;
@@ -74,7 +73,7 @@ public final class ConsoleEndpoint implements AutoCloseable {
         this.heap = heap;
         this.hosts = new HostRule(options);
         this.feed = new Feed(data::sample, INTERVAL);
-        this.connections = ClientConnections.start("console", heap, tls, this::open);
+        this.connections = ClientConnections.start("console", heap, tls, Optional.empty(), this::open);
     }
 
     /**
@@ -187,9 +186,9 @@ public final class ConsoleEndpoint implements AutoCloseable {
     }
 
     private void sendHistory(Exchange exchange) {
-        Optional<Restriction> missing = protocol.missing(exchange, Category.STATISTICS);
+        Optional<String> missing = protocol.missing(exchange, Category.STATISTICS);
         if (missing.isPresent()) {
-            exchange.sendError(403, "This API is restricted, expecting header '" + missing.get().header() + "'",
+            exchange.sendError(403, "This API is restricted, expecting header '" + missing.get() + "'",
                     Exchange.JSON);
             return;
         }
@@ -216,10 +215,10 @@ public final class ConsoleEndpoint implements AutoCloseable {
         JsonWriter access = new JsonWriter().beginObject().name("hidden").beginArray();
         for (Category category : List.of(Category.METADATA, Category.MODEL_REPOSITORY, Category.STATISTICS,
                 Category.LOGGING)) {
-            protocol.missing(exchange, category).ifPresent(restriction -> {
+            protocol.missing(exchange, category).ifPresent(header -> {
                 hidden.add(category);
                 access.beginObject().name("category").string(category.flagName()).name("header")
-                        .string(restriction.header()).endObject();
+                        .string(header).endObject();
             });
         }
         byte[] first = access.endArray().endObject().toByteArray();

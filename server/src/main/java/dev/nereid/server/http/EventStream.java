@@ -105,6 +105,8 @@ final class EventStream {
         if (isChunked) {
             piece.writeBytes(ascii("Transfer-Encoding: chunked\r\n"));
         }
+        exchange.loadReport().ifPresent(
+                report -> piece.writeBytes(ascii(report.name() + ": " + report.get() + "\r\n")));
         if (exchange.endsConnection()) {
             piece.writeBytes(ascii("Connection: close\r\n"));
         }

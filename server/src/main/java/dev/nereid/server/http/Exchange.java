@@ -3,8 +3,12 @@ package dev.nereid.server.http;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.engine.memory.HeapBudget;
+import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.ServedVersion;
+import dev.nereid.engine.trace.RemoteSpan;
 import dev.nereid.json.JsonWriter;
 import dev.nereid.server.listener.Client;
+import dev.nereid.server.v2.LoadReport;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.http.Header;
 import io.helidon.http.HeaderName;
@@ -28,9 +32,12 @@ import org.jspecify.annotations.Nullable;
 
 /** One request and its response, for the handlers. Used by the request's thread. */
 final class Exchange {
+    private static final HeaderName TRACE_PARENT = HeaderNames.create(RemoteSpan.PARENT);
+    private static final HeaderName TRACE_STATE = HeaderNames.create(RemoteSpan.STATE);
     static final String JSON = "application/json";
     static final String TEXT = "text/plain";
     private static final String BINARY = "application/octet-stream";
+    private static final HeaderName LOAD_REPORT = HeaderNames.create(LoadReport.ASKED_BY);
     private static final int READ_SIZE = 64 * 1024;
     private static final int FIRST_SIZE = 1024;
     private static final int PASSED_OVER = 8 * 1024;
@@ -50,6 +57,7 @@ final class Exchange {
     private int sentDirectly;
     private @Nullable InputStream opened;
     private @Nullable InferenceException failure;
+    private Optional<Header> loadReport = Optional.empty();
     private final HeapBudget heap;
     private long reserved;
 
@@ -107,6 +115,11 @@ final class Exchange {
         return response;
     }
 
+    /** Returns the header of that name, one of those that name a span of the client's. */
+    Optional<String> traceHeader(String name) {
+        return header(name.equals(RemoteSpan.PARENT) ? TRACE_PARENT : TRACE_STATE);
+    }
+
     Optional<String> header(HeaderName name) {
         return request.headers().contains(name) ? Optional.of(request.headers().get(name).get()) : Optional.empty();
     }
@@ -119,6 +132,22 @@ final class Exchange {
     /** Returns what {@link #failed} noted. */
     Optional<InferenceException> failure() {
         return Optional.ofNullable(failure);
+    }
+
+    /** Tells the load of the version that the request is for, whatever becomes of it, where the request asks for that. */
+    void reportLoad(Engine engine, ServedVersion version) {
+        Optional<LoadReport.Format> format = LoadReport.Format.of(header(LOAD_REPORT));
+        if (format.isPresent()) {
+            Header report = HeaderValues.create(HeaderNames.create(format.get().header()),
+                    LoadReport.of(engine, version).text(format.get()));
+            response.headers().set(report);
+            loadReport = Optional.of(report);
+        }
+    }
+
+    /** Returns what was told of the load. */
+    Optional<Header> loadReport() {
+        return loadReport;
     }
 
     /** Sets the content type of errors from here on. */
@@ -283,7 +312,8 @@ final class Exchange {
             return false;
         }
         beforeSend();
-        return !endsConnection && !isHttp10() && !request.headers().contains(HeaderNames.EXPECT);
+        return !endsConnection && !isHttp10() && loadReport.isEmpty()
+                && !request.headers().contains(HeaderNames.EXPECT);
     }
 
     /**
@@ -366,6 +396,14 @@ final class Exchange {
 
     void sendInternalError() {
         sendError(HttpStatus.of(StatusCode.INTERNAL), "internal error; the server's log has the details", errorType);
+    }
+
+    /** Asks for a token, in the words of RFC 6750. */
+    void sendUnauthorized() {
+        response.headers().set(HeaderNames.WWW_AUTHENTICATE, "Bearer realm=\"nereid\"");
+        sendError(401, header(HeaderNames.AUTHORIZATION).isPresent()
+                ? "the header 'Authorization' holds no token that is known here, expected 'Bearer <token>'"
+                : "a token is needed, expecting header 'Authorization: Bearer <token>'", JSON);
     }
 
     void sendWrongMethod(String allowed, String contentType) {

@@ -48,12 +48,12 @@ final class GenerateHandler {
     }
 
     void handle(Exchange exchange, String model, OptionalLong version, boolean isStream) {
-        ServedVersion ignored = engine.lookup(model, version);
+        exchange.reportLoad(engine, engine.lookup(model, version));
         String coding = exchange.header(HeaderNames.CONTENT_ENCODING).orElse("");
         if (!coding.isEmpty() && !coding.equals("identity")) {
             throw InferenceException.invalid("Unsupported content-encoding, only 'identity' is supported.");
         }
-        RequestTrace trace = tracer.begin(model);
+        RequestTrace trace = tracer.begin(model, exchange::traceHeader);
         try {
             handle(exchange, model, version, isStream, trace);
         } finally {

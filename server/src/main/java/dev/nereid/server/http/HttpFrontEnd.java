@@ -11,6 +11,7 @@ import dev.nereid.server.listener.Deadline;
 import dev.nereid.server.listener.Listener;
 import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.tls.ServerTls;
+import dev.nereid.server.v2.AuthTokens;
 import dev.nereid.server.v2.Category;
 import dev.nereid.server.v2.HeaderForwarding;
 import dev.nereid.server.v2.ModelVersions;
@@ -45,8 +46,9 @@ public final class HttpFrontEnd implements AutoCloseable {
      * @param engine executes inference
      * @param tracer selects requests to trace
      * @param v2 answers everything else
+     * @param tokens who may ask; empty for all. To be closed by who has created them
      */
-    public record Services(Engine engine, Tracer tracer, V2Service v2) {
+    public record Services(Engine engine, Tracer tracer, V2Service v2, Optional<AuthTokens> tokens) {
     }
 
     private final Engine engine;
@@ -61,9 +63,11 @@ public final class HttpFrontEnd implements AutoCloseable {
     private final TraceHandler trace;
     private final LogHandler logs;
     private final ClientConnections connections;
+    private final Optional<AuthTokens> tokens;
     private volatile @Nullable Listener listener;
 
     private HttpFrontEnd(Services services, HttpOptions options, Optional<ServerTls> tls) {
+        this.tokens = services.tokens();
         this.engine = services.engine();
         this.options = options;
         this.service = services.v2();
@@ -75,7 +79,8 @@ public final class HttpFrontEnd implements AutoCloseable {
         this.sharedMemory = new SharedMemoryHandler(service.sharedMemory(), options.maxInputSize());
         this.trace = new TraceHandler(service.traces(), options.maxInputSize());
         this.logs = new LogHandler(service.logs(), options.maxInputSize());
-        this.connections = ClientConnections.start("http", engine.buffers().heap(), tls, this::open);
+        this.connections = ClientConnections.start("http", engine.buffers().heap(), tls, options.maxConnectionAge(),
+                this::open);
     }
 
     /**
@@ -177,9 +182,14 @@ public final class HttpFrontEnd implements AutoCloseable {
             return;
         }
         Route route = found.get();
-        Optional<Restriction> missing = missing(exchange, route.endpoint().category());
-        if (missing.isPresent()) {
-            exchange.sendError(403, "This API is restricted, expecting header '" + missing.get().header() + "'",
+        Category category = route.endpoint().category();
+        if (lacksToken(exchange, category)) {
+            exchange.sendUnauthorized();
+            return;
+        }
+        Optional<Restriction> restriction = restriction(exchange, category);
+        if (restriction.isPresent()) {
+            exchange.sendError(403, "This API is restricted, expecting header '" + restriction.get().header() + "'",
                     Exchange.TEXT);
             return;
         }
@@ -190,10 +200,19 @@ public final class HttpFrontEnd implements AutoCloseable {
         dispatch(exchange, route);
     }
 
-    /** Returns what a request lacks to see things of that category; empty where it may. */
-    Optional<Restriction> missing(Exchange exchange, Category category) {
-        Restriction restriction = options.restrictions().get(category.flagName());
-        return Optional.ofNullable(restriction)
+    /** Returns the name of the header that a request lacks to see things of that category; empty where it may. */
+    Optional<String> missing(Exchange exchange, Category category) {
+        return lacksToken(exchange, category)
+                ? Optional.of(HeaderNames.AUTHORIZATION.lowerCase())
+                : restriction(exchange, category).map(Restriction::header);
+    }
+
+    private boolean lacksToken(Exchange exchange, Category category) {
+        return tokens.isPresent() && !tokens.get().admits(category, exchange.header(HeaderNames.AUTHORIZATION));
+    }
+
+    private Optional<Restriction> restriction(Exchange exchange, Category category) {
+        return Optional.ofNullable(options.restrictions().get(category.flagName()))
                 .filter(asked -> !asked.admits(exchange.header(HeaderNames.create(asked.header()))));
     }
 
@@ -230,7 +249,15 @@ public final class HttpFrontEnd implements AutoCloseable {
         json.name("name").string(metadata.name()).name("version").string(metadata.version());
         json.name("extensions").beginArray();
         metadata.extensions().forEach(json::string);
-        exchange.sendJson(json.endArray().endObject());
+        json.endArray();
+        // Beside what the protocol lists: from which source the server was built.
+        json.name("commit").string(metadata.commit()).name("build_time").string(metadata.buildTime());
+        exchange.sendJson(json.endObject());
+    }
+
+    /** Has each answer be the last of its connection from now on, so that routers take what comes next elsewhere. */
+    public void endConnections() {
+        connections.endWithAnswers();
     }
 
     /**

@@ -118,11 +118,12 @@ final class InferHandler {
     void handle(Exchange exchange, String model, OptionalLong version) {
         exchange.errorsAs(Exchange.TEXT);
         ServedVersion served = engine.lookupForRequest(model, version);
+        exchange.reportLoad(engine, served);
         if (served.config().isDecoupled()) {
             throw InferenceException
                     .unsupported("HTTP end point doesn't support models with decoupled transaction policy");
         }
-        RequestTrace trace = tracer.begin(model);
+        RequestTrace trace = tracer.begin(model, exchange::traceHeader);
         Codec codec = codecs.pop();
         if (codec == null) {
             codec = new Codec(engine.buffers(), regions, model, maxInputSize);

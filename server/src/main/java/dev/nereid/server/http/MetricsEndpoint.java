@@ -10,6 +10,7 @@ import dev.nereid.server.listener.Listener;
 import dev.nereid.server.listener.PortHealth;
 import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.metrics.MetricsText;
+import dev.nereid.server.tls.ServerTls;
 import io.helidon.webserver.http.Handler;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -32,10 +33,10 @@ public final class MetricsEndpoint implements AutoCloseable {
     private @Nullable Listener listener;
     private volatile int longest = USUAL_LENGTH;
 
-    private MetricsEndpoint(MetricsText metrics, HeapBudget heap) {
+    private MetricsEndpoint(MetricsText metrics, HeapBudget heap, Optional<ServerTls> tls) {
         this.metrics = metrics;
         this.heap = heap;
-        this.connections = ClientConnections.start("metrics", heap, Optional.empty(), this::open);
+        this.connections = ClientConnections.start("metrics", heap, tls, Optional.empty(), this::open);
     }
 
     /**
@@ -43,11 +44,12 @@ public final class MetricsEndpoint implements AutoCloseable {
      *
      * @param maxConnections how many connections may be open at a time
      * @param heap bounds what requests take from the heap
+     * @param tls key and certificates; empty for plain text. To be closed by who has created them
      * @throws IOException when it can't be opened
      */
     public static MetricsEndpoint start(MetricsText metrics, MetricsOptions options, int maxConnections,
-            HeapBudget heap) throws IOException {
-        MetricsEndpoint endpoint = new MetricsEndpoint(metrics, heap);
+            HeapBudget heap, Optional<ServerTls> tls) throws IOException {
+        MetricsEndpoint endpoint = new MetricsEndpoint(metrics, heap, tls);
         try {
             endpoint.listener = Listener.open("metrics", options.address(), options.port(), false,
                     new ConnectionSlots(maxConnections),

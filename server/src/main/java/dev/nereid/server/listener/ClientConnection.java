@@ -45,6 +45,8 @@ final class ClientConnection implements ConnectionContext, Client {
     private final ClientConnections all;
     private volatile @Nullable Wait wait;
     private final Handler handler;
+    private final long beginNanos = System.nanoTime();
+    private final long lifetimeNanos;
 
     /** A wait of the connection's thread for the engine. */
     static final class Wait {
@@ -77,6 +79,7 @@ final class ClientConnection implements ConnectionContext, Client {
         this.output = new ClientOutput(SocketWriter.create(socket));
         this.router = router;
         this.all = all;
+        this.lifetimeNanos = all.lifetimeNanos();
         this.handler = all.handler().open(this);
         this.http = selector.connection(this);
     }
@@ -125,7 +128,7 @@ final class ClientConnection implements ConnectionContext, Client {
 
     @Override
     public boolean endsWithAnswer() {
-        return all.endsWithAnswer();
+        return all.endsWithAnswer() || System.nanoTime() - beginNanos > lifetimeNanos;
     }
 
     @Override

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -32,6 +33,8 @@ public final class ClientConnections implements AutoCloseable {
     private static final Duration LONG_WAIT = Duration.ofMillis(100);
     /** So long a connection without a request is kept open at the end, for one that is on its way. */
     private static final Duration QUIET = Duration.ofSeconds(1);
+    /** The part of the age by which connections differ, so that clients don't all come back at once. */
+    private static final int AGE_SPREAD = 10;
     private static final Duration DRAIN_INTERVAL = Duration.ofMillis(5);
 
     private final Http1ConnectionSelector selector = Http1ConnectionSelector.builder().config(HelidonSettings.http1())
@@ -45,11 +48,13 @@ public final class ClientConnections implements AutoCloseable {
     private final Set<ClientConnection> open = ConcurrentHashMap.newKeySet();
     private final Thread.Builder.OfVirtual threads;
     private final Thread watch = Thread.ofPlatform().name("nereid-http-watch").daemon(true).unstarted(this::watch);
+    private final Optional<Duration> maxAge;
     private volatile boolean isEnding;
     private volatile long lastRequest;
 
     private ClientConnections(String name, HeapBudget heap, ConnectionSetup setup, Duration patience,
-            ConnectionHandler handler) {
+            Optional<Duration> maxAge, ConnectionHandler handler) {
+        this.maxAge = maxAge;
         this.heap = heap;
         this.setup = setup;
         this.patience = patience;
@@ -63,11 +68,12 @@ public final class ClientConnections implements AutoCloseable {
      * @param name names their threads
      * @param heap bounds what requests take from the heap
      * @param tls key and certificates; empty for plain text. To be closed by who has created them
+     * @param maxAge after which time a connection's next answer is its last; empty for never
      * @param handler gets the requests
      */
     public static ClientConnections start(String name, HeapBudget heap, Optional<ServerTls> tls,
-            ConnectionHandler handler) {
-        return start(name, heap, new ConnectionSetup(tls, SETUP_LIMIT), PATIENCE, handler);
+            Optional<Duration> maxAge, ConnectionHandler handler) {
+        return start(name, heap, new ConnectionSetup(tls, SETUP_LIMIT), PATIENCE, maxAge, handler);
     }
 
     /**
@@ -77,11 +83,12 @@ public final class ClientConnections implements AutoCloseable {
      * @param heap bounds what requests take from the heap
      * @param setup sets connections up
      * @param patience how long a client may send nothing in the middle of a request, or take nothing of an answer
+     * @param maxAge after which time a connection's next answer is its last; empty for never
      * @param handler gets the requests
      */
     static ClientConnections start(String name, HeapBudget heap, ConnectionSetup setup, Duration patience,
-            ConnectionHandler handler) {
-        ClientConnections connections = new ClientConnections(name, heap, setup, patience, handler);
+            Optional<Duration> maxAge, ConnectionHandler handler) {
+        ClientConnections connections = new ClientConnections(name, heap, setup, patience, maxAge, handler);
         connections.watch.start();
         return connections;
     }
@@ -152,6 +159,20 @@ public final class ClientConnections implements AutoCloseable {
         return isEnding;
     }
 
+    /** Returns after how many nanoseconds a new connection's next answer is its last: not all at the same time. */
+    long lifetimeNanos() {
+        return maxAge.map(age -> {
+            long spread = age.toNanos() / AGE_SPREAD;
+            return age.toNanos() + ThreadLocalRandom.current().nextLong(-spread, spread + 1);
+        }).orElse(Long.MAX_VALUE);
+    }
+
+    /** Has each answer be the last of its connection from now on; new connections are taken as before. */
+    public void endWithAnswers() {
+        lastRequest = System.nanoTime();
+        isEnding = true;
+    }
+
     private void watch() {
         for (int checks = 1;; checks++) {
             try {
@@ -179,8 +200,7 @@ public final class ClientConnections implements AutoCloseable {
      * none is being handled, or until the deadline; then closes all connections.
      */
     public void drain(Deadline deadline) {
-        lastRequest = System.nanoTime();
-        isEnding = true;
+        endWithAnswers();
         long quiet = Math.min(QUIET.toNanos(), deadline.remaining().toNanos() / 4);
         while (!isEmpty() && !deadline.hasPassed() && (isBusy() || System.nanoTime() - lastRequest < quiet)) {
             LockSupport.parkNanos(DRAIN_INTERVAL.toNanos());

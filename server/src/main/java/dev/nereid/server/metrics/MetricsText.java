@@ -5,6 +5,7 @@ import dev.nereid.backend.api.config.InstanceGroup;
 import dev.nereid.engine.gpu.GpuUse;
 import dev.nereid.engine.gpu.PinnedMemoryPool;
 import dev.nereid.engine.model.Engine;
+import dev.nereid.engine.model.ModelLoad;
 import dev.nereid.engine.model.ServedVersion;
 import dev.nereid.engine.stats.DurationCounter;
 import dev.nereid.engine.stats.FailureReason;
@@ -14,6 +15,8 @@ import dev.nereid.engine.stats.LatencySummary;
 import dev.nereid.engine.stats.MetricFamily;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.engine.stats.Summary;
+import dev.nereid.server.trace.SpanQueue;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -22,6 +25,7 @@ import java.util.OptionalDouble;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
 import java.util.regex.Pattern;
 
@@ -39,6 +43,8 @@ public final class MetricsText {
     private final List<Double> quantiles;
     private final Optional<CpuSampler> cpu;
     private final Optional<GpuSampler> gpus;
+    private final Supplier<List<MetricFamily>> own;
+    private final Optional<SpanQueue> spans;
 
     /**
      * Creates the writer.
@@ -48,15 +54,29 @@ public final class MetricsText {
      * @param quantiles the quantiles of latencies that summaries have, where the engine keeps them
      * @param cpu where CPU metrics come from; empty for none
      * @param gpus where GPU metrics come from; empty for none
+     * @param own what the server tells of itself
      */
     public MetricsText(Engine engine, boolean countsLatencies, boolean showsHistograms, List<Double> quantiles,
-            Optional<CpuSampler> cpu, Optional<GpuSampler> gpus) {
+            Optional<CpuSampler> cpu, Optional<GpuSampler> gpus, Supplier<List<MetricFamily>> own) {
+        this(engine, countsLatencies, showsHistograms, quantiles, cpu, gpus, own, Optional.empty());
+    }
+
+    private MetricsText(Engine engine, boolean countsLatencies, boolean showsHistograms, List<Double> quantiles,
+            Optional<CpuSampler> cpu, Optional<GpuSampler> gpus, Supplier<List<MetricFamily>> own,
+            Optional<SpanQueue> spans) {
+        this.own = own;
         this.engine = engine;
         this.countsLatencies = countsLatencies;
         this.showsHistograms = showsHistograms;
         this.quantiles = List.copyOf(quantiles);
         this.cpu = cpu;
         this.gpus = gpus;
+        this.spans = spans;
+    }
+
+    /** Returns a writer that also writes what became of spans. */
+    public MetricsText withSpans(Optional<SpanQueue> queue) {
+        return new MetricsText(engine, countsLatencies, showsHistograms, quantiles, cpu, gpus, own, queue);
     }
 
     /** Returns all metrics as they are now. */
@@ -108,6 +128,7 @@ public final class MetricsText {
                 "Total cache miss (insert+lookup) duration per model, in microseconds",
                 ModelStatistics::cacheMiss);
         engine.cacheStatistics().ifPresent(statistics -> cache(text, statistics));
+        spans.ifPresent(queue -> spans(text, queue));
         if (showsHistograms) {
             for (LatencyHistogram kind : LatencyHistogram.values()) {
                 histogram(text, versions, kind);
@@ -120,8 +141,23 @@ public final class MetricsText {
         }
         gpus.ifPresent(sampler -> gpus(text, sampler.latest()));
         cpu.ifPresent(sampler -> cpu(text, sampler.latest()));
+        instances(text, versions);
+        own.get().forEach(family -> family(text, family));
         engine.backendMetrics().forEach(family -> family(text, family));
         return text.toString();
+    }
+
+    /** Without a counterpart in the reference: what a queue is to be divided by. */
+    private void instances(StringBuilder text, List<ServedVersion> versions) {
+        head(text, "nereid_model_instances", "Number of instances of a model that execute requests.", "gauge");
+        Map<ServedVersion, ModelLoad> loads = new LinkedHashMap<>();
+        versions.stream().filter(version -> !version.config().backend().isEmpty())
+                .forEach(version -> loads.put(version, engine.load(version)));
+        loads.forEach((version, load) -> sample(text, "nereid_model_instances", labels(version),
+                (double) load.instances()));
+        head(text, "nereid_model_instances_busy", "Number of instances of a model that execute now.", "gauge");
+        loads.forEach((version, load) -> sample(text, "nereid_model_instances_busy", labels(version),
+                (double) load.busyInstances()));
     }
 
     private static void histogram(StringBuilder text, List<ServedVersion> versions, LatencyHistogram kind) {
@@ -190,6 +226,20 @@ public final class MetricsText {
         gauge(text, "nv_cache_insertion_duration", "Total cache insertion duration, in microseconds",
                 (double) TimeUnit.NANOSECONDS.toMicros(cache.insertionNanos()));
         gauge(text, "nv_cache_util", "Cache utilization [0.0 - 1.0]", cache.utilization());
+    }
+
+    private static void spans(StringBuilder text, SpanQueue queue) {
+        count(text, "nereid_trace_spans_exported_total", "Number of spans that the trace collector has taken",
+                queue.exported());
+        count(text, "nereid_trace_spans_dropped_total", "Number of spans that were dropped since too many waited",
+                queue.dropped());
+        count(text, "nereid_trace_spans_failed_total", "Number of spans that the trace collector has not taken",
+                queue.failed());
+    }
+
+    private static void count(StringBuilder text, String name, String help, long value) {
+        head(text, name, help, "counter");
+        sample(text, name, Map.of(), (double) value);
     }
 
     private static void gauge(StringBuilder text, String name, String help, double value) {

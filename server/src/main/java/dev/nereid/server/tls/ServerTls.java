@@ -10,7 +10,9 @@ import java.security.GeneralSecurityException;
 import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executors;
@@ -50,6 +52,7 @@ public final class ServerTls implements AutoCloseable {
     private final Optional<AdvancedTlsX509TrustManager> clients;
     private final SSLContext context;
     private final ScheduledExecutorService watch;
+    private volatile Instant validUntil = Instant.EPOCH;
     private byte @Nullable [] certificateBytes;
     private byte @Nullable [] keyBytes;
     private byte @Nullable [] clientBytes;
@@ -106,6 +109,11 @@ public final class ServerTls implements AutoCloseable {
         return context;
     }
 
+    /** Returns when the first of the certificates that are used now ends to be valid. */
+    public Instant validUntil() {
+        return validUntil;
+    }
+
     /** Returns how connections begin where the given protocol is spoken on them. */
     public SSLParameters parameters(String applicationProtocol) {
         List<String> supported = List.of(context.getSupportedSSLParameters().getCipherSuites());
@@ -159,6 +167,8 @@ public final class ServerTls implements AutoCloseable {
                     options.key() + " is not the key of " + options.certificates() + ": " + reason);
         });
         keys.updateIdentityCredentials(chain.toArray(X509Certificate[]::new), key);
+        validUntil = chain.stream().map(each -> each.getNotAfter().toInstant()).min(Comparator.naturalOrder())
+                .orElseThrow();
         LOGGER.log(Level.INFO, () -> "TLS for " + listener + " uses certificate " + own.getSerialNumber().toString(16)
                 + " of " + own.getSubjectX500Principal() + ", valid until " + own.getNotAfter().toInstant());
     }

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.atomic.AtomicLong;
@@ -41,8 +43,18 @@ public final class TraceWriter implements TraceExporter {
     }
 
     @Override
-    public String destination() {
-        return path.toString();
+    public String mode() {
+        return "triton";
+    }
+
+    @Override
+    public Map<String, List<String>> settings() {
+        return Map.of("trace_file", List.of(path.toString()));
+    }
+
+    @Override
+    public boolean hasRemoteSpans() {
+        return false;
     }
 
     /** Takes a finished trace; drops it where too many wait. */

@@ -3,6 +3,7 @@ package dev.nereid.server.v2;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.model.Engine;
 import dev.nereid.engine.trace.TraceChange;
+import dev.nereid.engine.trace.TraceExporter;
 import dev.nereid.engine.trace.TraceLevel;
 import dev.nereid.engine.trace.TraceSettings;
 import dev.nereid.engine.trace.Tracer;
@@ -30,6 +31,7 @@ public final class TraceService {
     /** The settings that a client may change. */
     public static final List<String> CHANGEABLE = List.of(LEVEL, RATE, COUNT, LOG_FREQUENCY);
     private static final String OFF = "OFF";
+    private static final String TRITON = "triton";
     private static final String UNSIGNED_RANGE = "[ 0, 4294967295 ]";
     private static final String COUNT_RANGE = "[ -1, 2147483647 ]";
 
@@ -63,6 +65,10 @@ public final class TraceService {
      */
     public Map<String, List<String>> change(String model, Map<String, List<String>> changes, Dialect dialect) {
         checkModel(model);
+        String mode = tracer.exporter().map(TraceExporter::mode).orElse(TRITON);
+        if (changes.containsKey(LOG_FREQUENCY) && !mode.equals(TRITON)) {
+            throw InferenceException.invalid("'" + LOG_FREQUENCY + "' is no setting of trace mode '" + mode + "'");
+        }
         TraceChange change = parse(changes, dialect);
         return shown(model.isEmpty() ? tracer.change(change) : tracer.change(model, change));
     }
@@ -78,9 +84,16 @@ public final class TraceService {
         shown.put(LEVEL, settings.isOn() ? settings.levels().stream().map(TraceLevel::name).toList() : List.of(OFF));
         shown.put(RATE, List.of(Integer.toUnsignedString(settings.rate())));
         shown.put(COUNT, List.of(Integer.toString(settings.count())));
-        shown.put(LOG_FREQUENCY, List.of(Integer.toString(settings.logFrequency())));
-        shown.put(FILE, List.of(tracer.destination()));
-        shown.put(MODE, List.of("triton"));
+        String mode = tracer.exporter().map(TraceExporter::mode).orElse(TRITON);
+        Map<String, List<String>> fixed = tracer.exporter().map(TraceExporter::settings).orElse(Map.of());
+        if (mode.equals(TRITON)) {
+            shown.put(LOG_FREQUENCY, List.of(Integer.toString(settings.logFrequency())));
+            shown.put(FILE, fixed.getOrDefault(FILE, List.of("")));
+            shown.put(MODE, List.of(mode));
+        } else {
+            shown.put(MODE, List.of(mode));
+            shown.putAll(fixed);
+        }
         return shown;
     }
 

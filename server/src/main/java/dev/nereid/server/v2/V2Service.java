@@ -29,12 +29,15 @@ public final class V2Service {
             "model_repository(unload_dependents)", "schedule_policy", "model_configuration", "system_shared_memory",
             "cuda_shared_memory", "binary_tensor_data", "parameters", "statistics", "trace", "logging");
 
+    private static final String EXITING = "Server exiting";
+
     private final Engine engine;
     private final ServerMetadata metadata;
     private final TraceService traces;
     private final LogService logs;
     private final SharedMemoryService sharedMemory;
     private final RecentFailures failures = new RecentFailures();
+    private volatile boolean isLeaving;
     private volatile Supplier<Optional<String>> trouble = Optional::empty;
 
     /**
@@ -42,9 +45,12 @@ public final class V2Service {
      *
      * @param name its name
      * @param version its version
+     * @param commit what it was built from
+     * @param buildTime when it was built
      * @param allowsClientSharedMemory whether clients may register shared memory
      */
-    public record Options(String name, String version, boolean allowsClientSharedMemory) {
+    public record Options(String name, String version, String commit, String buildTime,
+            boolean allowsClientSharedMemory) {
     }
 
     /**
@@ -57,7 +63,8 @@ public final class V2Service {
      */
     public V2Service(Options options, Engine engine, Tracer tracer, ClientSharedMemory regions, LogControl logs) {
         this.engine = engine;
-        this.metadata = new ServerMetadata(options.name(), options.version(), EXTENSIONS);
+        this.metadata = new ServerMetadata(options.name(), options.version(), options.commit(),
+                options.buildTime(), EXTENSIONS);
         this.traces = new TraceService(engine, tracer);
         this.logs = new LogService(logs);
         this.sharedMemory = new SharedMemoryService(regions, options.allowsClientSharedMemory());
@@ -106,6 +113,11 @@ public final class V2Service {
         return engine.hasAllRepositories();
     }
 
+    /** Says that the server is about to end: it is no longer ready, but serves whatever comes. */
+    public void leave() {
+        isLeaving = true;
+    }
+
     /**
      * Returns whether the server is ready.
      *
@@ -114,12 +126,15 @@ public final class V2Service {
     public boolean isReady() {
         boolean isReady = engine.isReady();
         checkRunning();
+        if (isLeaving) {
+            throw new InferenceException(StatusCode.UNAVAILABLE, EXITING);
+        }
         return isReady;
     }
 
     private void checkRunning() {
         if (engine.isStopping()) {
-            throw new InferenceException(StatusCode.UNAVAILABLE, "Server exiting");
+            throw new InferenceException(StatusCode.UNAVAILABLE, EXITING);
         }
     }
 

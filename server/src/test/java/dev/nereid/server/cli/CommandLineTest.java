@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.engine.ControlMode;
+import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.metrics.MetricsOptions;
 import dev.nereid.server.v2.Restriction;
@@ -36,11 +37,28 @@ class CommandLineTest {
     // Defaults and forms
 
     @Test
+    void repositoriesMayBeInObjectStorage() {
+        RepositoryOptions options = CommandLine.parse(List.of("--model-repository=" + repository,
+                "--model-repository=s3://bucket//models", "--model-repository=gs://b", "--model-repository=as://a/c",
+                "--model-cache-directory=cache"), Map.of("AWS_PROFILE", "p")).options(BACKENDS).engine().repository();
+
+        assertEquals(List.of(repository), options.directories());
+        assertEquals(List.of("s3://bucket//models", "gs://b", "as://a/c"), options.remote().locations());
+        assertEquals(Optional.of(Path.of("cache")), options.remote().cacheDirectory());
+        assertEquals(Optional.of(BACKENDS.resolveSibling("locations")), options.remote().pluginDirectory());
+        assertEquals(Map.of("AWS_PROFILE", "p"), options.remote().environment());
+        assertThrows(UsageException.class, () -> options("--model-cache-directory="));
+    }
+
+    @Test
     void theDefaultsAreThoseOfTheReference() {
         ServerOptions options = options();
 
         assertEquals("triton", options.id());
         assertEquals(Duration.ofSeconds(30), options.exitTimeout());
+        assertEquals(Duration.ZERO, options.exitGrace());
+        assertEquals(Optional.empty(), options.authTokens());
+        assertEquals(Optional.empty(), options.http().maxConnectionAge());
         assertEquals(List.of(repository), options.engine().repository().directories());
         assertEquals(ControlMode.NONE, options.engine().loading().mode());
         assertTrue(options.engine().loading().loadsAll());
@@ -191,6 +209,7 @@ class CommandLineTest {
     @Test
     void helpNeedsNothingElseAndNamesEveryFlag() {
         assertTrue(CommandLine.parse(List.of("--help")).asksForHelp());
+        assertTrue(CommandLine.parse(List.of("--version")).asksForVersion());
         for (String flag : List.of("--model-repository", "--http-port", "--backend-config", "--max-inflight-bytes")) {
             assertTrue(CommandLine.usage().contains(flag), flag);
         }
@@ -261,7 +280,8 @@ class CommandLineTest {
                 "--log is ambiguous, it may mean --log-error, --log-file, --log-format, --log-info, --log-verbose, "
                         + "--log-warning",
                 mistake("--log=1"));
-        assertEquals("--repoagent-directory can't be used: repository agents are not offered",
+        assertEquals(
+                "--repoagent-directory can't be used: repository agents are not offered; the checksum agent is built in",
                 mistake("--repoagent-dir=x"));
     }
 
@@ -278,10 +298,31 @@ class CommandLineTest {
         assertEquals(level, options("--log-verbose=" + value).logging().verboseLevel());
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"true", "1", "false", "0"})
-    void whatIsWantedOfPeerAccessChangesNothing(String value) {
-        assertEquals(8000, options("--enable-peer-access=" + value).http().port());
+    @Test
+    void everyFlagThatHasNothingToSetIsTakenAndToldOnce() {
+        for (String flag : FlagTable.meaninglessNames()) {
+            CommandLine line = CommandLine.parse(
+                    List.of("--" + flag + "=0:1", "--http-port=9000", "--" + flag, "8", "--grpc-port", "9001"));
+            assertEquals(1, line.notices().size());
+            assertTrue(line.notices().getFirst().startsWith("--" + flag + " changes nothing: "), flag);
+            assertEquals(9000, line.optionsForDoctor(BACKENDS).http().port());
+            assertEquals(9001, line.optionsForDoctor(BACKENDS).grpc().port());
+        }
+        assertEquals(List.of(), CommandLine.parse(List.of("--http-port=9000")).notices());
+    }
+
+    /** As start scripts and charts for the reference have them: what is refused stops a server that would do without. */
+    @Test
+    void takesTheCommandLinesOfTheReferencesImages() {
+        assertEquals(8080, options("--grpc-port=9000", "--http-port=8080", "--allow-grpc=true", "--allow-http=true")
+                .http().port());
+        assertEquals(4, options("--backend-directory=/opt/tritonserver/backends",
+                "--repoagent-directory=/opt/tritonserver/repoagents", "--cache-directory=/opt/tritonserver/caches",
+                "--cuda-memory-pool-byte-size=0:67108864", "--pinned-memory-pool-byte-size=268435456",
+                "--buffer-manager-thread-count=4", "--grpc-infer-allocation-pool-size=16", "--log-verbose=1",
+                "--strict-model-config=false", "--strict-readiness=true", "--exit-timeout-secs=30",
+                "--model-load-thread-count=4", "--allow-sagemaker=false", "--sagemaker-port=8080",
+                "--enable-peer-access=false", "--metrics-interval-ms=2000").engine().loading().threads());
     }
 
     @ParameterizedTest

@@ -54,8 +54,7 @@ class GpuFlagsTest {
 
     @ParameterizedTest
     @CsvSource({"min-supported-compute-capability,x", "min-supported-compute-capability,7.5.1",
-        "min-supported-compute-capability,-1", "pinned-memory-pool-byte-size,-1",
-        "cuda-memory-pool-byte-size,0:67108864"})
+        "min-supported-compute-capability,-1", "pinned-memory-pool-byte-size,-1"})
     void refusesOtherValues(String flag, String value) {
         assertThrows(UsageException.class, () -> options("--" + flag + "=" + value));
     }

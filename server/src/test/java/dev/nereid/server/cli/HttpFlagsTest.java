@@ -25,6 +25,15 @@ class HttpFlagsTest {
     }
 
     @Test
+    void metricsHaveFilesOfTheirOwn() {
+        assertEquals(Optional.of(new TlsOptions(Path.of("c.pem"), Path.of("k.pem"), Optional.of(Path.of("r.pem")))),
+                CommandLine.parse(List.of("--model-repository=" + repository, "--metrics-tls-cert=c.pem",
+                        "--metrics-tls-key=k.pem", "--metrics-tls-client-ca=r.pem"), Map.of())
+                        .options(Path.of("backends")).metrics().tls());
+        assertEquals(Optional.empty(), tls("--metrics-tls-cert=c.pem", "--metrics-tls-key=k.pem"));
+    }
+
+    @Test
     void flagsNameKeyAndCertificates() {
         assertEquals(Optional.empty(), tls());
         assertEquals(Optional.of(new TlsOptions(Path.of("c.pem"), Path.of("k.pem"), Optional.empty())),

@@ -121,6 +121,16 @@ class DoctorTest {
     }
 
     @Test
+    void aPlaceInObjectStorageThatCanNotBeOpenedIsAProblem() {
+        Diagnosis repository = examine("--model-repository=s3://bucket/models").all().stream()
+                .map(Findings.Finding::diagnosis).filter(each -> each.verdict() == Verdict.PROBLEM).findFirst()
+                .orElseThrow();
+
+        assertTrue(repository.found().startsWith("unable to find location 's3': there is neither a directory 's3' nor"),
+                repository::found);
+    }
+
+    @Test
     void aBackendThatDoesNotStartIsAProblemOnlyWhereItIsNeeded() throws IOException {
         backend("good", List.of(), DoctorTest::working);
         backend("bad", List.of(), DoctorTest::broken);

@@ -69,7 +69,8 @@ final class EchoListener implements AutoCloseable {
                 .builder(Methods.service().addMethod(infer).addMethod(liveMethod).build())
                 .addMethod(infer, EchoListener::startEcho).addMethod(liveMethod, new UnaryHandler<>(_ -> live()))
                 .build();
-        listener = GrpcListener.create(options, List.of(service, HealthService.of(health)), memory, tls, slots);
+        listener = GrpcListener.create(options, List.of(service, HealthService.of(health)),
+                new AccessGate(options.restrictions(), Optional.empty()), memory, tls, slots);
         listener.open();
     }
 

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.Empty;
+import dev.nereid.backend.api.testkit.Eventually;
 import dev.nereid.server.grpc.proto.ModelInferResponse;
 import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.v2.Restriction;
@@ -267,17 +268,22 @@ class GrpcListenerTest {
     }
 
     @Test
-    void atTheEndRunningCallsFinishAndNewOnesAreRefused() throws Exception {
+    void atTheEndRunningCallsFinishAndClientsAreSentElsewhere() throws Exception {
         serve(GrpcOptions.DEFAULT, (server, channel) -> {
             server.live = new CountDownLatch(1);
             CompletableFuture<Boolean> running = CompletableFuture
                     .supplyAsync(() -> EchoListener.live(channel, CallOptions.DEFAULT), Thread.ofVirtual()::start);
             assertTrue(server.liveStarted.await(20, TimeUnit.SECONDS));
-            server.listener.refuseCalls();
-            Status status = refused(() -> EchoListener.echo(channel, tensor(4), CallOptions.DEFAULT)).getStatus();
-            assertEquals(Status.Code.UNAVAILABLE, status.getCode());
-            assertEquals("GRPC server is shutting down and has stopped accepting new requests.",
-                    status.getDescription());
+            server.listener.endConnections();
+            // As soon as the client knows it opens a connection of its own, and finds the port closed.
+            Eventually.until("the client to know", () -> {
+                try {
+                    return EchoListener.echo(channel, tensor(4), CallOptions.DEFAULT).getRawOutputContentsCount() != 1;
+                } catch (StatusRuntimeException e) {
+                    assertEquals(Status.Code.UNAVAILABLE, e.getStatus().getCode());
+                    return true;
+                }
+            });
             assertFalse(running.isDone());
             CompletableFuture<Void> closed = CompletableFuture.runAsync(
                     () -> server.listener.close(Duration.ofSeconds(60)), Thread.ofVirtual()::start);

@@ -106,7 +106,9 @@ final class ServedModels implements AutoCloseable {
             ServerOptions given = CommandLine.parse(all).options(backends);
             ServerOptions options = new ServerOptions(given.id(), given.exitTimeout(), given.exitOnError(),
                     given.engine(), given.http(), grpc.apply(given.grpc()), given.metrics(), given.logging(),
-                    given.trace(), given.exitsOnStall(), given.allowsClientSharedMemory(), given.console());
+                    given.trace(), given.exitsOnStall(), given.allowsClientSharedMemory(), given.console(),
+                    given.exitGrace(),
+                    given.authTokens());
             server = NereidServer.start(options, LogControl.fixed(options.logging()),
                     Engine.create(options.engine(), GpuDriver.none("this is a test")));
         } catch (IOException e) {

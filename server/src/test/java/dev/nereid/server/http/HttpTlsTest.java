@@ -34,7 +34,9 @@ class HttpTlsTest {
         try (TestServer server = TestServer.start(directory.resolve("server"),
                 "--http-tls-cert=" + certificates.certificate("server"),
                 "--http-tls-key=" + certificates.key("server"),
-                "--http-tls-client-ca=" + certificates.certificate("ca"), "--console", "--console-port=0");
+                "--http-tls-client-ca=" + certificates.certificate("ca"),
+                "--metrics-tls-cert=" + certificates.certificate("server"),
+                "--metrics-tls-key=" + certificates.key("server"), "--console", "--console-port=0");
                 HttpClient client = HttpClient.newBuilder()
                         .sslContext(certificates.forClient(Optional.of("client"))).build()) {
             HttpRequest infer = HttpRequest
@@ -44,9 +46,19 @@ class HttpTlsTest {
             assertEquals(200, answer.statusCode());
             assertTrue(answer.body().contains("\"data\":[1"), answer::body);
 
-            // Metrics stay without TLS.
+            // Metrics have files of their own, and ask here for no certificate.
+            try (RawClient metrics = RawClient.connect(server.metricsPort(),
+                    certificates.forClient(Optional.empty()))) {
+                String text = metrics.send("GET", "/metrics", "").body();
+                double end = Double.parseDouble(text.lines()
+                        .filter(line -> line.startsWith("nereid_tls_certificate_expiry{listener=\"http\"}"))
+                        .map(line -> line.substring(line.lastIndexOf(' '))).findFirst().orElseThrow());
+                assertTrue(end > System.currentTimeMillis() / 1e3 && end < System.currentTimeMillis() / 1e3 + 4e7);
+                assertTrue(text.contains("nereid_tls_certificate_expiry{listener=\"metrics\"}"), text);
+                assertTrue(text.contains("\nnereid_build_info{build_time=\""), text);
+            }
             try (RawClient metrics = RawClient.connect(server.metricsPort())) {
-                assertEquals(200, metrics.send("GET", "/metrics", "").status());
+                assertEquals(400, metrics.send("GET", "/metrics", "").status());
             }
             assertEquals(400, server.get("/v2/health/live").status());
 

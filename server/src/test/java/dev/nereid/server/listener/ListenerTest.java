@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 class ListenerTest {
     @AutoClose
     private final ClientConnections connections = ClientConnections.start("test", new HeapBudget(1 << 20),
-            new ConnectionSetup(Optional.empty(), Duration.ofMinutes(1)), Duration.ofMinutes(1),
+            new ConnectionSetup(Optional.empty(), Duration.ofMinutes(1)), Duration.ofMinutes(1), Optional.empty(),
             _ -> (_, response) -> response.send("served"));
 
     private Listener open(ServerSocket socket, int maxConnections) throws IOException {

@@ -87,7 +87,7 @@ class ListenerTlsTest {
             tls = ServerTls.create("test", options, Duration.ofHours(1));
             this.setup = new ConnectionSetup(Optional.of(tls), setup);
             connections = ClientConnections.start("test", HeapBudget.ofThisProcess(),
-                    this.setup, patience, handler);
+                    this.setup, patience, Optional.empty(), handler);
             listener = Listener.open("test", "127.0.0.1", 0, false, new ConnectionSlots(500), connections);
         }
 

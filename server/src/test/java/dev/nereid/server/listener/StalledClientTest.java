@@ -42,7 +42,7 @@ class StalledClientTest {
             }
         };
         try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(),
-                new ConnectionSetup(Optional.empty(), LONG), patience,
+                new ConnectionSetup(Optional.empty(), LONG), patience, Optional.empty(),
                 _ -> handler);
                 Listener listener = Listener.open("test", "127.0.0.1", 0, false, new ConnectionSlots(10), connections);
                 RawClient client = RawClient.connect(listener.port())) {

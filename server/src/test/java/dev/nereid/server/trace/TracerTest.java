@@ -60,7 +60,7 @@ class TracerTest {
         try (Tracer tracer = Tracer.create(TraceSettings.DEFAULT, Optional.empty())) {
             assertFalse(tracer.isOn());
             assertSame(RequestTrace.OFF, tracer.begin("m"));
-            assertEquals("", tracer.destination());
+            assertEquals(Optional.empty(), tracer.exporter());
         }
         assertFalse(Files.exists(directory.resolve("trace.json")));
     }

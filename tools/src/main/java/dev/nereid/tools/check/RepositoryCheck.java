@@ -7,7 +7,6 @@ import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.EnsembleValidator;
 import dev.nereid.repository.config.proto.ModelConfig;
 import dev.nereid.repository.config.proto.ModelEnsembling;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -44,7 +43,7 @@ final class RepositoryCheck {
     List<Problem> run() {
         List<Problem> all = new ArrayList<>();
         repository.hints().forEach(hint -> all.add(Problem.warning("repository", hint)));
-        repository.list().forEach((name, directories) -> problems.put(name, checkModel(name, directories)));
+        repository.list().forEach((name, places) -> problems.put(name, checkModel(name, places.size())));
         loadOptions.ifPresent(this::load);
         polled.values().stream().filter(model -> model.config().hasEnsembleScheduling())
                 .forEach(ensemble -> checkEnsemble(ensemble.config()));
@@ -64,9 +63,9 @@ final class RepositoryCheck {
         }
     }
 
-    private List<Problem> checkModel(String name, List<Path> directories) {
+    private List<Problem> checkModel(String name, int places) {
         List<Problem> found = new ArrayList<>();
-        if (directories.size() > 1) {
+        if (places > 1) {
             found.add(Problem.error(name, ModelRepository.DUPLICATE_REASON));
             return found;
         }
