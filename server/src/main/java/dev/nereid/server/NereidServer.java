@@ -7,6 +7,7 @@ import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.trace.TraceExporter;
 import dev.nereid.engine.trace.TraceLevel;
 import dev.nereid.engine.trace.Tracer;
+import dev.nereid.isolation.IsolatingEngine;
 import dev.nereid.server.Watchdog.Trouble;
 import dev.nereid.server.listener.ConnectionSlots;
 import dev.nereid.server.listener.Deadline;
@@ -100,7 +101,7 @@ public final class NereidServer implements AutoCloseable {
      *     can't be opened
      */
     public static NereidServer start(ServerOptions options, LogControl logs) {
-        return start(options, logs, Engine.create(options.engine()));
+        return start(options, logs, IsolatingEngine.create(options.engine()));
     }
 
     /** Loads the models of an engine, which is then this server's to close, and opens the ports. */

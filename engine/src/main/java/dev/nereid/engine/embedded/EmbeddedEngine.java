@@ -49,6 +49,11 @@ public final class EmbeddedEngine implements InferenceEngine {
         return new EmbeddedEngine(Engine.create(options));
     }
 
+    /** Returns what a program uses of an engine, which it closes with it. */
+    public static InferenceEngine over(Engine engine) {
+        return new EmbeddedEngine(engine);
+    }
+
     @Override
     public Map<String, InferenceException> start() {
         return engine.start();

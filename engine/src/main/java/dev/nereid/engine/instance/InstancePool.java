@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * fewest chances comes first, and none before the limiter lets it.
  */
 public final class InstancePool {
+    @SuppressWarnings("UnnecessaryLambda") // one object for all calls
     private static final Predicate<Instance> ANY = instance -> true;
 
     /** Walked by index, since that happens several times for each request. */

@@ -14,6 +14,7 @@ import dev.nereid.engine.instance.RateLimiter;
 import dev.nereid.engine.memory.BufferPool;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
+import dev.nereid.engine.plugin.BackendHost;
 import dev.nereid.engine.plugin.BackendStatus;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.request.RequestData;
@@ -57,6 +58,7 @@ public final class Engine implements AutoCloseable {
     private final ModelRepository repository;
     private final BufferPool buffers;
     private final Backends backends;
+    private final BackendHost host;
     private final TimerWakeups wakeups;
     private final ModelCatalog catalog;
     private final Admission admission;
@@ -72,8 +74,9 @@ public final class Engine implements AutoCloseable {
     private boolean endedInTime;
 
     private Engine(EngineOptions options, Repositories repositories, Path scratchDirectory, Gpus gpus,
-            Duration backendStartLimit) {
+            BackendHost host, Duration backendStartLimit) {
         this.options = options;
+        this.host = host;
         this.repositories = repositories;
         this.repository = repositories.models();
         this.catalog = new ModelCatalog(options.repository().isNamespaced());
@@ -92,7 +95,7 @@ public final class Engine implements AutoCloseable {
         this.admission = new Admission(buffers, catalog);
         this.cache = caching.cache();
         VersionLoader loader = new VersionLoader(
-                new ModelBackends(backends, repository, options.backends().allowsModelBackends()),
+                new ModelBackends(backends, repository, options.backends().allowsModelBackends(), host),
                 new ConfigLoader(options.repository().autoComplete(), options.repository().configName()), gpus,
                 schedulers,
                 new WarmUp(buffers, System::nanoTime), new ModelCallService(admission, buffers, catalog),
@@ -110,9 +113,19 @@ public final class Engine implements AutoCloseable {
      * @throws InferenceException when a repository is not a directory, or the response cache can't be opened
      */
     public static Engine create(EngineOptions options) {
+        return create(options, BackendHost.NONE);
+    }
+
+    /**
+     * Creates an engine some of whose backends may work in other processes; no model is loaded yet.
+     *
+     * @param host has them work there; the engine closes it
+     * @throws InferenceException when a repository is not a directory, or the response cache can't be opened
+     */
+    public static Engine create(EngineOptions options, BackendHost host) {
         return create(options, options.gpu().isAllowed()
                 ? GpuDriver.open()
-                : GpuDriver.none("TRITON_SERVER_CPU_ONLY is set"));
+                : GpuDriver.none("TRITON_SERVER_CPU_ONLY is set"), host, Backends.START_LIMIT);
     }
 
     /**
@@ -125,16 +138,22 @@ public final class Engine implements AutoCloseable {
     }
 
     static Engine create(EngineOptions options, GpuDriver driver, Duration backendStartLimit) {
+        return create(options, driver, BackendHost.NONE, backendStartLimit);
+    }
+
+    private static Engine create(EngineOptions options, GpuDriver driver, BackendHost host,
+            Duration backendStartLimit) {
         Gpus gpus = Gpus.create(driver, options.gpu());
         try {
-            return create(options, gpus, backendStartLimit);
+            return create(options, gpus, host, backendStartLimit);
         } catch (RuntimeException e) {
             gpus.close();
+            host.close();
             throw e;
         }
     }
 
-    private static Engine create(EngineOptions options, Gpus gpus, Duration backendStartLimit) {
+    private static Engine create(EngineOptions options, Gpus gpus, BackendHost host, Duration backendStartLimit) {
         Path scratchDirectory;
         try {
             scratchDirectory = Files.createTempDirectory("nereid-");
@@ -145,7 +164,7 @@ public final class Engine implements AutoCloseable {
             Repositories repositories = Repositories.open(options.repository(), scratchDirectory);
             try {
                 repositories.models().hints().forEach(hint -> LOGGER.log(Level.WARNING, hint));
-                return new Engine(options, repositories, scratchDirectory, gpus, backendStartLimit);
+                return new Engine(options, repositories, scratchDirectory, gpus, host, backendStartLimit);
             } catch (RuntimeException e) {
                 repositories.close();
                 throw e;
@@ -218,9 +237,9 @@ public final class Engine implements AutoCloseable {
         return backends.statuses();
     }
 
-    /** Returns the metrics that backends have registered, as they are now. */
+    /** Returns the metrics that backends have registered, in whatever process, as they are now. */
     public List<MetricFamily> backendMetrics() {
-        return backends.metrics().families();
+        return MetricFamily.merge(backends.metrics().families(), host.metrics());
     }
 
     /**
@@ -372,10 +391,9 @@ public final class Engine implements AutoCloseable {
             if (snapshot.isEmpty() && !readyOnly) {
                 entries.add(new IndexEntry(name, OptionalLong.empty(), Optional.empty(), ""));
             }
-            snapshot.ifPresent(found -> found.versions().stream()
-                    .filter(version -> !readyOnly || version.state() == VersionState.READY)
-                    .forEach(version -> entries.add(new IndexEntry(name, OptionalLong.of(version.number()),
-                            Optional.of(version.state()), version.reason()))));
+            snapshot.ifPresent(found -> found.versions().stream().map(version -> entry(name, version))
+                    .filter(entry -> !readyOnly || entry.state().equals(Optional.of(VersionState.READY)))
+                    .forEach(entries::add));
         });
         return entries;
     }
@@ -383,9 +401,19 @@ public final class Engine implements AutoCloseable {
     /** Returns the state of every version that was ever loaded, for the start-up table. */
     public List<IndexEntry> versions() {
         List<IndexEntry> entries = new ArrayList<>();
-        catalog.all().forEach((id, snapshot) -> snapshot.versions().forEach(version -> entries.add(new IndexEntry(
-                id, OptionalLong.of(version.number()), Optional.of(version.state()), version.reason()))));
+        catalog.all().forEach((id, snapshot) -> snapshot.versions()
+                .forEach(version -> entries.add(entry(id, version))));
         return entries;
+    }
+
+    private static IndexEntry entry(String name, ModelCatalog.Version version) {
+        ServedVersion served = version.served();
+        Optional<String> outage = served == null || version.state() != VersionState.READY
+                ? Optional.empty()
+                : served.outage();
+        return new IndexEntry(name, OptionalLong.of(version.number()),
+                Optional.of(outage.isPresent() ? VersionState.UNAVAILABLE : version.state()),
+                outage.orElse(version.reason()));
     }
 
     /**
@@ -479,6 +507,7 @@ public final class Engine implements AutoCloseable {
         if (allClosed) {
             cache.ifPresent(ResponseCache::close);
             backends.close();
+            host.close();
             buffers.close();
             gpus.close();
             repositories.close();

@@ -1,7 +1,9 @@
 package dev.nereid.engine.model;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.engine.plugin.BackendHost;
 import dev.nereid.engine.plugin.Backends;
+import dev.nereid.engine.plugin.HostedBackend;
 import dev.nereid.engine.plugin.LoadedBackend;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.PolledModel;
@@ -10,6 +12,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,8 +25,9 @@ import java.util.Optional;
  * @param backends the backends for all
  * @param repository where models are
  * @param isAllowed whether a model may bring its backend along
+ * @param host has backends work in other processes
  */
-record ModelBackends(Backends backends, ModelRepository repository, boolean isAllowed) {
+record ModelBackends(Backends backends, ModelRepository repository, boolean isAllowed, BackendHost host) {
     private static final Logger LOGGER = System.getLogger(ModelBackends.class.getName());
 
     /** Returns what tells the metrics of a version from those of others. */
@@ -43,20 +47,38 @@ record ModelBackends(Backends backends, ModelRepository repository, boolean isAl
         String name = model.config().getBackend();
         Optional<Path> jar = jar(model, version, name);
         if (jar.isEmpty()) {
-            return backends.get(name);
+            return start(model, version, jar);
         }
         if (isAllowed && repository.holds(model)) {
-            return backends.startOwn(name, jar.get(), model.name(), labels(model, version));
+            return start(model, version, jar);
         }
         String unused = "'" + name + ".jar' of model '" + model.name() + "' is not used: " + (isAllowed
                 ? "it came with a load request, and backends are only taken from a repository"
                 : "backends in model directories need the setting allow-model-backends");
         LOGGER.log(Level.WARNING, unused);
         try {
-            return backends.get(name);
+            return start(model, version, Optional.empty());
         } catch (InferenceException e) {
             throw new InferenceException(e.code(), e.getMessage() + " (" + unused + ")", e);
         }
+    }
+
+    /** Starts the backend where the model wants it: in another process, or in this one. */
+    private LoadedBackend start(PolledModel model, long version, Optional<Path> jar) {
+        String name = model.config().getBackend();
+        Map<String, String> labels = labels(model, version);
+        Map<String, String> parameters = new HashMap<>();
+        model.config().getParametersMap().forEach((key, value) -> parameters.put(key, value.getStringValue()));
+        BackendHost.Guest guest = new BackendHost.Guest(model.name(), model.id(), version, name, parameters, jar,
+                labels);
+        Optional<HostedBackend> hosted = host.host(guest);
+        if (hosted.isPresent()) {
+            return backends.hosted(name, hosted.get(), labels);
+        }
+        LoadedBackend here = jar.isPresent()
+                ? backends.startOwn(name, jar.get(), model.name(), labels)
+                : backends.get(name);
+        return here.guardedBy(backend -> host.guard(guest, backend));
     }
 
     private static Optional<Path> jar(PolledModel model, long version, String name) {

@@ -245,7 +245,9 @@ final class ModelLifecycle implements AutoCloseable {
 
     private boolean isServing(String name, PolledModel polled) {
         Snapshot snapshot = catalog.find(name).orElse(Snapshot.EMPTY);
-        List<Long> ready = snapshot.ready().stream().map(ServedVersion::version).toList();
+        // One whose process has ended is loaded anew, rather than left to wait for its next start.
+        List<Long> ready = snapshot.ready().stream().filter(version -> version.outage().isEmpty())
+                .map(ServedVersion::version).toList();
         return ready.equals(polled.versions());
     }
 

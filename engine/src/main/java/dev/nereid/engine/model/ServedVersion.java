@@ -163,6 +163,9 @@ public final class ServedVersion {
         if (own == null) {
             return true;
         }
+        if (outage().isPresent()) {
+            return false;
+        }
         ClassLoader loader = own.backend().classLoader();
         for (Instance instance : own.scheduler().instances()) {
             try {
@@ -175,6 +178,11 @@ public final class ServedVersion {
             }
         }
         return true;
+    }
+
+    /** Returns why the version can't answer now, where its backend works in another process; else empty. */
+    Optional<String> outage() {
+        return instances == null ? Optional.empty() : instances.backend().outage();
     }
 
     /**

@@ -12,6 +12,7 @@ import dev.nereid.engine.EngineOptions.SchedulingOptions;
 import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.Instance;
+import dev.nereid.engine.plugin.BackendHost;
 import dev.nereid.engine.plugin.LoadedBackend;
 import dev.nereid.engine.plugin.PluginCalls;
 import dev.nereid.engine.schedule.SchedulerFactory;
@@ -78,6 +79,12 @@ final class VersionLoader {
     ServedVersion load(PolledModel polled, long version) {
         long start = System.nanoTime();
         if (EnsembleLoader.isEnsemble(polled)) {
+            if (polled.config().containsParameters(BackendHost.PARAMETER)) {
+                LOGGER.log(Level.WARNING,
+                        () -> "model '" + polled.name() + "' is an ensemble, of which nothing works in a"
+                                + " process: its parameter " + BackendHost.PARAMETER
+                                + " has no effect; give it to its models");
+            }
             return ensembles.load(polled, version);
         }
         LoadedBackend backend = backends.of(polled, version);

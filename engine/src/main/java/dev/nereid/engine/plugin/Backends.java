@@ -225,6 +225,15 @@ public final class Backends implements AutoCloseable {
         return started;
     }
 
+    /** Returns a backend that stands for one in another process, for one model version. */
+    public LoadedBackend hosted(String name, HostedBackend backend, Map<String, String> labels) {
+        Map<String, String> all = new TreeMap<>(labels);
+        all.put("backend", name);
+        return new LoadedBackend(name, backend, backend.attributes(), HostedBackend.class.getClassLoader(),
+                metrics.of("backend '" + name + "'", all), Optional.of(() -> {
+                }));
+    }
+
     private Map<String, String> settingsOf(String name) {
         Map<String, String> merged = new LinkedHashMap<>(settings.getOrDefault("", Map.of()));
         merged.putAll(settings.getOrDefault(name, Map.of()));

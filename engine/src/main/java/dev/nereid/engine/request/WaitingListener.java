@@ -85,6 +85,7 @@ public abstract class WaitingListener implements ResponseListener {
      * Executes what was assigned to this thread until now, and lends it no more. For a thread that must not wait: it calls
      * this once its request is submitted.
      */
+    @SuppressWarnings("ReferenceEquality") // The mark is one object.
     public final void lendOnce() {
         waiter = Thread.currentThread();
         while (!ASSIGNMENT.compareAndSet(this, null, GONE)) {

@@ -48,6 +48,7 @@ public final class QueueScheduler implements InstanceScheduler {
     static final long LENT_NANOS = 500_000;
 
     /** Asks nothing of an instance. */
+    @SuppressWarnings("UnnecessaryLambda") // one object for all calls
     private static final Predicate<Instance> ANY = instance -> true;
     private static final Logger LOGGER = System.getLogger(QueueScheduler.class.getName());
 

@@ -1,7 +1,9 @@
 package dev.nereid.engine.stats;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * All metrics of one name that backends have registered, as they are now.
@@ -15,6 +17,26 @@ public record MetricFamily(String name, String help, Kind kind, List<Sample> sam
     /** Copies the list. */
     public MetricFamily {
         samples = List.copyOf(samples);
+    }
+
+    /** Returns both together, by name. Of two kinds under one name, that of {@code first} is kept. */
+    public static List<MetricFamily> merge(List<MetricFamily> first, List<MetricFamily> second) {
+        if (second.isEmpty()) {
+            return first;
+        }
+        Map<String, MetricFamily> merged = new TreeMap<>();
+        first.forEach(family -> merged.put(family.name(), family));
+        second.forEach(family -> merged.merge(family.name(), family, MetricFamily::with));
+        return List.copyOf(merged.values());
+    }
+
+    private MetricFamily with(MetricFamily other) {
+        if (other.kind != kind) {
+            return this;
+        }
+        List<Sample> all = new ArrayList<>(samples);
+        all.addAll(other.samples);
+        return new MetricFamily(name, help, kind, all);
     }
 
     /** The kinds of metrics. */

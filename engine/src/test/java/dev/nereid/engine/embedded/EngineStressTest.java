@@ -40,6 +40,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
@@ -253,7 +254,7 @@ class EngineStressTest {
         assertEquals("", String.join("\n", violations));
         assertEquals(0, openModels.get(), "every model was closed");
         assertTrue(succeeded.get() > 0, "some succeed");
-        assertTrue(outcomes.get(StatusCode.CANCELLED).get() > 0, "some are cancelled");
+        assertTrue(count(outcomes, StatusCode.CANCELLED).get() > 0, "some are cancelled");
         Set<StatusCode> possible = Set.of(StatusCode.CANCELLED, StatusCode.UNAVAILABLE, StatusCode.NOT_FOUND);
         outcomes.forEach((code, count) -> assertTrue(possible.contains(code) || count.get() == 0,
                 () -> count + " requests failed with " + code));
@@ -294,7 +295,7 @@ class EngineStressTest {
                     return;
                 }
             } catch (InferenceException e) {
-                outcomes.get(e.code()).incrementAndGet();
+                count(outcomes, e.code()).incrementAndGet();
                 continue;
             } catch (InterruptedException e) {
                 throw new AssertionError(e);
@@ -303,8 +304,12 @@ class EngineStressTest {
             if (failure == null) {
                 succeeded.incrementAndGet();
             } else {
-                outcomes.get(failure).incrementAndGet();
+                count(outcomes, failure).incrementAndGet();
             }
         }
+    }
+
+    private static AtomicInteger count(Map<StatusCode, AtomicInteger> outcomes, StatusCode code) {
+        return Objects.requireNonNull(outcomes.get(code));
     }
 }

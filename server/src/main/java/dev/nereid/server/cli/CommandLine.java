@@ -1,5 +1,6 @@
 package dev.nereid.server.cli;
 
+import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.BackendSource;
 import dev.nereid.engine.ControlMode;
 import dev.nereid.engine.EngineOptions;
@@ -10,6 +11,7 @@ import dev.nereid.engine.EngineOptions.RemoteOptions;
 import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.engine.model.Repositories;
+import dev.nereid.isolation.settings.IsolationSettings;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.grpc.GrpcOptions;
 import dev.nereid.server.http.HttpOptions;
@@ -264,6 +266,11 @@ public final class CommandLine {
                         + "', expected <backend>,<key>=<value>");
             }
             settings.computeIfAbsent(backend, ignored -> new LinkedHashMap<>()).put(key, value.substring(equals + 1));
+        }
+        try {
+            IsolationSettings ignored = IsolationSettings.of(settings);
+        } catch (InferenceException e) {
+            throw new UsageException("--backend-config: " + e.getMessage());
         }
         return settings;
     }

@@ -1,7 +1,7 @@
 package dev.nereid.server.doctor;
 
-import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.backend.api.Diagnosis.Verdict;
+import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.engine.EngineOptions;
 import dev.nereid.engine.EngineOptions.RemoteOptions;
@@ -10,17 +10,22 @@ import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.model.Repositories;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.plugin.Examination;
+import dev.nereid.isolation.host.ProcessCheck;
+import dev.nereid.isolation.settings.IsolationSettings;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.location.ModelCache;
+import dev.nereid.repository.config.proto.ModelConfig;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.grpc.GrpcFrontEnd;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -52,8 +57,9 @@ public final class Doctor {
                 .run(findings);
         GpuCheck.run(driver, engine.gpu(), findings);
         places(options, findings);
-        Set<String> needed = repositories(engine, findings);
-        backends(engine, needed, backendLimit, findings);
+        IsolationSettings isolation = IsolationSettings.of(engine.backends().settings());
+        Set<String> needed = repositories(engine, isolation, findings);
+        backends(engine.with(engine.backends().withSettings(isolation.rest())), needed, backendLimit, findings);
         if (!driver.gpus().isEmpty()) {
             LibraryCheck.vendor(LibraryCheck.directories(System.getenv().getOrDefault("LD_LIBRARY_PATH", "")),
                     findings);
@@ -85,10 +91,11 @@ public final class Doctor {
     }
 
     /** Returns the backends that models ask for. */
-    private static Set<String> repositories(EngineOptions options, Findings findings) {
+    private static Set<String> repositories(EngineOptions options, IsolationSettings isolation, Findings findings) {
         Set<String> needed = new HashSet<>();
         options.repository().remote().locations()
                 .forEach(location -> findings.add("Models", remote(location, options.repository().remote())));
+        boolean isIsolating = isolation.own().values().stream().anyMatch(settings -> !settings.isEmpty());
         if (options.repository().directories().isEmpty()) {
             return needed;
         }
@@ -97,8 +104,11 @@ public final class Doctor {
         Set<String> models = repository.list().keySet();
         for (String model : models) {
             try {
-                String backend = repository.poll(model).config().getBackend();
-                needed.add(backend);
+                ModelConfig config = repository.poll(model).config();
+                needed.add(config.getBackend());
+                Map<String, String> parameters = new HashMap<>();
+                config.getParametersMap().forEach((key, value) -> parameters.put(key, value.getStringValue()));
+                isIsolating |= isolation.of(config.getBackend(), parameters).isIsolated();
             } catch (InferenceException e) {
                 findings.add("Models", Diagnosis.problem(model, e.getMessage(),
                         "'nereid check <repository>' says more"));
@@ -108,6 +118,9 @@ public final class Doctor {
                 models.size() + (models.size() == 1 ? " model in " : " models in ")
                         + options.repository().directories()));
         repository.hints().forEach(hint -> findings.add("Models", Diagnosis.warning("repository", hint, "")));
+        if (isIsolating) {
+            ProcessCheck.run().forEach(each -> findings.add("Isolation", each));
+        }
         return needed;
     }
 

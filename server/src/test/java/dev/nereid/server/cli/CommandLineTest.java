@@ -245,7 +245,8 @@ class CommandLineTest {
         "-v|unexpected argument '-v', expected a flag such as --model-repository=<directory>",
         "--backend-config=pytorch|--backend-config has value 'pytorch', expected <backend>,<key>=<value>",
         "--backend-config=pytorch,|--backend-config has value 'pytorch,', expected <backend>,<key>=<value>",
-        "--backend-config=pytorch,=4|--backend-config has value 'pytorch,=4', expected <backend>,<key>=<value>"})
+        "--backend-config=pytorch,=4|--backend-config has value 'pytorch,=4', expected <backend>,<key>=<value>",
+        "--backend-config=,isolation=thread|--backend-config: setting 'isolation' is 'thread', expected process or none"})
     void aMistakeIsToldWithWhatWasGivenAndWhatWasExpected(String argument, String message) {
         assertEquals(message, mistake(argument));
     }

@@ -16,15 +16,17 @@ import java.util.Optional;
  * @param configName the name of custom configurations; empty for none
  * @param isAutoCompleteOn whether a backend may complete configurations
  * @param backendDirectory where backends lie, where that is known
+ * @param loads whether each model is also loaded, in a process of its own
  */
 record CheckOptions(List<Path> repositories, String configName, boolean isAutoCompleteOn,
-        Optional<Path> backendDirectory) {
+        Optional<Path> backendDirectory, boolean loads) {
     static final String USAGE = """
             Usage: nereid check <repository>... [flags]
 
               --model-config-name=<text>      Name of custom model configurations in 'configs'.
               --disable-auto-complete-config  Do not expect backends to complete model configurations.
               --backend-directory=<text>      Directory with backends; those that come with the server by default.
+              --load                          Also load each model without errors, in a process of its own.
               --help                          Print this text.
 
             Ends with 0 when a server could load all models, 1 when it would refuse one, 2 when the arguments are wrong.
@@ -32,6 +34,7 @@ record CheckOptions(List<Path> repositories, String configName, boolean isAutoCo
     private static final String CONFIG_NAME = "--model-config-name";
     private static final String NO_AUTO_COMPLETE = "--disable-auto-complete-config";
     private static final String BACKENDS = "--backend-directory";
+    private static final String LOAD = "--load";
 
     CheckOptions {
         repositories = List.copyOf(repositories);
@@ -42,6 +45,7 @@ record CheckOptions(List<Path> repositories, String configName, boolean isAutoCo
         List<Path> repositories = new ArrayList<>();
         String configName = "";
         boolean isAutoCompleteOn = true;
+        boolean loads = false;
         Optional<Path> backends = defaultBackends.filter(Files::isDirectory);
         for (int i = 0; i < arguments.size(); i++) {
             String argument = arguments.get(i);
@@ -51,11 +55,12 @@ record CheckOptions(List<Path> repositories, String configName, boolean isAutoCo
                 case "--help", "-h" -> {
                     return Optional.empty();
                 }
-                case NO_AUTO_COMPLETE -> {
+                case NO_AUTO_COMPLETE, LOAD -> {
                     if (equals >= 0 && !argument.endsWith("=true")) {
-                        throw new UsageException(NO_AUTO_COMPLETE + " takes no value");
+                        throw new UsageException(name + " takes no value");
                     }
-                    isAutoCompleteOn = false;
+                    isAutoCompleteOn &= !name.equals(NO_AUTO_COMPLETE);
+                    loads |= name.equals(LOAD);
                 }
                 case CONFIG_NAME, BACKENDS -> {
                     if (equals < 0 && ++i == arguments.size()) {
@@ -80,7 +85,10 @@ record CheckOptions(List<Path> repositories, String configName, boolean isAutoCo
         if (repositories.isEmpty()) {
             throw new UsageException("name the model repository to check");
         }
-        return Optional.of(new CheckOptions(repositories, configName, isAutoCompleteOn, backends));
+        if (loads && backends.isEmpty()) {
+            throw new UsageException(LOAD + " needs backends: name their directory with " + BACKENDS);
+        }
+        return Optional.of(new CheckOptions(repositories, configName, isAutoCompleteOn, backends, loads));
     }
 
     private static String configName(String value) {

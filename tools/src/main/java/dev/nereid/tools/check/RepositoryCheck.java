@@ -17,18 +17,21 @@ import java.util.TreeMap;
 final class RepositoryCheck {
     private final ModelRepository repository;
     private final ModelCheck modelCheck;
+    private final Optional<CheckOptions> loadOptions;
     private final Map<String, PolledModel> polled = new TreeMap<>();
     private final Map<String, List<Problem>> problems = new TreeMap<>();
 
-    private RepositoryCheck(ModelRepository repository, ModelCheck modelCheck) {
+    private RepositoryCheck(ModelRepository repository, ModelCheck modelCheck, Optional<CheckOptions> loadOptions) {
         this.repository = repository;
         this.modelCheck = modelCheck;
+        this.loadOptions = loadOptions;
     }
 
     static RepositoryCheck of(CheckOptions options) {
         ConfigLoader loader = new ConfigLoader(options.isAutoCompleteOn(), options.configName());
         return new RepositoryCheck(ModelRepository.open(options.repositories(), loader),
-                new ModelCheck(loader, options.backendDirectory().map(BackendCheck::of)));
+                new ModelCheck(loader, options.backendDirectory().map(BackendCheck::of)),
+                Optional.of(options).filter(CheckOptions::loads));
     }
 
     /** Returns the number of models that {@link #run} looked at. */
@@ -41,10 +44,23 @@ final class RepositoryCheck {
         List<Problem> all = new ArrayList<>();
         repository.hints().forEach(hint -> all.add(Problem.warning("repository", hint)));
         repository.list().forEach((name, places) -> problems.put(name, checkModel(name, places.size())));
+        loadOptions.ifPresent(this::load);
         polled.values().stream().filter(model -> model.config().hasEnsembleScheduling())
                 .forEach(ensemble -> checkEnsemble(ensemble.config()));
         problems.values().forEach(all::addAll);
         return all;
+    }
+
+    /** Loads each model that nothing is wrong with so far; ensembles have nothing to load. */
+    private void load(CheckOptions options) {
+        try (LoadCheck loading = LoadCheck.start(options)) {
+            polled.forEach((name, model) -> {
+                List<Problem> found = problems.getOrDefault(name, List.of());
+                if (!model.config().hasEnsembleScheduling() && found.stream().noneMatch(Problem::isError)) {
+                    loading.problem(name).ifPresent(text -> found.add(Problem.error(name, text)));
+                }
+            });
+        }
     }
 
     private List<Problem> checkModel(String name, int places) {
