@@ -8,7 +8,7 @@ import dev.nereid.repository.config.ConfigValidator;
 import dev.nereid.repository.config.FileFailures;
 import dev.nereid.repository.config.ModelIds;
 import dev.nereid.repository.config.PathGuard;
-import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 import dev.nereid.repository.location.HeldDirectory;
 import dev.nereid.repository.location.LocalLocation;
 import dev.nereid.repository.location.RepositoryLocation;

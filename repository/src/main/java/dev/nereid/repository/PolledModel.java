@@ -1,7 +1,7 @@
 package dev.nereid.repository;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

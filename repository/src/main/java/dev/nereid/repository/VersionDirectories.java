@@ -2,8 +2,8 @@ package dev.nereid.repository;
 
 import dev.nereid.repository.config.FileFailures;
 import dev.nereid.repository.config.ModelFiles;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelVersionPolicy;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelVersionPolicy;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

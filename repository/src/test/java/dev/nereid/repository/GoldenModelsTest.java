@@ -11,7 +11,7 @@ import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.Devices;
 import dev.nereid.repository.config.ModelConfigs;
 import dev.nereid.repository.config.ModelFiles;
-import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.net.URL;

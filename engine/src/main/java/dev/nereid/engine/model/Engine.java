@@ -26,7 +26,7 @@ import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.config.ModelIds;
 import dev.nereid.repository.config.PathGuard;
-import dev.nereid.repository.config.proto.ModelEnsembling;
+import dev.nereid.repository.config.proto.ConfigProto.ModelEnsembling;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;

@@ -14,6 +14,7 @@ import dev.nereid.engine.request.RequestValidator;
 import dev.nereid.engine.schedule.Scheduler;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.config.ModelIds;
+import dev.nereid.repository.config.proto.ConfigProto;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -255,7 +256,7 @@ public final class ServedVersion {
     }
 
     /** Returns the normalised configuration, complete, as the repository reads and writes it. */
-    public dev.nereid.repository.config.proto.ModelConfig completeConfig() {
+    public ConfigProto.ModelConfig completeConfig() {
         return forms.complete();
     }
 

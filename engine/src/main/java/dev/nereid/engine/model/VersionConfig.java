@@ -3,7 +3,7 @@ package dev.nereid.engine.model;
 import dev.nereid.engine.request.RequestValidator;
 import dev.nereid.repository.config.ConfigJson;
 import dev.nereid.repository.config.ModelConfigs;
-import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 
 /**
  * The configuration of a version, completed and normalised, in each of the forms that are read of it. Made once.

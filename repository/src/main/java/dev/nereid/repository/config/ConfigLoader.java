@@ -2,7 +2,7 @@ package dev.nereid.repository.config;
 
 import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

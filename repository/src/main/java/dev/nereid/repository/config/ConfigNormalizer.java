@@ -2,12 +2,12 @@ package dev.nereid.repository.config;
 
 import dev.nereid.backend.api.BackendAttributes;
 import dev.nereid.backend.api.config.InstanceGroup;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelDynamicBatching;
-import dev.nereid.repository.config.proto.ModelInstanceGroup;
-import dev.nereid.repository.config.proto.ModelOptimizationPolicy;
-import dev.nereid.repository.config.proto.ModelSequenceBatching;
-import dev.nereid.repository.config.proto.ModelVersionPolicy;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelDynamicBatching;
+import dev.nereid.repository.config.proto.ConfigProto.ModelInstanceGroup;
+import dev.nereid.repository.config.proto.ConfigProto.ModelOptimizationPolicy;
+import dev.nereid.repository.config.proto.ConfigProto.ModelSequenceBatching;
+import dev.nereid.repository.config.proto.ConfigProto.ModelVersionPolicy;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;

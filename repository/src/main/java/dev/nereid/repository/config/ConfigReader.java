@@ -7,7 +7,7 @@ import com.google.protobuf.Message;
 import com.google.protobuf.TextFormat;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,13 +1,13 @@
 package dev.nereid.repository.config;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelDynamicBatching;
-import dev.nereid.repository.config.proto.ModelEnsembling;
-import dev.nereid.repository.config.proto.ModelMetrics;
-import dev.nereid.repository.config.proto.ModelQueuePolicy;
-import dev.nereid.repository.config.proto.ModelSequenceBatching;
-import dev.nereid.repository.config.proto.ModelWarmup;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelDynamicBatching;
+import dev.nereid.repository.config.proto.ConfigProto.ModelEnsembling;
+import dev.nereid.repository.config.proto.ConfigProto.ModelMetrics;
+import dev.nereid.repository.config.proto.ConfigProto.ModelQueuePolicy;
+import dev.nereid.repository.config.proto.ConfigProto.ModelSequenceBatching;
+import dev.nereid.repository.config.proto.ConfigProto.ModelWarmup;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;

@@ -1,10 +1,10 @@
 package dev.nereid.repository.config;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelEnsembling.Step;
-import dev.nereid.repository.config.proto.ModelInput;
-import dev.nereid.repository.config.proto.ModelOutput;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelEnsembling.Step;
+import dev.nereid.repository.config.proto.ConfigProto.ModelInput;
+import dev.nereid.repository.config.proto.ConfigProto.ModelOutput;
 import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.LinkedHashSet;

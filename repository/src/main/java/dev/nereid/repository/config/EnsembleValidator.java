@@ -2,11 +2,11 @@ package dev.nereid.repository.config;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.Dims;
-import dev.nereid.repository.config.proto.DataType;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelEnsembling.Step;
-import dev.nereid.repository.config.proto.ModelInput;
-import dev.nereid.repository.config.proto.ModelOutput;
+import dev.nereid.repository.config.proto.ConfigProto.DataType;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelEnsembling.Step;
+import dev.nereid.repository.config.proto.ConfigProto.ModelInput;
+import dev.nereid.repository.config.proto.ConfigProto.ModelOutput;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;

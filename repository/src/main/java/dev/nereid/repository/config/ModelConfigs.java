@@ -14,14 +14,15 @@ import dev.nereid.backend.api.config.Scheduling;
 import dev.nereid.backend.api.config.VersionPolicy;
 import dev.nereid.backend.api.config.Warmup;
 import dev.nereid.backend.api.tensor.DataType;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelInstanceGroup;
-import dev.nereid.repository.config.proto.ModelMetrics;
-import dev.nereid.repository.config.proto.ModelOptimizationPolicy;
-import dev.nereid.repository.config.proto.ModelOptimizationPolicy.Cuda.GraphSpec;
-import dev.nereid.repository.config.proto.ModelRateLimiter;
-import dev.nereid.repository.config.proto.ModelTensorReshape;
-import dev.nereid.repository.config.proto.ModelWarmup;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelInstanceGroup;
+import dev.nereid.repository.config.proto.ConfigProto.ModelMetrics;
+import dev.nereid.repository.config.proto.ConfigProto.ModelOptimizationPolicy;
+import dev.nereid.repository.config.proto.ConfigProto.ModelOptimizationPolicy.Cuda.GraphSpec;
+import dev.nereid.repository.config.proto.ConfigProto.ModelRateLimiter;
+import dev.nereid.repository.config.proto.ConfigProto.ModelTensorReshape;
+import dev.nereid.repository.config.proto.ConfigProto.ModelWarmup;
+import dev.nereid.repository.config.proto.ConfigProto;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -120,7 +121,7 @@ public final class ModelConfigs {
         };
     }
 
-    static Optional<DataType> dataType(dev.nereid.repository.config.proto.DataType type) {
+    static Optional<DataType> dataType(ConfigProto.DataType type) {
         for (DataType candidate : DataType.values()) {
             if (candidate.configName().equals(type.name())) {
                 return Optional.of(candidate);
@@ -129,12 +130,12 @@ public final class ModelConfigs {
         return Optional.empty();
     }
 
-    static dev.nereid.repository.config.proto.DataType dataType(DataType type) {
-        return dev.nereid.repository.config.proto.DataType.valueOf(type.configName());
+    static ConfigProto.DataType dataType(DataType type) {
+        return ConfigProto.DataType.valueOf(type.configName());
     }
 
-    private static dev.nereid.repository.config.proto.DataType dataType(Optional<DataType> type) {
-        return type.map(ModelConfigs::dataType).orElse(dev.nereid.repository.config.proto.DataType.TYPE_INVALID);
+    private static ConfigProto.DataType dataType(Optional<DataType> type) {
+        return type.map(ModelConfigs::dataType).orElse(ConfigProto.DataType.TYPE_INVALID);
     }
 
     /** Returns an unsigned 32-bit number, or the largest that an int holds. */
@@ -155,7 +156,7 @@ public final class ModelConfigs {
         };
     }
 
-    private static ModelInput input(dev.nereid.repository.config.proto.ModelInput input) {
+    private static ModelInput input(ConfigProto.ModelInput input) {
         ModelInput.Format format = switch (input.getFormat()) {
             case FORMAT_NHWC -> ModelInput.Format.NHWC;
             case FORMAT_NCHW -> ModelInput.Format.NCHW;
@@ -166,13 +167,13 @@ public final class ModelConfigs {
                 input.getOptional(), input.getIsNonLinearFormatIo());
     }
 
-    private static dev.nereid.repository.config.proto.ModelInput input(ModelInput input) {
-        dev.nereid.repository.config.proto.ModelInput.Format format = switch (input.format()) {
-            case NONE -> dev.nereid.repository.config.proto.ModelInput.Format.FORMAT_NONE;
-            case NHWC -> dev.nereid.repository.config.proto.ModelInput.Format.FORMAT_NHWC;
-            case NCHW -> dev.nereid.repository.config.proto.ModelInput.Format.FORMAT_NCHW;
+    private static ConfigProto.ModelInput input(ModelInput input) {
+        ConfigProto.ModelInput.Format format = switch (input.format()) {
+            case NONE -> ConfigProto.ModelInput.Format.FORMAT_NONE;
+            case NHWC -> ConfigProto.ModelInput.Format.FORMAT_NHWC;
+            case NCHW -> ConfigProto.ModelInput.Format.FORMAT_NCHW;
         };
-        var builder = dev.nereid.repository.config.proto.ModelInput.newBuilder().setName(input.name())
+        var builder = ConfigProto.ModelInput.newBuilder().setName(input.name())
                 .setDataType(dataType(input.dataType())).setFormat(format).addAllDims(values(input.dims()))
                 .setIsShapeTensor(input.isShapeTensor()).setAllowRaggedBatch(input.allowRaggedBatch())
                 .setOptional(input.isOptional()).setIsNonLinearFormatIo(input.isNonLinearFormat());
@@ -180,14 +181,14 @@ public final class ModelConfigs {
         return builder.build();
     }
 
-    private static ModelOutput output(dev.nereid.repository.config.proto.ModelOutput output) {
+    private static ModelOutput output(ConfigProto.ModelOutput output) {
         return new ModelOutput(output.getName(), dataType(output.getDataType()), Dims.of(output.getDimsList()),
                 reshape(output.hasReshape(), output.getReshape()), output.getLabelFilename(),
                 output.getIsShapeTensor(), output.getIsNonLinearFormatIo());
     }
 
-    private static dev.nereid.repository.config.proto.ModelOutput output(ModelOutput output) {
-        var builder = dev.nereid.repository.config.proto.ModelOutput.newBuilder().setName(output.name())
+    private static ConfigProto.ModelOutput output(ModelOutput output) {
+        var builder = ConfigProto.ModelOutput.newBuilder().setName(output.name())
                 .setDataType(dataType(output.dataType())).addAllDims(values(output.dims()))
                 .setLabelFilename(output.labelFilename()).setIsShapeTensor(output.isShapeTensor())
                 .setIsNonLinearFormatIo(output.isNonLinearFormat());
@@ -211,7 +212,7 @@ public final class ModelConfigs {
         return values;
     }
 
-    private static BatchInput batchInput(dev.nereid.repository.config.proto.BatchInput input) {
+    private static BatchInput batchInput(ConfigProto.BatchInput input) {
         BatchInput.Kind kind = switch (input.getKind()) {
             case BATCH_ELEMENT_COUNT, UNRECOGNIZED -> BatchInput.Kind.ELEMENT_COUNT;
             case BATCH_ACCUMULATED_ELEMENT_COUNT -> BatchInput.Kind.ACCUMULATED_ELEMENT_COUNT;

@@ -2,8 +2,8 @@ package dev.nereid.repository.config;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelOutput;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelOutput;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

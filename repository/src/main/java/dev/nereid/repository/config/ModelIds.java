@@ -1,6 +1,6 @@
 package dev.nereid.repository.config;
 
-import dev.nereid.repository.config.proto.ModelEnsembling.Step;
+import dev.nereid.repository.config.proto.ConfigProto.ModelEnsembling.Step;
 
 /**
  * What models of several repositories are told apart by: {@code <namespace>::<name>}, where the namespace is the path of the

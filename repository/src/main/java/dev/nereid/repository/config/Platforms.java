@@ -1,7 +1,7 @@
 package dev.nereid.repository.config;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -2,8 +2,8 @@ package dev.nereid.repository.config;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelRepositoryAgents.Agent;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelRepositoryAgents.Agent;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

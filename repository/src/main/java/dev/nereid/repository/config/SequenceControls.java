@@ -1,9 +1,9 @@
 package dev.nereid.repository.config;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.repository.config.proto.DataType;
-import dev.nereid.repository.config.proto.ModelSequenceBatching;
-import dev.nereid.repository.config.proto.ModelSequenceBatching.Control;
+import dev.nereid.repository.config.proto.ConfigProto.DataType;
+import dev.nereid.repository.config.proto.ConfigProto.ModelSequenceBatching;
+import dev.nereid.repository.config.proto.ConfigProto.ModelSequenceBatching.Control;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.Set;

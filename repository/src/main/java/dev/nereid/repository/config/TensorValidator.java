@@ -1,12 +1,12 @@
 package dev.nereid.repository.config;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.repository.config.proto.BatchInput;
-import dev.nereid.repository.config.proto.BatchOutput;
-import dev.nereid.repository.config.proto.DataType;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelInput;
-import dev.nereid.repository.config.proto.ModelOutput;
+import dev.nereid.repository.config.proto.ConfigProto.BatchInput;
+import dev.nereid.repository.config.proto.ConfigProto.BatchOutput;
+import dev.nereid.repository.config.proto.ConfigProto.DataType;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelInput;
+import dev.nereid.repository.config.proto.ConfigProto.ModelOutput;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.HashSet;

@@ -1,11 +1,11 @@
 package dev.nereid.repository.config;
 
-import dev.nereid.repository.config.proto.BatchInput;
-import dev.nereid.repository.config.proto.BatchOutput;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelInput;
-import dev.nereid.repository.config.proto.ModelMetrics;
-import dev.nereid.repository.config.proto.ModelOptimizationPolicy;
+import dev.nereid.repository.config.proto.ConfigProto.BatchInput;
+import dev.nereid.repository.config.proto.ConfigProto.BatchOutput;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelInput;
+import dev.nereid.repository.config.proto.ConfigProto.ModelMetrics;
+import dev.nereid.repository.config.proto.ConfigProto.ModelOptimizationPolicy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;

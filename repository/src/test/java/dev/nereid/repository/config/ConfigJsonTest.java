@@ -3,8 +3,8 @@ package dev.nereid.repository.config;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelMetrics;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelMetrics;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

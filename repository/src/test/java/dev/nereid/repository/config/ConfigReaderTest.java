@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
-import dev.nereid.repository.config.proto.DataType;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelInstanceGroup;
+import dev.nereid.repository.config.proto.ConfigProto.DataType;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelInstanceGroup;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

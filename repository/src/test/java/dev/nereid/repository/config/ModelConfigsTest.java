@@ -16,7 +16,7 @@ import dev.nereid.backend.api.config.Scheduling;
 import dev.nereid.backend.api.config.VersionPolicy;
 import dev.nereid.backend.api.config.Warmup;
 import dev.nereid.backend.api.tensor.DataType;
-import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

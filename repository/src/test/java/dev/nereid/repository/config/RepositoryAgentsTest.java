@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.nereid.backend.api.InferenceException;
-import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -15,7 +15,7 @@ import dev.nereid.isolation.settings.IsolationSettings;
 import dev.nereid.repository.ModelRepository;
 import dev.nereid.repository.config.ConfigLoader;
 import dev.nereid.repository.location.ModelCache;
-import dev.nereid.repository.config.proto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.grpc.GrpcFrontEnd;
 import java.io.IOException;

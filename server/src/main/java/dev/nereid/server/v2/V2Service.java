@@ -12,6 +12,7 @@ import dev.nereid.engine.sharedmemory.ClientSharedMemory;
 import dev.nereid.engine.stats.FailureReason;
 import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.engine.trace.Tracer;
+import dev.nereid.repository.config.proto.ConfigProto;
 import dev.nereid.server.v2.ModelMetadata.TensorMetadata;
 import dev.nereid.server.v2.VersionStatistics.Batch;
 import dev.nereid.server.v2.VersionStatistics.Counter;
@@ -192,7 +193,7 @@ public final class V2Service {
      * @param version empty for the highest that is ready
      * @throws InferenceException NOT_FOUND or UNAVAILABLE
      */
-    public dev.nereid.repository.config.proto.ModelConfig modelConfig(String model, OptionalLong version) {
+    public ConfigProto.ModelConfig modelConfig(String model, OptionalLong version) {
         return engine.lookup(model, version).completeConfig();
     }
 

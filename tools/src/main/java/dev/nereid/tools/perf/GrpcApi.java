@@ -1,8 +1,8 @@
 package dev.nereid.tools.perf;
 
 import com.google.protobuf.MessageLite;
-import dev.nereid.repository.config.proto.ModelConfig;
-import dev.nereid.repository.config.proto.ModelInput;
+import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
+import dev.nereid.repository.config.proto.ConfigProto.ModelInput;
 import dev.nereid.server.grpc.proto.ModelConfigRequest;
 import dev.nereid.server.grpc.proto.ModelMetadataRequest;
 import dev.nereid.server.grpc.proto.ModelMetadataResponse;
