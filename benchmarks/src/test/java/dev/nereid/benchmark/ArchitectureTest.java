@@ -19,12 +19,12 @@ class ArchitectureTest {
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS).importPackages("dev.nereid");
 
     @Test
-    void theInsideOfTheEngineIsForServerChecksAndBenchmarks() {
+    void theInsideOfTheEngineIsForIsolationServerChecksAndBenchmarks() {
         assertTrue(ALL.containPackage(ENGINE + ".model") && ALL.containPackage("dev.nereid.backend.pytorch"),
                 "all modules are looked at");
         noClasses().that()
-                .resideOutsideOfPackages(ENGINE + "..", "dev.nereid.server..", "dev.nereid.tools.check..",
-                        "dev.nereid.benchmark..")
+                .resideOutsideOfPackages(ENGINE + "..", "dev.nereid.isolation..", "dev.nereid.server..",
+                        "dev.nereid.tools.check..", "dev.nereid.benchmark..")
                 .should().dependOnClassesThat(resideInAPackage(ENGINE + "..").and(not(resideInAPackage(ENGINE))))
                 .check(ALL);
     }
