@@ -92,8 +92,7 @@ public final class NereidServer implements AutoCloseable {
         this.tracer = Tracer.create(options.trace().settings(), spans.<TraceExporter>map(queue -> queue)
                 .or(() -> options.trace().file().map(TraceWriter::start)));
         this.service = new V2Service(
-                new V2Service.Options(options.id(), Version.text(), Version.commit(), Version.buildTime(),
-                        options.allowsClientSharedMemory()),
+                new V2Service.Options(options.id(), Version.withBuild(), options.allowsClientSharedMemory()),
                 engine, tracer, sharedMemory, logs);
         this.logTail = logs.tail();
         if (options.console().isEnabled()) {

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.Properties;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The server's version, and what it was built from. */
 public final class Version {
@@ -44,6 +46,16 @@ public final class Version {
     /** Returns when it was built, as ISO 8601 in UTC; {@code unknown} where the build was not told. */
     public static String buildTime() {
         return value("time", UNKNOWN);
+    }
+
+    /**
+     * Returns the version with the commit and the time of the build as its build metadata, in the form of semantic versions:
+     * {@code 1.2.0+0123456789ab.20270131T235959Z}. What is unknown is left out.
+     */
+    public static String withBuild() {
+        String build = Stream.of(commit(), buildTime()).filter(part -> !part.equals(UNKNOWN))
+                .map(part -> part.replaceAll("[^0-9A-Za-z]", "")).collect(Collectors.joining("."));
+        return build.isEmpty() ? text() : text() + "+" + build;
     }
 
     /** Returns all of it, for people. */

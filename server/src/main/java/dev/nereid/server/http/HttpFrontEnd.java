@@ -249,10 +249,7 @@ public final class HttpFrontEnd implements AutoCloseable {
         json.name("name").string(metadata.name()).name("version").string(metadata.version());
         json.name("extensions").beginArray();
         metadata.extensions().forEach(json::string);
-        json.endArray();
-        // Beside what the protocol lists: from which source the server was built.
-        json.name("commit").string(metadata.commit()).name("build_time").string(metadata.buildTime());
-        exchange.sendJson(json.endObject());
+        exchange.sendJson(json.endArray().endObject());
     }
 
     /** Has each answer be the last of its connection from now on, so that routers take what comes next elsewhere. */

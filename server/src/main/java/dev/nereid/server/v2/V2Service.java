@@ -45,13 +45,10 @@ public final class V2Service {
      * What a server says about itself and lets clients do.
      *
      * @param name its name
-     * @param version its version
-     * @param commit what it was built from
-     * @param buildTime when it was built
+     * @param version its version, and what it was built from
      * @param allowsClientSharedMemory whether clients may register shared memory
      */
-    public record Options(String name, String version, String commit, String buildTime,
-            boolean allowsClientSharedMemory) {
+    public record Options(String name, String version, boolean allowsClientSharedMemory) {
     }
 
     /**
@@ -64,8 +61,7 @@ public final class V2Service {
      */
     public V2Service(Options options, Engine engine, Tracer tracer, ClientSharedMemory regions, LogControl logs) {
         this.engine = engine;
-        this.metadata = new ServerMetadata(options.name(), options.version(), options.commit(),
-                options.buildTime(), EXTENSIONS);
+        this.metadata = new ServerMetadata(options.name(), options.version(), EXTENSIONS);
         this.traces = new TraceService(engine, tracer);
         this.logs = new LogService(logs);
         this.sharedMemory = new SharedMemoryService(regions, options.allowsClientSharedMemory());

@@ -38,7 +38,7 @@ class V2ServiceTest {
         engine = Engine.create(EngineOptions.DEFAULT.with(
                 EngineOptions.RepositoryOptions.DEFAULT.withDirectories(List.of(directory))), driver);
         regions = new ClientSharedMemory(directory, driver);
-        service = new V2Service(new V2Service.Options("name", "1", "c0ffee", "2026-01-02T03:04:05Z", false), engine,
+        service = new V2Service(new V2Service.Options("name", "1", false), engine,
                 tracer, regions,
                 LogControl.fixed(new LogOptions(true, true, true, 0, false, Optional.empty())));
         assertTrue(engine.start().isEmpty());
