@@ -52,7 +52,12 @@ class DocumentationIT {
     private static final Map<String, String> SHORTER = Map.of(
             "--concurrency-range 1:8", "--concurrency-range 1:2 -p 200 -r 3",
             "--input-data=five.json", "--input-data=five.json -p 200 -r 3",
-            "models --console", "models --console --console-port=0");
+            "models --console", "models --console --console-port=0",
+            // A process for one model rather than for each.
+            "=pytorch,isolation=process", "=pytorch,isolation=process --model-control-mode=explicit --load-model=mlp",
+            "=,isolation=process", "=,isolation=process --model-control-mode=explicit --load-model=mlp",
+            "=pytorch,load-check=process",
+            "=pytorch,load-check=process --model-control-mode=explicit --load-model=mlp");
     /** Serves until it is ready, where a block serves; measures the server that is there already. */
     private static final String NEREID = """
             #!/usr/bin/env bash
