@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.server.http.RawClient.Answer;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -325,6 +326,14 @@ class EnsembleServerTest {
         assertEquals(row("around"), infer("around", "", "1,4", 4).body());
     }
 
+    private static boolean isWritten(Path trace) {
+        try {
+            return Files.exists(trace) && Files.readString(trace).strip().endsWith("]");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Returns the lines of a trace, without times. */
     private static String readable(String trace) {
         return trace.replaceAll("\"ns\":\\d+", "").replaceAll("[\\[\\]{}\"]", "").replace("timestamps:name:", "")
@@ -337,7 +346,7 @@ class EnsembleServerTest {
 
         assertEquals(200, infer("around", "", "1,4", 4).status());
 
-        await("the trace is written", () -> Files.exists(trace));
+        await("the trace is written", () -> isWritten(trace));
         assertEquals("""
                 id:1,HTTP_RECV_START
                 id:1,HTTP_RECV_END
