@@ -2,6 +2,7 @@ package dev.nereid.server.v2;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
+import dev.nereid.backend.api.FileErrors;
 import dev.nereid.backend.api.InferenceException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -133,7 +134,7 @@ public final class AuthTokens implements AutoCloseable {
             }
             return bytes;
         } catch (IOException e) {
-            throw InferenceException.invalid(file + " can't be read: " + e);
+            throw InferenceException.invalid(file + " can't be read: " + FileErrors.reason(e));
         }
     }
 

@@ -13,8 +13,8 @@ import java.util.logging.Logger;
 /** {@code nereid check}: finds what is wrong with the models of a repository, without serving them. */
 public final class CheckCommand {
     private static final String HOME = "nereid.home";
-    /** Tells on every start what it found; kept here because a logger that nobody holds forgets its level. */
-    private static final Logger PLUGIN_LOGGER = Logger.getLogger("org.pf4j");
+    /** Tell of each start and load what they do; kept here because a logger that nobody holds forgets its level. */
+    private static final List<Logger> QUIET = List.of(Logger.getLogger("org.pf4j"), Logger.getLogger("dev.nereid"));
     private static final int FOUND_ERRORS = 1;
     private static final int WRONG_USE = 2;
 
@@ -23,7 +23,7 @@ public final class CheckCommand {
 
     /** Runs the command and ends the process with its status. */
     public static void main(String[] arguments) {
-        PLUGIN_LOGGER.setLevel(Level.WARNING);
+        QUIET.forEach(logger -> logger.setLevel(Level.WARNING));
         Optional<Path> backends = Optional.ofNullable(System.getProperty(HOME))
                 .map(home -> Path.of(home).resolve("backends"));
         System.exit(run(Arrays.asList(arguments), backends, System.out, System.err));

@@ -151,7 +151,9 @@ final class S3Store implements ObjectStore {
         } catch (SdkException e) {
             // No credentials is the one failure of the client's own that no pause helps.
             boolean isDenied = String.valueOf(e.getMessage()).contains("Unable to load credentials");
-            throw new StorageException(isDenied ? Kind.DENIED : Kind.UNAVAILABLE, rootMessage(e), e);
+            throw isDenied
+                    ? new StorageException(Kind.DENIED, "there are no credentials", e)
+                    : new StorageException(Kind.UNAVAILABLE, rootMessage(e), e);
         }
     }
 

@@ -27,7 +27,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProviderChain;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.auth.credentials.SystemPropertyCredentialsProvider;
 import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
 import software.amazon.awssdk.regions.Region;
@@ -119,6 +122,20 @@ class S3StoreTest {
         assertEquals(List.of(), list(store, "absent"));
         assertEquals("bucket 'bucket' at " + mock.endpoint()
                 + ", region us-east-1, credentials from AWS_ACCESS_KEY_ID in the environment", store.description());
+    }
+
+    @Test
+    void saysThatThereAreNoCredentials() {
+        S3Place place = S3Place.parse("s3://" + mock.endpoint() + "/bucket");
+        AwsCredentialsProvider none = AwsCredentialsProviderChain.of(SystemPropertyCredentialsProvider.create());
+        S3Store store = S3Store.open(place, new S3Access(none, "nowhere", "us-east-1", place.endpoint()),
+                Duration.ofSeconds(30), Duration.ofSeconds(30));
+        opened.add(store);
+
+        StorageException failure = failure(store::directories);
+
+        assertEquals(Kind.DENIED, failure.kind());
+        assertEquals("there are no credentials", failure.getMessage());
     }
 
     @Test
