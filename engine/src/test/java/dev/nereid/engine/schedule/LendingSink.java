@@ -10,6 +10,11 @@ final class LendingSink extends WaitingListener {
     private final RecordingSink sink;
 
     LendingSink(RecordingSink sink) {
+        this(sink, true);
+    }
+
+    LendingSink(RecordingSink sink, boolean mayWait) {
+        super(mayWait);
         this.sink = sink;
     }
 

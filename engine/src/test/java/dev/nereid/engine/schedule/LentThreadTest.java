@@ -45,6 +45,38 @@ class LentThreadTest {
     }
 
     @Test
+    void aThreadThatMustNotWaitExecutesOnlyWhatHasBeenShortForLong() {
+        List<Thread> executors = Collections.synchronizedList(new ArrayList<>());
+        try (SchedulerFixture rig = SchedulerFixture.direct()) {
+            Instance instance = rig.add("m_0", ThreadConfinement.ANY_THREAD, new Open(batch -> {
+                executors.add(Thread.currentThread());
+                SchedulerFixture.answerAll(batch);
+            }));
+            for (int i = 0; i < 3; i++) {
+                lendOnce(rig, "r" + i).await();
+            }
+            assertTrue(instance.prefersRequestThread(), "short, but not for long");
+            assertEquals(List.of("m_0", "m_0", "m_0"), executors.stream().map(Thread::getName).toList());
+
+            for (int i = 0; i < 1_000; i++) {
+                instance.noteDuration(10_000);
+            }
+            RecordingSink sink = lendOnce(rig, "steady");
+
+            assertEquals(List.of("response"), sink.events(), "executed before the thread went on");
+            assertSame(Thread.currentThread(), executors.getLast());
+        }
+    }
+
+    private static RecordingSink lendOnce(SchedulerFixture rig, String id) {
+        RecordingSink sink = new RecordingSink();
+        LendingSink lending = new LendingSink(sink, false);
+        rig.scheduler.submit(rig.requests.one(id, lending));
+        lending.lendOnce();
+        return sink;
+    }
+
+    @Test
     void aConfinedInstanceNeverLeavesItsThread() {
         List<Thread> executors = Collections.synchronizedList(new ArrayList<>());
         try (SchedulerFixture rig = SchedulerFixture.direct()) {
