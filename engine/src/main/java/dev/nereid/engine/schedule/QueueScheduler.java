@@ -730,7 +730,6 @@ public final class QueueScheduler implements InstanceScheduler {
     /** Counts and delivers the answer of a request whose execution has returned before. Called by who answers. */
     private void answeredLate(ActiveRequest request, BatchTimes times) {
         if (request.state() == RequestState.AGAIN) {
-            late.remove(request);
             goOnAfter(request);
             if (removals.get() > 0) {
                 signalNow();
@@ -739,9 +738,10 @@ public final class QueueScheduler implements InstanceScheduler {
         }
         statistics.record(request, clock.getAsLong(), times);
         delivery.expect(1);
-        late.remove(request);
         if (isBound) {
             goOnAfter(request);
+        } else {
+            late.remove(request);
         }
         if (removals.get() > 0) {
             signalNow();
@@ -754,6 +754,8 @@ public final class QueueScheduler implements InstanceScheduler {
         dispatchLock.lock();
         try {
             long now = clock.getAsLong();
+            // With the lock, lest its execution returns in between, and the request is noted twice.
+            late.remove(answered);
             noteExecuted(answered, now);
             decision = decide(now);
             signalRetirement();

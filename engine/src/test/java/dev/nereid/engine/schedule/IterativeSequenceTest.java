@@ -127,6 +127,26 @@ class IterativeSequenceTest {
 
     @ParameterizedTest
     @MethodSource("strategies")
+    void requestsAreGivenBackJustWhileTheirExecutionReturns(Strategy strategy) {
+        try (SequenceFixture rig = new SequenceFixture(strategy, 4, true)) {
+            rig.add("m_0", new ThreeRounds(true));
+            rig.add("m_1", new ThreeRounds(true));
+            for (int round = 0; round < 50; round++) {
+                List<Sent> all = new ArrayList<>();
+                for (int i = 1; i <= 100; i++) {
+                    all.add(send(rig, i));
+                }
+                for (int i = 1; i <= 100; i++) {
+                    assertEquals(Integer.toString(3 * i), all.get(i - 1).answer());
+                }
+            }
+            assertEquals(0, rig.statistics.pendingCount());
+            Waiting.until("all has left", () -> rig.scheduler.inFlight() == 0);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("strategies")
     void aRequestThatIsCancelledBetweenItsRoundsHoldsUpNoOther(Strategy strategy) throws Exception {
         CompletableFuture<Sent> cancelled = new CompletableFuture<>();
         try (SequenceFixture rig = new SequenceFixture(strategy, 2, true)) {
