@@ -30,7 +30,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class Worker {
     private static final Logger LOGGER = System.getLogger(Worker.class.getName());
-    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(30);
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(15);
     private static final String STARTING = "its process is being started";
 
@@ -254,8 +253,7 @@ final class Worker {
     private boolean pause() {
         stateLock.lock();
         try {
-            int doubled = Math.min(20, Math.max(0, crashes.size() - 1));
-            long left = Math.min(LONGEST_PAUSE.toNanos(), settings.restartPause().toNanos() << doubled);
+            long left = settings.pauseAfter(crashes.size()).toNanos();
             while (left > 0 && !isClosing) {
                 left = isClosingNow.awaitNanos(left);
             }
