@@ -42,7 +42,8 @@ final class LaneConnection implements AutoCloseable {
      * @param patience after which the process is ended for making no progress; empty for none
      * @throws InferenceException UNAVAILABLE when the process ends meanwhile, or has ended
      */
-    synchronized <T extends Lane.ToServer> T call(Lane.ToWorker message, Class<T> expected, Optional<Duration> patience) {
+    synchronized <T extends Lane.ToServer> T call(Lane.ToWorker message, Class<T> expected,
+            Optional<Duration> patience) {
         frame.clear();
         RecordCodec.write(Lane.ToWorker.class, message, frame);
         limit = patience;
