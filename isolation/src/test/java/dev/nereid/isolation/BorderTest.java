@@ -19,7 +19,9 @@ import dev.nereid.engine.model.ServedVersion;
 import dev.nereid.engine.stats.MetricFamily;
 import dev.nereid.engine.stats.MetricFamily.Single;
 import dev.nereid.isolation.border.BorderBackendFactory;
+import java.io.IOException;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,6 +40,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What models in processes of their own can do beside answering. One engine for all tests. */
 class BorderTest {
     private static final Map<String, String> ISOLATED = Map.of("ISOLATION", "process");
+    /** So little that whatever is not given back is soon missed. A tensor takes 256 bytes at least. */
+    private static final int SHARED_BYTES = 32 << 10;
 
     @TempDir
     private static Path directory;
@@ -46,7 +50,7 @@ class BorderTest {
 
     @BeforeAll
     static void start() {
-        rig = new IsolationFixture(directory);
+        rig = new IsolationFixture(directory).sharedBytes(SHARED_BYTES);
         BackendJars.write(new BorderBackendFactory(), rig.backends());
         border("border", ISOLATED, "");
         rig.model("here", Map.of()).model("isolated", ISOLATED).start();
@@ -80,6 +84,20 @@ class BorderTest {
             for (String target : List.of("here", "isolated")) {
                 Inference asked = request(wish).withParameter("target", Parameter.of(target));
                 assertArrayEquals(new float[]{1, 2, 3, 4}, answer(rig.inference().infer(asked)));
+            }
+        }
+    }
+
+    @Test
+    void memoryThatIsSharedIsGivenBackHoweverARequestEnds() {
+        for (int i = 0; i < 2 * SHARED_BYTES / 256; i++) {
+            for (String wish : List.of("", "later", "call", "listen")) {
+                Inference asked = request(wish).withParameter("target", Parameter.of("isolated"));
+                assertArrayEquals(new float[]{1, 2, 3, 4}, answer(rig.inference().infer(asked)));
+            }
+            for (String wish : List.of("drop", "throw")) {
+                assertEquals("as was wished", assertThrows(InferenceException.class,
+                        () -> rig.inference().infer(request(wish))).getMessage());
             }
         }
     }
@@ -183,6 +201,53 @@ class BorderTest {
         rig.inference().unload("one");
         assertArrayEquals(new float[]{1, 2, 3, 4}, rig.infer("two", 1, 2, 3, 4));
         rig.inference().unload("two");
+    }
+
+    @Test
+    void whatIsUnloadedWhileItsGroupIsStartedAgainLeavesNothingThere() throws IOException {
+        Map<String, String> grouped = Map.of("ISOLATION", "process", "ISOLATION_GROUP", "held");
+        border("left", grouped, "");
+        border("stays", grouped, "");
+        rig.load("left");
+        rig.load("stays");
+        Path directory = rig.repository().resolve("stays");
+        Files.writeString(directory.resolve("hold"), "");
+        assertTrue(rig.processOf("stays").destroyForcibly());
+        IsolationFixture.await("it is being loaded again", () -> Files.exists(directory.resolve("holding")));
+
+        rig.inference().unload("left");
+        Files.delete(directory.resolve("hold"));
+
+        rig.awaitReady("stays");
+        assertTrue(loads().contains("stays"));
+        IsolationFixture.await("what was unloaded is closed", () -> !loads().contains("left"));
+        assertArrayEquals(new float[]{1, 2, 3, 4}, rig.infer("stays", 1, 2, 3, 4));
+        rig.inference().unload("stays");
+    }
+
+    /** Returns the models of the border backend that are loaded in some process. */
+    private static Set<String> loads() {
+        Set<String> models = new TreeSet<>();
+        family("border_loads_total").samples()
+                .forEach(sample -> models.add(sample.labels().getOrDefault("model", "")));
+        return models;
+    }
+
+    @Test
+    void anUnloadEndsTheProcessThatIsToReplaceAnother() throws Exception {
+        border("held", ISOLATED, "");
+        rig.load("held");
+        Path directory = rig.repository().resolve("held");
+        Files.writeString(directory.resolve("hold"), "");
+        assertTrue(rig.processOf("held").destroyForcibly());
+        IsolationFixture.await("it is being loaded again", () -> Files.exists(directory.resolve("holding")));
+        ProcessHandle next = ProcessHandle.of(Long.parseLong(Files.readString(directory.resolve("holding"))))
+                .orElseThrow();
+        assertTrue(next.isAlive());
+
+        rig.inference().unload("held");
+
+        assertTrue(next.onExit().get(30, TimeUnit.SECONDS).isAlive() == false);
     }
 
     @Test

@@ -41,7 +41,8 @@ class CrashTest {
     @BeforeAll
     static void start() {
         rig = new IsolationFixture(directory).setting("worker-heap", "48m").setting("crash-limit", "1000/5")
-                .model("crashing", with("ISOLATION_HANG_LIMIT", "1")).model("isolated", ISOLATED)
+                .model("crashing", with("ISOLATION_HANG_LIMIT", "1", "ISOLATION_THREADS", "3"))
+                .model("isolated", ISOLATED)
                 .model("here", Map.of()).start();
         rig.load("crashing");
         rig.load("isolated");
@@ -213,6 +214,16 @@ class CrashTest {
             rig.infer("large", 1, 2, 3, 4);
         }).getMessage().replaceAll("(?s).*(was ended, because it occupied).*", "$1"));
         rig.inference().unload("large");
+    }
+
+    @Test
+    void aProcessIsStartedAsItsSettingsSay() throws IOException {
+        rig.awaitReady("crashing");
+        List<String> command = List
+                .of(Files.readString(Path.of("/proc/" + rig.processOf("crashing").pid() + "/cmdline"))
+                        .split("\0"));
+        assertTrue(command.containsAll(List.of("-Xmx48m", "-XX:ActiveProcessorCount=3", "-XX:TieredStopAtLevel=1",
+                "-XX:+ExitOnOutOfMemoryError")), command::toString);
     }
 
     @Test

@@ -37,6 +37,7 @@ final class IsolationFixture implements AutoCloseable {
     private final Path repository;
     private final Path backends;
     private final Map<String, Map<String, String>> settings = new LinkedHashMap<>();
+    private long sharedBytes = EngineOptions.DEFAULT.limits().maxInFlightBytes();
     private @Nullable ProcessHost host;
     private @Nullable Engine engine;
     private @Nullable InferenceEngine inference;
@@ -52,6 +53,12 @@ final class IsolationFixture implements AutoCloseable {
 
     IsolationFixture setting(String key, String value) {
         settings.computeIfAbsent("crash", ignored -> new LinkedHashMap<>()).put(key, value);
+        return this;
+    }
+
+    /** Has each process share so many bytes of inputs, and of outputs, at a time. */
+    IsolationFixture sharedBytes(long bytes) {
+        sharedBytes = bytes;
         return this;
     }
 
@@ -118,7 +125,7 @@ final class IsolationFixture implements AutoCloseable {
         options = options.with(options.loading().withMode(ControlMode.EXPLICIT));
         IsolationSettings isolation = IsolationSettings.of(settings);
         ProcessHost processes = ProcessHost.create(isolation, options.backends().directories(),
-                options.limits().maxInFlightBytes());
+                sharedBytes);
         Engine created = Engine.create(options, processes);
         host = processes;
         engine = created;

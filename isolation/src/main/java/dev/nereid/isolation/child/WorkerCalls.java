@@ -17,7 +17,6 @@ import dev.nereid.isolation.wire.TensorData;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -83,9 +82,10 @@ final class WorkerCalls {
                     "the call of model '" + call.model() + "' was cancelled");
         }
         long number = lastCall.incrementAndGet();
+        List<TensorData> inputs = inputs(call);
         LinkedBlockingQueue<Control.Event> events = new LinkedBlockingQueue<>();
         running.put(number, events);
-        link.tell(new Control.Call(number, seat, call.model(), call.version(), inputs(call), call.outputs(),
+        link.tell(new Control.Call(number, seat, call.model(), call.version(), inputs, call.outputs(),
                 call.parameters(), callers(call), call.sequence().map(step -> new Control.Step(step.id(),
                         step.isStart(), step.isEnd())),
                 isListening));
@@ -103,25 +103,20 @@ final class WorkerCalls {
     }
 
     private List<TensorData> inputs(ModelCall call) {
-        List<TensorData> inputs = new ArrayList<>();
         for (Tensor input : call.inputs()) {
             if (input.placement().kind() == Placement.Kind.GPU) {
                 throw InferenceException.unsupported("input '" + input.name() + "' of the call of model '"
                         + call.model() + "' lies in GPU memory, expected host memory");
             }
-            Blocks.Block block = link.allocate(input.byteSize());
-            block.memory().copyFrom(input.data());
-            inputs.add(new TensorData(input.name(), input.dataType(), input.shape(), block.offset(),
-                    input.byteSize()));
         }
-        return inputs;
+        return link.write(call.inputs());
     }
 
     /** Hands answers on until the server says that the call has ended, or the listener wants no more and it has ended. */
     private void await(long number, LinkedBlockingQueue<Control.Event> events, boolean isListening,
             ModelCallListener listener) {
         boolean goesOn = true;
-        Optional<RuntimeException> thrown = Optional.empty();
+        Throwable thrown = null;
         boolean interrupted = false;
         while (true) {
             Control.Event event;
@@ -137,8 +132,11 @@ final class WorkerCalls {
                 if (interrupted) {
                     Thread.currentThread().interrupt();
                 }
-                if (thrown.isPresent()) {
-                    throw thrown.get();
+                if (thrown instanceof Error error) {
+                    throw error;
+                }
+                if (thrown instanceof RuntimeException exception) {
+                    throw exception;
                 }
                 if (goesOn && end.failure().isPresent()) {
                     throw end.failure().get().exception();
@@ -152,9 +150,9 @@ final class WorkerCalls {
             }
             try {
                 goesOn = listener.onResult(new Result(response));
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 goesOn = false;
-                thrown = Optional.of(e);
+                thrown = e;
             }
             if (isListening) {
                 link.tell(new Control.CallTaken(number, goesOn));

@@ -1,11 +1,15 @@
 package dev.nereid.isolation.child;
 
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.isolation.region.Blocks;
 import dev.nereid.isolation.region.SharedRegion;
 import dev.nereid.isolation.wire.Control;
 import dev.nereid.isolation.wire.ControlLink;
+import dev.nereid.isolation.wire.SharedTensors;
+import dev.nereid.isolation.wire.TensorData;
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What requests and models in a worker need of the server. Threads: any. */
@@ -66,6 +70,15 @@ final class WorkerLink {
      */
     Blocks.Block allocate(long bytes) {
         return known(outputs).allocate(bytes, PATIENCE);
+    }
+
+    /**
+     * Copies the inputs of a call.
+     *
+     * @throws InferenceException UNAVAILABLE when there is no room for them
+     */
+    List<TensorData> write(List<Tensor> inputs) {
+        return SharedTensors.write(inputs, known(outputs), PATIENCE);
     }
 
     void free(long offset) {

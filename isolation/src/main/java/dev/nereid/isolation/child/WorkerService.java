@@ -75,8 +75,10 @@ final class WorkerService implements ControlLink.Handler {
                 yield new Control.Ok();
             }
             case Control.EndSeat end -> {
-                seat(end.seat()).end();
-                seats.remove(end.seat());
+                WorkerSeat ended = seats.remove(end.seat());
+                if (ended != null) {
+                    ended.end();
+                }
                 yield new Control.Ok();
             }
             case Control.OpenLane open -> {
@@ -134,7 +136,7 @@ final class WorkerService implements ControlLink.Handler {
     }
 
     @Override
-    public void gone() {
+    public void gone(boolean isBroken) {
         // Without the server there is nothing to be done, and whatever still runs may never end.
         Runtime.getRuntime().halt(0);
     }

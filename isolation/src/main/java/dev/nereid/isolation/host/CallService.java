@@ -11,6 +11,7 @@ import dev.nereid.isolation.region.Blocks;
 import dev.nereid.isolation.wire.Control;
 import dev.nereid.isolation.wire.Failure;
 import dev.nereid.isolation.wire.ResponseData;
+import dev.nereid.isolation.wire.SharedTensors;
 import dev.nereid.isolation.wire.TensorData;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -155,13 +156,7 @@ final class CallService {
 
     private void send(long call, InferenceResult result) {
         try (result) {
-            List<TensorData> outputs = new ArrayList<>();
-            for (Tensor output : result.outputs()) {
-                Blocks.Block block = process.inputs().allocate(output.byteSize(), PATIENCE);
-                block.memory().copyFrom(output.data());
-                outputs.add(new TensorData(output.name(), output.dataType(), output.shape(), block.offset(),
-                        output.byteSize()));
-            }
+            List<TensorData> outputs = SharedTensors.write(result.outputs(), process.inputs(), PATIENCE);
             process.link().tell(new Control.CallResult(call, new ResponseData(outputs, result.parameters())));
         }
     }

@@ -14,7 +14,8 @@ import java.util.Optional;
 
 /**
  * The connection to one thread of a worker process, which creates, executes and closes instances. One thread at a time uses
- * it; others may look since when it waits.
+ * it, for which others wait: one may create instances again while another closes or executes one of the same thread. Any
+ * thread may look since when it is waited for.
  */
 final class LaneConnection implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(LaneConnection.class.getName());
@@ -41,7 +42,8 @@ final class LaneConnection implements AutoCloseable {
      * @param patience after which the process is ended for making no progress; empty for none
      * @throws InferenceException UNAVAILABLE when the process ends meanwhile, or has ended
      */
-    <T extends Lane.ToServer> T call(Lane.ToWorker message, Class<T> expected, Optional<Duration> patience) {
+    synchronized <T extends Lane.ToServer> T call(Lane.ToWorker message, Class<T> expected,
+            Optional<Duration> patience) {
         frame.clear();
         RecordCodec.write(Lane.ToWorker.class, message, frame);
         limit = patience;
@@ -58,7 +60,7 @@ final class LaneConnection implements AutoCloseable {
             throw process.loss();
         } catch (WireException e) {
             LOGGER.log(Level.ERROR, process.who() + ": " + e.getMessage(), e);
-            process.end("was ended, because it sent what can't be used");
+            process.end(WorkerProcess.BROKEN);
             throw process.loss();
         } finally {
             waitingSince = 0;

@@ -28,6 +28,7 @@ final class RemoteInstance implements ModelInstance {
     private final List<String> outputs;
     private final WarmUpRecord warmUp;
     private volatile @Nullable Copy copy;
+    private volatile boolean isClosed;
 
     /** The instance as it is in one process. */
     private record Copy(LaneConnection connection, int number) {
@@ -57,12 +58,21 @@ final class RemoteInstance implements ModelInstance {
 
     /** Creates the instance in a process, where it has executed what it did before it served. */
     void createIn(WorkerProcess process) {
-        LaneConnection connection = lane.in(process);
-        int number = seat.nextInstance();
-        connection.call(new Lane.Create(seat.number(), number, context.name(), context.kind(), context.deviceId(),
-                context.group(), context.config(), context.modelFilename()), seat.hangLimit());
-        warmUp.replay(connection, number, seat.hangLimit());
-        copy = new Copy(connection, number);
+        lane.enter();
+        try {
+            LaneConnection connection = lane.in(process);
+            int number = seat.nextInstance();
+            connection.call(new Lane.Create(seat.number(), number, context.name(), context.kind(), context.deviceId(),
+                    context.group(), context.config(), context.modelFilename()), seat.hangLimit());
+            warmUp.replay(connection, number, seat.hangLimit());
+            copy = new Copy(connection, number);
+            if (isClosed) {
+                // Meanwhile, by another thread, which found nothing in this process.
+                closeCopy();
+            }
+        } finally {
+            lane.leave();
+        }
     }
 
     @Override
@@ -111,8 +121,20 @@ final class RemoteInstance implements ModelInstance {
     @Override
     public void close() {
         seat.removed(this);
-        Copy current = copy;
-        copy = null;
+        isClosed = true;
+        try {
+            closeCopy();
+        } finally {
+            lane.leave();
+        }
+    }
+
+    private void closeCopy() {
+        Copy current;
+        synchronized (this) {
+            current = copy;
+            copy = null;
+        }
         try {
             if (current != null && !current.connection().process().isGone()) {
                 current.connection().call(new Lane.Close(current.number()),
@@ -120,8 +142,6 @@ final class RemoteInstance implements ModelInstance {
             }
         } catch (InferenceException e) {
             LOGGER.log(Level.WARNING, () -> "instance '" + context.name() + "' failed to close: " + e.getMessage());
-        } finally {
-            lane.leave();
         }
     }
 }

@@ -43,6 +43,7 @@ final class Seat {
     private final Map<Thread, RemoteLane> lanes = new HashMap<>();
     private volatile BackendAttributes attributes = BackendAttributes.DEFAULT;
     private volatile @Nullable ModelContext model;
+    private volatile boolean isLeft;
     private volatile Optional<ModelConfig> completed = Optional.empty();
 
     Seat(Worker worker, Guest guest, int number, Optional<Duration> hangLimit) {
@@ -222,16 +223,28 @@ final class Seat {
 
     /** Gives the seat up; with its last seat the worker ends. */
     void close() {
-        tellToClose(new Control.EndSeat(number));
-        worker.leave(this);
+        isLeft = true;
+        try {
+            tellToClose(new Control.EndSeat(number));
+        } finally {
+            worker.leave(this);
+        }
+    }
+
+    /** Ends it in a process that works from now on, where it was given up while that was being prepared. */
+    void endIfLeft(WorkerProcess process) {
+        if (isLeft) {
+            tellToClose(process, new Control.EndSeat(number));
+        }
     }
 
     private void tellToClose(Control.Question question) {
-        if (worker.outage().isPresent() || process().isGone()) {
-            return;
-        }
+        worker.working().ifPresent(process -> tellToClose(process, question));
+    }
+
+    private void tellToClose(WorkerProcess process, Control.Question question) {
         try {
-            Control.Ok _ = ask(process(), question, Control.Ok.class, hangLimit.orElse(CLOSE_LIMIT));
+            Control.Ok _ = ask(process, question, Control.Ok.class, hangLimit.orElse(CLOSE_LIMIT));
         } catch (InferenceException e) {
             LOGGER.log(Level.WARNING, () -> who() + " failed to close: " + e.getMessage());
         }

@@ -1,5 +1,7 @@
 package dev.nereid.isolation.host;
 
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
@@ -9,6 +11,7 @@ import java.util.concurrent.locks.LockSupport;
  * takes too much memory. One thread, which looks more often while there are requests.
  */
 final class Watch implements AutoCloseable {
+    private static final Logger LOGGER = System.getLogger(Watch.class.getName());
     private static final Duration BUSY = Duration.ofMillis(10);
     private static final Duration IDLE = Duration.ofMillis(50);
     private static final Duration MEMORY = Duration.ofMillis(200);
@@ -33,15 +36,25 @@ final class Watch implements AutoCloseable {
         while (!isClosed) {
             boolean isBusy = false;
             long now = System.nanoTime();
+            boolean isMemoryDue = now - lookedAtMemory >= MEMORY.toNanos();
             for (WorkerProcess process : processes) {
                 isBusy |= process.isBusy();
-                process.look(now);
+                look(process, now, isMemoryDue);
             }
-            if (now - lookedAtMemory >= MEMORY.toNanos()) {
-                processes.forEach(WorkerProcess::lookAtMemory);
-                lookedAtMemory = now;
-            }
+            lookedAtMemory = isMemoryDue ? now : lookedAtMemory;
             LockSupport.parkNanos((isBusy ? BUSY : IDLE).toNanos());
+        }
+    }
+
+    private static void look(WorkerProcess process, long now, boolean isMemoryDue) {
+        try {
+            process.look(now);
+            if (isMemoryDue) {
+                process.lookAtMemory();
+            }
+        } catch (RuntimeException e) {
+            // The others are to be looked at all the same.
+            LOGGER.log(Level.ERROR, process.who() + ": process " + process.pid() + " can't be looked at", e);
         }
     }
 

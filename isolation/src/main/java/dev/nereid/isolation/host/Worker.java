@@ -30,8 +30,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Worker {
     private static final Logger LOGGER = System.getLogger(Worker.class.getName());
-    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(30);
     private static final Duration CLOSE_LIMIT = Duration.ofSeconds(15);
+    private static final String UNNEEDED = "was ended, because it is no longer needed";
     private static final String STARTING = "its process is being started";
 
     private final String who;
@@ -49,6 +49,9 @@ final class Worker {
     private final Deque<Long> crashes = new ArrayDeque<>();
     @GuardedBy("stateLock")
     private boolean isClosing;
+    /** What is to take the place of the last process, and is given its models. */
+    @GuardedBy("stateLock")
+    private @Nullable WorkerProcess next;
     private volatile @Nullable WorkerProcess process;
     private volatile Optional<String> outage = Optional.of(STARTING);
 
@@ -149,11 +152,11 @@ final class Worker {
 
     private WorkerProcess start() {
         WorkerProcess[] started = new WorkerProcess[1];
-        WorkerProcess next = launcher.start(who, settings, () -> ended(started));
+        WorkerProcess fresh = launcher.start(who, settings, () -> ended(started));
         synchronized (started) {
-            started[0] = next;
+            started[0] = fresh;
         }
-        return next;
+        return fresh;
     }
 
     /** Notes that a process has ended. */
@@ -219,29 +222,24 @@ final class Worker {
     /** Starts processes until one works, or that is given up. */
     private void restart() {
         while (pause()) {
-            WorkerProcess next = null;
+            WorkerProcess fresh = null;
             try {
-                next = start();
-                for (Seat seat : seats()) {
-                    if (seat.isLoaded()) {
-                        BackendAttributes ignored = startBackend(seat, next);
-                        seat.restore(next);
-                    }
-                }
-                if (takeOver(next)) {
+                fresh = start();
+                List<Seat> restored = restoreIn(fresh);
+                if (takeOver(fresh, restored)) {
                     return;
                 }
             } catch (InferenceException e) {
-                if (next != null) {
-                    next.end("was ended, because a model could not be loaded again");
+                if (fresh != null) {
+                    fresh.end("was ended, because a model could not be loaded again");
                 }
                 if (!goesOn(e.getMessage())) {
                     return;
                 }
             } catch (RuntimeException | Error e) {
                 LOGGER.log(Level.ERROR, who + ": its process can't be started again", e);
-                if (next != null) {
-                    next.end("was ended");
+                if (fresh != null) {
+                    fresh.end("was ended");
                 }
                 if (!goesOn(String.valueOf(e.getMessage()))) {
                     return;
@@ -250,12 +248,33 @@ final class Worker {
         }
     }
 
+    /** Loads in a process what was loaded in the last. Returns what is in it then. */
+    private List<Seat> restoreIn(WorkerProcess fresh) {
+        stateLock.lock();
+        try {
+            if (isClosing) {
+                return List.of();
+            }
+            next = fresh;
+        } finally {
+            stateLock.unlock();
+        }
+        List<Seat> restored = new ArrayList<>();
+        for (Seat seat : seats()) {
+            if (seat.isLoaded()) {
+                BackendAttributes ignored = startBackend(seat, fresh);
+                restored.add(seat);
+                seat.restore(fresh);
+            }
+        }
+        return restored;
+    }
+
     /** Waits before the next start. Returns whether there is to be one. */
     private boolean pause() {
         stateLock.lock();
         try {
-            int doubled = Math.min(20, Math.max(0, crashes.size() - 1));
-            long left = Math.min(LONGEST_PAUSE.toNanos(), settings.restartPause().toNanos() << doubled);
+            long left = settings.pauseAfter(crashes.size()).toNanos();
             while (left > 0 && !isClosing) {
                 left = isClosingNow.awaitNanos(left);
             }
@@ -268,24 +287,26 @@ final class Worker {
         }
     }
 
-    /** Has the next process take the place of the last. Returns false where it has ended already. */
-    private boolean takeOver(WorkerProcess next) {
+    /** Has a process take the place of the last. Returns false where it has ended already. */
+    private boolean takeOver(WorkerProcess fresh, List<Seat> restored) {
         stateLock.lock();
         try {
             if (isClosing) {
-                next.end("was ended, because it is no longer needed");
+                fresh.end(UNNEEDED);
                 return true;
             }
-            if (next.isGone()) {
-                return !goesOn("its process " + next.ending().text());
+            if (fresh.isGone()) {
+                return !goesOn("its process " + fresh.ending().text());
             }
-            process = next;
+            process = fresh;
+            next = null;
             outage = Optional.empty();
             restarts.incrementAndGet();
         } finally {
             stateLock.unlock();
         }
-        LOGGER.log(Level.INFO, () -> who + " is ready again, in process " + next.pid());
+        LOGGER.log(Level.INFO, () -> who + " is ready again, in process " + fresh.pid());
+        restored.forEach(seat -> seat.endIfLeft(fresh));
         return true;
     }
 
@@ -315,6 +336,10 @@ final class Worker {
             }
             isClosing = true;
             isClosingNow.signalAll();
+            if (next != null) {
+                // It may be loading something that never ends.
+                next.end(UNNEEDED);
+            }
             last = process;
         } finally {
             stateLock.unlock();

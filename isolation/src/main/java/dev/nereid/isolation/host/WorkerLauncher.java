@@ -158,6 +158,10 @@ final class WorkerLauncher implements AutoCloseable {
         } catch (IOException | ExecutionException | TimeoutException | InterruptedException
                 | java.util.concurrent.CancellationException e) {
             throw failed(who, worker, region, e);
+        } catch (java.util.concurrent.RejectedExecutionException e) {
+            closeUnopened(region);
+            region.close();
+            throw InferenceException.unavailable("the server is stopping");
         } finally {
             reception.forget(hello);
         }

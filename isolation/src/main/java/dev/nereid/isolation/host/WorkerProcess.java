@@ -36,6 +36,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class WorkerProcess {
     private static final Logger LOGGER = System.getLogger(WorkerProcess.class.getName());
+    /** Why a process is ended that does not keep to what was agreed. */
+    static final String BROKEN = "was ended, because it sent what can't be used";
     /** How long the status of a process is waited for whose connection is closed. */
     private static final Duration STATUS_LIMIT = Duration.ofSeconds(2);
     private static final Duration LANE_LIMIT = Duration.ofSeconds(30);
@@ -97,13 +99,25 @@ final class WorkerProcess {
             }
 
             @Override
-            public void gone() {
-                boolean ignored = ending().report().isPresent();
-                failRequests();
-                onEnd.run();
-                leave();
+            public void gone(boolean isBroken) {
+                try {
+                    if (isBroken) {
+                        end(BROKEN);
+                    }
+                    failRequests();
+                } finally {
+                    ended(onEnd);
+                }
             }
         });
+    }
+
+    private void ended(Runnable onEnd) {
+        try {
+            onEnd.run();
+        } finally {
+            leave();
+        }
     }
 
     /** Returns the names of the model and of the process, as log lines begin with. */
@@ -277,16 +291,27 @@ final class WorkerProcess {
 
     private Control.Reply answerQuestion(Control.Question question) {
         if (question instanceof Control.ExecuteAgain again) {
-            RemoteRequest remote = requests.get(again.request());
-            if (remote == null) {
-                throw InferenceException.invalid("the request is already answered");
+            if (!enter()) {
+                throw loss();
             }
-            if (remote.again(again.unsent())) {
-                forget(remote);
+            try {
+                executeAgain(again);
+            } finally {
+                leave();
             }
             return new Control.Ok();
         }
         throw InferenceException.internal("a server is not asked for " + question.getClass().getSimpleName());
+    }
+
+    private void executeAgain(Control.ExecuteAgain again) {
+        RemoteRequest remote = requests.get(again.request());
+        if (remote == null) {
+            throw InferenceException.invalid("the request is already answered");
+        }
+        if (remote.again(again.unsent())) {
+            forget(remote);
+        }
     }
 
     private void takeEvent(Control.Event event) {

@@ -6,11 +6,13 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Hands out blocks of an area, by whoever writes it. A block has a power of two of bytes, and is used again for others of
  * its size; since the area takes pages only where something was written, what a block is too large costs nothing. Of the
- * blocks that are free, some keep their pages, so that these need not be made anew.
+ * blocks that are free, some keep their pages, so that these need not be made anew. Blocks are made one after the other;
+ * where the area is at its end, that goes on in the largest gap between those in use.
  *
  * <p>Threads: any; one short lock.
  */
@@ -25,7 +27,9 @@ public final class Blocks {
     private final Map<Long, ArrayDeque<Long>> warm = new HashMap<>();
     private final Map<Long, ArrayDeque<Long>> cold = new HashMap<>();
     private final Map<Long, Long> sizes = new HashMap<>();
+    /** The place of the next block that is made, and where these must end. */
     private long next;
+    private long end;
     private long usedBytes;
     private long warmBytes;
 
@@ -37,6 +41,7 @@ public final class Blocks {
     public Blocks(MemorySegment area, long limit) {
         this.area = area;
         this.limit = limit;
+        this.end = area.byteSize();
     }
 
     /**
@@ -95,13 +100,55 @@ public final class Blocks {
         if (free != null && !free.isEmpty()) {
             return free.pop();
         }
-        long alignment = Math.min(size, DISCARDED_BYTES);
-        long offset = (next + alignment - 1) & -alignment;
-        if (size > area.byteSize() - offset) {
-            return -1;
+        long offset = aligned(next, size);
+        if (size > end - offset) {
+            if (!moveToLargestGap(size)) {
+                return -1;
+            }
+            offset = aligned(next, size);
         }
         next = offset + size;
         return offset;
+    }
+
+    private static long aligned(long place, long size) {
+        long alignment = Math.min(size, DISCARDED_BYTES);
+        return (place + alignment - 1) & -alignment;
+    }
+
+    /**
+     * Has blocks be made in the largest gap from here on, and forgets the free ones, which lie in gaps: sizes that were in
+     * demand before must not keep others from having room. Returns false where a block of that size has no room there.
+     */
+    private boolean moveToLargestGap(long size) {
+        long start = 0;
+        long gapStart = 0;
+        long gapEnd = 0;
+        for (Map.Entry<Long, Long> used : new TreeMap<>(sizes).entrySet()) {
+            if (used.getKey() - start > gapEnd - gapStart) {
+                gapStart = start;
+                gapEnd = used.getKey();
+            }
+            start = used.getKey() + used.getValue();
+        }
+        if (area.byteSize() - start > gapEnd - gapStart) {
+            gapStart = start;
+            gapEnd = area.byteSize();
+        }
+        if (size > gapEnd - aligned(gapStart, size)) {
+            return false;
+        }
+        warm.forEach((bytes, offsets) -> {
+            if (bytes >= DISCARDED_BYTES) {
+                offsets.forEach(offset -> Libc.discard(area.asSlice(offset, bytes)));
+            }
+        });
+        warm.clear();
+        cold.clear();
+        warmBytes = 0;
+        next = gapStart;
+        end = gapEnd;
+        return true;
     }
 
     /** Takes a block back. One that is not in use is left alone: the other process may have told so twice. */

@@ -28,6 +28,9 @@ import java.util.regex.Pattern;
 public record WorkerSettings(boolean isIsolated, boolean isLoadChecked, String group, Optional<Duration> hangLimit,
         Optional<Long> memoryLimit, int crashes, Duration crashWindow, Duration restartPause,
         Optional<Integer> threads, String heap, List<String> options) {
+    /** The longest pause between an end and the next start. */
+    public static final Duration LONGEST_PAUSE = Duration.ofSeconds(30);
+
     private static final Pattern SIZE = Pattern.compile("([0-9]{1,15})([kKmMgG]?)");
     private static final Pattern CRASH_LIMIT = Pattern.compile("([0-9]{1,6})/([0-9]{1,6})");
     private static final Pattern GROUP = Pattern.compile("[A-Za-z0-9_.-]{0,64}");
@@ -58,10 +61,18 @@ public record WorkerSettings(boolean isIsolated, boolean isLoadChecked, String g
                 Optional.ofNullable(settings.get(IsolationSettings.MEMORY_LIMIT))
                         .map(text -> size(text, named.apply(IsolationSettings.MEMORY_LIMIT))),
                 Integer.parseInt(crashes.group(1)), Duration.ofMinutes(Long.parseLong(crashes.group(2))),
-                Duration.ofMillis(number(settings, IsolationSettings.RESTART_PAUSE, named, 0, 3_600_000).orElse(250L)),
+                Duration.ofMillis(number(settings, IsolationSettings.RESTART_PAUSE, named, 0, LONGEST_PAUSE.toMillis())
+                        .orElse(250L)),
                 threads.map(Long::intValue), heapSize.group(),
                 List.of(settings.getOrDefault(IsolationSettings.OPTIONS, "").strip().split("\\s+")).stream()
                         .filter(option -> !option.isEmpty()).toList());
+    }
+
+    /** Returns how long the start waits that comes after so many ends. */
+    public Duration pauseAfter(int ends) {
+        int doubled = Math.clamp(ends - 1, 0, 20);
+        Duration pause = restartPause.multipliedBy(1L << doubled);
+        return pause.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : pause;
     }
 
     private static boolean isProcess(Map<String, String> settings, String key, UnaryOperator<String> named) {
@@ -91,14 +102,19 @@ public record WorkerSettings(boolean isIsolated, boolean isLoadChecked, String g
     }
 
     private static long size(String text, String name) {
-        Matcher matcher = matcher(SIZE, text, name, "a number of bytes, or one with k, m or g, such as 2g");
+        String expected = "a number of bytes above 0, or one with k, m or g, such as 2g";
+        Matcher matcher = matcher(SIZE, text, name, expected);
         int shift = switch (matcher.group(2).toLowerCase(Locale.ROOT)) {
             case "k" -> 10;
             case "m" -> 20;
             case "g" -> 30;
             default -> 0;
         };
-        return Math.max(1, Long.parseLong(matcher.group(1))) << shift;
+        long number = Long.parseLong(matcher.group(1));
+        if (number == 0 || number > Long.MAX_VALUE >> shift) {
+            throw invalid(name, text, expected);
+        }
+        return number << shift;
     }
 
     private static Matcher matcher(Pattern pattern, String value, String name, String expected) {

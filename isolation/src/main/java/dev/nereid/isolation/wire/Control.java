@@ -99,7 +99,7 @@ public final class Control {
     public record CloseModel(int seat) implements Question {
     }
 
-    /** Ends a seat, whose backend is closed where it came with the model; the answer is {@link Ok}. */
+    /** Ends a seat, whose backend is closed where it came with the model; one that has ended stays so. The answer is {@link Ok}. */
     public record EndSeat(int seat) implements Question {
     }
 

@@ -45,8 +45,12 @@ public final class ControlLink implements AutoCloseable {
         /** Takes an event; called by one thread, in order, and must not take long. */
         void take(Control.Event event);
 
-        /** Notes that the connection is gone. Called once. */
-        void gone();
+        /**
+         * Notes that the connection is gone. Called once.
+         *
+         * @param isBroken whether what came over it can't be used
+         */
+        void gone(boolean isBroken);
     }
 
     private ControlLink(Connection connection, String name, Handler handler) {
@@ -125,6 +129,7 @@ public final class ControlLink implements AutoCloseable {
     }
 
     private void read() {
+        boolean isBroken = false;
         try {
             while (true) {
                 switch (RecordCodec.read(Control.Frame.class, connection.receive())) {
@@ -144,9 +149,10 @@ public final class ControlLink implements AutoCloseable {
             LOGGER.log(Level.DEBUG, () -> name + ": " + e);
         } catch (RuntimeException e) {
             LOGGER.log(Level.ERROR, name + " brought what can't be used", e);
+            isBroken = true;
         } finally {
             close();
-            handler.gone();
+            handler.gone(isBroken);
         }
     }
 

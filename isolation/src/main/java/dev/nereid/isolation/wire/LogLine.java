@@ -17,11 +17,14 @@ public record LogLine(Level level, String text) {
         return MARK + level.name() + MARK + text.replace('\n', BREAK);
     }
 
-    /** Reads a line, which may be none that {@link #line()} has made: that is one of INFO. */
+    /**
+     * Reads a line, which may be none that {@link #line()} has made: that is one of INFO, or of DEBUG where it begins as the
+     * JVM's last words do, since the crash report says the same better.
+     */
     public static LogLine parse(String line) {
         int end = line.indexOf(MARK, 1);
         if (line.isEmpty() || line.charAt(0) != MARK || end < 0) {
-            return new LogLine(Level.INFO, line);
+            return new LogLine(line.startsWith("#") ? Level.DEBUG : Level.INFO, line);
         }
         String name = line.substring(1, end);
         for (Level level : Level.values()) {

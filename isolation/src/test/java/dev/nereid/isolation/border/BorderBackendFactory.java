@@ -21,6 +21,10 @@ import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.backend.api.tensor.Tensor;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +53,26 @@ public final class BorderBackendFactory implements BackendFactory {
     @Override
     public Backend create(BackendContext context) {
         context.metrics().counter("border_starts_total", "Starts", Map.of()).increment();
-        return BorderModel::new;
+        return model -> {
+            model.metrics().counter("border_loads_total", "Loads", Map.of()).increment();
+            hold(model.modelDirectory());
+            return new BorderModel(model);
+        };
+    }
+
+    /** Writes the process's id into a file {@code holding}, and waits as long as there is a file {@code hold}. */
+    private static void hold(Path directory) {
+        try {
+            if (Files.exists(directory.resolve("hold"))) {
+                Files.writeString(directory.resolve("part"), Long.toString(ProcessHandle.current().pid()));
+                Files.move(directory.resolve("part"), directory.resolve("holding"));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        while (Files.exists(directory.resolve("hold"))) {
+            LockSupport.parkNanos(1_000_000);
+        }
     }
 
     private record BorderModel(ModelContext context) implements Model {
@@ -108,6 +131,14 @@ public final class BorderBackendFactory implements BackendFactory {
                         request.fail(new InferenceException(StatusCode.CANCELLED,
                                 request.isCancelled() ? "seen" : "not seen"));
                     }
+                    case "drop" -> {
+                        addOutput(request.newResponse(), request.inputs().getFirst());
+                        request.fail(InferenceException.internal("as was wished"));
+                    }
+                    case "throw" -> {
+                        addOutput(request.newResponse(), request.inputs().getFirst());
+                        throw InferenceException.internal("as was wished");
+                    }
                     case "never" -> request.answerLater();
                     case "later" -> {
                         request.answerLater();
@@ -126,10 +157,13 @@ public final class BorderBackendFactory implements BackendFactory {
 
         private static void answer(InferenceRequest request, List<Tensor> tensors) {
             InferenceResponse response = request.newResponse();
-            Tensor first = tensors.getFirst();
-            response.copyOutput("OUTPUT0", first.dataType(), first.shape(), first.data());
+            addOutput(response, tensors.getFirst());
             response.setParameter("count", Parameter.of(tensors.size()));
             response.send();
+        }
+
+        private static void addOutput(InferenceResponse response, Tensor value) {
+            response.copyOutput("OUTPUT0", value.dataType(), value.shape(), value.data());
         }
     }
 }

@@ -87,4 +87,24 @@ class BlocksTest {
             assertThrows(InferenceException.class, () -> Blocks.slice(area, each[0], each[1]));
         }
     }
+
+    @Test
+    void sizesThatWereInDemandLeaveRoomForOthers() {
+        long limit = SIZE / 4;
+        Blocks blocks = new Blocks(area, limit);
+        Blocks.Block kept = blocks.allocate(300, Duration.ZERO);
+        kept.memory().fill((byte) 7);
+        for (int size = 256; size <= limit / 2; size *= 2) {
+            List<Blocks.Block> used = new ArrayList<>();
+            while (blocks.usedBytes() + size <= limit) {
+                Blocks.Block block = blocks.allocate(size, Duration.ZERO);
+                block.memory().fill((byte) 1);
+                used.add(block);
+            }
+            used.forEach(block -> blocks.free(block.offset()));
+        }
+        assertEquals(-1, kept.memory().mismatch(MemorySegment.ofArray(new byte[300]).fill((byte) 7)));
+        blocks.free(kept.offset());
+        assertEquals(0, blocks.usedBytes());
+    }
 }

@@ -55,4 +55,25 @@ class IsolationSettingsTest {
         assertTrue(assertThrows(InferenceException.class, () -> none.of("b", Map.of("ISOLATION_GRUOP", "x")))
                 .getMessage().startsWith("parameter 'ISOLATION_GRUOP' is not known, expected one of ISOLATION, "));
     }
+
+    @Test
+    void sizesThatMeanNothingAreRefused() {
+        IsolationSettings none = IsolationSettings.of(Map.of());
+        for (String size : List.of("0", "0g", "999999999999999g")) {
+            assertEquals("parameter 'ISOLATION_MEMORY_LIMIT' is '" + size + "', expected a number of bytes above 0, or "
+                    + "one with k, m or g, such as 2g",
+                    assertThrows(InferenceException.class, () -> none.of("b", Map.of("ISOLATION_MEMORY_LIMIT", size)))
+                            .getMessage());
+        }
+        assertEquals(Optional.of(1L << 30), none.of("b", Map.of("ISOLATION_MEMORY_LIMIT", "1G")).memoryLimit());
+    }
+
+    @Test
+    void eachPauseIsTwiceTheLastUpToHalfAMinute() {
+        WorkerSettings settings = IsolationSettings.of(Map.of()).of("b", Map.of());
+        assertEquals(List.of(250L, 250L, 500L, 1_000L, 16_000L, 30_000L, 30_000L),
+                List.of(0, 1, 2, 3, 7, 8, 1_000).stream().map(ends -> settings.pauseAfter(ends).toMillis()).toList());
+        assertThrows(InferenceException.class,
+                () -> IsolationSettings.of(Map.of("b", Map.of("restart-pause", "30001"))));
+    }
 }

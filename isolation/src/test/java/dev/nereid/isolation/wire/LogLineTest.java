@@ -19,4 +19,12 @@ class LogLineTest {
             assertEquals(new LogLine(Level.INFO, printed), LogLine.parse(printed));
         }
     }
+
+    @Test
+    void whatTheJvmSaysWhenItCrashesIsADetailAndAMessageLikeItIsNot() {
+        String text = "# A fatal error has been detected";
+        assertEquals(new LogLine(Level.DEBUG, text), LogLine.parse(text));
+        LogLine logged = new LogLine(Level.WARNING, text);
+        assertEquals(logged, LogLine.parse(logged.line()));
+    }
 }
