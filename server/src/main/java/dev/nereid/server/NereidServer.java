@@ -461,15 +461,16 @@ public final class NereidServer implements AutoCloseable {
         if (grpc != null) {
             grpc.endConnections();
         }
-        if (console != null) {
-            console.close(forRequests);
-        }
         if (preparedHttp != null) {
             preparedHttp.thenApply(Optional::of).exceptionally(_ -> Optional.empty()).join()
                     .ifPresent(frontEnd -> frontEnd.close(forRequests));
         }
         if (grpc != null) {
             grpc.close(forRequests);
+        }
+        if (console != null) {
+            // The last of them: who looks sees what is waited for, and pages that are open hold nobody else up.
+            console.close(forRequests);
         }
         reminder.interrupt();
         httpTls.ifPresent(ServerTls::close);

@@ -123,7 +123,7 @@ public final class Feed implements AutoCloseable {
     private List<Part> sample() {
         try {
             return source.get();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | VirtualMachineError | LinkageError e) {
             LOGGER.log(Level.WARNING, "the console's snapshot can't be made", e);
             return List.of();
         }

@@ -18,10 +18,15 @@ import dev.nereid.repository.location.ModelCache;
 import dev.nereid.repository.config.proto.ConfigProto.ModelConfig;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.grpc.GrpcFrontEnd;
+import dev.nereid.server.tls.ServerTls;
+import dev.nereid.server.tls.TlsException;
+import dev.nereid.server.tls.TlsOptions;
+import dev.nereid.server.v2.AuthTokens;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -85,6 +90,7 @@ public final class Doctor {
             findings.add(group, PlaceCheck.port("console", options.console().address(), options.console().port(),
                     "console-port"));
         }
+        secrets(options, findings);
         for (Path directory : options.engine().backends().directories()) {
             findings.add(group, PlaceCheck.readable("backends", directory,
                     "name the directory with backends with --backend-directory"));
@@ -92,6 +98,40 @@ public final class Doctor {
         findings.add(group, PlaceCheck.writable("temporary files",
                 Path.of(System.getProperty("java.io.tmpdir", "/tmp")),
                 "make it writable, or name another directory with NEREID_JAVA_OPTIONS=-Djava.io.tmpdir=<directory>"));
+    }
+
+    /** Looks at the files that decide who may ask: a server starts with none that it can't use. */
+    private static void secrets(ServerOptions options, Findings findings) {
+        String group = "Access";
+        if (options.http().isEnabled() || options.console().isEnabled()) {
+            options.http().tls().ifPresent(files -> findings.add(group, tls("HTTP", files)));
+        }
+        if (options.grpc().isEnabled()) {
+            options.grpc().tls().ifPresent(files -> findings.add(group, tls("gRPC", files)));
+        }
+        if (options.metrics().isEnabled()) {
+            options.metrics().tls().ifPresent(files -> findings.add(group, tls("metrics", files)));
+        }
+        options.authTokens().ifPresent(file -> {
+            try (AuthTokens _ = AuthTokens.create(file, AuthTokens.PERIOD)) {
+                findings.add(group, Diagnosis.ok("tokens", file.toString()));
+            } catch (InferenceException e) {
+                findings.add(group, Diagnosis.problem("tokens", String.valueOf(e.getMessage()),
+                        "name a file of tokens with --auth-token-file"));
+            }
+        });
+    }
+
+    private static Diagnosis tls(String listener, TlsOptions files) {
+        String subject = "TLS for " + listener;
+        try (ServerTls tls = ServerTls.create(listener, files, ServerTls.PERIOD)) {
+            String text = files.certificates() + " is valid until " + tls.validUntil();
+            return tls.validUntil().isBefore(Instant.now())
+                    ? Diagnosis.warning(subject, text, "clients refuse it: put a new one there")
+                    : Diagnosis.ok(subject, text);
+        } catch (TlsException e) {
+            return Diagnosis.problem(subject, String.valueOf(e.getMessage()), "correct the files");
+        }
     }
 
     /** Returns the backends that models ask for. */

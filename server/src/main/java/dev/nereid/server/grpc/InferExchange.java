@@ -100,8 +100,9 @@ abstract class InferExchange extends WaitingListener {
 
     /** Notes for people who look that the request failed, before it is {@link #over}. */
     final void note(String method, InferenceException error) {
-        String model = message.failure().isPresent() ? "" : " " + message.fields().modelName();
-        services.failures().add("gRPC " + method + model, error);
+        services.failures().add(
+                () -> "gRPC " + method + (message.failure().isPresent() ? "" : " " + message.fields().modelName()),
+                error);
     }
 
     /** Says that nobody waits for answers any more. The end is still told. */

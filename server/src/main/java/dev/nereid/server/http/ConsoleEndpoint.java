@@ -43,6 +43,9 @@ public final class ConsoleEndpoint implements AutoCloseable {
             Endpoint.MODEL_METADATA, Endpoint.MODEL_READY, Endpoint.MODEL_CONFIG, Endpoint.STATISTICS, Endpoint.INFER,
             Endpoint.GENERATE, Endpoint.GENERATE_STREAM, Endpoint.INDEX);
     private static final Set<Endpoint> WRITING = EnumSet.of(Endpoint.LOAD, Endpoint.UNLOAD, Endpoint.LOG_SETTING);
+    /** What the page shows or asks for. */
+    private static final List<Category> SHOWN = List.of(Category.METADATA, Category.MODEL_REPOSITORY,
+            Category.MODEL_CONFIG, Category.STATISTICS, Category.INFERENCE, Category.LOGGING);
     /** No script but the page's own files, nothing from elsewhere, and nobody may frame the page. */
     private static final Map<HeaderName, String> HEADERS = Map.of(
             HeaderNames.create("Content-Security-Policy"),
@@ -186,10 +189,7 @@ public final class ConsoleEndpoint implements AutoCloseable {
     }
 
     private void sendHistory(Exchange exchange) {
-        Optional<String> missing = protocol.missing(exchange, Category.STATISTICS);
-        if (missing.isPresent()) {
-            exchange.sendError(403, "This API is restricted, expecting header '" + missing.get() + "'",
-                    Exchange.JSON);
+        if (protocol.refuses(exchange, Category.STATISTICS)) {
             return;
         }
         Map<String, String> query = query(exchange.request().prologue().query().rawValue());
@@ -213,8 +213,7 @@ public final class ConsoleEndpoint implements AutoCloseable {
     private void sendEvents(Exchange exchange) {
         Set<Category> hidden = EnumSet.noneOf(Category.class);
         JsonWriter access = new JsonWriter().beginObject().name("hidden").beginArray();
-        for (Category category : List.of(Category.METADATA, Category.MODEL_REPOSITORY, Category.STATISTICS,
-                Category.LOGGING)) {
+        for (Category category : SHOWN) {
             protocol.missing(exchange, category).ifPresent(header -> {
                 hidden.add(category);
                 access.beginObject().name("category").string(category.flagName()).name("header")
@@ -230,6 +229,10 @@ public final class ConsoleEndpoint implements AutoCloseable {
             while (next.isPresent()) {
                 next.get().stream().filter(part -> !hidden.contains(part.category()))
                         .forEach(part -> stream.add(part.name(), part.json()));
+                if (stream.waiting() == 0) {
+                    // A viewer who may see nothing new would never be noticed to have gone.
+                    stream.addComment();
+                }
                 stream.flush(200);
                 next = viewer.next();
             }

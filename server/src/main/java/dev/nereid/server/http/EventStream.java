@@ -14,6 +14,7 @@ final class EventStream {
     static final String CONTENT_TYPE = "text/event-stream; charset=utf-8";
     private static final byte[] DATA = ascii("data: ");
     private static final byte[] END_OF_EVENT = ascii("\n\n");
+    private static final byte[] COMMENT = ascii(":\n\n");
     private static final byte[] END_OF_LINE = ascii("\r\n");
     private static final byte[] LAST_CHUNK = ascii("0\r\n\r\n");
 
@@ -49,6 +50,11 @@ final class EventStream {
         events.writeBytes(DATA);
         events.writeBytes(json);
         events.writeBytes(END_OF_EVENT);
+    }
+
+    /** Adds what no client takes for an event, which leaves with the next {@link #flush}. */
+    void addComment() {
+        events.writeBytes(COMMENT);
     }
 
     /** Returns how many bytes wait for the next {@link #flush}. */

@@ -156,7 +156,7 @@ public final class HttpFrontEnd implements AutoCloseable {
 
     /** Tells people who look that a request failed. */
     private void note(Exchange exchange, InferenceException error) {
-        service.failures().add(exchange.method() + " " + printable(exchange.path()), error);
+        service.failures().add(() -> exchange.method() + " " + printable(exchange.path()), error);
     }
 
     private static void logRequest(Exchange exchange, long begin, String reason) {
@@ -182,15 +182,7 @@ public final class HttpFrontEnd implements AutoCloseable {
             return;
         }
         Route route = found.get();
-        Category category = route.endpoint().category();
-        if (lacksToken(exchange, category)) {
-            exchange.sendUnauthorized();
-            return;
-        }
-        Optional<Restriction> restriction = restriction(exchange, category);
-        if (restriction.isPresent()) {
-            exchange.sendError(403, "This API is restricted, expecting header '" + restriction.get().header() + "'",
-                    Exchange.TEXT);
+        if (refuses(exchange, route.endpoint().category())) {
             return;
         }
         if (!route.endpoint().allows(exchange.method())) {
@@ -198,6 +190,18 @@ public final class HttpFrontEnd implements AutoCloseable {
             return;
         }
         dispatch(exchange, route);
+    }
+
+    /** Returns whether a request may not see things of that category, which it then is told. */
+    boolean refuses(Exchange exchange, Category category) {
+        if (lacksToken(exchange, category)) {
+            exchange.sendUnauthorized();
+            return true;
+        }
+        Optional<Restriction> restriction = restriction(exchange, category);
+        restriction.ifPresent(asked -> exchange.sendError(403,
+                "This API is restricted, expecting header '" + asked.header() + "'", Exchange.TEXT));
+        return restriction.isPresent();
     }
 
     /** Returns the name of the header that a request lacks to see things of that category; empty where it may. */

@@ -36,6 +36,8 @@ public final class AuthTokens implements AutoCloseable {
     public static final Duration PERIOD = Duration.ofSeconds(10);
 
     private static final int MAX_BYTES = 1 << 20;
+    /** Each request's token is compared with all of them. */
+    private static final int MAX_TOKENS = 1000;
     private static final int MIN_LENGTH = 16;
     private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9._~+/-]+=*");
     private static final String SCHEME = "bearer ";
@@ -44,6 +46,8 @@ public final class AuthTokens implements AutoCloseable {
     private final Path file;
     private final ScheduledExecutorService watch;
     private byte[] content = new byte[0];
+    /** Why the file could not be used lately; of the thread that looks at it. */
+    private String trouble = "";
     /** Of equal length, so that comparing tells nothing of a token's. */
     private volatile List<byte[]> digests = List.of();
 
@@ -103,13 +107,21 @@ public final class AuthTokens implements AutoCloseable {
         }
     }
 
-    /** Looks at the file now; what can't be used is logged. */
+    /** Looks at the file now; what can't be used is logged, once for as long as it is the same. */
     void refreshIfPossible() {
+        String reason = "";
         try {
             refresh();
-        } catch (RuntimeException e) {
-            LOGGER.log(Level.WARNING, () -> "the tokens of --auth-token-file stay as they are: " + e.getMessage());
+        } catch (RuntimeException | VirtualMachineError e) {
+            reason = String.valueOf(e.getMessage());
+            if (!reason.equals(trouble)) {
+                LOGGER.log(Level.WARNING, "the tokens of --auth-token-file stay as they are: " + reason);
+            }
         }
+        if (reason.isEmpty() && !trouble.isEmpty()) {
+            LOGGER.log(Level.INFO, "--auth-token-file can be used again");
+        }
+        trouble = reason;
     }
 
     private synchronized void refresh() {
@@ -155,6 +167,10 @@ public final class AuthTokens implements AutoCloseable {
                         number, file, MIN_LENGTH));
             }
             found.add(digest(token));
+        }
+        if (found.size() > MAX_TOKENS) {
+            throw InferenceException
+                    .invalid(file + " holds " + found.size() + " tokens, expected " + MAX_TOKENS + " at most");
         }
         if (found.isEmpty()) {
             throw InferenceException.invalid(file + " holds no token, expected one on each line");

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * The last requests that failed, for people who look; nothing is kept until somebody may. Equal ones are one entry, so that
@@ -39,10 +40,14 @@ public final class RecentFailures {
         isKept = true;
     }
 
-    /** Notes that a request failed. One that its client gave up has not. */
-    public void add(String request, InferenceException error) {
+    /**
+     * Notes that a request failed. One that its client gave up has not.
+     *
+     * @param request what failed; only asked for where failures are kept
+     */
+    public void add(Supplier<String> request, InferenceException error) {
         if (isKept && error.code() != StatusCode.CANCELLED) {
-            add(new Key(cut(request), error.code(), cut(String.valueOf(error.getMessage()))),
+            add(new Key(cut(request.get()), error.code(), cut(String.valueOf(error.getMessage()))),
                     System.currentTimeMillis());
         }
     }

@@ -26,6 +26,7 @@ class FeedTest {
     /** A snapshot is made for each permit. */
     private final Semaphore permits = new Semaphore(0);
     private volatile int failing;
+    private volatile int exhausted;
     private final Feed feed = new Feed(this::sample, Duration.ofMillis(1));
 
     private List<Part> sample() {
@@ -39,6 +40,9 @@ class FeedTest {
         int number = samples.incrementAndGet();
         if (number == failing) {
             throw new IllegalStateException("this is a test");
+        }
+        if (number == exhausted) {
+            throw new OutOfMemoryError("this is a test");
         }
         return List.of(part("same", "1"), part("new", Integer.toString(number)));
     }
@@ -103,12 +107,15 @@ class FeedTest {
     void aSnapshotThatFailsIsLeftOut() throws InterruptedException {
         try (Viewer viewer = feed.join()) {
             failing = 2;
+            exhausted = 3;
             permits.release();
             assertEquals(List.of("same=1", "new=1"), texts(viewer.next()));
             permits.release();
             assertEquals(List.of(), texts(viewer.next()));
             permits.release();
-            assertEquals(List.of("new=3"), texts(viewer.next()));
+            assertEquals(List.of(), texts(viewer.next()));
+            permits.release();
+            assertEquals(List.of("new=4"), texts(viewer.next()));
         }
     }
 

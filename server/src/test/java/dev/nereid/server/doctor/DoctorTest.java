@@ -16,6 +16,7 @@ import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.plugin.PluginJar;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.cli.CommandLine;
+import dev.nereid.server.tls.TestCertificates;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -206,6 +207,29 @@ class DoctorTest {
             assertEquals(Verdict.PROBLEM, console.verdict());
             assertTrue(console.advice().contains("--console-port"), console.advice());
         }
+    }
+
+    @Test
+    void looksAtCertificatesAndTokens() throws Exception {
+        backend("good", List.of(), DoctorTest::working);
+        TestCertificates certificates = new TestCertificates(directory.resolve("certificates"));
+        certificates.issue("server", "EC");
+        Path certificate = certificates.certificate("server");
+        Path key = certificates.key("server");
+        Path tokens = Files.writeString(directory.resolve("tokens"), "0123456789abcdef");
+
+        Findings fine = examine("--http-tls-cert=" + certificate, "--http-tls-key=" + key,
+                "--auth-token-file=" + tokens);
+        assertEquals(Verdict.OK, finding(fine, "Access", "TLS for HTTP").verdict());
+        assertEquals(Verdict.OK, finding(fine, "Access", "tokens").verdict());
+
+        Files.writeString(tokens, "secret");
+        Findings broken = examine("--metrics-tls-cert=" + certificate, "--metrics-tls-key=" + tokens,
+                "--auth-token-file=" + tokens);
+        assertEquals(Verdict.PROBLEM, finding(broken, "Access", "TLS for metrics").verdict());
+        Diagnosis found = finding(broken, "Access", "tokens");
+        assertEquals(Verdict.PROBLEM, found.verdict());
+        assertTrue(found.found().startsWith("line 1 of " + tokens + " is not a token"), found.found());
     }
 
     @Test

@@ -335,4 +335,30 @@ class ConsoleBrowserTest {
             }
         }
     }
+
+    /** What only the requests of the page need is asked for, too, and what was refused is then there without a reload. */
+    @Test
+    @Order(12)
+    void asksForWhatIsRestricted() throws IOException {
+        Path tokens = Files.writeString(directory.resolve("tokens"), "0123456789abcdef\n");
+        try (TestServer restricted = TestServer.start(directory.resolve("restricted"), "--console", "--console-port=0",
+                "--auth-token-file=" + tokens, "--http-restricted-api=model-config,inference:model-key=s3cret")) {
+            browser.show("light", 1200, 900);
+            browser.go("http://localhost:" + restricted.consolePort() + "/#/model/batched/1");
+            String panel = "return document.querySelector('#access').textContent";
+            browser.untilHas(panel, "Restricted here: metadata, model-repository, model-config, statistics, inference, "
+                    + "logging.");
+            browser.type("#access input[name=authorization]", "Bearer 0123456789abcdef" + ENTER, false);
+            browser.untilHas(panel, "Restricted here: model-config, inference.");
+            browser.untilHas("return document.querySelector('main').textContent",
+                    "The configuration is not to be had: This API is restricted, expecting header 'model-key'");
+            browser.type("#access input[name=model-key]", "s3cret" + ENTER, false);
+            browser.until("return document.querySelector('#access').hidden", "true");
+            browser.untilHas("return document.querySelector('main').textContent",
+                    "-H 'authorization: <value>' -H 'model-key: <value>'");
+            browser.click("main form button.main");
+            browser.untilHas("return document.querySelector('main').textContent", "answered in ");
+            browser.go(origin);
+        }
+    }
 }

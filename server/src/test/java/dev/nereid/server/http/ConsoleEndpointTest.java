@@ -4,17 +4,24 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import dev.nereid.server.http.RawClient.Answer;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -159,7 +166,8 @@ class ConsoleEndpointTest {
         assertEquals(403, send(looking, "GET", "/v2/models/batched/config", "").status());
         assertEquals(200, send(looking, "GET", "/v2/models/batched/config", "", KEY).status());
         Map<String, String> hidden = events(looking);
-        assertEquals("{\"hidden\":[{\"category\":\"logging\",\"header\":\"admin-key\"}]}", text(hidden, "access"));
+        assertEquals("{\"hidden\":[{\"category\":\"model-config\",\"header\":\"admin-key\"},"
+                + "{\"category\":\"logging\",\"header\":\"admin-key\"}]}", text(hidden, "access"));
         assertFalse(hidden.containsKey("log"), hidden.toString());
         assertFalse(hidden.containsKey("failures"), hidden.toString());
         Map<String, String> all = events(looking, KEY);
@@ -212,17 +220,85 @@ class ConsoleEndpointTest {
         assertEquals(200, send(writing, "POST", "/v2/models/batched/infer", BODY).status());
     }
 
+    private static Socket follow(TestServer server) throws IOException {
+        Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.consolePort());
+        socket.setSoTimeout(20_000);
+        socket.getOutputStream().write(RawClient.request("GET", "/events", "").getBytes(StandardCharsets.ISO_8859_1));
+        assertEquals('H', socket.getInputStream().read());
+        return socket;
+    }
+
     @Test
-    void endsWithAPageOpen(@TempDir Path directory) throws IOException {
+    void tokensAreAskedForAsOnTheOtherPorts(@TempDir Path directory) throws Exception {
+        Path tokens = Files.writeString(directory.resolve("tokens"), "0123456789abcdef\n");
+        String token = "Authorization: Bearer 0123456789abcdef";
+        try (TestServer server = TestServer.start(directory, "--console", "--console-port=0", "--console-write",
+                "--auth-token-file=" + tokens, "--http-restricted-api=inference:infer-key=s3cret")) {
+            assertEquals(200, send(server, "GET", "/", "").status());
+            assertEquals(200, send(server, "GET", "/v2/health/ready", "").status());
+            for (String path : new String[]{"/history?model=batched&version=1", "/v2", "/v2/models/batched/config"}) {
+                Answer none = send(server, "GET", path, "");
+                assertEquals(401, none.status(), path);
+                assertEquals("Bearer realm=\"nereid\"", none.header("www-authenticate"));
+                assertEquals(401, send(server, "GET", path, "", token + "x").status(), path);
+                assertEquals(200, send(server, "GET", path, "", token).status(), path);
+            }
+            assertEquals(401, send(server, "POST", "/v2/logging", "{\"log_verbose_level\":1}").status());
+            assertEquals(0, server.logOptions().verboseLevel());
+            assertEquals(403, send(server, "POST", "/v2/models/batched/infer", BODY, token).status());
+            assertEquals(200,
+                    send(server, "POST", "/v2/models/batched/infer", BODY, token, "infer-key: s3cret").status());
+            assertEquals("{\"hidden\":[{\"category\":\"inference\",\"header\":\"infer-key\"}]}",
+                    text(events(server, token), "access"));
+            assertEquals("{\"hidden\":[]}", text(events(server, token, "infer-key: s3cret"), "access"));
+
+            // Without a token there is nothing to see, which must not keep those who have gone from being noticed.
+            List<Socket> viewers = new ArrayList<>();
+            for (int i = 0; i < 32; i++) {
+                viewers.add(follow(server));
+            }
+            assertEquals(503, send(server, "GET", "/events", "").status());
+            BufferedReader in = new BufferedReader(
+                    new InputStreamReader(viewers.getFirst().getInputStream(), StandardCharsets.UTF_8));
+            List<String> lines = new ArrayList<>();
+            while (!lines.contains(":")) {
+                lines.add(in.readLine());
+            }
+            assertEquals(1, lines.stream().filter(line -> line.startsWith("event: ")).count(), lines.toString());
+            for (Socket viewer : viewers) {
+                viewer.close();
+            }
+            Eventually.until("room for another viewer", () -> {
+                try (Socket next = follow(server)) {
+                    return next.getInputStream().readNBytes("TTP/1.1 200".length())["TTP/1.1 ".length()] == '2';
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+        }
+    }
+
+    /** Whoever looks sees what the server still waits for. */
+    @Test
+    void endsAsTheLastPort(@TempDir Path directory) throws Exception {
         TestServer server = TestServer.start(directory, "--console", "--console-port=0");
-        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.consolePort())) {
-            socket.setSoTimeout(20_000);
-            socket.getOutputStream()
-                    .write(RawClient.request("GET", "/events", "").getBytes(StandardCharsets.ISO_8859_1));
-            assertEquals('H', socket.getInputStream().read());
-            assertTrue(server.server().closeInTime());
-            String rest = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            assertTrue(rest.endsWith("0\r\n\r\n"), "the stream is whole");
+        try (Socket viewer = follow(server); RawClient held = server.connect()) {
+            held.write(RawClient.request("POST", "/v2/models/batched/infer", TestServer.inferBody("\"hold\":true")));
+            server.backend().awaitHeld();
+            CompletableFuture<Boolean> stopped = CompletableFuture.supplyAsync(server.server()::closeInTime);
+            BufferedReader in = new BufferedReader(
+                    new InputStreamReader(viewer.getInputStream(), StandardCharsets.UTF_8));
+            String line = in.readLine();
+            while (!line.contains("\"ends\":true")) {
+                line = Objects.requireNonNull(in.readLine(), "the console has ended first");
+            }
+            server.backend().release();
+            assertEquals(200, held.read().status());
+            assertTrue(stopped.get(30, TimeUnit.SECONDS));
+            List<String> rest = in.readAllLines();
+            assertEquals(List.of("0", ""), rest.subList(rest.size() - 2, rest.size()), "the stream is whole");
+        } finally {
+            server.close();
         }
     }
 }

@@ -12,7 +12,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -90,6 +95,57 @@ class AuthTokensTest {
 
         assertTrue(text.startsWith("line 2 of " + file + " is not a token, expected 16 or more of "), text);
         assertFalse(text.contains(line), text);
+    }
+
+    @Test
+    void tellsOnceWhatIsWrongAndWhenItIsNotAnyMore() throws IOException {
+        List<String> logged = new CopyOnWriteArrayList<>();
+        Logger logger = Logger.getLogger(AuthTokens.class.getName());
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                logged.add(entry.getMessage().replace(directory.toString(), ""));
+            }
+
+            @Override
+            public void flush() {
+            }
+
+            @Override
+            public void close() {
+            }
+        };
+        Path file = file(OLD);
+        try (AuthTokens tokens = AuthTokens.create(file, NEVER)) {
+            logger.addHandler(handler);
+            Files.writeString(file, "");
+            tokens.refreshIfPossible();
+            tokens.refreshIfPossible();
+            Files.writeString(file, "short");
+            tokens.refreshIfPossible();
+            Files.writeString(file, OLD);
+            tokens.refreshIfPossible();
+            tokens.refreshIfPossible();
+        } finally {
+            logger.removeHandler(handler);
+        }
+        assertEquals(3, logged.size(), logged.toString());
+        assertEquals("the tokens of --auth-token-file stay as they are: /tokens holds no token, expected one on each "
+                + "line", logged.getFirst());
+        assertTrue(logged.get(1).contains("line 1 of /tokens is not a token"), logged.get(1));
+        assertEquals("--auth-token-file can be used again", logged.getLast());
+    }
+
+    @Test
+    void boundsHowManyThereAre() throws IOException {
+        String line = OLD + "\n";
+        AuthTokens.create(file(line.repeat(1000)), NEVER).close();
+        Path more = file(line.repeat(1001));
+        assertEquals(more + " holds 1001 tokens, expected 1000 at most",
+                assertThrows(InferenceException.class, () -> AuthTokens.create(more, NEVER)).getMessage());
+        Path huge = file(line.repeat(100_000));
+        assertEquals(huge + " has more than 1048576 bytes, expected a few tokens",
+                assertThrows(InferenceException.class, () -> AuthTokens.create(huge, NEVER)).getMessage());
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.nereid.server.v2;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
@@ -18,18 +19,18 @@ class RecentFailuresTest {
 
     @Test
     void keepsNothingUntilSomebodyMayLook() {
-        failures.add("a", InferenceException.invalid("x"));
+        failures.add(() -> fail("nobody may look"), InferenceException.invalid("x"));
         assertEquals(List.of(), failures.latest());
     }
 
     @Test
     void equalOnesAreOneEntryAndTheLatestIsFirst() {
         failures.keep();
-        failures.add("a", InferenceException.invalid("x"));
-        failures.add("b", InferenceException.invalid("x"));
-        failures.add("a", InferenceException.invalid("x"));
-        failures.add("a", InferenceException.notFound("x"));
-        failures.add("a", new InferenceException(StatusCode.CANCELLED, "given up"));
+        failures.add(() -> "a", InferenceException.invalid("x"));
+        failures.add(() -> "b", InferenceException.invalid("x"));
+        failures.add(() -> "a", InferenceException.invalid("x"));
+        failures.add(() -> "a", InferenceException.notFound("x"));
+        failures.add(() -> "a", new InferenceException(StatusCode.CANCELLED, "given up"));
 
         assertEquals(List.of("1 a: x", "2 a: x", "1 b: x"), texts());
         assertEquals(StatusCode.NOT_FOUND, failures.latest().getFirst().code());
@@ -39,7 +40,8 @@ class RecentFailuresTest {
     void isBoundedInNumberAndLength() {
         failures.keep();
         for (int i = 0; i < 500; i++) {
-            failures.add("r" + i, InferenceException.invalid("x".repeat(5000)));
+            String request = "r" + i;
+            failures.add(() -> request, InferenceException.invalid("x".repeat(5000)));
         }
         assertEquals(100, failures.latest().size());
         Failure last = failures.latest().getFirst();

@@ -46,8 +46,13 @@ final class Trial implements AutoCloseable {
      */
     static Trial open(String model, Path directory, List<BackendSource> sources,
             Map<String, Map<String, String>> settings) {
+        Path scratch;
         try {
-            Path scratch = Files.createTempDirectory("nereid-tune-");
+            scratch = Files.createTempDirectory("nereid-tune-");
+        } catch (IOException e) {
+            throw new UncheckedIOException("no directory for the trial can be made", e);
+        }
+        try {
             Path copy = Files.createDirectories(scratch.resolve("models").resolve(model));
             try (Stream<Path> files = Files.list(directory)) {
                 for (Path file : files.toList()) {
@@ -65,7 +70,11 @@ final class Trial implements AutoCloseable {
             var _ = engine.start();
             return new Trial(model, scratch, engine);
         } catch (IOException e) {
+            delete(scratch);
             throw new UncheckedIOException("no directory for the trial can be made", e);
+        } catch (RuntimeException e) {
+            delete(scratch);
+            throw e;
         }
     }
 
@@ -108,6 +117,10 @@ final class Trial implements AutoCloseable {
     @Override
     public void close() {
         engine.close();
+        delete(scratch);
+    }
+
+    private static void delete(Path scratch) {
         try (Stream<Path> files = Files.walk(scratch)) {
             for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(file);

@@ -93,7 +93,7 @@ public final class TuneCommand {
             err.println("error: " + e.getMessage());
             err.println("Run 'nereid tune --help' for the arguments.");
             return WRONG_USE;
-        } catch (TuneException | InferenceException e) {
+        } catch (TuneException | InferenceException | UncheckedIOException e) {
             progress.clear();
             err.println("error: " + e.getMessage());
             return FAILED;
@@ -158,7 +158,14 @@ public final class TuneCommand {
             out.println();
             out.print(diff);
         }
+        int status = applied(result, file, after);
+        // What was found must not be lost with it.
         options.report().ifPresent(path -> write(path, report.html(facts(inputs, budget))));
+        return status;
+    }
+
+    /** Writes the configuration where it is better and that was asked for, and returns the command's status. */
+    private int applied(Tuner.Result result, Path file, String after) {
         if (result.rows().stream().noneMatch(row -> row.load().isPresent())) {
             return FAILED;
         }
@@ -189,7 +196,7 @@ public final class TuneCommand {
         try {
             Files.writeString(path, text);
         } catch (IOException e) {
-            throw new UncheckedIOException("the report can't be written", e);
+            throw new TuneException("can't write " + path + ": " + e, e);
         }
     }
 

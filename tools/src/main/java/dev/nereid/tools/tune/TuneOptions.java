@@ -106,7 +106,7 @@ record TuneOptions(String model, Path directory, Path backends, Map<String, Map<
                 new Goal(time("--latency-p99", required("--latency-p99", values)), rate(values)),
                 time("--time", last("--time", values).orElse("5m")), source(values),
                 shapes(values.getOrDefault("--shape", List.of())),
-                last("--html", values).map(value -> path("--html", value)), values.containsKey("--apply"));
+                last("--html", values).map(TuneOptions::report), values.containsKey("--apply"));
     }
 
     private static Optional<String> last(String name, Map<String, List<String>> values) {
@@ -115,6 +115,16 @@ record TuneOptions(String model, Path directory, Path backends, Map<String, Map<
 
     private static String required(String name, Map<String, List<String>> values) {
         return last(name, values).orElseThrow(() -> new UsageException(name + " is missing"));
+    }
+
+    /** Looks before minutes are spent. */
+    private static Path report(String value) {
+        Path file = path("--html", value).toAbsolutePath();
+        Path directory = file.getParent();
+        if (directory == null || !Files.isDirectory(directory)) {
+            throw new UsageException("--html: there is no directory " + directory);
+        }
+        return file;
     }
 
     private static Path path(String name, String value) {

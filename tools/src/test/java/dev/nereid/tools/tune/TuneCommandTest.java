@@ -148,8 +148,10 @@ class TuneCommandTest {
     @Test
     void anInterruptKeepsWhatIsKnown() {
         isStopped.set(true);
-        assertEquals(1, run("m", "--latency-p99=60ms"));
+        assertEquals(1, run("m", "--latency-p99=60ms", "--html=" + models));
         assertTrue(out.toString(UTF_8).contains("setting"), out.toString(UTF_8));
+        // Told after it: a report that can't be written loses nothing.
+        assertTrue(err.toString(UTF_8).startsWith("error: can't write " + models), err.toString(UTF_8));
     }
 
     @ParameterizedTest
@@ -160,6 +162,7 @@ class TuneCommandTest {
         "--apply=1 --latency-p99=1s, --apply takes no value",
         "--time --latency-p99=1s, '--time needs a value: --time=...'",
         "--rate=1 --max-throughput --latency-p99=1s, '--rate and --max-throughput are different goals, give one of them'",
+        "--html=/nothing/report.html --latency-p99=1s, --html: there is no directory /nothing",
         "--shape=A --latency-p99=1s, '--shape has value ''A'', expected <input>:<n>,<n>'"})
     void wrongArgumentsAreToldBeforeAnythingIsLoaded(String flags, String text) {
         assertEquals(2, run("m", flags.split(" ", -1)));

@@ -1,6 +1,6 @@
 // One version of a model: figures, plots, configuration, and a request to try.
 import { h, setText } from './dom.js';
-import { ask, messageOf } from './feed.js';
+import { accessHeaders, ask, messageOf } from './feed.js';
 import { duration, number, time } from './format.js';
 import { canLoad, change, classOf, nameOf } from './models.js';
 import { Bars, Plot } from './plot.js';
@@ -40,6 +40,7 @@ export function modelView(id, version) {
     h('h2', {}, 'Try a request'), request,
     h('h2', {}, 'Configuration as loaded'), config);
   let loaded = '';
+  let access = accessHeaders();
 
   function find() {
     return state.models.find((model) => keyOf(model) === key);
@@ -90,7 +91,11 @@ export function modelView(id, version) {
     buttons[1].hidden = !canLoad() || model?.state !== 'READY';
     // Another configuration comes with a load, which takes another time.
     const stamp = model?.state === 'READY' ? `${model.loadMillis}` : '';
-    if (stamp !== loaded) {
+    if (stamp !== loaded || access !== accessHeaders()) {
+      if (access !== accessHeaders()) {
+        access = accessHeaders();
+        loadHistory();
+      }
       loaded = stamp;
       if (stamp) {
         load();

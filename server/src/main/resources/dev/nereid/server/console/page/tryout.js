@@ -207,8 +207,8 @@ export function tryout(config, version) {
   function showSnippets() {
     try {
       const { origin, host, isSecure } = requestOrigin();
-      const headers = state.hidden.filter((each) => each.category === 'inference').map((each) => each.header)
-        .concat(Object.keys(accessHeaders()));
+      const headers = [...new Set(state.hidden.filter((each) => each.category === 'inference').map((each) => each.header)
+        .concat(Object.keys(accessHeaders())))];
       const text = body();
       save.hidden = text.length <= MAX_INLINE;
       setText(curl, curlLine(`${origin}/${path}`, text, headers, isStream));
