@@ -10,6 +10,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.storage.StorageException;
 import dev.nereid.backend.api.storage.StorageException.Kind;
 import dev.nereid.backend.api.storage.StoredObject;
+import dev.nereid.backend.api.testkit.FakeHttpServer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -33,14 +34,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 class AzureStoreTest {
     private static final String KEY = "a2V5";
 
-    private final FakeServer server;
+    private final FakeHttpServer server;
     /** Blobs of the container {@code c} by name. */
     private final Map<String, String> blobs = new TreeMap<>();
     private final List<String> authorizations = new ArrayList<>();
     private final CountDownLatch end = new CountDownLatch(1);
 
     AzureStoreTest() throws IOException {
-        server = FakeServer.start();
+        server = FakeHttpServer.start();
         server.answer(this::answer);
     }
 
@@ -66,7 +67,7 @@ class AzureStoreTest {
         authorizations.add(String.valueOf(exchange.getRequestHeaders().getFirst("Authorization")));
         String path = exchange.getRequestURI().getPath();
         if (path.equals("/account/c")) {
-            FakeServer.send(exchange, 200, page(exchange), Map.of("Content-Type", "application/xml"));
+            FakeHttpServer.send(exchange, 200, page(exchange), Map.of("Content-Type", "application/xml"));
         } else if (path.startsWith("/account/c/")) {
             read(exchange, path.substring("/account/c/".length()));
         } else {
@@ -75,7 +76,7 @@ class AzureStoreTest {
     }
 
     private static void fail(HttpExchange exchange, int status, String code, String text) throws IOException {
-        FakeServer.send(exchange, status, "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>" + code
+        FakeHttpServer.send(exchange, status, "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>" + code
                 + "</Code><Message>" + text + "</Message></Error>",
                 Map.of("x-ms-error-code", code, "Content-Type", "application/xml"));
     }
@@ -122,7 +123,7 @@ class AzureStoreTest {
         String[] range = header.substring("bytes=".length()).split("-", -1);
         int from = Integer.parseInt(range[0]);
         int to = Math.min(Integer.parseInt(range[1]) + 1, content.length());
-        FakeServer.send(exchange, 206, content.substring(from, to),
+        FakeHttpServer.send(exchange, 206, content.substring(from, to),
                 Map.of("Content-Range", "bytes " + from + "-" + (to - 1) + "/" + content.length(), "ETag", etag(name),
                         "x-ms-blob-type", "BlockBlob", "Last-Modified", "Mon, 30 Nov 2026 10:00:00 GMT"));
     }
@@ -243,6 +244,9 @@ class AzureStoreTest {
 
         assertEquals("other", access.key().orElseThrow().getAccountName());
         assertEquals("the file that TRITON_CLOUD_CREDENTIAL_PATH names", access.source());
+        assertEquals("named", AzureAccess.of(place, Map.of(),
+                Map.of("AZURE_STORAGE_KEY", KEY, "AZURE_STORAGE_ACCOUNT", "named")).key().orElseThrow()
+                .getAccountName());
     }
 
     @Test

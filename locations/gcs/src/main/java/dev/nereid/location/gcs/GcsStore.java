@@ -97,8 +97,8 @@ final class GcsStore implements ObjectStore {
                     return;
                 }
                 next = page.has("nextPageToken") ? page.get("nextPageToken").getAsString() : "";
-            } catch (NullPointerException | IllegalStateException | NumberFormatException
-                    | StringIndexOutOfBoundsException e) {
+            } catch (NullPointerException | IllegalStateException | NumberFormatException | ClassCastException
+                    | UnsupportedOperationException | StringIndexOutOfBoundsException e) {
                 throw new StorageException(Kind.REFUSED, "the answer is no listing of the JSON API", e);
             }
         } while (!next.isEmpty());

@@ -12,6 +12,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.storage.StorageException;
 import dev.nereid.backend.api.storage.StorageException.Kind;
 import dev.nereid.backend.api.storage.StoredObject;
+import dev.nereid.backend.api.testkit.FakeHttpServer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -32,20 +33,21 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Against a server with the two requests of the JSON API that are used. */
 @Timeout(60)
 class GcsStoreTest {
     private static final GcsAccess STRANGER = new GcsAccess(Optional.empty(), "nowhere");
 
-    private final FakeServer server;
+    private final FakeHttpServer server;
     /** Objects of the bucket {@code b} by name. */
     private final Map<String, String> objects = new TreeMap<>();
     private final List<String> authorizations = new ArrayList<>();
     private final CountDownLatch end = new CountDownLatch(1);
 
     GcsStoreTest() throws IOException {
-        server = FakeServer.start();
+        server = FakeHttpServer.start();
         server.answer(this::answer);
     }
 
@@ -69,11 +71,11 @@ class GcsStoreTest {
         authorizations.add(String.valueOf(exchange.getRequestHeaders().getFirst("Authorization")));
         String path = exchange.getRequestURI().getPath();
         if (!path.startsWith("/storage/v1/b/b/o")) {
-            FakeServer.send(exchange, 404,
+            FakeHttpServer.send(exchange, 404,
                     "{\"error\":{\"code\":404,\"message\":\"The specified bucket does not exist.\"}}",
                     Map.of());
         } else if (path.equals("/storage/v1/b/b/o")) {
-            FakeServer.send(exchange, 200, page(exchange), Map.of());
+            FakeHttpServer.send(exchange, 200, page(exchange), Map.of());
         } else {
             read(exchange, path.substring("/storage/v1/b/b/o/".length()));
         }
@@ -108,13 +110,13 @@ class GcsStoreTest {
     private void read(HttpExchange exchange, String name) throws IOException {
         String content = objects.getOrDefault(name, "");
         if (!exchange.getRequestURI().getQuery().contains("generation=" + content.hashCode())) {
-            FakeServer.send(exchange, 404, "{\"error\":{\"message\":\"No such object\"}}", Map.of());
+            FakeHttpServer.send(exchange, 404, "{\"error\":{\"message\":\"No such object\"}}", Map.of());
             return;
         }
         String[] range = exchange.getRequestHeaders().getFirst("Range").substring("bytes=".length()).split("-", -1);
         int from = Integer.parseInt(range[0]);
         int to = Integer.parseInt(range[1]) + 1;
-        FakeServer.send(exchange, 206, content.substring(from, to),
+        FakeHttpServer.send(exchange, 206, content.substring(from, to),
                 Map.of("Content-Range", "bytes " + from + "-" + (to - 1) + "/" + content.length()));
     }
 
@@ -182,7 +184,7 @@ class GcsStoreTest {
 
     @Test
     void noticesAnObjectOfAnotherSizeThanListed() {
-        server.answer(exchange -> FakeServer.send(exchange, 206, "abc", Map.of("Content-Range", "bytes 0-2/100")));
+        server.answer(exchange -> FakeHttpServer.send(exchange, 206, "abc", Map.of("Content-Range", "bytes 0-2/100")));
 
         assertEquals("it has 100 bytes, its listing says 3",
                 failure(() -> read(open(), new StoredObject("x", 3, "1"))).getMessage());
@@ -192,7 +194,7 @@ class GcsStoreTest {
     @CsvSource({"401, DENIED", "403, DENIED", "429, UNAVAILABLE", "503, UNAVAILABLE", "400, REFUSED"})
     void tellsWhatCanBeDoneAboutAFailure(int status, Kind kind) {
         server.answer(
-                exchange -> FakeServer.send(exchange, status, "{\"error\":{\"message\":\"Why not.\"}}", Map.of()));
+                exchange -> FakeHttpServer.send(exchange, status, "{\"error\":{\"message\":\"Why not.\"}}", Map.of()));
         StorageException failure = failure(() -> list(open(), "m"));
 
         assertEquals(kind, failure.kind());
@@ -201,9 +203,16 @@ class GcsStoreTest {
 
     @Test
     void anAnswerThatIsNoListingIsToldAsSuch() {
-        server.answer(exchange -> FakeServer.send(exchange, 200, "<html>proxy</html>", Map.of()));
+        server.answer(exchange -> FakeHttpServer.send(exchange, 200, "<html>proxy</html>", Map.of()));
         assertEquals("the answer is no JSON object", failure(() -> list(open(), "m")).getMessage());
-        server.answer(exchange -> FakeServer.send(exchange, 200, "{\"items\":[{}]}", Map.of()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"items\":[{}]}", "{\"items\":{}}", "{\"items\":[1]}",
+        "{\"items\":[{\"name\":\"models/m/x\",\"size\":{},\"generation\":\"1\"}]}"})
+    void anObjectThatIsNoListingIsToldAsSuch(String answer) {
+        server.answer(exchange -> FakeHttpServer.send(exchange, 200, answer, Map.of()));
+
         assertEquals("the answer is no listing of the JSON API", failure(() -> list(open(), "m")).getMessage());
     }
 

@@ -57,6 +57,13 @@ class S3AccessTest {
         assertEquals(Optional.of(URI.create("http://minio:9000")), access.endpoint());
     }
 
+    @ParameterizedTest
+    @CsvSource({"'','',us-east-1", "'',eu-west-1,eu-west-1", "us-west-2,eu-west-1,us-west-2"})
+    void bothVariablesNameTheRegion(String first, String second, String region) {
+        assertEquals(region, S3Access.of(AWS, Map.of(), Map.of("AWS_DEFAULT_REGION", first, "AWS_REGION", second))
+                .region());
+    }
+
     @Test
     void aProfileIsNamed() {
         assertEquals("profile 'work'", S3Access.of(AWS, Map.of(), Map.of("AWS_PROFILE", "work")).source());

@@ -8,8 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.nereid.backend.api.storage.StorageException;
 import dev.nereid.backend.api.storage.StorageException.Kind;
 import dev.nereid.backend.api.storage.StoredObject;
+import dev.nereid.backend.api.testkit.FakeHttpServer;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -158,8 +161,8 @@ class S3StoreTest {
 
     @Test
     void listsMoreObjectsThanFitOnAPage() {
-        FakeServer server = fake();
-        server.answer(exchange -> FakeServer.send(exchange, 200,
+        FakeHttpServer server = fake();
+        server.answer(exchange -> FakeHttpServer.send(exchange, 200,
                 exchange.getRequestURI().getQuery().contains("continuation-token=next")
                         ? page("m/2", "")
                         : page("m/1", "<NextContinuationToken>next</NextContinuationToken>"),
@@ -182,9 +185,9 @@ class S3StoreTest {
         assertTrue(failure.getMessage().contains("NoSuchBucket, HTTP status 404"), failure::getMessage);
     }
 
-    private FakeServer fake() {
+    private FakeHttpServer fake() {
         try {
-            FakeServer server = FakeServer.start();
+            FakeHttpServer server = FakeHttpServer.start();
             opened.add(server);
             return server;
         } catch (IOException e) {
@@ -196,8 +199,8 @@ class S3StoreTest {
     @CsvSource({"403, AccessDenied, DENIED", "503, SlowDown, UNAVAILABLE", "500, InternalError, UNAVAILABLE",
         "400, InvalidRequest, REFUSED"})
     void tellsWhatCanBeDoneAboutAFailure(int status, String code, Kind kind) {
-        FakeServer server = fake();
-        server.answer(exchange -> FakeServer.send(exchange, status, "<?xml version=\"1.0\"?><Error><Code>" + code
+        FakeHttpServer server = fake();
+        server.answer(exchange -> FakeHttpServer.send(exchange, status, "<?xml version=\"1.0\"?><Error><Code>" + code
                 + "</Code><Message>Why not.</Message></Error>", Map.of("Content-Type", "application/xml")));
         StorageException failure = failure(() -> list(open("s3://" + server.endpoint() + "/b"), "m"));
 
@@ -208,7 +211,7 @@ class S3StoreTest {
 
     @Test
     void anEndpointThatNeverAnswersIsGivenUp() {
-        FakeServer server = fake();
+        FakeHttpServer server = fake();
         CountDownLatch end = new CountDownLatch(1);
         opened.add(end::countDown);
         server.answer(exchange -> {
@@ -226,7 +229,7 @@ class S3StoreTest {
 
     @Test
     void anEndpointThatIsNotThereIsToldAsSuch() {
-        FakeServer server = fake();
+        FakeHttpServer server = fake();
         String endpoint = server.endpoint();
         server.close();
         StorageException failure = failure(() -> open("s3://" + endpoint + "/b").directories());
@@ -237,8 +240,8 @@ class S3StoreTest {
 
     @Test
     void noticesAnObjectOfAnotherSizeThanListed() {
-        FakeServer server = fake();
-        server.answer(exchange -> FakeServer.send(exchange, 206, "abc", Map.of("Content-Range", "bytes 0-2/100")));
+        FakeHttpServer server = fake();
+        server.answer(exchange -> FakeHttpServer.send(exchange, 206, "abc", Map.of("Content-Range", "bytes 0-2/100")));
         StorageException failure = failure(
                 () -> open("s3://" + server.endpoint() + "/b").read("m", new StoredObject("x", 3, "\"e\""), 0, 3));
 
@@ -247,9 +250,27 @@ class S3StoreTest {
     }
 
     @Test
+    void aPartThatIsReadToItsEndLeavesItsConnectionToTheNext() throws IOException {
+        FakeHttpServer server = fake();
+        Set<InetSocketAddress> clients = ConcurrentHashMap.newKeySet();
+        server.answer(exchange -> {
+            boolean ignored = clients.add(exchange.getRemoteAddress());
+            FakeHttpServer.send(exchange, 206, "abc", Map.of("Content-Range", "bytes 0-2/6"));
+        });
+        S3Store store = open("s3://" + server.endpoint() + "/b");
+        for (int i = 0; i < 3; i++) {
+            try (InputStream in = store.read("m", new StoredObject("x", 6, "\"e\""), 0, 3)) {
+                assertEquals(3, in.readAllBytes().length);
+            }
+        }
+
+        assertEquals(1, clients.size());
+    }
+
+    @Test
     void refusesAServerWithoutParts() {
-        FakeServer server = fake();
-        server.answer(exchange -> FakeServer.send(exchange, 200, "abcdef", Map.of()));
+        FakeHttpServer server = fake();
+        server.answer(exchange -> FakeHttpServer.send(exchange, 200, "abcdef", Map.of()));
 
         assertEquals(Kind.REFUSED, failure(() -> open("s3://" + server.endpoint() + "/b").read("m",
                 new StoredObject("x", 6, "\"e\""), 3, 3)).kind());

@@ -1,4 +1,4 @@
-package dev.nereid.location.azure;
+package dev.nereid.backend.api.testkit;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
@@ -10,35 +10,39 @@ import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/** A server that answers as a test says. */
-final class FakeServer implements AutoCloseable {
+/** A server of HTTP on this machine that answers as a test says; 500 before that. Threads: any. */
+public final class FakeHttpServer implements AutoCloseable {
     private final HttpServer server;
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     private volatile Answer answer = exchange -> send(exchange, 500, "", Map.of());
 
-    /** Answers a request. */
-    interface Answer {
+    /** Answers a request, on a thread of its own. */
+    public interface Answer {
+        /** Answers. */
         void to(HttpExchange exchange) throws IOException;
     }
 
-    private FakeServer(HttpServer server) {
+    private FakeHttpServer(HttpServer server) {
         this.server = server;
     }
 
-    static FakeServer start() throws IOException {
+    /** Starts it on a free port. */
+    public static FakeHttpServer start() throws IOException {
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        FakeServer fake = new FakeServer(server);
+        FakeHttpServer fake = new FakeHttpServer(server);
         server.setExecutor(fake.threads);
         server.createContext("/", exchange -> fake.answer.to(exchange));
         server.start();
         return fake;
     }
 
-    void answer(Answer value) {
+    /** Has all requests from here on answered so. */
+    public void answer(Answer value) {
         answer = value;
     }
 
-    static void send(HttpExchange exchange, int status, String body, Map<String, String> headers) throws IOException {
+    /** Sends a whole answer. */
+    public static void send(HttpExchange exchange, int status, String body, Map<String, String> headers) throws IOException {
         byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
         headers.forEach(exchange.getResponseHeaders()::add);
         exchange.sendResponseHeaders(status, bytes.length == 0 ? -1 : bytes.length);
@@ -46,10 +50,12 @@ final class FakeServer implements AutoCloseable {
         exchange.close();
     }
 
-    String endpoint() {
+    /** Returns its address, without a slash at the end. */
+    public String endpoint() {
         return "http://localhost:" + server.getAddress().getPort();
     }
 
+    /** Ends it; requests under way are broken off, and their threads interrupted. */
     @Override
     public void close() {
         server.stop(0);
