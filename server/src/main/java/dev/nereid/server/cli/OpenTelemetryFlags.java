@@ -104,15 +104,23 @@ final class OpenTelemetryFlags {
         Map<String, String> attributes = new LinkedHashMap<>();
         attributes.put("service.name", "triton-inference-server");
         set(environment, "OTEL_RESOURCE_ATTRIBUTES").ifPresent(text -> {
+            Complaint wrong = () -> new UsageException("OTEL_RESOURCE_ATTRIBUTES has value '" + text
+                    + "', expected <key>=<value>[,<key>=<value>...], with %25 for a percent sign");
             for (String pair : text.split(",", -1)) {
-                addTo(attributes, URLDecoder.decode(pair.replace("+", "%2B"), StandardCharsets.UTF_8),
-                        () -> new UsageException("OTEL_RESOURCE_ATTRIBUTES has value '" + text
-                                + "', expected <key>=<value>[,<key>=<value>...]"));
+                addTo(attributes, decoded(pair, wrong), wrong);
             }
         });
         set(environment, "OTEL_SERVICE_NAME").ifPresent(name -> attributes.put("service.name", name));
         attributes.putAll(resource);
         return attributes;
+    }
+
+    private static String decoded(String text, Complaint otherwise) {
+        try {
+            return URLDecoder.decode(text.replace("+", "%2B"), StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException e) {
+            throw otherwise.make();
+        }
     }
 
     private int number(String name, String variable, Map<String, String> environment, int otherwise) {

@@ -16,6 +16,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TraceFlagsTest {
     @Test
@@ -108,6 +109,22 @@ class TraceFlagsTest {
 
         assertEquals(new OpenTelemetryOptions("http://c:4318/v1/traces", Map.of("service.name", "y", "team", "a b"), 10,
                 Duration.ofMillis(30), 5, Path.of("tracing"), environment), options);
+    }
+
+    @Test
+    void theCollectorForTracesGoesBeforeTheOneForAll() {
+        assertEquals("http://traces:1/x", options(Map.of("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4318",
+                "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:1/x"), "--trace-config=mode=opentelemetry")
+                .openTelemetry().orElseThrow().url());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"team", "team=100%", "a=b,,c=d"})
+    void attributesThatAreNoneAreRefused(String text) {
+        assertEquals("OTEL_RESOURCE_ATTRIBUTES has value '" + text
+                + "', expected <key>=<value>[,<key>=<value>...], with %25 for a percent sign",
+                assertThrows(UsageException.class, () -> options(Map.of("OTEL_RESOURCE_ATTRIBUTES", text),
+                        "--trace-config=mode=opentelemetry")).getMessage());
     }
 
     private static TraceOptions options(String... flags) {

@@ -70,9 +70,7 @@ final class OtlpExporter implements SpanExporter {
         }
         setting(environment, "HEADERS").ifPresent(headers -> headers(headers, builder));
         setting(environment, "CERTIFICATE").ifPresent(file -> builder.setTrustedCertificates(certificate(file)));
-        if (setting(environment, "COMPRESSION").filter("gzip"::equals).isPresent()) {
-            builder.setCompression("gzip");
-        }
+        setting(environment, "COMPRESSION").ifPresent(compression -> compress(compression, builder));
         AttributesBuilder attributes = Attributes.builder();
         context.resource().forEach(attributes::put);
         return new OtlpExporter(builder.build(), Resource.create(attributes.build()),
@@ -102,8 +100,25 @@ final class OtlpExporter implements SpanExporter {
             if (equals < 1) {
                 throw InferenceException.invalid(PREFIX + "HEADERS: expected <name>=<value>[,<name>=<value>...]");
             }
-            builder.addHeader(pair.substring(0, equals).strip(),
-                    URLDecoder.decode(pair.substring(equals + 1).strip().replace("+", "%2B"), StandardCharsets.UTF_8));
+            builder.addHeader(pair.substring(0, equals).strip(), decoded(pair.substring(equals + 1).strip()));
+        }
+    }
+
+    /** The value may be a secret, and is not told. */
+    private static String decoded(String value) {
+        try {
+            return URLDecoder.decode(value.replace("+", "%2B"), StandardCharsets.UTF_8);
+        } catch (IllegalArgumentException e) {
+            throw InferenceException.invalid(PREFIX
+                    + "HEADERS: a value has a % that begins no escape, expected %25 for a percent sign");
+        }
+    }
+
+    private static void compress(String compression, OtlpHttpSpanExporterBuilder builder) {
+        switch (compression) {
+            case "gzip", "none" -> builder.setCompression(compression);
+            default -> throw InferenceException
+                    .invalid(PREFIX + "COMPRESSION has value '" + compression + "', expected gzip or none");
         }
     }
 

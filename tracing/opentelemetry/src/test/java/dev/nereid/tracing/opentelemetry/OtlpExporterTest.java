@@ -1,5 +1,6 @@
 package dev.nereid.tracing.opentelemetry;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -10,6 +11,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.trace.Span;
 import dev.nereid.backend.api.trace.Span.Event;
 import dev.nereid.backend.api.trace.SpanExporterContext;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -22,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -38,12 +41,14 @@ class OtlpExporterTest {
     private final HttpServer server;
     private volatile byte[] received = {};
     private volatile String header = "";
+    private volatile String encoding = "";
     private volatile int status = 200;
 
     OtlpExporterTest() throws IOException {
         server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/v1/traces", exchange -> {
             header = String.valueOf(exchange.getRequestHeaders().getFirst("api-key"));
+            encoding = String.valueOf(exchange.getRequestHeaders().getFirst("Content-Encoding"));
             received = exchange.getRequestBody().readAllBytes();
             exchange.sendResponseHeaders(status, -1);
             exchange.close();
@@ -165,6 +170,34 @@ class OtlpExporterTest {
     }
 
     @Test
+    void variablesForTracesGoBeforeThoseForAll() {
+        assertEquals("", export(Map.of("OTEL_EXPORTER_OTLP_HEADERS", "api-key=all",
+                "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "api-key=traces", "OTEL_EXPORTER_OTLP_TIMEOUT", "x",
+                "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "5000")));
+        assertEquals("traces", header);
+    }
+
+    @Test
+    void compressesWhereItIsAskedTo() throws IOException {
+        assertEquals("", export(Map.of()));
+        byte[] plain = received;
+        assertEquals("null", encoding);
+        assertEquals("", export(Map.of("OTEL_EXPORTER_OTLP_COMPRESSION", "none")));
+        assertEquals("null", encoding);
+
+        assertEquals("", export(Map.of("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")));
+        assertEquals("gzip", encoding);
+        assertArrayEquals(plain, new GZIPInputStream(new ByteArrayInputStream(received)).readAllBytes());
+    }
+
+    @Test
+    void saysThatACertificateCanNotBeRead() {
+        assertEquals("OTEL_EXPORTER_OTLP_CERTIFICATE names '/absent.pem', which can't be read: /absent.pem",
+                assertThrows(InferenceException.class,
+                        () -> export(Map.of("OTEL_EXPORTER_OTLP_CERTIFICATE", "/absent.pem"))).getMessage());
+    }
+
+    @Test
     void saysThatTheCollectorRefuses() {
         status = 400;
 
@@ -181,6 +214,9 @@ class OtlpExporterTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "OTEL_EXPORTER_OTLP_TIMEOUT | x | OTEL_EXPORTER_OTLP_TIMEOUT has value 'x', expected milliseconds above 0",
+        "OTEL_EXPORTER_OTLP_COMPRESSION | zstd | OTEL_EXPORTER_OTLP_COMPRESSION has value 'zstd', expected gzip or none",
+        "OTEL_EXPORTER_OTLP_HEADERS | a=%zz | OTEL_EXPORTER_OTLP_HEADERS: a value has a % that begins no escape, expected "
+                + "%25 for a percent sign",
         "OTEL_EXPORTER_OTLP_HEADERS | x | OTEL_EXPORTER_OTLP_HEADERS: expected <name>=<value>[,<name>=<value>...]"})
     void refusesWhatItCanNotUse(String name, String value, String message) {
         assertEquals(Optional.of(message), Optional.ofNullable(
