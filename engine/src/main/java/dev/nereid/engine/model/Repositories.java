@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -46,7 +47,7 @@ public record Repositories(ModelRepository models, Optional<ModelCache> cache, b
     }
 
     /**
-     * Opens the repositories.
+     * Opens the repositories, one that is named twice once.
      *
      * @param scratchDirectory where a temporary cache goes
      * @throws InferenceException when one can't be used, unless the options allow it to be missing
@@ -57,7 +58,7 @@ public record Repositories(ModelRepository models, Optional<ModelCache> cache, b
         Optional<ModelCache> cache = Optional.empty();
         try {
             boolean areAllThere = true;
-            for (Path directory : options.directories()) {
+            for (Path directory : new LinkedHashSet<>(options.directories())) {
                 if (!Files.isDirectory(directory)) {
                     areAllThere = false;
                     missing(options, "'" + directory + "': repository path is not a valid directory",
@@ -69,7 +70,7 @@ public record Repositories(ModelRepository models, Optional<ModelCache> cache, b
                 ModelCache made = openCache(options.remote(), scratchDirectory);
                 cache = Optional.of(made);
                 Map<String, ObjectStoreFactory> factories = new HashMap<>();
-                for (String location : options.remote().locations()) {
+                for (String location : new LinkedHashSet<>(options.remote().locations())) {
                     try {
                         opened.add(open(location, options.remote(), made, factories));
                     } catch (InferenceException e) {

@@ -23,6 +23,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Models in object storage, beside those in a directory. */
 @Timeout(120)
@@ -207,14 +209,27 @@ class RemoteRepositoryTest {
         assertFalse(engine.isReady());
     }
 
-    @Test
-    void theReferencesVariableNamesTheCacheToo(@TempDir Path mount) {
-        Engine engine = fixture.remote(RemoteOptions.NONE.withLocations(List.of(LOCATION))
-                .withEnvironment(Map.of("TRITON_AWS_MOUNT_DIRECTORY", mount.toString()))
-                .withFactories(List.of(store.factory("s3")))).mode(ControlMode.NONE).start();
+    @ParameterizedTest
+    @CsvSource({"s3://bucket/models, s3, TRITON_AWS_MOUNT_DIRECTORY",
+        "gs://bucket/models, gcs, TRITON_GCS_MOUNT_DIRECTORY",
+        "as://account/container/models, azure, TRITON_AZURE_MOUNT_DIRECTORY"})
+    void theReferencesVariableNamesTheCacheToo(String location, String plugin, String variable, @TempDir Path mount) {
+        Engine engine = fixture.remote(RemoteOptions.NONE.withLocations(List.of(location))
+                .withEnvironment(Map.of(variable, mount.toString()))
+                .withFactories(List.of(store.factory(plugin)))).mode(ControlMode.NONE).start();
 
         assertEquals(1, EngineFixture.infer(engine, "far"));
         assertTrue(Files.exists(mount.resolve(".lock")));
+    }
+
+    @Test
+    void aPlaceThatIsNamedTwiceIsOne() {
+        Engine engine = fixture.remote(RemoteOptions.NONE.withLocations(List.of(LOCATION, LOCATION))
+                .withCacheDirectory(cache).withEnvironment(Map.of()).withFactories(List.of(store.factory("s3"))))
+                .mode(ControlMode.NONE).start();
+
+        assertEquals(List.of("far 1 READY"), EngineFixture.index(engine));
+        assertEquals(1, EngineFixture.infer(engine, "far"));
     }
 
     @Test

@@ -10,6 +10,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
@@ -77,7 +78,7 @@ final class CachedModels {
         }
         Path directory = state.resolve(model);
         if (isWhole(directory, state, listing)) {
-            touch(state);
+            touch(model, state);
             return Optional.of(directory);
         }
         LOGGER.log(Level.WARNING, () -> "'" + state + "' is not as it was written; model '" + model
@@ -103,10 +104,12 @@ final class CachedModels {
         }
     }
 
-    /** The state that was used last is the one that is kept. */
-    private static void touch(Path state) {
+    /** Makes a state the newest, also where the others are of times that are still to come, as the clock was set back. */
+    private void touch(String model, Path state) {
+        long newest = states(model).stream().mapToLong(CachedModels::modified).max().orElse(0);
         try {
-            Path ignored = Files.setLastModifiedTime(state, FileTime.fromMillis(System.currentTimeMillis()));
+            Path ignored = Files.setLastModifiedTime(state,
+                    FileTime.fromMillis(Math.max(System.currentTimeMillis(), newest + 1)));
         } catch (IOException e) {
             LOGGER.log(Level.DEBUG, "a time in the model cache", e);
         }
@@ -135,6 +138,7 @@ final class CachedModels {
             filler.fill(prepare(model, directory, listing));
             Files.write(partial.resolve(LISTING), listing.lines());
             Path state = models.resolve(listing.digest());
+            touch(model, partial);
             Files.move(partial, state, StandardCopyOption.ATOMIC_MOVE);
             prune(model);
             return state.resolve(model);
@@ -172,9 +176,19 @@ final class CachedModels {
     }
 
     private static boolean link(Path path, Path existing, long size) throws IOException {
-        if (!Files.isRegularFile(existing) || Files.size(existing) != size) {
+        try {
+            if (!Files.isRegularFile(existing) || Files.size(existing) != size) {
+                return false;
+            }
+            linkOrCopy(path, existing);
+            return true;
+        } catch (NoSuchFileException e) {
+            // Its state may go meanwhile, as nobody holds it any more.
             return false;
         }
+    }
+
+    private static void linkOrCopy(Path path, Path existing) throws IOException {
         try {
             Files.createLink(path, existing);
         } catch (FileAlreadyExistsException e) {
@@ -183,7 +197,6 @@ final class CachedModels {
             // Not every file system has links.
             Files.copy(existing, path);
         }
-        return true;
     }
 
     /** Returns the files of all states of a model by their lines in a listing. */

@@ -10,6 +10,8 @@ import java.lang.System.Logger.Level;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,9 +20,11 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.Set;
+import java.util.List;
 import java.util.concurrent.Semaphore;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +37,9 @@ public final class ModelCache implements AutoCloseable {
     /** So many parts of objects are fetched at the same time. */
     private static final int MAX_CONNECTIONS = 8;
     private static final int MAX_READABLE = 60;
+    private static final int DIGEST_BYTES = 6;
+    /** The name of the directory of a location. */
+    private static final Pattern OWN = Pattern.compile("[A-Za-z0-9._-]+-[0-9a-f]{" + 2 * DIGEST_BYTES + "}");
 
     private final Path directory;
     private final FileChannel lock;
@@ -55,10 +62,14 @@ public final class ModelCache implements AutoCloseable {
         try {
             Files.createDirectories(directory);
             FileChannel lock = lock(directory);
-            ModelCache cache = new ModelCache(directory, lock, isTemporary);
-            cache.removeLeftovers();
-            return cache;
-        } catch (IOException | UncheckedIOException e) {
+            try {
+                removeLeftovers(directory);
+            } catch (IOException e) {
+                lock.close();
+                throw e;
+            }
+            return new ModelCache(directory, lock, isTemporary);
+        } catch (IOException e) {
             throw new InferenceException(StatusCode.INVALID_ARG, "the model cache directory '" + directory
                     + "' can't be used: " + FileFailures.pathAndReason(e), e);
         }
@@ -82,17 +93,30 @@ public final class ModelCache implements AutoCloseable {
                 + "' is in use by another server; each server needs one of its own");
     }
 
-    private void removeLeftovers() throws IOException {
-        Files.walkFileTree(directory, Set.of(), 4, new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes attributes) {
-                if (String.valueOf(path.getFileName()).startsWith(CachedModels.PARTIAL)) {
-                    delete(path);
-                    return FileVisitResult.SKIP_SUBTREE;
-                }
-                return FileVisitResult.CONTINUE;
+    /** Looks only into directories of its own: what else is on the same disk may not even be readable. */
+    private static void removeLeftovers(Path directory) throws IOException {
+        for (Path location : directories(directory)) {
+            if (!OWN.matcher(String.valueOf(location.getFileName())).matches()) {
+                continue;
             }
-        });
+            for (Path model : directories(location)) {
+                for (Path state : directories(model)) {
+                    if (String.valueOf(state.getFileName()).startsWith(CachedModels.PARTIAL)) {
+                        delete(state);
+                    }
+                }
+            }
+        }
+    }
+
+    private static List<Path> directories(Path directory) throws IOException {
+        List<Path> directories = new ArrayList<>();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory, Files::isDirectory)) {
+            entries.forEach(directories::add);
+        } catch (DirectoryIteratorException e) {
+            throw e.getCause();
+        }
+        return directories;
     }
 
     /** Returns the part of the cache that is for the models of one location. */
@@ -115,7 +139,7 @@ public final class ModelCache implements AutoCloseable {
         try {
             byte[] digest = MessageDigest.getInstance("SHA-256").digest(location.getBytes(StandardCharsets.UTF_8));
             return readable.substring(0, Math.min(MAX_READABLE, readable.length())) + "-"
-                    + HexFormat.of().formatHex(digest, 0, 6);
+                    + HexFormat.of().formatHex(digest, 0, DIGEST_BYTES);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java platform has SHA-256", e);
         }

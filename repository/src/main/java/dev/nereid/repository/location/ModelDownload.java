@@ -40,7 +40,7 @@ final class ModelDownload {
     private final FileOpener files;
     private final Progress progress;
     private volatile @Nullable ExecutorService threads;
-    private final AtomicReference<@Nullable RuntimeException> failure = new AtomicReference<>();
+    private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
     private volatile boolean isAborted;
 
     /** Opens files for writing at any position. */
@@ -97,9 +97,16 @@ final class ModelDownload {
         } catch (RejectedExecutionException e) {
             LOGGER.log(Level.DEBUG, "a part failed before the last was begun", e);
         }
-        RuntimeException first = failure.get();
+        checkAllCame();
+    }
+
+    private void checkAllCame() {
+        Throwable first = failure.get();
+        if (first instanceof RuntimeException told) {
+            throw told;
+        }
         if (first != null) {
-            throw first;
+            throw new InferenceException(StatusCode.INTERNAL, "model '" + model + "' can't be fetched: " + first, first);
         }
         if (isAborted) {
             throw Retries.stopping();
@@ -118,7 +125,8 @@ final class ModelDownload {
     private void fetchOrFail(Path file, StoredObject object, long start) {
         try {
             fetch(file, object, start);
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
+            // Errors, too: what did not come must not be taken for what did.
             if (failure.compareAndSet(null, e)) {
                 abort();
             }
@@ -194,7 +202,9 @@ final class ModelDownload {
                 position += read;
                 progress.add(read);
             }
-            return new Received(position, end == object.size() ? tooLong(object, in) : null);
+            // Each part is read to its end, or its connection could not be used for the next.
+            StorageException more = tooLong(object, in);
+            return new Received(position, end == object.size() ? more : null);
         } finally {
             close(in);
         }

@@ -16,7 +16,7 @@ final class Retries {
 
     /** How often to ask before it is given up, and how long to wait in between. */
     record Policy(int attempts, Duration firstPause, Duration longestPause) {
-        /** Some six seconds in all. */
+        /** Three to six seconds in all. */
         static final Policy DEFAULT = new Policy(6, Duration.ofMillis(200), Duration.ofSeconds(5));
     }
 

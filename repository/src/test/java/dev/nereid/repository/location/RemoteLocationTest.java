@@ -18,9 +18,12 @@ import java.io.InputStream;
 import java.net.SocketTimeoutException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
@@ -224,6 +227,46 @@ class RemoteLocationTest {
                 + "object 'm/1/model.bin' broke off after 100000 of 300000 bytes: Connection reset", failure("m"));
         assertEquals(List.of(), leftovers());
         assertEquals("weights", Files.readString(first.resolve("1/model.bin")));
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void anErrorInAPartIsNoFile(boolean isInTheFirst) throws IOException {
+        byte[] large = new byte[ModelDownload.PART + 1];
+        store.put("m/1/model.bin", large);
+        store.onRead((read, in) -> {
+            if (read.key().endsWith("model.bin") && (read.offset() == 0) == isInTheFirst) {
+                throw new NoClassDefFoundError("com/vendor/Client");
+            }
+            return in;
+        });
+
+        assertEquals("model 'm' can't be fetched: java.lang.NoClassDefFoundError: com/vendor/Client", failure("m"));
+        assertEquals(List.of(), leftovers());
+        store.onRead((read, in) -> in);
+        assertArrayEquals(large, Files.readAllBytes(fetch("m").resolve("1/model.bin")));
+    }
+
+    @Test
+    void readsEachPartToItsEndSoThatItsConnectionCanBeUsedAgain() {
+        store.put("m/1/model.bin", new byte[ModelDownload.PART + 1]);
+        AtomicInteger parts = new AtomicInteger();
+        AtomicInteger ends = new AtomicInteger();
+        store.onRead((read, in) -> {
+            parts.incrementAndGet();
+            return new FilterInputStream(in) {
+                @Override
+                public int read() throws IOException {
+                    int next = super.read();
+                    ends.addAndGet(next < 0 ? 1 : 0);
+                    return next;
+                }
+            };
+        });
+
+        assertTrue(Files.isDirectory(fetch("m")));
+        assertEquals(4, parts.get());
+        assertEquals(4, ends.get());
     }
 
     @Test
@@ -517,6 +560,19 @@ class RemoteLocationTest {
     }
 
     @Test
+    void theNewestStateStaysWhereTheClockWasSetBack() throws IOException {
+        FileTime toCome = FileTime.from(Instant.now().plus(Duration.ofDays(1)));
+        for (int i = 0; i < 2; i++) {
+            store.put("m/config.pbtxt", "name: \"m\" # " + i);
+            Path state = Objects.requireNonNull(fetch("m").getParent());
+            assertEquals(state, Files.setLastModifiedTime(state, toCome));
+        }
+        store.put("m/config.pbtxt", "name: \"m\" # now");
+
+        assertEquals("name: \"m\" # now", Files.readString(fetch("m").resolve("config.pbtxt")));
+    }
+
+    @Test
     void waitsLongerBeforeItFetchesByItselfWhatCouldNotBeFetched() {
         store.onRead((read, in) -> {
             throw new StorageException(Kind.DENIED, "Access Denied (HTTP status 403)");
@@ -546,13 +602,15 @@ class RemoteLocationTest {
         Path model = fetch("m");
         Path left = Files.createDirectories(model.resolve("../../.partial-1/m").normalize());
         Files.writeString(left.resolve("x"), "x");
+        Path foreign = Files.createDirectories(directory.resolve("lost+found/m/.partial-1"));
         location.close();
         cache.close();
         cache = ModelCache.open(directory, false);
         location = open(Disk.LOCAL);
 
-        assertEquals(List.of(), leftovers());
+        assertFalse(Files.exists(left));
         assertTrue(Files.exists(model));
+        assertTrue(Files.exists(foreign), "what is not the cache's stays");
     }
 
     @Test
