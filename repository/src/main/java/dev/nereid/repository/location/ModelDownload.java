@@ -106,7 +106,9 @@ final class ModelDownload {
             throw told;
         }
         if (first != null) {
-            throw new InferenceException(StatusCode.INTERNAL, "model '" + model + "' can't be fetched: " + first, first);
+            LOGGER.log(Level.ERROR, "model '" + model + "' can't be fetched", first);
+            throw new InferenceException(StatusCode.INTERNAL, "model '" + model
+                    + "' can't be fetched: the client of the storage failed, the server's log tells how", first);
         }
         if (isAborted) {
             throw Retries.stopping();

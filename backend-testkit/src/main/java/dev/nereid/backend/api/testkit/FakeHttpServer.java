@@ -42,7 +42,8 @@ public final class FakeHttpServer implements AutoCloseable {
     }
 
     /** Sends a whole answer. */
-    public static void send(HttpExchange exchange, int status, String body, Map<String, String> headers) throws IOException {
+    public static void send(HttpExchange exchange, int status, String body, Map<String, String> headers)
+            throws IOException {
         byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
         headers.forEach(exchange.getResponseHeaders()::add);
         exchange.sendResponseHeaders(status, bytes.length == 0 ? -1 : bytes.length);
