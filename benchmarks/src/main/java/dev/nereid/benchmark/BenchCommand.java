@@ -90,6 +90,10 @@ public final class BenchCommand {
             String home = Optional.ofNullable(System.getProperty("nereid.home"))
                     .orElseThrow(() -> new BenchException("start the benchmark with './nereid bench'"));
             BenchCommand command = new BenchCommand(options.get(), Path.of(home), out, progress, children);
+            if (options.get().models().isPresent()) {
+                command.writeModels(options.get().models().get());
+                return 0;
+            }
             try {
                 command.measure();
             } finally {
@@ -109,11 +113,42 @@ public final class BenchCommand {
         }
     }
 
+    /** Writes the models that another server is to serve. */
+    private void writeModels(Path directory) {
+        try (Stream<Path> there = Files.exists(directory) ? Files.list(directory) : Stream.empty()) {
+            if (there.findAny().isPresent()) {
+                throw new BenchException("'" + directory + "' is not empty");
+            }
+            Files.createDirectories(directory);
+        } catch (IOException e) {
+            throw new BenchException("can't write to " + directory + ": " + e.getMessage(), e);
+        }
+        Path work = temporaryDirectory();
+        try {
+            progress.show("making the models");
+            BenchRepository.write(children, home, work, directory, models());
+        } finally {
+            children.close();
+            delete(work);
+        }
+        progress.clear();
+        out.println("wrote the models to " + directory
+                + "; start another server with them and compare with --against=localhost:<port>");
+    }
+
+    private static Path temporaryDirectory() {
+        try {
+            return Files.createTempDirectory("nereid-bench");
+        } catch (IOException e) {
+            throw new BenchException("can't make a temporary directory: " + e.getMessage(), e);
+        }
+    }
+
     private void measure() {
         Path directory;
         try {
             Files.createDirectories(options.output());
-            directory = Files.createTempDirectory("nereid-bench");
+            directory = temporaryDirectory();
         } catch (IOException e) {
             throw new BenchException("can't write to " + options.output() + ": " + e.getMessage(), e);
         }
@@ -127,7 +162,7 @@ public final class BenchCommand {
 
     private void measure(Path directory) {
         progress.show("making the models");
-        BenchRepository.write(children, home, directory, models());
+        BenchRepository.write(children, home, directory, directory.resolve("models"), models());
         try {
             LoadGenerator generator = generator(directory);
             describe(generator);
@@ -138,7 +173,7 @@ public final class BenchCommand {
         } catch (IOException e) {
             throw new BenchException("the load generator can't be made: " + e.getMessage(), e);
         }
-        BenchTable table = new BenchTable(out, options.cases());
+        BenchTable table = new BenchTable(out, options.cases(), options.against().isPresent());
         Extras extras = new Extras(options, children, home, directory, progress);
         if (options.extras().contains(Extra.START)) {
             extras.start(figure -> add(table, figure));
@@ -150,7 +185,7 @@ public final class BenchCommand {
     }
 
     private void runCases(Path directory, LoadGenerator generator) {
-        BenchTable table = new BenchTable(out, options.cases());
+        BenchTable table = new BenchTable(out, options.cases(), options.against().isPresent());
         try (CaseRunner runner = CaseRunner.start(options, children, home, directory, generator, progress)) {
             progress.clear();
             out.println("times in microseconds, heap in KiB for a request, rss in MiB");
@@ -220,6 +255,8 @@ public final class BenchCommand {
             facts.put(("Server " + CaseRunner.variant(options, i)).strip(),
                     text.isEmpty() ? "the launcher's options" : "with " + text);
         }
+        options.against().ifPresent(other -> facts.put("Compared with", "the server at port " + other.port()
+                + (other.pid().isPresent() ? "" : " (--against-pid would tell what it takes)")));
         facts.put("Load generator", generator.name() + ", on the same processors");
         facts.put("Rounds", String.format(Locale.ROOT, "%d of %s s, after a warm-up of %s s", options.rounds(),
                 options.seconds(), options.warmUpSeconds()));

@@ -13,15 +13,22 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** Turns the arguments of {@code nereid bench} into options. */
 final class BenchCommandLine {
     private static final Set<String> NAMES = Set.of("--cases", "--connections", "--rounds", "--seconds", "--warm-up",
-            "--output", "--java-options", "--generator");
+            "--output", "--java-options", "--generator", "--against", "--against-grpc", "--against-pid",
+            "--write-models");
     private static final int MAX_CONNECTIONS = 10_000;
+    private static final int MAX_PORT = 65_535;
+    private static final Pattern LOCAL = Pattern
+            .compile("(?:http://)?(?:localhost|127\\.0\\.0\\.1):([1-9][0-9]{0,4})/?");
 
     private final Map<String, List<String>> values = new HashMap<>();
     private boolean isQuick;
@@ -67,10 +74,16 @@ final class BenchCommandLine {
         for (String name : text("--cases", "all").split(",", -1)) {
             choose(name.strip(), cases, extras);
         }
+        Optional<OtherServer.Address> against = against();
+        if (against.isPresent() && against.get().grpcPort() == 0 && cases.removeIf(BenchCase::isGrpc) && cases.isEmpty()
+                && extras.isEmpty()) {
+            throw new UsageException("cases over gRPC need --against-grpc=localhost:<port>, too");
+        }
         return new BenchOptions(cases, extras, connections(), rounds(),
                 seconds("--seconds", isQuick ? "0.5" : "2", 0.01, 3600),
                 seconds("--warm-up", isQuick ? "1" : "15", 0, 3600), output(),
-                values.getOrDefault("--java-options", List.of("")), generator());
+                values.getOrDefault("--java-options", List.of("")), generator(), against,
+                path("--write-models"));
     }
 
     private static void choose(String name, Set<BenchCase> cases, Set<Extra> extras) {
@@ -122,11 +135,48 @@ final class BenchCommandLine {
     }
 
     private Path output() {
+        return path("--output").orElseGet(() -> Path.of("nereid-bench"));
+    }
+
+    private Optional<Path> path(String name) {
         try {
-            return Path.of(text("--output", "nereid-bench"));
+            return values.containsKey(name) ? Optional.of(Path.of(text(name, ""))) : Optional.empty();
         } catch (InvalidPathException e) {
-            throw wrong("--output", "a directory");
+            throw wrong(name, "a directory");
         }
+    }
+
+    private Optional<OtherServer.Address> against() {
+        if (!values.containsKey("--against")) {
+            for (String name : List.of("--against-grpc", "--against-pid")) {
+                if (values.containsKey(name)) {
+                    throw new UsageException(name + " says more of --against, which is not given");
+                }
+            }
+            return Optional.empty();
+        }
+        int grpcPort = values.containsKey("--against-grpc") ? port("--against-grpc") : 0;
+        return Optional.of(new OtherServer.Address(port("--against"), grpcPort, pid()));
+    }
+
+    /** Returns the port of an address on this machine: elsewhere the two would not share the processors they are compared on. */
+    private int port(String name) {
+        Matcher matcher = LOCAL.matcher(text(name, ""));
+        if (matcher.matches() && Integer.parseInt(matcher.group(1)) <= MAX_PORT) {
+            return Integer.parseInt(matcher.group(1));
+        }
+        throw wrong(name, "localhost:<port>; the other server has to run on this machine");
+    }
+
+    private OptionalLong pid() {
+        if (!values.containsKey("--against-pid")) {
+            return OptionalLong.empty();
+        }
+        String text = text("--against-pid", "");
+        if (text.matches("[1-9][0-9]{0,9}")) {
+            return OptionalLong.of(Long.parseLong(text));
+        }
+        throw wrong("--against-pid", "the number of its process");
     }
 
     private Generator generator() {
@@ -174,6 +224,12 @@ final class BenchCommandLine {
                   --generator=<name>     perf (our own), wrk, or auto: wrk where it is installed. Default: perf
                   --java-options=<text>  options of the server's JVM. Given more than once, a server for each is measured in turns
                   --output=<directory>   where to write the files. Default: nereid-bench
+                  --against=<address>    another server of this protocol, at localhost:<port>, as the yardstick; it serves, or loads when
+                                         asked to, the models that --write-models wrote
+                  --against-grpc=<address>
+                                         where it listens for gRPC; cases over gRPC are left out otherwise
+                  --against-pid=<n>      its process, whose processor time and memory are then shown, too
+                  --write-models=<dir>   write the models of the cases into an empty directory, and measure nothing
                   --quick                3 rounds of half a second at 1 and 16 connections, warm-up 1 s
                   --jmh=<regex>          instead: run those of the JMH benchmarks whose names match; '-prof gc' shows allocations
                   --help                 print this text

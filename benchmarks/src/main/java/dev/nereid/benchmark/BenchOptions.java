@@ -17,9 +17,12 @@ import java.util.Set;
  * @param output the directory to write reports into
  * @param javaOptions the options of the server's JVM, one text for each server to compare
  * @param generator what sends the requests
+ * @param against another server to compare with instead of the bare handler
+ * @param models where to write the models for another server to, without measuring; nothing to measure
  */
 record BenchOptions(Set<BenchCase> cases, Set<Extra> extras, Optional<List<Integer>> connections, int rounds,
-        double seconds, double warmUpSeconds, Path output, List<String> javaOptions, Generator generator) {
+        double seconds, double warmUpSeconds, Path output, List<String> javaOptions, Generator generator,
+        Optional<OtherServer.Address> against, Optional<Path> models) {
     /** The connections of a case unless others are asked for. */
     private static final List<Integer> CONNECTIONS = List.of(1, 4, 16, 64);
 

@@ -22,9 +22,11 @@ final class BenchPage {
      */
     static String of(Map<String, String> facts, List<CaseResult> results, List<Figure> figures) {
         StringBuilder page = Page.begin("Nereid benchmark", facts);
-        page.append("<p>Ratios are medians of the ratios of the rounds: the server's figure divided by that of a bare "
-                + "Helidon handler which was loaded in the same way just before or after. More is better for "
-                + "throughput, less for the rest.</p>\n");
+        boolean isAgainst = isAgainst(results);
+        page.append("<p>Ratios are medians of the ratios of the rounds: the server's figure divided by that of ")
+                .append(isAgainst ? "the other server" : "a bare Helidon handler")
+                .append(", which was loaded in the same way just before or after. More is better for "
+                        + "throughput, less for the rest.</p>\n");
         marks(page, results, figures);
         plots(page, "Small requests", results, each -> each.shape().length == 2 && each.sampleModel().isEmpty());
         plots(page, "A small model", results, each -> each.shape().length == 2 && each.sampleModel().isPresent());
@@ -53,9 +55,14 @@ final class BenchPage {
 
     private static void plots(StringBuilder page, String title, List<CaseResult> all, Predicate<BenchCase> isWanted) {
         List<CaseResult> results = all.stream().filter(result -> isWanted.test(result.benchCase())).toList();
-        plot(page, title, "throughput relative to the bare handler", results, CaseResult::throughputRatio);
-        plot(page, "", "p50 relative to the bare handler", results, CaseResult::p50Ratio);
-        plot(page, "", "p99 relative to the bare handler", results, CaseResult::p99Ratio);
+        String yardstick = isAgainst(all) ? "the other server" : "the bare handler";
+        plot(page, title, "throughput relative to " + yardstick, results, CaseResult::throughputRatio);
+        plot(page, "", "p50 relative to " + yardstick, results, CaseResult::p50Ratio);
+        plot(page, "", "p99 relative to " + yardstick, results, CaseResult::p99Ratio);
+    }
+
+    private static boolean isAgainst(List<CaseResult> results) {
+        return results.stream().anyMatch(CaseResult::isAgainst);
     }
 
     /** Draws a figure over the number of connections, where there is more than one; with a heading, if it has a text. */
@@ -89,7 +96,8 @@ final class BenchPage {
     }
 
     private static void table(StringBuilder page, List<CaseResult> results) {
-        List<ReportColumns.Column> columns = ReportColumns.of(results.stream().map(CaseResult::benchCase).toList());
+        List<ReportColumns.Column> columns = ReportColumns.of(results.stream().map(CaseResult::benchCase).toList(),
+                isAgainst(results));
         page.append("<table>\n<tr><th class=\"text\">case</th><th>conn.</th>");
         columns.forEach(column -> page.append("<th>").append(column.title()).append("</th>"));
         page.append("</tr>\n");

@@ -19,11 +19,11 @@ final class BenchRepository {
      * Writes the models of these cases.
      *
      * @param home the layout whose launcher makes the TorchScript files
-     * @param directory where to; the models lie in {@code models} afterwards, which is returned
+     * @param directory for what is needed in between
+     * @param models where to
      */
-    static Path write(Children children, Path home, Path directory, Set<BenchCase> cases) {
+    static void write(Children children, Path home, Path directory, Path models, Set<BenchCase> cases) {
         Path samples = directory.resolve("samples");
-        Path models = directory.resolve("models");
         Set<String> wanted = new TreeSet<>();
         cases.forEach(each -> each.sampleModel().ifPresent(wanted::add));
         if (!wanted.isEmpty()) {
@@ -52,6 +52,5 @@ final class BenchRepository {
         } catch (IOException e) {
             throw new BenchException("the models can't be written: " + e.getMessage(), e);
         }
-        return models;
     }
 }

@@ -14,10 +14,10 @@ final class BenchTable {
     private final PrintStream out;
     private final List<ReportColumns.Column> columns;
 
-    /** Prints results of these cases. */
-    BenchTable(PrintStream out, Collection<BenchCase> cases) {
+    /** Prints results of these cases, compared with another server or the bare handler. */
+    BenchTable(PrintStream out, Collection<BenchCase> cases, boolean isAgainst) {
         this.out = out;
-        this.columns = ReportColumns.of(cases);
+        this.columns = ReportColumns.of(cases, isAgainst);
     }
 
     /** Prints the headings. */

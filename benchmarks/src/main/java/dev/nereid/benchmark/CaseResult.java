@@ -10,14 +10,17 @@ import java.util.OptionalDouble;
  * @param variant which server; empty where there is only one
  * @param connections the number
  * @param server the server's rounds
- * @param handler the bare handler's rounds
+ * @param handler the rounds of the yardstick: the bare handler's, or the other server's
  * @param loop the rounds of libtorch alone, for a model that computes for long
  * @param step the same server's rounds with the model that all steps of an ensemble are
  * @param heapBytes the heap that the server allocated for each request; over gRPC beyond what the yardstick did
  * @param residentMib the memory that the server had taken after the last turn
+ * @param handlerResidentMib the same of the yardstick; NaN where it is not known
+ * @param isAgainst whether the yardstick is another server, for which this project has set itself no marks
  */
 record CaseResult(BenchCase benchCase, String variant, int connections, Rounds server, Rounds handler,
-        Optional<Rounds> loop, Optional<Rounds> step, OptionalDouble heapBytes, double residentMib) {
+        Optional<Rounds> loop, Optional<Rounds> step, OptionalDouble heapBytes, double residentMib,
+        double handlerResidentMib, boolean isAgainst) {
     /** Returns the throughput relative to the handler. */
     double throughputRatio() {
         return server.ratio(handler, Turn::requestsPerSecond);

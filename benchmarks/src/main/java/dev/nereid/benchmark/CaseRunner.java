@@ -19,7 +19,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Measures cases: the bare handler, each server and, where the model computes for long, libtorch alone take turns, in
+ * Measures cases: the yardstick, each server and, where the model computes for long, libtorch alone take turns, in
  * every other round in the opposite order, so that whatever changes on the machine changes for all of them.
  */
 final class CaseRunner implements AutoCloseable {
@@ -32,21 +32,20 @@ final class CaseRunner implements AutoCloseable {
     private final Path models;
     private final Path bodies;
     private final LoadGenerator generator;
-    private final ServerProcess handler;
-    private @Nullable ServerProcess grpcHandler;
+    private final Yardstick yardstick;
     /** Sends over gRPC where the other one can't. */
     private @Nullable LoadGenerator grpcGenerator;
     private final Map<String, ServerProcess> servers = new LinkedHashMap<>();
     private final Progress progress;
 
     private CaseRunner(BenchOptions options, Children children, Path directory, LoadGenerator generator,
-            ServerProcess handler, Progress progress) {
+            Yardstick yardstick, Progress progress) {
         this.options = options;
         this.children = children;
         this.models = directory.resolve("models");
         this.bodies = directory;
         this.generator = generator;
-        this.handler = handler;
+        this.yardstick = yardstick;
         this.progress = progress;
     }
 
@@ -54,8 +53,10 @@ final class CaseRunner implements AutoCloseable {
     static CaseRunner start(BenchOptions options, Children children, Path home, Path directory,
             LoadGenerator generator, Progress progress) {
         progress.show("starting the servers");
-        CaseRunner runner = new CaseRunner(options, children, directory, generator, ServerProcess.handler(children),
-                progress);
+        Yardstick yardstick = options.against().isPresent()
+                ? OtherServer.find(children, options.against().get())
+                : BareYardstick.start(children);
+        CaseRunner runner = new CaseRunner(options, children, directory, generator, yardstick, progress);
         try {
             for (int i = 0; i < options.javaOptions().size(); i++) {
                 ServerProcess server = ServerProcess.server(children, home, runner.models,
@@ -81,26 +82,21 @@ final class CaseRunner implements AutoCloseable {
         RequestBody body = RequestBody.of(benchCase);
         Path file = write(benchCase, body);
         for (ServerProcess server : servers.values()) {
-            server.load(benchCase.id());
-            if (!benchCase.isGrpc()) {
-                handler.answerWith(server.infer(benchCase.id(), body));
-            }
+            double ignored = server.client().load(benchCase.id());
         }
         LoadGenerator.Request toServer = request(benchCase, body, file);
-        LoadGenerator.Request toHandler = new LoadGenerator.Request(
-                "/v2/models/" + (benchCase.isEcho() ? "echo" : "bare") + "/infer", file, body.jsonLength(),
-                benchCase.isGrpc());
-        ServerProcess yardstick = benchCase.isGrpc() ? grpcHandler() : handler;
+        Yardstick.Target target = yardstick.prepare(benchCase, toServer,
+                () -> servers.values().iterator().next().client().infer(benchCase.id(), body));
         Optional<Child> loop = benchCase.isHeavy() ? Optional.of(startLoop(benchCase)) : Optional.empty();
         try {
             List<Side> sides = new ArrayList<>();
-            sides.add(new ServerSide("", yardstick, toHandler, new ProcessFigures(children, yardstick.pid())));
+            sides.add(new ServerSide(yardstick.name(), "", target));
             // Next to the servers, since a busy machine is another one some seconds later.
             loop.ifPresent(child -> sides.add(new LoopSide(child)));
-            servers.forEach((name, server) -> sides
-                    .add(new ServerSide(name, server, toServer, new ProcessFigures(children, server.pid()))));
-            benchCase.step().ifPresent(step -> servers.forEach((name, server) -> sides.add(new ServerSide(name, server,
-                    request(step, body, file), new ProcessFigures(children, server.pid())))));
+            servers.forEach((name, server) -> sides.add(side(name, server, toServer)));
+            benchCase.step().ifPresent(
+                    step -> servers
+                            .forEach((name, server) -> sides.add(side(name, server, request(step, body, file)))));
             warmUp(benchCase, sides);
             for (int connections : options.connectionsFor(benchCase)) {
                 measure(benchCase, sides, connections).forEach(results);
@@ -109,19 +105,14 @@ final class CaseRunner implements AutoCloseable {
             loop.ifPresent(Child::close);
         }
         for (ServerProcess server : servers.values()) {
-            server.unload(benchCase.id());
-            benchCase.step().ifPresent(step -> server.unload(step.id()));
+            double ignored = server.client().unload(benchCase.id());
+            benchCase.step().ifPresent(step -> server.client().unload(step.id()));
         }
     }
 
-    /** Returns the yardstick over gRPC, which is started when it is first needed. */
-    private ServerProcess grpcHandler() {
-        ServerProcess process = grpcHandler;
-        if (process == null) {
-            process = ServerProcess.grpcHandler(children);
-            grpcHandler = process;
-        }
-        return process;
+    private ServerSide side(String variant, ServerProcess server, LoadGenerator.Request request) {
+        return new ServerSide(("server " + variant).strip(), variant, new Yardstick.Target(server, request,
+                Optional.of(new ProcessFigures(children, server.pid())), true));
     }
 
     private LoadGenerator grpcGenerator() {
@@ -175,10 +166,10 @@ final class CaseRunner implements AutoCloseable {
         BenchCase light = BenchCase.IMAGE_BINARY;
         RequestBody body = RequestBody.of(light);
         progress.show(light.id() + ": warming up the server with it");
-        server.load(light.id());
+        double ignored = server.client().load(light.id());
         generator.run(server.port(), request(light, body, write(light, body)), WARM_UP_CONNECTIONS,
                 Duration.ZERO, duration(options.warmUpSeconds()));
-        server.unload(light.id());
+        ignored = server.client().unload(light.id());
     }
 
     private List<CaseResult> measure(BenchCase benchCase, List<Side> sides, int connections) {
@@ -223,7 +214,8 @@ final class CaseRunner implements AutoCloseable {
             ServerSide side = (ServerSide) sides.get(i);
             results.add(new CaseResult(benchCase, side.variant(), connections, rounds.get(i), rounds.getFirst(),
                     loop, hasStep ? Optional.of(rounds.get(i + servers.size())) : Optional.empty(),
-                    benchCase.isGrpc() ? own(heap[i], heap[0]) : heap[i], side.figures().residentMib()));
+                    benchCase.isGrpc() ? own(heap[i], heap[0]) : heap[i], side.residentMib(),
+                    ((ServerSide) sides.getFirst()).residentMib(), options.against().isPresent()));
         }
         return results;
     }
@@ -253,47 +245,45 @@ final class CaseRunner implements AutoCloseable {
 
     /** Whatever answers requests. */
     private final class ServerSide implements Side {
+        private final String name;
         private final String variant;
-        private final ServerProcess process;
-        private final LoadGenerator.Request request;
-        private final ProcessFigures figures;
+        private final Yardstick.Target target;
 
-        ServerSide(String variant, ServerProcess process, LoadGenerator.Request request, ProcessFigures figures) {
+        ServerSide(String name, String variant, Yardstick.Target target) {
+            this.name = name;
             this.variant = variant;
-            this.process = process;
-            this.request = request;
-            this.figures = figures;
+            this.target = target;
         }
 
         @Override
         public String name() {
-            return isYardstick() ? "bare handler" : ("server " + variant).strip();
-        }
-
-        private boolean isYardstick() {
-            return !servers.containsValue(process);
+            return name;
         }
 
         String variant() {
             return variant;
         }
 
-        ProcessFigures figures() {
-            return figures;
+        /** Returns the memory that it has taken; NaN where that is not known. */
+        double residentMib() {
+            return target.figures().map(ProcessFigures::residentMib).orElse(Double.NaN);
         }
 
         @Override
         public Turn turn(int connections, Duration before, Duration measured) {
-            double cpu = figures.cpuSeconds();
+            Optional<Double> cpu = target.figures().map(ProcessFigures::cpuSeconds);
+            LoadGenerator.Request request = target.request();
             Turn turn = request.isGrpc()
-                    ? grpcGenerator().run(process.grpcPort(), request, connections, before, measured)
-                    : generator.run(process.port(), request, connections, before, measured);
-            return turn.withCpuSeconds(figures.cpuSeconds() - cpu);
+                    ? grpcGenerator().run(target.endpoint().grpcPort(), request, connections, before, measured)
+                    : generator.run(target.endpoint().port(), request, connections, before, measured);
+            return cpu.isPresent()
+                    ? turn.withCpuSeconds(target.figures().orElseThrow().cpuSeconds() - cpu.get())
+                    : turn;
         }
 
         @Override
         public Map<String, Double> allocatedBytes() {
-            return isYardstick() && !request.isGrpc() ? Map.of() : figures.allocatedBytes();
+            return target.isJvm() ? target.figures().map(ProcessFigures::allocatedBytes).orElse(Map.of()) : Map.of();
         }
     }
 
@@ -319,10 +309,7 @@ final class CaseRunner implements AutoCloseable {
     @Override
     public void close() {
         servers.values().forEach(ServerProcess::close);
-        handler.close();
-        if (grpcHandler != null) {
-            grpcHandler.close();
-        }
+        yardstick.close();
         if (grpcGenerator != null) {
             grpcGenerator.close();
         }

@@ -125,12 +125,12 @@ final class Extras {
                 List<Double> loads = new ArrayList<>();
                 List<Double> unloads = new ArrayList<>();
                 // The first load starts the backend and is not like the others.
-                double first = server.load(each.id());
-                server.unload(each.id());
+                double first = server.client().load(each.id());
+                server.client().unload(each.id());
                 for (int i = 0; i < options.rounds(); i++) {
                     progress.show("loading and unloading " + each.id() + ", " + (i + 1) + " of " + options.rounds());
-                    loads.add(server.load(each.id()) * 1e3);
-                    unloads.add(server.unload(each.id()) * 1e3);
+                    loads.add(server.client().load(each.id()) * 1e3);
+                    unloads.add(server.client().unload(each.id()) * 1e3);
                 }
                 figures.accept(new Figure("first load of " + each.id(), "ms", List.of(first * 1e3), Optional.empty()));
                 figures.accept(new Figure("load of " + each.id(), "ms", loads, Optional.empty()));

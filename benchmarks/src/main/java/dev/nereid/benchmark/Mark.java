@@ -19,11 +19,13 @@ record Mark(String figure, boolean isAtLeast, double bound) {
      * @param mark the mark
      * @param cases the cases
      * @param connections the numbers of connections; none for all
+     * @param isRelative whether it compares with the bare handler
      * @param value the figure
      */
-    record Rule(Mark mark, Set<BenchCase> cases, Set<Integer> connections, ToDoubleFunction<CaseResult> value) {
+    record Rule(Mark mark, Set<BenchCase> cases, Set<Integer> connections, boolean isRelative,
+            ToDoubleFunction<CaseResult> value) {
         boolean isFor(CaseResult result) {
-            return cases.contains(result.benchCase())
+            return cases.contains(result.benchCase()) && (!isRelative || !result.isAgainst())
                     && (connections.isEmpty() || connections.contains(result.connections()));
         }
     }
@@ -56,29 +58,29 @@ record Mark(String figure, boolean isAtLeast, double bound) {
     private static final List<Rule> RULES = List.of(
             throughput(0.65, DIRECT, Set.of(1, 4, 16)),
             p50(1.8, 1), p50(2, 4), p50(3, 16),
-            new Rule(new Mark("p99", false, 1.0 / 3), DIRECT, Set.of(16), CaseResult::p99Ratio),
-            new Rule(new Mark("heap KiB", false, 6), Set.of(BenchCase.IDENTITY_BINARY), Set.of(),
+            new Rule(new Mark("p99", false, 1.0 / 3), DIRECT, Set.of(16), true, CaseResult::p99Ratio),
+            new Rule(new Mark("heap KiB", false, 6), Set.of(BenchCase.IDENTITY_BINARY), Set.of(), false,
                     CaseResult::heapKib),
             throughput(0.75, Set.of(BenchCase.IDENTITY_GRPC), Set.of(1, 4, 16)),
             throughput(0.70, Set.of(BenchCase.LARGE_GRPC), Set.of()),
-            new Rule(new Mark("heap KiB", false, 8), Set.of(BenchCase.IDENTITY_GRPC), Set.of(),
+            new Rule(new Mark("heap KiB", false, 8), Set.of(BenchCase.IDENTITY_GRPC), Set.of(), true,
                     CaseResult::heapKib),
             throughput(0.60, Set.of(BenchCase.IDENTITY_BATCHED), Set.of(1, 4, 16)),
-            new Rule(new Mark("cpu of a step", false, 2.5), Set.of(BenchCase.ENSEMBLE_BINARY), Set.of(),
+            new Rule(new Mark("cpu of a step", false, 2.5), Set.of(BenchCase.ENSEMBLE_BINARY), Set.of(), false,
                     CaseResult::stepRatio),
             throughput(0.45, Set.of(BenchCase.MLP), Set.of(1)),
             throughput(0.28, Set.of(BenchCase.MLP), Set.of(4, 16)),
             throughput(0.30, Set.of(BenchCase.MLP_BATCHED), Set.of(16)),
             throughput(0.60, Set.of(BenchCase.LARGE_BINARY), Set.of()),
-            new Rule(new Mark("of libtorch", true, 0.97), Set.of(BenchCase.RESNET50, BenchCase.UNET), Set.of(),
+            new Rule(new Mark("of libtorch", true, 0.97), Set.of(BenchCase.RESNET50, BenchCase.UNET), Set.of(), false,
                     CaseResult::loopRatio));
 
     private static Rule throughput(double bound, Set<BenchCase> cases, Set<Integer> connections) {
-        return new Rule(new Mark("throughput", true, bound), cases, connections, CaseResult::throughputRatio);
+        return new Rule(new Mark("throughput", true, bound), cases, connections, true, CaseResult::throughputRatio);
     }
 
     private static Rule p50(double bound, int connections) {
-        return new Rule(new Mark("p50", false, bound), DIRECT, Set.of(connections), CaseResult::p50Ratio);
+        return new Rule(new Mark("p50", false, bound), DIRECT, Set.of(connections), true, CaseResult::p50Ratio);
     }
 
     /** Returns what there is to say of a result. */

@@ -23,6 +23,10 @@ final class ReportColumns {
             return decimals == 2 || title.equals("heap") || title.equals("rss") ? 5 : 6;
         }
 
+        Column called(String otherTitle) {
+            return new Column(name, otherTitle, decimals, value);
+        }
+
         /** Returns what stands in it, as it is shown. */
         String shown(CaseResult result) {
             double number = value.applyAsDouble(result);
@@ -31,6 +35,7 @@ final class ReportColumns {
     }
 
     private static final String STEPS = "cpu_step_ratio";
+    private static final String OTHER_MEMORY = "handler_resident_mib";
 
     static final List<Column> ALL = List.of(
             new Column("requests_per_second", "req/s", 0, of(CaseResult::server, Turn::requestsPerSecond)),
@@ -47,6 +52,7 @@ final class ReportColumns {
             new Column(STEPS, "steps", 2, CaseResult::stepRatio),
             new Column("heap_kib_per_request", "heap", 1, CaseResult::heapKib),
             new Column("resident_mib", "rss", 0, CaseResult::residentMib),
+            new Column(OTHER_MEMORY, "other", 0, CaseResult::handlerResidentMib),
             new Column("libtorch_per_second", "torch/s", 1,
                     result -> result.loop().map(loop -> loop.median(Turn::requestsPerSecond)).orElse(Double.NaN)),
             new Column("libtorch_ratio", "ratio", 3, CaseResult::loopRatio));
@@ -56,12 +62,18 @@ final class ReportColumns {
     private ReportColumns() {
     }
 
-    /** Returns the columns that are not empty for all of these cases. */
-    static List<Column> of(Collection<BenchCase> cases) {
+    /**
+     * Returns the columns that are not empty for all of these cases.
+     *
+     * @param isAgainst whether servers are compared with another one, rather than the bare handler
+     */
+    static List<Column> of(Collection<BenchCase> cases, boolean isAgainst) {
         boolean hasLibtorch = cases.stream().anyMatch(BenchCase::isHeavy);
         boolean hasSteps = cases.stream().anyMatch(each -> each.step().isPresent());
         return ALL.stream().filter(column -> hasLibtorch || !LIBTORCH.contains(column.name()))
-                .filter(column -> hasSteps || !column.name().equals(STEPS)).toList();
+                .filter(column -> hasSteps || !column.name().equals(STEPS))
+                .filter(column -> isAgainst || !column.name().equals(OTHER_MEMORY))
+                .map(column -> isAgainst && column.title().equals("bare") ? column.called("other") : column).toList();
     }
 
     private static ToDoubleFunction<CaseResult> of(Function<CaseResult, Rounds> side, ToDoubleFunction<Turn> figure) {

@@ -10,6 +10,7 @@ import dev.nereid.server.cli.UsageException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,7 +26,7 @@ final class BenchCommandLineTest {
         BenchOptions options = parse();
 
         assertEquals(new BenchOptions(Set.of(BenchCase.values()), Set.of(Extra.values()), Optional.empty(), 5, 2, 15,
-                Path.of("nereid-bench"), List.of(""), Generator.PERF), options);
+                Path.of("nereid-bench"), List.of(""), Generator.PERF, Optional.empty(), Optional.empty()), options);
         assertEquals(List.of(1, 4, 16, 64), options.connectionsFor(BenchCase.MLP));
         assertEquals(List.of(1, 4, 16), options.connectionsFor(BenchCase.LARGE_BINARY));
         assertEquals(List.of(1, 4), options.connectionsFor(BenchCase.UNET));
@@ -38,7 +39,8 @@ final class BenchCommandLineTest {
                 "--java-options=-XX:+UseParallelGC");
 
         assertEquals(new BenchOptions(Set.of(BenchCase.MLP_BATCHED), Set.of(Extra.START), Optional.of(List.of(2, 64)),
-                7, 1.5, 0, Path.of("out"), List.of("-Xmx1g", "-XX:+UseParallelGC"), Generator.AUTO), options);
+                7, 1.5, 0, Path.of("out"), List.of("-Xmx1g", "-XX:+UseParallelGC"), Generator.AUTO, Optional.empty(),
+                Optional.empty()), options);
         assertEquals(List.of(2, 64), options.connectionsFor(BenchCase.UNET));
     }
 
@@ -48,6 +50,29 @@ final class BenchCommandLineTest {
                 BenchCase.IDENTITY_GRPC),
                 parse("--cases=identity").cases());
         assertEquals(Set.of(BenchCase.MLP), parse("--cases=mlp").cases());
+    }
+
+    @Test
+    void anotherServerIsTheYardstickWhereItIsGiven() {
+        BenchOptions options = parse("--against=http://localhost:9000/", "--against-grpc=127.0.0.1:9001",
+                "--against-pid=7");
+
+        assertEquals(Optional.of(new OtherServer.Address(9000, 9001, OptionalLong.of(7))), options.against());
+        assertTrue(options.cases().contains(BenchCase.IDENTITY_GRPC));
+        assertEquals(Optional.of(Path.of("models")), parse("--write-models=models").models());
+    }
+
+    @Test
+    void withoutItsPortForGrpcSuchCasesAreLeftOut() {
+        assertEquals(Set.of(BenchCase.IDENTITY_BINARY, BenchCase.IDENTITY_JSON, BenchCase.IDENTITY_BATCHED),
+                parse("--cases=identity", "--against=localhost:9000").cases());
+    }
+
+    @Test
+    void casesOverGrpcNeedItsPort() {
+        assertEquals("cases over gRPC need --against-grpc=localhost:<port>, too",
+                assertThrows(UsageException.class, () -> parse("--cases=identity-grpc", "--against=localhost:9000"))
+                        .getMessage());
     }
 
     @Test
@@ -74,6 +99,9 @@ final class BenchCommandLineTest {
             --seconds=x           | --seconds has value 'x', expected a number of seconds from 0.01 to 3600.0
             --connections=1,0     | --connections has value '1,0', expected numbers from 1 to 10000 with commas between
             --generator=ab        | --generator has value 'ab', expected perf, wrk or auto
+            --against=far:8000    | --against has value 'far:8000', expected localhost:<port>; the other server has to run on this machine
+            --against=localhost:99999 | --against has value 'localhost:99999', expected localhost:<port>; the other server has to run on this machine
+            --against-pid=7       | --against-pid says more of --against, which is not given
             """)
     void explainsWhatIsWrong(String argument, String message) {
         assertEquals(message, assertThrows(UsageException.class, () -> parse(argument)).getMessage());

@@ -17,9 +17,10 @@ import org.junit.jupiter.api.Test;
 final class BenchReportsTest {
     private static final CaseResult SMALL = new CaseResult(BenchCase.IDENTITY_BINARY, "", 16,
             RoundsTest.rounds(700, 500, 600), RoundsTest.rounds(1000, 1000, 1000), Optional.empty(),
-            Optional.empty(), OptionalDouble.of(5120), 200);
+            Optional.empty(), OptionalDouble.of(5120), 200, Double.NaN, false);
     private static final CaseResult HEAVY = new CaseResult(BenchCase.UNET, "A", 1, RoundsTest.rounds(10),
-            RoundsTest.rounds(1000), Optional.of(RoundsTest.rounds(11)), Optional.empty(), OptionalDouble.empty(), 300);
+            RoundsTest.rounds(1000), Optional.of(RoundsTest.rounds(11)), Optional.empty(), OptionalDouble.empty(), 300,
+            Double.NaN, false);
     private static final Figure START = new Figure("later start, ready", "s", List.of(1.5, 2.5),
             Optional.of(Mark.START_SECONDS));
 
@@ -35,9 +36,28 @@ final class BenchReportsTest {
     }
 
     @Test
+    void comparesWithAnotherServerWithoutMarksForThat() {
+        CaseResult against = new CaseResult(SMALL.benchCase(), "", 16, SMALL.server(), SMALL.handler(),
+                Optional.empty(),
+                Optional.empty(), SMALL.heapBytes(), 200, 155, true);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        BenchTable table = new BenchTable(new PrintStream(bytes, true, StandardCharsets.UTF_8),
+                Set.of(BenchCase.IDENTITY_BINARY), true);
+        table.begin();
+        table.add(against);
+        String text = bytes.toString(StandardCharsets.UTF_8);
+
+        assertEquals(List.of("heap KiB <= 6: passed"),
+                Mark.verdicts(against).stream().map(Mark.Verdict::text).toList());
+        assertTrue(text.contains("req/s  other ratio"), text);
+        assertTrue(text.contains("   200    155  heap KiB passed"), text);
+        assertTrue(BenchPage.of(Map.of(), List.of(against), List.of()).contains("divided by that of the other server"));
+    }
+
+    @Test
     void saysNothingWhereThereIsNoMark() {
         CaseResult many = new CaseResult(BenchCase.IDENTITY_JSON, "", 64, RoundsTest.rounds(1), RoundsTest.rounds(1),
-                Optional.empty(), Optional.empty(), OptionalDouble.empty(), 0);
+                Optional.empty(), Optional.empty(), OptionalDouble.empty(), 0, Double.NaN, false);
 
         assertEquals(List.of(), Mark.verdicts(many));
     }
@@ -49,7 +69,7 @@ final class BenchReportsTest {
         assertTrue(lines[0].startsWith("case,server,connections,rounds,failures,requests_per_second,"), lines[0]);
         assertTrue(lines[1].startsWith("identity-binary,,16,3,0,600.000,1000.000,0.600,1666.667,1000.000,1.667,"),
                 lines[1]);
-        assertTrue(lines[1].endsWith(",5.000,200.000,,,0.500,0.700,throughput >= 0.65: missed; p50 <= 3: passed; "
+        assertTrue(lines[1].endsWith(",5.000,200.000,,,,0.500,0.700,throughput >= 0.65: missed; p50 <= 3: passed; "
                 + "p99 <= 0.33: missed; heap KiB <= 6: passed"), lines[1]);
         assertTrue(lines[2].contains(",11.000,0.909,"), lines[2]);
         assertEquals(lines[0].split(",", -1).length, lines[1].split(",", -1).length);
@@ -78,7 +98,7 @@ final class BenchReportsTest {
     @Test
     void comparesAnEnsembleWithASingleStep() {
         CaseResult chain = new CaseResult(BenchCase.ENSEMBLE_BINARY, "", 1, cpu(60), RoundsTest.rounds(1000),
-                Optional.empty(), Optional.of(cpu(25)), OptionalDouble.empty(), 200);
+                Optional.empty(), Optional.of(cpu(25)), OptionalDouble.empty(), 200, Double.NaN, false);
 
         assertEquals(List.of("cpu of a step <= 2.5: passed"),
                 Mark.verdicts(chain).stream().map(Mark.Verdict::text).toList());
@@ -95,7 +115,7 @@ final class BenchReportsTest {
     void namesTheFirstFailure() {
         Rounds failed = new Rounds(List.of(Turn.parse("ok\t9\t4\t5\t1000000000\t1\t1\t1\tthe server answered 503")));
         CaseResult result = new CaseResult(BenchCase.MLP, "", 1, failed, RoundsTest.rounds(5), Optional.empty(),
-                Optional.empty(), OptionalDouble.empty(), 1);
+                Optional.empty(), OptionalDouble.empty(), 1, Double.NaN, false);
 
         assertTrue(
                 table(Set.of(BenchCase.MLP), result).contains("5 requests failed; the first: the server answered 503"));
@@ -103,7 +123,7 @@ final class BenchReportsTest {
 
     private static String table(Set<BenchCase> cases, CaseResult result) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        BenchTable table = new BenchTable(new PrintStream(bytes, true, StandardCharsets.UTF_8), cases);
+        BenchTable table = new BenchTable(new PrintStream(bytes, true, StandardCharsets.UTF_8), cases, false);
         table.begin();
         table.add(result);
         return bytes.toString(StandardCharsets.UTF_8);
@@ -111,7 +131,8 @@ final class BenchReportsTest {
 
     private static CaseResult with(CaseResult result, int connections) {
         return new CaseResult(result.benchCase(), result.variant(), connections, result.server(), result.handler(),
-                result.loop(), result.step(), result.heapBytes(), result.residentMib());
+                result.loop(), result.step(), result.heapBytes(), result.residentMib(),
+                result.handlerResidentMib(), result.isAgainst());
     }
 
     @Test
