@@ -22,6 +22,16 @@ final class Budget {
         return left.isNegative() ? Duration.ZERO : left;
     }
 
+    /** Returns a budget of a share of what is left, which begins to be spent now. */
+    Budget part(double share) {
+        return new Budget(Duration.ofNanos((long) (left().toNanos() * share)), clock);
+    }
+
+    /** Returns whether nothing is left. */
+    boolean isSpent() {
+        return left().isZero();
+    }
+
     /** Returns the part of a share of what is left that each of so many measurements may take, within bounds. */
     Duration each(double share, int measurements, Duration least, Duration most) {
         Duration part = Duration.ofNanos((long) (left().toNanos() * share / Math.max(1, measurements)));

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.DoubleFunction;
 
 /** Finds the highest rate that keeps a latency goal, by trying rates. */
@@ -15,17 +16,20 @@ final class RateSearch {
     private final DoubleFunction<Measurement.Load> load;
     private final double goalSeconds;
     private final int maxTries;
+    private final BooleanSupplier isTimeUp;
     private final List<Measurement.Load> tried = new ArrayList<>();
 
     /**
      * Creates a search.
      *
      * @param load measures a load at a rate
+     * @param isTimeUp whether to end with the first rate that keeps the goal
      */
-    RateSearch(DoubleFunction<Measurement.Load> load, double goalSeconds, int maxTries) {
+    RateSearch(DoubleFunction<Measurement.Load> load, double goalSeconds, int maxTries, BooleanSupplier isTimeUp) {
         this.load = load;
         this.goalSeconds = goalSeconds;
         this.maxTries = maxTries;
+        this.isTimeUp = isTimeUp;
     }
 
     /** A moment in which something else had the machine must not end a search: a miss is tried again, once. */
@@ -36,7 +40,7 @@ final class RateSearch {
             if (result.keeps(goalSeconds)) {
                 return true;
             }
-            if (Double.isInfinite(result.p99Seconds())) {
+            if (Double.isInfinite(result.p99Seconds()) || isTimeUp.getAsBoolean()) {
                 return false;
             }
         }
@@ -49,7 +53,8 @@ final class RateSearch {
         double bad = Double.POSITIVE_INFINITY;
         double rate = guess;
         double step = FIRST_STEP;
-        while (tried.size() < maxTries && bad / Math.max(good, 1e-9) > CLOSE) {
+        while (tried.size() < maxTries && bad / Math.max(good, 1e-9) > CLOSE
+                && (good == 0 || !isTimeUp.getAsBoolean())) {
             if (isKept(rate)) {
                 good = rate;
             } else {

@@ -44,7 +44,8 @@ final class TuneReport {
             return "today's setting is as good as any that was tried: " + result.today();
         }
         if (!result.isConfirmed()) {
-            return "not compared with today's setting before the end: " + result.best() + " did best so far";
+            return "not compared with today's setting before the end: " + result.best()
+                    + " did best so far; a longer --time compares them";
         }
         if (!result.isBetter()) {
             return String.format(Locale.ROOT,

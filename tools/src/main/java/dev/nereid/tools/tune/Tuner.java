@@ -21,9 +21,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class Tuner {
     private static final String TOO_SLOW = "one execution takes longer than the goal";
+    /** The share of the time that is for measuring settings; the rest is for comparing the winner with today's. */
+    private static final double SEARCH = 0.6;
     private static final int MEASURED = 3;
     private static final int TRIES = 7;
     private static final int ROUNDS = 3;
+    private static final int LEAST_ROUNDS = 2;
     private static final int TRIES_OF_ROUND = 4;
     private static final Duration LEAST_LOAD = Duration.ofMillis(100);
     private static final Duration MOST_LOAD = Duration.ofSeconds(10);
@@ -41,6 +44,8 @@ final class Tuner {
     private final Consumer<String> progress;
     private final Map<Setting, Row> rows = new LinkedHashMap<>();
     private Duration eachLoad = LEAST_LOAD;
+    private Budget search;
+    private int toMeasure = MEASURED + 2;
 
     /**
      * Something that was looked at.
@@ -93,6 +98,7 @@ final class Tuner {
         this.measurement = new Measurement(trial.engine(), requests, isStopped);
         this.goal = goal;
         this.budget = budget;
+        this.search = budget;
         this.cores = cores;
         this.isStopped = isStopped;
         this.progress = progress;
@@ -108,7 +114,8 @@ final class Tuner {
         Candidates candidates = new Candidates(spelt(), curves, goal);
         note(candidates);
         // Today's setting, the best, and one with a delay; each is warmed up before.
-        eachLoad = budget.each(0.6, (MEASURED + 2) * (goal.rate().isPresent() ? 3 : TRIES + 1), LEAST_LOAD, MOST_LOAD);
+        search = budget.part(SEARCH);
+        eachLoad = search.each(1, (MEASURED + 2) * (goal.rate().isPresent() ? 3 : TRIES + 1), LEAST_LOAD, MOST_LOAD);
         measure(today, candidates.knows(spelt()) ? Optional.of(candidates.expect(spelt())) : Optional.empty());
         for (Expected expected : candidates.best(MEASURED)) {
             measure(expected.setting(), Optional.of(expected));
@@ -188,14 +195,17 @@ final class Tuner {
             return;
         }
         tell(setting.toString());
-        Optional<Measurement.Load> load = load(setting, expected.map(Expected::rate).orElse(100.0), eachLoad, TRIES);
+        Budget own = search.part(1.0 / toMeasure);
+        toMeasure = Math.max(1, toMeasure - 1);
+        Optional<Measurement.Load> load = load(setting, expected.map(Expected::rate).orElse(100.0), eachLoad, TRIES,
+                own);
         rows.put(setting, new Row(setting, expected, load, load.isPresent()
                 ? (setting.equals(today) ? "as it is today" : "measured")
                 : "keeps the goal " + (goal.rate().isPresent() ? "not at this rate" : "at no rate that was tried")));
     }
 
     /** Returns what a setting does at its best rate, or at the goal's; empty where it does not keep the goal. */
-    private Optional<Measurement.Load> load(Setting setting, double guess, Duration each, int tries) {
+    private Optional<Measurement.Load> load(Setting setting, double guess, Duration each, int tries, Budget own) {
         use(setting);
         // At even times first, which also warms up; random times are the harder ones and decide.
         double rate = goal.rate().orElse(Math.max(1, guess));
@@ -205,8 +215,8 @@ final class Tuner {
             Measurement.Load random = measurement.load(rate, true, each, goal.seconds());
             return Optional.of(random).filter(load -> load.keeps(goal.seconds()) && even.keeps(goal.seconds()));
         }
-        return new RateSearch(tried -> measurement.load(tried, true, each, goal.seconds()), goal.seconds(), tries)
-                .run(rate);
+        return new RateSearch(tried -> measurement.load(tried, true, each, goal.seconds()), goal.seconds(), tries,
+                own::isSpent).run(rate);
     }
 
     /** A delay helps only where batches are larger with it than without; that is quickly seen. */
@@ -246,23 +256,25 @@ final class Tuner {
         Duration each = budget.each(0.9, loads, LEAST_LOAD, MOST_LOAD);
         List<Double> ofWinner = new ArrayList<>();
         List<Double> ofToday = new ArrayList<>();
-        for (int round = 1; round <= ROUNDS && !isStopped.getAsBoolean(); round++) {
+        for (int round = 1; round <= ROUNDS && !isStopped.getAsBoolean()
+                && (round <= LEAST_ROUNDS || !budget.isSpent()); round++) {
             tell("round " + round + " of " + ROUNDS + ": the winner, and today's setting");
-            ofWinner.add(again(winner, each));
-            ofToday.add(again(today, each));
+            int left = 2 * (ROUNDS + 1 - round);
+            ofWinner.add(again(winner, each, budget.part(1.0 / left)));
+            ofToday.add(again(today, each, budget.part(1.0 / (left - 1))));
         }
-        if (ofToday.size() < ROUNDS || isStopped.getAsBoolean()) {
+        if (ofToday.size() < LEAST_ROUNDS || isStopped.getAsBoolean()) {
             return new Result(today, winner, gain(winner), 0, false, curve, seen);
         }
         double gain = median(ofToday) == 0 ? Double.POSITIVE_INFINITY : median(ofWinner) / median(ofToday) - 1;
         return new Result(today, winner, gain, Math.max(spread(ofWinner), spread(ofToday)), true, curve, seen);
     }
 
-    private double again(Setting setting, Duration each) {
+    private double again(Setting setting, Duration each, Budget own) {
         @Nullable
         Row row = rows.get(setting);
         double guess = row == null ? 1 : row.load().map(Measurement.Load::rate).orElse(1.0);
-        return load(setting, guess, each, TRIES_OF_ROUND).map(this::worth).orElse(0.0);
+        return load(setting, guess, each, TRIES_OF_ROUND, own).map(this::worth).orElse(0.0);
     }
 
     private double gain(Setting winner) {
