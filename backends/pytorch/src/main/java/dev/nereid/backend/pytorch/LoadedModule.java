@@ -34,6 +34,11 @@ interface LoadedModule extends AutoCloseable {
         return true;
     }
 
+    /** Returns whether libtorch may be asked to rewrite it. */
+    default boolean canBeOptimized() {
+        return false;
+    }
+
     /** What a module kept from run to run, at some time. */
     @FunctionalInterface
     interface SavedState extends AutoCloseable {

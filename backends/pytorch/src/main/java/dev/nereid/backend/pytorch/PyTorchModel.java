@@ -14,7 +14,9 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import org.bytedeco.pytorch.InferenceMode;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +34,8 @@ final class PyTorchModel implements Model {
     private final ModelFormat format;
     private final ModelConfig config;
     private final TorchParameters parameters;
+    /** Those for the CPU, for which a trial may have found better ones. */
+    private final TorchParameters cpuParameters;
     private final Path versionDirectory;
     private final InputPlan inputs;
     private final OutputPlan outputs;
@@ -43,12 +47,13 @@ final class PyTorchModel implements Model {
     private volatile boolean usesGpus;
 
     private PyTorchModel(TorchEnvironment environment, ModelFormat format, ModelConfig config,
-            TorchParameters parameters, Path versionDirectory, InputPlan inputs, OutputPlan outputs, Source spareSource,
-            LoadedModule checked) {
+            TorchParameters parameters, TorchParameters cpuParameters, Path versionDirectory, InputPlan inputs,
+            OutputPlan outputs, Source spareSource, LoadedModule checked) {
         this.environment = environment;
         this.format = format;
         this.config = config;
         this.parameters = parameters;
+        this.cpuParameters = cpuParameters;
         this.versionDirectory = versionDirectory;
         this.inputs = inputs;
         this.outputs = outputs;
@@ -79,12 +84,40 @@ final class PyTorchModel implements Model {
             InputPlan inputs = InputPlan.of(config, signature);
             OutputPlan outputs = OutputPlan.of(config, signature, inputs);
             logNames(context, signature, inputs, outputs);
-            return new PyTorchModel(environment, format, config, parameters, context.versionDirectory(), inputs,
-                    outputs,
-                    new Source(device, file), module);
+            Source source = new Source(device, file);
+            Optional<LoadedModule> optimized = optimized(environment, format, config, parameters, inputs, source,
+                    module);
+            if (optimized.isPresent()) {
+                module.close();
+                module = optimized.get();
+            }
+            return new PyTorchModel(environment, format, config, parameters,
+                    optimized.isPresent() ? parameters.optimized() : parameters, context.versionDirectory(), inputs,
+                    outputs, source, module);
         } catch (RuntimeException | Error e) {
             module.close();
             throw e;
+        }
+    }
+
+    /** Returns the module that libtorch has optimised, where a trial shows that it serves the model better. */
+    private static Optional<LoadedModule> optimized(TorchEnvironment environment, ModelFormat format,
+            ModelConfig config,
+            TorchParameters parameters, InputPlan inputs, Source source, LoadedModule plain) {
+        if (!environment.optimizes() || !parameters.triesOptimizing() || !(source.device() instanceof TorchDevice.Cpu)
+                || !inputs.isFixed() || !plain.canBeTried() || !plain.canBeOptimized()
+                || !OptimizationTrial.hasRoomFor(plain)) {
+            return Optional.empty();
+        }
+        OptimizationTrial trial = new OptimizationTrial(config.name(), inputs, config.isBatching(),
+                System::nanoTime);
+        try (ThreadBudget.Lease threads = environment.budget().lease(parameters.intraOpThreads());
+                InferenceMode _ = new InferenceMode(true)) {
+            threads.apply();
+            return trial.run(plain, () -> format.load(config.name(), source.file(), source.device(),
+                    environment.gpus(), parameters.optimized()));
+        } finally {
+            environment.torch().releaseWorkers();
         }
     }
 
@@ -177,7 +210,8 @@ final class PyTorchModel implements Model {
                 return first;
             }
         }
-        LoadedModule loaded = load(environment, format, config.name(), parameters, source);
+        LoadedModule loaded = load(environment, format, config.name(),
+                source.device() instanceof TorchDevice.Cpu ? cpuParameters : parameters, source);
         if (!isShared) {
             return loaded;
         }

@@ -15,10 +15,11 @@ import java.util.zip.ZipFile;
  *
  * @param changesTensors whether it may write into tensors, its inputs among them
  * @param changesState whether it may change what it keeps from execution to execution
+ * @param setsState whether it sets attributes, or changes lists and dictionaries, beside what it writes into tensors
  * @param startsTasks whether it may start asynchronous tasks
  */
-record ScriptEffects(boolean changesTensors, boolean changesState, boolean startsTasks) {
-    static final ScriptEffects NONE = new ScriptEffects(false, false, false);
+record ScriptEffects(boolean changesTensors, boolean changesState, boolean setsState, boolean startsTasks) {
+    static final ScriptEffects NONE = new ScriptEffects(false, false, false, false);
 
     /** {@code torch.add_(}, {@code torch.__iand__(}, {@code out=}, and operators of which nothing is known. */
     private static final Pattern WRITING = Pattern.compile(
@@ -49,11 +50,12 @@ record ScriptEffects(boolean changesTensors, boolean changesState, boolean start
 
     static ScriptEffects of(String source) {
         boolean writes = WRITING.matcher(source).find();
-        return new ScriptEffects(writes, writes || KEEPING.matcher(source).find(), FORKING.matcher(source).find());
+        boolean sets = KEEPING.matcher(source).find();
+        return new ScriptEffects(writes, writes || sets, sets, FORKING.matcher(source).find());
     }
 
     private ScriptEffects and(ScriptEffects other) {
         return new ScriptEffects(changesTensors || other.changesTensors, changesState || other.changesState,
-                startsTasks || other.startsTasks);
+                setsState || other.setsState, startsTasks || other.startsTasks);
     }
 }

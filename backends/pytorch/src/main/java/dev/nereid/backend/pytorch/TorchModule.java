@@ -162,6 +162,12 @@ final class TorchModule implements LoadedModule {
         return effects.startsTasks();
     }
 
+    /** {@inheritDoc} What is kept between executions would have to stay what it is; tasks have threads of their own. */
+    @Override
+    public boolean canBeOptimized() {
+        return !effects.setsState() && !effects.startsTasks();
+    }
+
     /**
      * {@inheritDoc}
      *

@@ -15,10 +15,11 @@ import java.util.stream.Stream;
  * @param blas the library for matrix products
  * @param ownLibtorch the directory of an installation of libtorch that is used instead of the packaged one
  * @param opLibraries libraries that register further operators
+ * @param optimizes whether models are tried with their graph rewritten for inference
  * @param tf32 whether GPUs may round 32-bit floats to TF32
  */
 record TorchSettings(int cores, int blasThreads, Blas blas, Optional<String> ownLibtorch,
-        List<String> opLibraries, boolean tf32) {
+        List<String> opLibraries, boolean optimizes, boolean tf32) {
     /** The key for the number of cores to use; without it, those that the process may use. */
     static final String CORES = "cpu-cores";
 
@@ -36,6 +37,9 @@ record TorchSettings(int cores, int blasThreads, Blas blas, Optional<String> own
 
     /** The key for libraries of operators, separated by {@code ;}: those of TorchVision, or custom ones. */
     static final String OP_LIBRARIES = "op-libraries";
+
+    /** The key for trying what libtorch's optimisation for inference does for a model. */
+    static final String OPTIMIZATION = "optimization-trial";
 
     /** The key for TF32 on GPUs: faster, with 10 bits of mantissa instead of 23. */
     static final String TF32 = "allow-tf32";
@@ -63,6 +67,7 @@ record TorchSettings(int cores, int blasThreads, Blas blas, Optional<String> own
                 Optional.ofNullable(settings.get(LIBRARY_PATH)).filter(path -> !path.isBlank()),
                 Stream.of(settings.getOrDefault(OP_LIBRARIES, "").split(";", -1)).filter(path -> !path.isBlank())
                         .toList(),
+                ParameterText.bool(settings.getOrDefault(OPTIMIZATION, "true")),
                 ParameterText.bool(settings.getOrDefault(TF32, "false")));
     }
 

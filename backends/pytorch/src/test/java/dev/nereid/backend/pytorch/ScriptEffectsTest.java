@@ -11,8 +11,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Most of these look into source as libtorch writes it, which differs from what its author wrote. */
 final class ScriptEffectsTest {
-    private static final ScriptEffects ON_TENSORS = new ScriptEffects(true, true, false);
-    private static final ScriptEffects ON_STATE = new ScriptEffects(false, true, false);
+    private static final ScriptEffects ON_TENSORS = new ScriptEffects(true, true, false, false);
+    private static final ScriptEffects ON_STATE = new ScriptEffects(false, true, true, false);
 
     @TempDir
     Path directory;
@@ -46,7 +46,7 @@ final class ScriptEffectsTest {
     /** Source given to libtorch can't fork, only what its Python part has written. */
     @Test
     void areSeenWhereTasksAreStarted() {
-        assertEquals(new ScriptEffects(false, false, true), ScriptEffects.of("""
+        assertEquals(new ScriptEffects(false, false, false, true), ScriptEffects.of("""
                   def __forked_function():
                     return torch.add(x, 1)
                   _0 = fork(__forked_function)

@@ -32,16 +32,17 @@ final class TorchSettingsTest {
     @Test
     void hasDefaults() {
         assertEquals(new TorchSettings(Runtime.getRuntime().availableProcessors(), 1, TorchSettings.Blas.OPENBLAS,
-                Optional.empty(), List.of(), false), TorchSettings.parse(Map.of()));
+                Optional.empty(), List.of(), true, false), TorchSettings.parse(Map.of()));
     }
 
     @Test
     void readsAll() {
         assertEquals(
                 new TorchSettings(3, 2, TorchSettings.Blas.MKL, Optional.of("/opt/torch/lib"), List.of("a.so", "b.so"),
-                        true),
+                        false, true),
                 TorchSettings.parse(Map.of("cpu-cores", "3", "blas-threads", "2", "blas", "mkl", "library-path",
-                        "/opt/torch/lib", "op-libraries", "a.so;b.so", "allow-tf32", "on")));
+                        "/opt/torch/lib", "op-libraries", "a.so;b.so", "optimization-trial", "false", "allow-tf32",
+                        "on")));
     }
 
     @Test
