@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
 import org.bytedeco.pytorch.InferenceMode;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class PyTorchModel implements Model {
     private static final Logger LOGGER = System.getLogger(PyTorchModel.class.getName());
+    private static final ReentrantLock TRIALS = new ReentrantLock();
 
     private final TorchEnvironment environment;
     private final ModelFormat format;
@@ -109,6 +111,17 @@ final class PyTorchModel implements Model {
                 || !OptimizationTrial.hasRoomFor(plain)) {
             return Optional.empty();
         }
+        // Models that are loaded at once would slow each other's down.
+        TRIALS.lock();
+        try {
+            return tryOptimized(environment, format, config, parameters, inputs, source, plain);
+        } finally {
+            TRIALS.unlock();
+        }
+    }
+
+    private static Optional<LoadedModule> tryOptimized(TorchEnvironment environment, ModelFormat format, ModelConfig config,
+            TorchParameters parameters, InputPlan inputs, Source source, LoadedModule plain) {
         OptimizationTrial trial = new OptimizationTrial(config.name(), inputs, config.isBatching(),
                 System::nanoTime);
         try (ThreadBudget.Lease threads = environment.budget().lease(parameters.intraOpThreads());
