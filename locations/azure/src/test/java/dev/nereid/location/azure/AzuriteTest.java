@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -116,6 +117,10 @@ class AzuriteTest {
         return found;
     }
 
+    private static StoredObject find(AzureStore store, String model, String key) {
+        return Objects.requireNonNull(list(store, model).get(key), key);
+    }
+
     private static byte[] read(AzureStore store, String model, StoredObject object, long from, long length) {
         try (InputStream in = store.read(model, object, from, length)) {
             return in.readAllBytes();
@@ -135,9 +140,8 @@ class AzuriteTest {
         AzureStore store = open("as://account/models/here", KEY);
 
         assertEquals(Set.of("m", "n"), store.directories());
-        Map<String, StoredObject> found = list(store, "m");
-        assertEquals(List.of("1/weights", "config.pbtxt"), List.copyOf(found.keySet()));
-        StoredObject large = found.get("1/weights");
+        assertEquals(List.of("1/weights", "config.pbtxt"), List.copyOf(list(store, "m").keySet()));
+        StoredObject large = find(store, "m", "1/weights");
         assertEquals(LARGE, large.size());
         List<byte[]> parts = new ArrayList<>();
         for (long from = 0; from < LARGE; from += 2 << 20) {
@@ -149,15 +153,15 @@ class AzuriteTest {
             at += part.length;
         }
         assertEquals(LARGE, at);
-        assertEquals(1, read(store, "n", list(store, "n").get("a name with spaces, + and %41/ä"), 0, 1).length);
-        assertEquals(large.etag(), list(store, "m").get("1/weights").etag());
+        assertEquals(1, read(store, "n", find(store, "n", "a name with spaces, + and %41/ä"), 0, 1).length);
+        assertEquals(large.etag(), find(store, "m", "1/weights").etag());
     }
 
     @Test
     void noticesThatABlobChanged() {
         put("changing/m/x", "before".getBytes(StandardCharsets.UTF_8));
         AzureStore store = open("as://account/models/changing", KEY);
-        StoredObject listed = list(store, "m").get("x");
+        StoredObject listed = find(store, "m", "x");
         put("changing/m/x", "after.".getBytes(StandardCharsets.UTF_8));
 
         assertEquals(Kind.CHANGED,
