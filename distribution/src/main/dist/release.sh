@@ -10,8 +10,12 @@ time="${NEREID_BUILD_TIME:-$(date -u +%Y-%m-%dT%H:%M:%SZ)}"
 
 rm -rf "$out"
 mkdir -p "$out/$name"
-for part in nereid tritonserver LICENSE lib tools backends caches; do
-  [ ! -e "$layout/$part" ] || cp -a "$layout/$part" "$out/$name/"
+# What a release leaves out: benchmarks, the sign of a finished build, and what a server that ran here has left.
+for part in "$layout"/*; do
+  case "${part##*/}" in
+    benchmarks | complete | demo-models | start-*.aot) ;;
+    *) cp -a "$part" "$out/$name/" ;;
+  esac
 done
 cp -a "$layout/../../../README.md" "$layout/../../../CHANGELOG.md" "$layout/../../../docs" "$layout/../../../deploy" "$out/$name/"
 "$java_home/bin/java" -cp "$classes:$layout/lib/*" dev.nereid.distribution.release.ReleaseCommand \
@@ -26,10 +30,10 @@ pack() {
 find "$out/$name" -exec touch --no-dereference --date="$time" {} +
 pack "$name" "$name.tar.gz"
 
-# The same with a run time of its own, and what the JVM learns from a trial start with it.
+# The same with a run time of its own, native libraries unpacked, and what the JVM learns from a trial start with it.
 "$java_home/bin/jlink" --add-modules java.se,jdk.unsupported,jdk.management,jdk.net,jdk.zipfs,jdk.jcmd,jdk.jfr,jdk.crypto.cryptoki,jdk.localedata \
   --include-locales=en --strip-debug --no-header-files --no-man-pages --compress=zip-6 --output "$out/$name/runtime"
-JAVA_HOME='' "$out/$name/nereid" prepare
+JAVA_HOME='' "$out/$name/nereid" prepare --unpack
 pack "$name" "$name-linux-x86_64.tar.gz"
 
 cp "$out/$name/sbom.cdx.json" "$out/$name.cdx.json"

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds the image from an archive and starts it as it would be in a cluster: under a user that it does not know, with a root
-# that can't be written. Needs buildah and debootstrap, and to be root. Usage: image.sh <archive> <Dockerfile> <models> <work>
+# that can't be written. Needs buildah and debootstrap, and to be root.
+# Usage: image.sh <archive> <Dockerfile> <models> <work> <JDK>
 # Prints the size of what is added to the base, and then what the server answers.
 set -euo pipefail
-archive="$1" dockerfile="$2" models="$3" work="$4"
+archive="$1" dockerfile="$2" models="$3" work="$4" jdk="$5"
 http=18080 user=54321
 
 builder() { buildah --root "$work/store" --runroot "$work/run" --storage-driver vfs "$@"; }
@@ -22,9 +23,12 @@ base="${NEREID_IMAGE_BASE:-$work/base}"
 container="$(builder from scratch)"
 builder add --quiet "$container" "$base" / >/dev/null
 builder commit --quiet "$container" localhost/base >/dev/null
+builder add --quiet "$container" "$jdk" /usr/lib/jvm/jdk >/dev/null
+builder commit --quiet "$container" localhost/jdk >/dev/null
+builder rm "$container" >/dev/null
 mkdir -p "$work/context"
 cp "$archive" "$work/context/nereid.tar.gz"
-builder build --pull-never --format docker --build-arg JDK=localhost/base --build-arg BASE=localhost/base --file "$dockerfile" \
+builder build --pull-never --format docker --build-arg JDK=localhost/jdk --build-arg BASE=localhost/base --file "$dockerfile" \
   --tag nereid:test "$work/context" > "$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 container="$(builder from --pull-never localhost/nereid:test)"
 root="$(builder mount "$container")"

@@ -70,7 +70,8 @@ class ArchiveIT {
         Path home = unpack(end);
         for (String file : List.of("LICENSE", "THIRD-PARTY.txt", "sbom.cdx.json", "docs/deploy.md",
                 "deploy/Dockerfile", "deploy/helm/nereid/Chart.yaml", "lib/maven", "licenses", "backends/pytorch",
-                "backends/onnxruntime", "caches/redis")) {
+                "backends/onnxruntime", "caches/redis", "locations/s3", "locations/gcs", "locations/azure",
+                "tracing/opentelemetry")) {
             assertTrue(Files.exists(home.resolve(file)), file);
         }
         Result version = run(home, home.resolve("nereid").toString(), "--version");
@@ -81,11 +82,17 @@ class ArchiveIT {
         assertEquals(0, samples.status(), samples::output);
         List<String> flags = new ArrayList<>(
                 List.of("--model-control-mode=explicit", "--load-model=add_sub", "--load-model=identity_fp32"));
-        try (RunningServer server = RunningServer.start(home, Map.of(), models, flags.toArray(String[]::new))) {
+        Path cache = directory.resolve("cache");
+        try (RunningServer server = RunningServer.start(home, Map.of("NEREID_CACHE_DIR", cache.toString()), models,
+                flags.toArray(String[]::new))) {
             String answer = server.post("/v2/models/identity_fp32/infer", """
                     {"inputs":[{"name":"INPUT0","shape":[1,2],"datatype":"FP32","data":[7,8]}]}""").body();
             assertTrue(answer.contains("\"data\":[7"), answer);
             assertEquals(200, server.get("/v2/models/add_sub/ready").statusCode());
+        }
+        // Only the archive that is prepared has native libraries unpacked.
+        try (Stream<Path> files = Files.walk(cache)) {
+            assertEquals(!end.contains("linux"), files.anyMatch(file -> file.endsWith("libtorch_cpu.so")));
         }
     }
 }

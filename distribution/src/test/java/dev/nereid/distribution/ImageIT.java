@@ -32,7 +32,8 @@ class ImageIT {
             return Optional.empty();
         }
         try (Stream<Path> all = Files.list(RELEASE)) {
-            return all.filter(file -> file.toString().endsWith("-linux-x86_64.tar.gz")).findFirst();
+            return all.filter(file -> file.toString().endsWith(".tar.gz") && !file.toString().contains("linux"))
+                    .findFirst();
         }
     }
 
@@ -62,7 +63,7 @@ class ImageIT {
 
         Process image = run(log, Path.of("src", "test", "dist", "image.sh").toAbsolutePath().toString(),
                 archive.get().toString(), Path.of("..", "deploy", "Dockerfile").toAbsolutePath().toString(),
-                models.toString(), work.toString());
+                models.toString(), work.toString(), System.getProperty("java.home"));
 
         assertEquals(0, image.waitFor(), () -> read(log));
         String output = read(log);

@@ -171,6 +171,17 @@ public final class NereidServer implements AutoCloseable {
     }
 
     /**
+     * Reads certificates, keys and tokens again where their files have changed: now, and not at the next of the looks that
+     * the server takes by itself. What can't be used is logged, and what was used before stays. Connections live on.
+     */
+    public void refreshCredentials() {
+        httpTls.ifPresent(ServerTls::refreshIfPossible);
+        grpcTls.ifPresent(ServerTls::refreshIfPossible);
+        metricsTls.ifPresent(ServerTls::refreshIfPossible);
+        tokens.ifPresent(AuthTokens::refreshIfPossible);
+    }
+
+    /**
      * Setting Helidon up takes about as long as starting a backend, so both go on at the same time. No port opens. The
      * console uses the protocol, too.
      */

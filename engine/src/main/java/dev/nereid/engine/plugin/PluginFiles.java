@@ -4,6 +4,7 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.repository.config.FileFailures;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,7 +14,7 @@ import java.util.jar.Manifest;
 import java.util.stream.Stream;
 
 /**
- * The jars of a plugin and what is wrong with them.
+ * The jars of a plugin and what is wrong with them. A directory whose name ends as a jar's is one that was unpacked.
  *
  * @param kind what the plugin is to contribute
  * @param name its name, after the directory or the jar
@@ -28,7 +29,7 @@ record PluginFiles(PluginKind kind, String name, Path path, List<Jar> jars) {
     /**
      * One jar.
      *
-     * @param path the file
+     * @param path the file, or the directory that it was unpacked to
      * @param manifest its manifest; empty where it has none
      * @param hasExtensionIndex whether it names an extension
      * @param hasContract whether it holds the contract's own classes
@@ -95,6 +96,27 @@ record PluginFiles(PluginKind kind, String name, Path path, List<Jar> jars) {
     }
 
     private static Jar read(String who, Path path) {
+        return Files.isDirectory(path) ? readUnpacked(who, path) : readPacked(who, path);
+    }
+
+    private static Jar readUnpacked(String who, Path path) {
+        Manifest manifest = new Manifest();
+        Path file = path.resolve(JarFile.MANIFEST_NAME);
+        try {
+            if (Files.exists(file)) {
+                try (InputStream in = Files.newInputStream(file)) {
+                    manifest.read(in);
+                }
+            }
+        } catch (IOException e) {
+            throw InferenceException.invalid(
+                    who + ": " + path.getFileName() + " has no readable manifest: " + FileFailures.reason(e));
+        }
+        return new Jar(path, manifest, Files.exists(path.resolve(EXTENSION_INDEX)),
+                Files.exists(path.resolve(CONTRACT_CLASS)));
+    }
+
+    private static Jar readPacked(String who, Path path) {
         try (JarFile jar = new JarFile(path.toFile())) {
             Manifest manifest = jar.getManifest();
             return new Jar(path, manifest == null ? new Manifest() : manifest, jar.getEntry(EXTENSION_INDEX) != null,

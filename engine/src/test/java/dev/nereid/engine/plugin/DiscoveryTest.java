@@ -9,6 +9,7 @@ import dev.nereid.backend.api.BackendContext;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.testkit.FakeBackend;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,6 +22,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
@@ -42,6 +45,28 @@ class DiscoveryTest extends BackendsTest {
         PluginJar.delegatingTo(new FakeBackend("b")).writeTo(directory.resolve("b.jar"));
 
         assertEquals("b", backends.get("b").name());
+    }
+
+    @Test
+    void aJarMayBeUnpackedToADirectoryOfItsName() throws IOException {
+        Path packed = directory.resolve("packed");
+        PluginJar.delegatingTo(new FakeBackend("b")).entry("native/library", "content").writeTo(packed);
+        Path unpacked = directory.resolve("b/b.jar");
+        try (JarFile jar = new JarFile(packed.toFile())) {
+            for (JarEntry entry : jar.stream().filter(each -> !each.isDirectory()).toList()) {
+                Path target = unpacked.resolve(entry.getName());
+                Files.createDirectories(target.resolveSibling(""));
+                try (InputStream content = jar.getInputStream(entry)) {
+                    long ignored = Files.copy(content, target);
+                }
+            }
+        }
+
+        LoadedBackend backend = backends.get("b");
+
+        assertEquals("b", backend.name());
+        assertEquals(unpacked.resolve("native/library").toUri().toURL(),
+                backend.classLoader().getResource("native/library"));
     }
 
     @Test

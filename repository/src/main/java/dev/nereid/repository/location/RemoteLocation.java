@@ -235,8 +235,9 @@ public final class RemoteLocation implements RepositoryLocation {
             }
         });
         LOGGER.log(Level.INFO, () -> String.format(Locale.ROOT,
-                "fetched model '%s' from '%s': %.1f of %.1f MiB in %.1f s, the rest was in the cache", model, name,
-                progress.received() / MIB, listing.bytes() / MIB, progress.seconds()));
+                "fetched model '%s' from '%s': %.1f of %.1f MiB in %.1f s%s", model, name,
+                progress.received() / MIB, listing.bytes() / MIB, progress.seconds(),
+                missing < listing.bytes() ? ", the rest was in the cache" : ""));
         return directory;
     }
 

@@ -6,14 +6,12 @@ import dev.nereid.engine.model.ServedVersion;
 import dev.nereid.engine.trace.TracePoint;
 import dev.nereid.server.grpc.wire.InferAnswer;
 import dev.nereid.server.grpc.wire.InferMessage;
-import dev.nereid.server.v2.LoadReport;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.Status;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,9 +20,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class InferHandler implements ServerCallHandler<InferMessage, InferAnswer> {
     private static final Logger LOGGER = System.getLogger(InferHandler.class.getName());
-
-    private static final Metadata.Key<String> LOAD_REPORT = Metadata.Key.of(LoadReport.ASKED_BY,
-            Metadata.ASCII_STRING_MARSHALLER);
 
     private final InferServices services;
 
@@ -92,7 +87,7 @@ final class InferHandler implements ServerCallHandler<InferMessage, InferAnswer>
             message = null;
             hasEnded = true;
             Exchange started = new Exchange(call, bytes, received, start,
-                    services.chooseEncoding(call, headers), Optional.ofNullable(headers.get(LOAD_REPORT)));
+                    services.chooseEncoding(call, headers), new LoadTrailers(headers));
             exchange = started;
             started.start(headers);
         }
@@ -115,17 +110,15 @@ final class InferHandler implements ServerCallHandler<InferMessage, InferAnswer>
         private final boolean isCompressed;
         private @Nullable Response response;
         private boolean hasMore;
-        private final Optional<String> reportFormat;
-        /** Sent with the end of the call. */
-        private final Metadata trailers = new Metadata();
+        private final LoadTrailers trailers;
 
         Exchange(ServerCall<InferMessage, InferAnswer> call, CallBytes bytes, InferMessage message, long start,
-                boolean isCompressed, Optional<String> reportFormat) {
+                boolean isCompressed, LoadTrailers trailers) {
             super(services, message, start);
             this.call = call;
             this.bytes = bytes;
             this.isCompressed = isCompressed;
-            this.reportFormat = reportFormat;
+            this.trailers = trailers;
         }
 
         void start(Metadata headers) {
@@ -142,26 +135,10 @@ final class InferHandler implements ServerCallHandler<InferMessage, InferAnswer>
 
         @Override
         void chosen(ServedVersion version) {
-            reportLoad(version);
+            trailers.chosen(services.engine(), version);
             if (version.config().isDecoupled()) {
                 throw InferenceException
                         .unsupported("ModelInfer RPC doesn't support models with decoupled transaction policy");
-            }
-        }
-
-        private void reportLoad(ServedVersion version) {
-            Optional<LoadReport.Format> format = LoadReport.Format.of(reportFormat);
-            if (format.isEmpty() || !trailers.keys().isEmpty()) {
-                return;
-            }
-            LoadReport report = LoadReport.of(services.engine(), version);
-            switch (format.get()) {
-                case BIN -> trailers.put(
-                        Metadata.Key.of(LoadReport.Format.BIN.header(), Metadata.BINARY_BYTE_MARSHALLER),
-                        report.bytes());
-                case TEXT, JSON -> trailers.put(
-                        Metadata.Key.of(format.get().header(), Metadata.ASCII_STRING_MARSHALLER),
-                        report.text(format.get()));
             }
         }
 
@@ -216,7 +193,7 @@ final class InferHandler implements ServerCallHandler<InferMessage, InferAnswer>
             trace().mark(TracePoint.GRPC_SEND_START);
             call.sendHeaders(new Metadata());
             call.sendMessage(answer);
-            call.close(Status.OK, trailers);
+            call.close(Status.OK, trailers.atTheEnd());
             trace().mark(TracePoint.GRPC_SEND_END);
         }
 
@@ -235,7 +212,7 @@ final class InferHandler implements ServerCallHandler<InferMessage, InferAnswer>
         private void close(Status status) {
             // Behind the end of a call that was given up, its connection may be gone.
             if (!call.isCancelled()) {
-                call.close(status, trailers);
+                call.close(status, trailers.atTheEnd());
             }
         }
     }

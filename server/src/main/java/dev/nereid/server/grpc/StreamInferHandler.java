@@ -52,6 +52,7 @@ final class StreamInferHandler implements ServerCallHandler<InferMessage, InferA
         private final ServerCall<InferMessage, InferAnswer> call;
         private final Metadata headers;
         private final boolean endsWithErrors;
+        private final LoadTrailers trailers;
         private final StreamWriter writer;
         private final Set<Exchange> running = ConcurrentHashMap.newKeySet();
         /** Whether the next request is to be asked for as soon as there is room for its answers. */
@@ -63,9 +64,10 @@ final class StreamInferHandler implements ServerCallHandler<InferMessage, InferA
             this.call = call;
             this.headers = headers;
             this.endsWithErrors = "true".equals(headers.get(ENDS_WITH_ERRORS));
+            this.trailers = new LoadTrailers(headers);
             this.writer = new StreamWriter(call, bytes, bounds,
                     new StreamWriter.Sending(services.slowAnswers(), isCompressed ? 0 : InferServices.MAX_QUICK_BYTES,
-                            this::readOn));
+                            this::readOn, trailers::atTheEnd));
         }
 
         @Override
@@ -140,6 +142,7 @@ final class StreamInferHandler implements ServerCallHandler<InferMessage, InferA
             if (slot == null) {
                 slot = stream.writer.next(!version.config().isDecoupled());
             }
+            stream.trailers.chosen(services.engine(), version);
         }
 
         private StreamWriter.Slot slot() {

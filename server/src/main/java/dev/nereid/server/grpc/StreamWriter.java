@@ -11,6 +11,7 @@ import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,8 +64,9 @@ final class StreamWriter {
      * @param slow sends what would keep others waiting
      * @param maxQuickBytes the largest answer that whoever gives it sends
      * @param whenRoom called when answers were sent, since more requests may be read then; from any thread
+     * @param trailers gives what goes with the end of the stream
      */
-    record Sending(Executor slow, long maxQuickBytes, Runnable whenRoom) {
+    record Sending(Executor slow, long maxQuickBytes, Runnable whenRoom, Supplier<Metadata> trailers) {
     }
 
     /** An answer that waits. Owned by the writer, which closes it. */
@@ -315,7 +317,7 @@ final class StreamWriter {
             }
             hasEnded = true;
         }
-        call.close(status.get(), new Metadata());
+        call.close(status.get(), sending.trailers().get());
         discard();
         return null;
     }

@@ -46,7 +46,7 @@ public final class AuthTokens implements AutoCloseable {
     private final Path file;
     private final ScheduledExecutorService watch;
     private byte[] content = new byte[0];
-    /** Why the file could not be used lately; of the thread that looks at it. */
+    /** Why the file could not be used lately. Guarded by this. */
     private String trouble = "";
     /** Of equal length, so that comparing tells nothing of a token's. */
     private volatile List<byte[]> digests = List.of();
@@ -108,7 +108,7 @@ public final class AuthTokens implements AutoCloseable {
     }
 
     /** Looks at the file now; what can't be used is logged, once for as long as it is the same. */
-    void refreshIfPossible() {
+    public synchronized void refreshIfPossible() {
         String reason = "";
         try {
             refresh();

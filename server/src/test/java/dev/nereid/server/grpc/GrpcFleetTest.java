@@ -1,12 +1,17 @@
 package dev.nereid.server.grpc;
 
+import static dev.nereid.server.grpc.ServedModels.OTHER;
 import static dev.nereid.server.grpc.ServedModels.PLAIN;
+import static dev.nereid.server.grpc.ServedModels.flag;
 import static dev.nereid.server.grpc.ServedModels.request;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.testkit.Eventually;
+import dev.nereid.engine.model.Engine;
 import dev.nereid.server.grpc.proto.ServerLiveRequest;
 import dev.nereid.server.grpc.proto.ServerLiveResponse;
 import dev.nereid.server.grpc.proto.ServerMetadataRequest;
@@ -29,6 +34,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -121,6 +127,42 @@ class GrpcFleetTest {
             } finally {
                 channel.shutdownNow();
             }
+        }
+    }
+
+    @Test
+    void tellsTheLoadOfTheModelAskedLastInTheTrailersOfAStream() throws Exception {
+        try (ServedModels served = new ServedModels(directory)) {
+            Metadata.Key<String> report = Metadata.Key.of("endpoint-load-metrics", Metadata.ASCII_STRING_MARSHALLER);
+            ServedModels.Stream silent = served.stream();
+            silent.send(request(PLAIN, "a", 1));
+            silent.halfClose();
+            assertEquals(List.of("a"), silent.idsUntilTheEnd());
+            assertFalse(silent.trailers().containsKey(report));
+
+            ServedModels.Stream held = served.stream();
+            held.send(request(PLAIN, "b", 1).putParameters("hold", flag()));
+            served.awaitHeld();
+            ServedModels.Stream asking = served.stream(header(LoadReport.ASKED_BY, "text"));
+            asking.send(request(OTHER, "c", 1));
+            asking.send(request(PLAIN, "d", 1));
+            asking.halfClose();
+            Engine engine = served.server().engine();
+            Eventually.until("the last request waits behind the one that is held", () -> engine
+                    .load(engine.lookup(PLAIN, OptionalLong.empty())).waiting() == 1);
+            served.release();
+            held.halfClose();
+            assertEquals(List.of("c", "d"), asking.idsUntilTheEnd());
+            String told = String.valueOf(asking.trailers().get(report));
+            assertTrue(told.startsWith("TEXT application_utilization=2, rps_fractional="), told);
+            assertEquals(List.of("b"), held.idsUntilTheEnd());
+
+            ServedModels.Stream wrong = served.stream(header(LoadReport.ASKED_BY, "xml"));
+            wrong.send(request(PLAIN, "e", 1));
+            assertEquals("header 'endpoint-load-metrics-format' has value 'xml', expected text, json or bin",
+                    wrong.next().getErrorMessage());
+            wrong.halfClose();
+            assertTrue(wrong.end().isOk());
         }
     }
 

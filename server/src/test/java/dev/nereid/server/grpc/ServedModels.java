@@ -51,6 +51,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -263,7 +264,8 @@ final class ServedModels implements AutoCloseable {
     Stream stream(Metadata headers) {
         Stream stream = new Stream();
         ClientCalls.asyncBidiStreamingCall(
-                ClientInterceptors.intercept(channel, MetadataUtils.newAttachHeadersInterceptor(headers))
+                ClientInterceptors.intercept(channel, MetadataUtils.newAttachHeadersInterceptor(headers),
+                        MetadataUtils.newCaptureMetadataInterceptor(new AtomicReference<>(), stream.trailers))
                         .newCall(STREAM, CallOptions.DEFAULT),
                 stream);
         return stream;
@@ -273,6 +275,7 @@ final class ServedModels implements AutoCloseable {
     static final class Stream implements ClientResponseObserver<ModelInferRequest, ModelStreamInferResponse> {
         private final LinkedBlockingQueue<ModelStreamInferResponse> received = new LinkedBlockingQueue<>();
         private final CompletableFuture<Status> end = new CompletableFuture<>();
+        private final AtomicReference<Metadata> trailers = new AtomicReference<>(new Metadata());
         private @Nullable ClientCallStreamObserver<ModelInferRequest> requests;
 
         @Override
@@ -322,6 +325,11 @@ final class ServedModels implements AutoCloseable {
             } catch (ExecutionException | TimeoutException e) {
                 throw new AssertionError("the stream does not end", e);
             }
+        }
+
+        /** Returns what came with the end of the stream. */
+        Metadata trailers() {
+            return trailers.get();
         }
 
         int waiting() {

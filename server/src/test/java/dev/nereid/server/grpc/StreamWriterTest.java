@@ -48,7 +48,7 @@ class StreamWriterTest {
 
     private StreamWriter writer(StreamWriter.Bounds bounds) {
         return new StreamWriter(client, bytes, bounds,
-                new StreamWriter.Sending(Runnable::run, Long.MAX_VALUE, () -> rooms++));
+                new StreamWriter.Sending(Runnable::run, Long.MAX_VALUE, () -> rooms++, Metadata::new));
     }
 
     private StreamWriter.Answer answer(String id) {

@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -122,10 +124,38 @@ class PrepareCommandTest {
     }
 
     @Test
+    void unpacksBeforeTheTrialRunWhatThatIsToUse() throws IOException {
+        Path backend = Files.createDirectories(home.resolve("backends").resolve("pytorch"));
+        Path jar = backend.resolve("natives.jar");
+        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(jar))) {
+            out.putNextEntry(new ZipEntry("org/bytedeco/pytorch/linux-x86_64/libtorch.so"));
+        }
+        Path server = program("server", "test -d '" + jar + "' && echo unpacked; exit 3");
+
+        run(List.of(server.toString()), "--unpack");
+        run(List.of(server.toString()), "--unpack");
+
+        assertEquals("unpacked " + jar + "\nnothing to unpack in " + backend + "\n",
+                out.toString(StandardCharsets.UTF_8));
+        assertTrue(errors().startsWith("unpacked\n"), errors());
+    }
+
+    @Test
+    void withoutTheBackendNothingCanBeUnpacked() throws IOException {
+        Path server = program("server", "echo started");
+
+        assertEquals(1, run(List.of(server.toString()), "--unpack"));
+
+        assertTrue(errors().startsWith("nereid: the native libraries in " + home.resolve("backends/pytorch")
+                + " can't be unpacked: java.nio.file.NoSuchFileException"), errors());
+        assertFalse(errors().contains("started"), errors());
+    }
+
+    @Test
     void explainsItself() {
         assertEquals(0, run(List.of("java"), "--help"));
 
-        assertTrue(out.toString(StandardCharsets.UTF_8).startsWith("Usage: nereid prepare\n"));
+        assertTrue(out.toString(StandardCharsets.UTF_8).startsWith("Usage: nereid prepare [--unpack]\n"));
     }
 
     @Test

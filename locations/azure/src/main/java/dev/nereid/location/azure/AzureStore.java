@@ -26,11 +26,21 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 
 /** A place in a container. Threads: any. */
 final class AzureStore implements ObjectStore {
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(10);
     private static final Duration READ_LIMIT = Duration.ofSeconds(30);
+    /** The client warns at each request of a header that does not matter; what fails, the server tells itself. */
+    private static final Logger CLIENT = Logger.getLogger("com.azure");
+
+    static {
+        if (CLIENT.getLevel() == null) {
+            CLIENT.setLevel(Level.OFF);
+        }
+    }
 
     private final AzurePlace place;
     private final AzureAccess access;

@@ -22,6 +22,9 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -157,6 +160,36 @@ class AzureStoreTest {
                 + "/account, credentials from AZURE_STORAGE_KEY in the environment", store.description());
         assertTrue(authorizations.stream().allMatch(each -> each.startsWith("SharedKey account:")),
                 authorizations::toString);
+    }
+
+    @Test
+    void theClientItselfLogsNothing() {
+        List<String> lines = new ArrayList<>();
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                lines.add(entry.getLoggerName() + ": " + entry.getMessage());
+            }
+
+            @Override
+            public void flush() {
+            }
+
+            @Override
+            public void close() {
+            }
+        };
+        Logger root = Logger.getLogger("");
+        root.addHandler(handler);
+        try {
+            blobs.put("models/m/x", "x");
+            assertEquals(1, list(open(), "m").size());
+            server.answer(exchange -> exchange.close());
+            assertEquals(Kind.UNAVAILABLE, failure(() -> list(open(), "m")).kind());
+        } finally {
+            root.removeHandler(handler);
+        }
+        assertEquals(List.of(), lines.stream().filter(line -> line.contains("azure")).toList());
     }
 
     @Test
