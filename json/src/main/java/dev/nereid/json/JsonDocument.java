@@ -28,6 +28,7 @@ public final class JsonDocument {
     /** An array of scalars: its elements are in the text only. */
     public static final int FLAT_ARRAY = 8;
 
+    private static final byte[] NONE = {};
     private static final int MAX_LENGTH = 1 << 29;
     private static final int MAX_DEPTH = 10_000;
     private static final int RETAINED_ENTRIES = 1 << 16;
@@ -38,7 +39,7 @@ public final class JsonDocument {
     private final RecentStrings strings = new RecentStrings();
     /** The last views of values that lay so far in front on the tape: most texts have the structure of the one before. */
     private final @Nullable JsonValue[] recent = new JsonValue[RECENT_VALUES];
-    private byte[] text = new byte[0];
+    private byte[] text = NONE;
     private int limit;
     private long[] tape = new long[256];
     private int size;
@@ -86,6 +87,13 @@ public final class JsonDocument {
             throw scanner.failure("The document root must not be followed by other values.", scanner.position());
         }
         return valueAt(0);
+    }
+
+    /** Lets go of the text; its values can't be asked any longer. */
+    public void forget() {
+        text = NONE;
+        limit = 0;
+        scanner.reset(NONE, 0, 0);
     }
 
     /** Parses a buffer and returns the root. */

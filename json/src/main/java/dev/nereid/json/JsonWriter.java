@@ -30,10 +30,19 @@ public final class JsonWriter {
         ESCAPES['\t'] = 't';
     }
 
+    /** Takes over a part of what was written. */
+    public interface Overflow {
+        /** Gets the next part of the text, in the first so many bytes of memory that is used again afterwards. */
+        void take(byte[] bytes, int length);
+    }
+
     private final LongConsumer growth;
+    private final int window;
+    private final Overflow overflow;
     private final NumberWriter numbers = new NumberWriter();
     private byte[] buffer = new byte[1024];
     private int size;
+    private int passedOn;
     private boolean needsComma;
 
     /** Creates a writer. */
@@ -48,30 +57,52 @@ public final class JsonWriter {
      * @param growth gets the number of bytes that are to be taken from the heap; may throw
      */
     public JsonWriter(LongConsumer growth) {
+        this(growth, Integer.MAX_VALUE, (_, _) -> {
+            throw new IllegalStateException("memory without a bound overflows");
+        });
+    }
+
+    /**
+     * Creates a writer that passes its text on in parts.
+     *
+     * @param growth gets the number of bytes that are to be taken from the heap; may throw
+     * @param window to how many bytes its memory grows; to more only for a single string that is longer
+     * @param overflow gets what no longer fits; may throw
+     */
+    public JsonWriter(LongConsumer growth, int window, Overflow overflow) {
         this.growth = growth;
+        this.window = window;
+        this.overflow = overflow;
     }
 
     /** Forgets what was written. */
     public JsonWriter reset() {
         size = 0;
+        passedOn = 0;
         needsComma = false;
-        if (buffer.length > RETAINED_BYTES) {
-            buffer = new byte[RETAINED_BYTES];
+        int retained = Math.min(RETAINED_BYTES, window);
+        if (buffer.length > retained) {
+            buffer = new byte[retained];
         }
         return this;
     }
 
-    /** Returns the number of bytes written. */
+    /** Returns the number of bytes written, those included that were passed on. */
     public int size() {
-        return size;
+        return passedOn + size;
     }
 
-    /** Returns the memory written to; the text is its first {@link #size} bytes, until the next call. */
+    /** Returns the memory written to; the text, or its {@link #rest}, is its first bytes, until the next call. */
     public byte[] buffer() {
         return buffer;
     }
 
-    /** Returns a copy of what was written. */
+    /** Returns the number of bytes that were written and not passed on. */
+    public int rest() {
+        return size;
+    }
+
+    /** Returns a copy of what was written and not passed on. */
     public byte[] toByteArray() {
         return Arrays.copyOf(buffer, size);
     }
@@ -262,14 +293,26 @@ public final class JsonWriter {
     }
 
     private void reserve(long length) {
+        if (size + length > buffer.length) {
+            makeRoom(length);
+        }
+    }
+
+    private void makeRoom(long length) {
+        if (size > 0 && size + length > window) {
+            overflow.take(buffer, size);
+            passedOn += size;
+            size = 0;
+        }
         long needed = size + length;
         if (needed <= buffer.length) {
             return;
         }
-        if (needed > Integer.MAX_VALUE - 8) {
+        if (passedOn + needed > Integer.MAX_VALUE - 8) {
             throw new OutOfMemoryError("JSON answer of more than 2 GiB");
         }
-        int larger = (int) Math.min(Integer.MAX_VALUE - 8, Math.max(needed, 2L * buffer.length));
+        int most = needed <= window ? Math.min(window, Integer.MAX_VALUE - 8) : Integer.MAX_VALUE - 8;
+        int larger = (int) Math.min(most, Math.max(needed, 2L * buffer.length));
         growth.accept(larger);
         buffer = Arrays.copyOf(buffer, larger);
     }

@@ -2,8 +2,11 @@ package dev.nereid.json;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -56,6 +59,30 @@ class JsonWriterTest {
         writer.number(0.1f);
 
         assertEquals("0.10000000149011612", text());
+    }
+
+    @Test
+    void passesALongTextOnInParts() {
+        String longest = "y".repeat(5_000);
+        List<String> parts = new ArrayList<>();
+        JsonWriter bounded = new JsonWriter(_ -> {
+        }, 2_000, (bytes, length) -> parts.add(new String(bytes, 0, length, UTF_8)));
+        for (int round = 0; round < 2; round++) {
+            parts.clear();
+            bounded.reset();
+            for (JsonWriter each : List.of(writer.reset(), bounded)) {
+                each.beginObject().name("a").beginArray();
+                for (int i = 0; i < 1_000; i++) {
+                    each.number(i / 8.0).string("é\n" + i);
+                }
+                each.endArray().name(longest).string(longest).endObject();
+            }
+
+            assertTrue(parts.size() > 5, parts.size() + " parts");
+            assertTrue(parts.stream().limit(5).allMatch(part -> part.length() <= 2_000));
+            assertEquals(writer.size(), bounded.size());
+            assertEquals(text(), String.join("", parts) + new String(bounded.buffer(), 0, bounded.rest(), UTF_8));
+        }
     }
 
     @Test

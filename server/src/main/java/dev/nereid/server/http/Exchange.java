@@ -25,7 +25,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +44,8 @@ final class Exchange {
     private static final int READ_SIZE = 64 * 1024;
     private static final int FIRST_SIZE = 1024;
     private static final int PASSED_OVER = 8 * 1024;
+    /** A {@code ByteBuffer} has less than 2 GiB. */
+    private static final long MAX_BUFFER = 1L << 30;
     private static final int COPIES_OF_JSON = 3;
     /** Longer answers go out in pieces: Helidon copies those that it is given as a whole. */
     private static final int MAX_WHOLE = 256 * 1024;
@@ -54,7 +59,7 @@ final class Exchange {
     private boolean endsConnection;
     private boolean hasLeft;
     private boolean isBodyLeft;
-    private int sentDirectly;
+    private long sentDirectly;
     private @Nullable InputStream opened;
     private @Nullable InferenceException failure;
     private Optional<Header> loadReport = Optional.empty();
@@ -255,6 +260,31 @@ final class Exchange {
         }
     }
 
+    /**
+     * Reads as much of the {@link #body} straight into memory. It is of an announced length, and read in this way only, up
+     * to its {@link #readEnd end}.
+     */
+    void read(MemorySegment target) {
+        for (long offset = 0; offset < target.byteSize(); offset += MAX_BUFFER) {
+            ByteBuffer part = target.asSlice(offset, Math.min(MAX_BUFFER, target.byteSize() - offset)).asByteBuffer();
+            while (part.hasRemaining()) {
+                client.read(part);
+            }
+        }
+    }
+
+    /**
+     * Lets Helidon see the end of a body that was read, for which it otherwise looks itself, with a buffer that it makes
+     * for that.
+     */
+    void readEnd() throws IOException {
+        InputStream in = opened();
+        byte[] one = new byte[1];
+        while (in.read(one, 0, one.length) >= 0) {
+            // One byte stands for all that was read into memory.
+        }
+    }
+
     /** Ends the connection with the answer and leaves the rest of the body where it is. */
     void abandonBody() {
         isBodyLeft = true;
@@ -331,10 +361,20 @@ final class Exchange {
         return endsConnection;
     }
 
+    /** Sends a whole answer, the bytes first, where it {@link #maySendDirectly may} be. */
+    void sendDirectly(byte[] head, int length, List<MemorySegment> rest) {
+        hasLeft = true;
+        sentDirectly += length;
+        for (MemorySegment part : rest) {
+            sentDirectly += part.byteSize();
+        }
+        client.send(head, length, rest);
+    }
+
     /** Sends a part of an answer, the first one with its head, where it {@link #maySendDirectly may} be or has begun. */
     void sendDirectly(byte[] bytes, int length) {
         hasLeft = true;
-        sentDirectly = length;
+        sentDirectly += length;
         client.send(bytes, length);
     }
 

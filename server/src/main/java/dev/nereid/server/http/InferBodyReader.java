@@ -15,6 +15,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.IntFunction;
 
 /**
  * Reads the body of an inference request: the JSON part into an array for the parser, all else into one off-heap buffer,
@@ -73,33 +74,34 @@ final class InferBodyReader {
      * Reads the body.
      *
      * @param scope owns the memory
-     * @param small takes a small body; of {@link #SMALL} bytes
+     * @param texts returns memory of at least that length, for the JSON part or a small body
      */
-    Body read(Exchange exchange, BufferScope scope, byte[] small) {
+    Body read(Exchange exchange, BufferScope scope, IntFunction<byte[]> texts) {
         ContentCoding coding = ContentCoding.ofRequest(exchange.header(HeaderNames.CONTENT_ENCODING));
         Optional<String> headerLength = exchange.header(HEADER_LENGTH);
         try (InputStream in = exchange.body()) {
             OptionalLong announced = exchange.announcedLength();
             if (coding == ContentCoding.IDENTITY && announced.isPresent()) {
-                return readAnnounced(in, announced.getAsLong(), headerLength, scope, small);
+                return readAnnounced(exchange, in, announced.getAsLong(), headerLength, scope, texts);
             }
-            return readUnknown(exchange, in, coding, headerLength, scope);
+            return readUnknown(exchange, in, coding, headerLength, scope, texts);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private Body readAnnounced(InputStream in, long length, Optional<String> headerLength, BufferScope scope,
-            byte[] small) throws IOException {
+    private Body readAnnounced(Exchange exchange, InputStream in, long length, Optional<String> headerLength,
+            BufferScope scope, IntFunction<byte[]> texts) throws IOException {
         InferBody layout = InferBody.divide(headerLength, Optional.empty(), length, maxInputSize);
         if (layout.isRaw() && length > maxInputSize) {
             throw rawTooLarge(length);
         }
         int jsonLength = layout.jsonLength();
         scope.reserve(jsonLength);
-        if (length <= small.length) {
+        if (length <= SMALL) {
+            byte[] small = texts.apply((int) length);
             readFully(in, small, (int) length);
-            readEnd(in, small);
+            exchange.readEnd();
             MemorySegment rest = MemorySegment.NULL;
             if (length > jsonLength) {
                 rest = scope.allocate(length - jsonLength, 1);
@@ -107,15 +109,14 @@ final class InferBodyReader {
             }
             return new Body(small, jsonLength, rest.asReadOnly(), layout.isRaw());
         }
-        byte[] json = jsonLength <= small.length ? small : new byte[jsonLength];
-        readFully(in, json, jsonLength);
+        byte[] json = texts.apply(jsonLength);
+        exchange.read(MemorySegment.ofArray(json).asSlice(0, jsonLength));
+        MemorySegment binary = MemorySegment.NULL;
         if (length > jsonLength) {
-            scope.reserve(Math.min(READ_SIZE, length - jsonLength));
+            binary = scope.allocate(length - jsonLength, 1);
+            exchange.read(binary);
         }
-        MemorySegment binary = length > jsonLength
-                ? readBinary(in, length - jsonLength, scope)
-                : MemorySegment.NULL;
-        readEnd(in, small);
+        exchange.readEnd();
         return new Body(json, jsonLength, binary.asReadOnly(), layout.isRaw());
     }
 
@@ -123,27 +124,6 @@ final class InferBodyReader {
         if (in.readNBytes(target, 0, length) < length) {
             throw new EOFException("the body ended early");
         }
-    }
-
-    /** Lets Helidon see the end of a body, which it otherwise looks for itself, with a buffer that it makes for that. */
-    private static void readEnd(InputStream in, byte[] scratch) throws IOException {
-        if (in.read(scratch, scratch.length - 1, 1) >= 0) {
-            throw new IOException("the body is longer than announced");
-        }
-    }
-
-    private static MemorySegment readBinary(InputStream in, long rest, BufferScope scope) throws IOException {
-        MemorySegment binary = scope.allocate(rest, 1);
-        byte[] part = new byte[(int) Math.min(READ_SIZE, rest)];
-        for (long offset = 0; offset < rest;) {
-            int n = in.read(part, 0, (int) Math.min(part.length, rest - offset));
-            if (n < 0) {
-                throw new EOFException("the body ended early");
-            }
-            MemorySegment.copy(part, 0, binary, ValueLayout.JAVA_BYTE, offset, n);
-            offset += n;
-        }
-        return binary;
     }
 
     private InferenceException rawTooLarge(long bytes) {
@@ -154,7 +134,7 @@ final class InferBodyReader {
 
     /** Reads a body of unknown length: chunked, compressed, or both. */
     private Body readUnknown(Exchange exchange, InputStream in, ContentCoding coding, Optional<String> headerLength,
-            BufferScope scope) throws IOException {
+            BufferScope scope, IntFunction<byte[]> texts) throws IOException {
         OptionalLong announced = exchange.announcedLength();
         if (coding != ContentCoding.IDENTITY && announced.isPresent() && announced.getAsLong() == 0) {
             throw InferenceException.invalid("nothing to be decompressed");
@@ -176,8 +156,9 @@ final class InferBodyReader {
                 throw rawTooLarge(body.byteSize());
             }
             scope.reserve(layout.jsonLength());
-            byte[] json = body.asSlice(0, layout.jsonLength()).toArray(ValueLayout.JAVA_BYTE);
-            return new Body(json, json.length, body.asSlice(json.length), layout.isRaw());
+            byte[] json = texts.apply(layout.jsonLength());
+            MemorySegment.copy(body, ValueLayout.JAVA_BYTE, 0, json, 0, layout.jsonLength());
+            return new Body(json, layout.jsonLength(), body.asSlice(layout.jsonLength()), layout.isRaw());
         }
     }
 

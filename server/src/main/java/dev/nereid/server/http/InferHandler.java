@@ -29,14 +29,16 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /** {@code POST /v2/models/<model>/infer} (v2-http, 5). */
 final class InferHandler {
-    /** Up to this size head and tensors go out in one write. */
+    /** Up to this size an answer that Helidon sends goes out in one write. */
     private static final int ONE_WRITE = 256 * 1024;
     private static final int WRITE_SIZE = 256 * 1024;
     private static final int SMALL_TEXT = 64 * 1024;
@@ -49,11 +51,17 @@ final class InferHandler {
     private final InferBodyReader bodies;
     private final HeaderForwarding forwarding;
     private final Codecs codecs = new Codecs();
+    private final TextPool texts = new TextPool();
 
     /** What one request at a time uses to decode and encode; kept for the next. */
     private static final class Codec {
         private final long maxInputSize;
         private final BufferScope scope;
+        private final TextPool texts;
+        private byte @Nullable [] text;
+        private final BufferScope answerScope;
+        /** The JSON of an answer but for its end, where it is large. */
+        private final List<MemorySegment> answerParts = new ArrayList<>();
         private final ClientSharedMemory.Lease lease;
         private DecodeContext context;
         private final InferRequestDecoder decoder;
@@ -63,11 +71,13 @@ final class InferHandler {
         private final byte[] small = new byte[InferBodyReader.SMALL];
         private final SmallAnswer answer = new SmallAnswer(small);
 
-        Codec(BufferPool buffers, ClientSharedMemory regions, String model, long maxInputSize) {
+        Codec(BufferPool buffers, TextPool texts, ClientSharedMemory regions, String model, long maxInputSize) {
+            this.texts = texts;
             this.maxInputSize = maxInputSize;
             scope = new BufferScope(buffers);
+            answerScope = new BufferScope(buffers);
             decoder = new InferRequestDecoder(this::grow);
-            writer = new JsonWriter(this::grow);
+            writer = new JsonWriter(this::grow, SMALL_TEXT, this::moveOffHeap);
             lease = regions.lease();
             context = new DecodeContext(model, maxInputSize, scope, lease::resolve);
         }
@@ -78,6 +88,46 @@ final class InferHandler {
                 isLarge = true;
                 scope.reserve(bytes);
             }
+        }
+
+        private void moveOffHeap(byte[] bytes, int length) {
+            MemorySegment part = answerScope.allocate(length, 1);
+            MemorySegment.copy(bytes, 0, part, ValueLayout.JAVA_BYTE, 0, length);
+            answerParts.add(part);
+        }
+
+        /** Returns memory for the JSON of a request, or for a small body; until {@link #endText}. */
+        byte[] text(int length) {
+            if (length <= small.length) {
+                return small;
+            }
+            byte[] large = texts.take(length);
+            text = large;
+            return large;
+        }
+
+        /** Lets go of the memory for the JSON of a request. */
+        void endText() {
+            byte[] large = text;
+            if (large != null) {
+                text = null;
+                texts.giveBack(large);
+            }
+        }
+
+        /** Returns the body of an answer off-heap. */
+        List<MemorySegment> answerOffHeap(EncodedResponse encoded) {
+            moveOffHeap(writer.buffer(), writer.rest());
+            List<MemorySegment> parts = new ArrayList<>(answerParts);
+            parts.addAll(encoded.binary());
+            return parts;
+        }
+
+        /** Forgets the request and the answer. */
+        void end() {
+            endText();
+            answerParts.clear();
+            answerScope.close();
         }
 
         DecodeContext context(String model) {
@@ -126,11 +176,12 @@ final class InferHandler {
         RequestTrace trace = tracer.begin(model, exchange::traceHeader);
         Codec codec = codecs.pop();
         if (codec == null) {
-            codec = new Codec(engine.buffers(), regions, model, maxInputSize);
+            codec = new Codec(engine.buffers(), texts, regions, model, maxInputSize);
         }
         try {
             handle(exchange, model, version, codec, trace);
         } finally {
+            codec.end();
             codecs.push(codec);
             tracer.finish(trace);
         }
@@ -140,10 +191,11 @@ final class InferHandler {
         trace.mark(TracePoint.HTTP_RECV_START);
         try (BufferScope scope = codec.scope;
                 ClientSharedMemory.Lease lease = codec.lease) {
-            InferBodyReader.Body body = read(exchange, scope, codec.small);
+            InferBodyReader.Body body = read(exchange, codec);
             trace.mark(TracePoint.HTTP_RECV_END);
             exchange.errorsAs(Exchange.JSON);
             DecodedRequest decoded = decode(codec, body, model);
+            codec.endText();
             RequestData request = decoded.request();
             if (forwarding.isEnabled()) {
                 request = request.withParameters(forwarded(exchange));
@@ -176,9 +228,9 @@ final class InferHandler {
         return parameters;
     }
 
-    private InferBodyReader.Body read(Exchange exchange, BufferScope scope, byte[] smallBody) {
+    private InferBodyReader.Body read(Exchange exchange, Codec codec) {
         try {
-            return bodies.read(exchange, scope, smallBody);
+            return bodies.read(exchange, codec.scope, codec::text);
         } catch (InferenceException e) {
             if (e.code() == StatusCode.UNSUPPORTED) {
                 exchange.response().headers().set(HeaderNames.ACCEPT_ENCODING, "gzip, deflate");
@@ -195,53 +247,70 @@ final class InferHandler {
     }
 
     private void send(Exchange exchange, Codec codec, EncodedResponse encoded) {
-        JsonWriter writer = codec.writer;
-        byte[] json = writer.buffer();
-        long total = encoded.contentLength();
         ContentCoding coding = ContentCoding.ofResponse(exchange.header(HeaderNames.ACCEPT_ENCODING));
-        if (coding == ContentCoding.IDENTITY && codec.answer.fits(total) && exchange.maySendDirectly()) {
-            exchange.sendDirectly(codec.small, codec.answer.write(json, encoded));
+        if (coding == ContentCoding.IDENTITY && exchange.maySendDirectly()) {
+            sendDirectly(exchange, codec, encoded);
             return;
         }
         if (encoded.hasBinary()) {
             exchange.response().headers().set(
                     HeaderValues.create(InferBodyReader.HEADER_LENGTH, Integer.toString(encoded.jsonLength())));
         }
+        List<MemorySegment> body = codec.answerOffHeap(encoded);
+        long total = encoded.contentLength();
         if (coding != ContentCoding.IDENTITY) {
-            sendCoded(exchange, codec, encoded, coding);
-        } else if (!encoded.hasBinary()) {
-            exchange.send(200, encoded.contentType(), json, encoded.jsonLength());
+            sendCoded(exchange, codec, encoded.contentType(), body, coding);
         } else if (total <= ONE_WRITE) {
-            encoded.binary().forEach(writer::append);
-            exchange.send(200, encoded.contentType(), writer.buffer(), writer.size());
+            codec.scope.reserve(total);
+            byte[] whole = new byte[(int) total];
+            MemorySegment target = MemorySegment.ofArray(whole);
+            long offset = 0;
+            for (MemorySegment part : body) {
+                MemorySegment.copy(part, 0, target, offset, part.byteSize());
+                offset += part.byteSize();
+            }
+            exchange.send(200, encoded.contentType(), whole, whole.length);
         } else {
             codec.scope.reserve(WRITE_SIZE);
-            exchange.stream(encoded.contentType(), total, out -> write(out, json, encoded));
+            exchange.stream(encoded.contentType(), total, out -> write(out, body));
+        }
+    }
+
+    /** Sends an answer without Helidon: a large one from off-heap memory, its tensors from where they are. */
+    private static void sendDirectly(Exchange exchange, Codec codec, EncodedResponse encoded) {
+        SmallAnswer answer = codec.answer;
+        byte[] json = codec.writer.buffer();
+        if (answer.fits(encoded.contentLength())) {
+            exchange.sendDirectly(codec.small, answer.write(json, encoded));
+        } else if (answer.fits(encoded.jsonLength())) {
+            exchange.sendDirectly(codec.small, answer.writeStart(json, encoded), encoded.binary());
+        } else {
+            exchange.sendDirectly(codec.small, answer.writeHead(encoded), codec.answerOffHeap(encoded));
         }
     }
 
     /** Sends an answer compressed. Its length is told ahead, so it is collected, off-heap. */
-    private void sendCoded(Exchange exchange, Codec codec, EncodedResponse encoded, ContentCoding coding) {
+    private void sendCoded(Exchange exchange, Codec codec, String contentType, List<MemorySegment> body,
+            ContentCoding coding) {
         codec.scope.reserve(2L * WRITE_SIZE);
         try (GrowingBuffer bytes = new GrowingBuffer(engine.buffers())) {
             try (OutputStream out = coding.encode(bytes.stream())) {
-                write(out, codec.writer.buffer(), encoded);
+                write(out, body);
             }
             exchange.response().headers().set(HeaderNames.CONTENT_ENCODING, coding.headerValue());
-            exchange.stream(encoded.contentType(), bytes.size(), out -> bytes.writeTo(out, WRITE_SIZE));
+            exchange.stream(contentType, bytes.size(), out -> bytes.writeTo(out, WRITE_SIZE));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
-    private static void write(OutputStream out, byte[] json, EncodedResponse encoded) throws IOException {
-        out.write(json, 0, encoded.jsonLength());
-        byte[] part = new byte[(int) Math.min(WRITE_SIZE, Math.max(1, encoded.binaryLength()))];
-        for (MemorySegment tensor : encoded.binary()) {
-            for (long offset = 0; offset < tensor.byteSize(); offset += part.length) {
-                int size = (int) Math.min(part.length, tensor.byteSize() - offset);
-                MemorySegment.copy(tensor, ValueLayout.JAVA_BYTE, offset, part, 0, size);
-                out.write(part, 0, size);
+    private static void write(OutputStream out, List<MemorySegment> body) throws IOException {
+        byte[] piece = new byte[WRITE_SIZE];
+        for (MemorySegment part : body) {
+            for (long offset = 0; offset < part.byteSize(); offset += piece.length) {
+                int size = (int) Math.min(piece.length, part.byteSize() - offset);
+                MemorySegment.copy(part, ValueLayout.JAVA_BYTE, offset, piece, 0, size);
+                out.write(piece, 0, size);
             }
         }
     }

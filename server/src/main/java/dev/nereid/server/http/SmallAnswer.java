@@ -7,8 +7,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Small successful answers to inference requests, head and body in one piece of memory that is used again. Most of what
- * Helidon's response allocates for an answer it allocates for this step.
+ * Successful answers to inference requests, or what they begin with: head and body in one piece of memory that is used
+ * again. Most of what Helidon's response allocates for an answer it allocates for this step.
  */
 final class SmallAnswer {
     /** More than any head takes. */
@@ -37,11 +37,24 @@ final class SmallAnswer {
         return contentLength <= target.length - HEAD;
     }
 
-    /** Writes an answer that fits, and returns its length. */
-    int write(byte[] json, EncodedResponse encoded) {
+    /** Writes the head of an answer, and returns its length. */
+    int writeHead(EncodedResponse encoded) {
+        size = 0;
+        head(encoded);
+        return size;
+    }
+
+    /** Writes head and JSON of an answer whose JSON fits, and returns their length. */
+    int writeStart(byte[] json, EncodedResponse encoded) {
         size = 0;
         head(encoded);
         append(json, encoded.jsonLength());
+        return size;
+    }
+
+    /** Writes an answer that fits, and returns its length. */
+    int write(byte[] json, EncodedResponse encoded) {
+        writeStart(json, encoded);
         for (MemorySegment tensor : encoded.binary()) {
             int length = (int) tensor.byteSize();
             MemorySegment.copy(tensor, ValueLayout.JAVA_BYTE, 0, target, size, length);
@@ -55,7 +68,7 @@ final class SmallAnswer {
         // With its end of line.
         append(DateTime.http1Bytes());
         append(LENGTH);
-        append((int) encoded.contentLength());
+        append(encoded.contentLength());
         if (encoded.hasBinary()) {
             append(BINARY_TYPE);
             append(JSON_LENGTH);
@@ -75,7 +88,7 @@ final class SmallAnswer {
         size += length;
     }
 
-    private void append(int number) {
+    private void append(long number) {
         if (number >= 10) {
             append(number / 10);
         }

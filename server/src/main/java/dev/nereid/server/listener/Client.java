@@ -1,5 +1,9 @@
 package dev.nereid.server.listener;
 
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.util.List;
+
 /** The client at the other end of a connection, for whoever handles its requests. Used by the connection's thread. */
 public interface Client {
     /**
@@ -23,4 +27,21 @@ public interface Client {
 
     /** Sends a whole answer, head included, at once, in place of Helidon's response. */
     void send(byte[] bytes, int length);
+
+    /**
+     * Sends an answer, or the next part of one, in place of Helidon's response: first the bytes, then the memory, which
+     * without TLS is sent from where it is.
+     */
+    void send(byte[] head, int length, List<MemorySegment> rest);
+
+    /**
+     * Reads what comes next of the current request's body, without TLS from the socket straight into off-heap memory.
+     * Helidon, which it goes past, counts it with the next byte that its own stream is asked for; nothing of the body may
+     * have been read there before.
+     *
+     * @param target takes one byte at least; has room for no more than what is left of the body, which is of an announced
+     *        length
+     * @throws io.helidon.webserver.CloseConnectionException when the client has gone
+     */
+    void read(ByteBuffer target);
 }

@@ -21,8 +21,12 @@ import io.helidon.webserver.spi.ServerConnection;
 import java.io.UncheckedIOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.lang.foreign.MemorySegment;
 import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
@@ -74,9 +78,10 @@ final class ClientConnection implements ConnectionContext, Client {
         this.transport = transport;
         this.socket = socket;
         this.listener = listener;
-        this.input = new ClientInput(socket, all.heap());
+        SocketChannel channel = socket.isSecure() ? null : transport.getChannel();
+        this.input = new ClientInput(socket, channel, all.heap());
         this.reader = new RequestReader(input, this::canInterrupt);
-        this.output = new ClientOutput(SocketWriter.create(socket));
+        this.output = new ClientOutput(SocketWriter.create(socket), channel);
         this.router = router;
         this.all = all;
         this.lifetimeNanos = all.lifetimeNanos();
@@ -149,6 +154,17 @@ final class ClientConnection implements ConnectionContext, Client {
     @Override
     public void send(byte[] bytes, int length) {
         output.writeNow(BufferData.create(bytes, 0, length));
+    }
+
+    @Override
+    public void send(byte[] head, int length, List<MemorySegment> rest) {
+        output.write(head, length, rest);
+    }
+
+    @Override
+    public void read(ByteBuffer target) {
+        reader.take(target);
+        input.consumed();
     }
 
     @Override

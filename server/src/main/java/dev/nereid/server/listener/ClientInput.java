@@ -1,12 +1,17 @@
 package dev.nereid.server.listener;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.nereid.engine.memory.HeapBudget;
 import io.helidon.http.DirectHandler;
 import io.helidon.http.RequestException;
 import io.helidon.http.Status;
 import io.helidon.webserver.CloseConnectionException;
 import io.helidon.webserver.ServerConnectionException;
+import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
@@ -27,15 +32,25 @@ final class ClientInput implements Supplier<byte[]> {
     /** What is collected lies on the heap in pieces, and then as a whole. */
     private static final long COPIES = 2;
 
+    /** So many bytes are read at once into memory on the heap: the JDK reads them off-heap first, and keeps that memory. */
+    private static final int HEAP_WINDOW = 64 * 1024;
+
     private final Supplier<byte @Nullable []> socket;
+    private final @Nullable SocketChannel channel;
     private final HeapBudget heap;
     private long unconsumed;
     private long reserved;
     private volatile long readingSince;
     private @Nullable CompletableFuture<byte @Nullable []> ahead;
 
-    ClientInput(Supplier<byte @Nullable []> socket, HeapBudget heap) {
+    /**
+     * Creates an input.
+     *
+     * @param channel the same as {@code socket} where bytes can be read from it, which with TLS they can't
+     */
+    ClientInput(Supplier<byte @Nullable []> socket, @Nullable SocketChannel channel, HeapBudget heap) {
         this.heap = heap;
+        this.channel = channel;
         this.socket = socket;
     }
 
@@ -48,8 +63,7 @@ final class ClientInput implements Supplier<byte[]> {
     public byte[] get() {
         byte[] bytes = next();
         if (bytes == null) {
-            // Helidon takes the end of a connection in the middle of headers for an error of its own.
-            throw new CloseConnectionException("the client sends no more");
+            throw atEnd();
         }
         unconsumed += bytes.length;
         if (unconsumed > MAX_UNCONSUMED) {
@@ -61,6 +75,46 @@ final class ClientInput implements Supplier<byte[]> {
             reserve(COPIES * (long) bytes.length);
         }
         return bytes;
+    }
+
+    private static CloseConnectionException atEnd() {
+        // Helidon takes the end of a connection in the middle of headers for an error of its own.
+        return new CloseConnectionException("the client sends no more");
+    }
+
+    /** Returns whether the next bytes can be {@link #read read} from the socket. */
+    boolean isDirect() {
+        return channel != null && !isAhead();
+    }
+
+    private synchronized boolean isAhead() {
+        return ahead != null;
+    }
+
+    /**
+     * Reads the next bytes straight into memory. Called by the connection's thread where it {@link #isDirect may}.
+     *
+     * @return how many; one at least
+     * @throws CloseConnectionException when the client sends no more
+     */
+    int read(ByteBuffer target) {
+        int limit = target.limit();
+        if (!target.isDirect()) {
+            target.limit(Math.min(limit, target.position() + HEAP_WINDOW));
+        }
+        readingSince = Math.max(1, System.nanoTime());
+        try {
+            int size = requireNonNull(channel).read(target);
+            if (size < 0) {
+                throw atEnd();
+            }
+            return size;
+        } catch (IOException e) {
+            throw new ServerConnectionException("connection lost", e);
+        } finally {
+            readingSince = 0;
+            target.limit(limit);
+        }
     }
 
     private void reserve(long bytes) {

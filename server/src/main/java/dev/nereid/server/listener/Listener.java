@@ -10,6 +10,7 @@ import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.net.StandardSocketOptions;
 import java.net.UnknownHostException;
+import java.nio.channels.ServerSocketChannel;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 
@@ -56,7 +57,9 @@ public final class Listener implements AutoCloseable {
      */
     public static Listener open(String name, String address, int port, boolean reusesPort, ConnectionSlots slots,
             ClientConnections connections) throws IOException {
-        return open(name, new ServerSocket(), address, port, reusesPort, slots, connections);
+        // Its connections have a channel, which reads and writes off-heap memory without a copy.
+        ServerSocket socket = ServerSocketChannel.open().socket();
+        return open(name, socket, address, port, reusesPort, slots, connections);
     }
 
     static Listener open(String name, ServerSocket socket, String address, int port, boolean reusesPort,

@@ -1,24 +1,35 @@
 package dev.nereid.server.listener;
 
+import io.helidon.common.buffers.BufferData;
 import io.helidon.common.buffers.DataReader;
 import io.helidon.http.DirectHandler;
 import io.helidon.http.RequestException;
 import io.helidon.http.Status;
+import java.nio.ByteBuffer;
 import java.util.function.BooleanSupplier;
-import java.util.function.Supplier;
 
 /**
  * What a client sends, as Helidon reads it. Helidon knows HTTP/1.1 only and nothing between two requests; here the first
  * line of a request may be one of HTTP/1.0, and an empty line may come before it, as some clients send one after a body.
- * Used by the connection's thread.
+ *
+ * <p>A body may be {@link #take taken} past Helidon. Of a body with an announced length Helidon asks how many bytes are
+ * available, and counts as many of them as belong to the body when it has got a buffer, whatever that one holds: so it
+ * gets a buffer of one byte in place of all that was taken.
+ *
+ * <p>Used by the connection's thread.
  */
 final class RequestReader extends DataReader {
     private static final byte[] VERSION_10 = {' ', 'H', 'T', 'T', 'P', '/', '1', '.', '0'};
     private static final int LINE_END = 2;
     private static final Status HEADERS_TOO_LARGE = Status.create(431, "Request Header Fields Too Large");
 
+    /** What Helidon gets in place of bytes that were taken, however many. */
+    private static final byte[] ANY = {0};
+
+    private final ClientInput input;
     private final BooleanSupplier isAtStart;
     private boolean isHttp10;
+    private int taken;
 
     /**
      * Creates a reader.
@@ -26,14 +37,57 @@ final class RequestReader extends DataReader {
      * @param isAtStart whether the next line is the first of a request
      */
     @SuppressWarnings("removal") // of the constructor, for which the pinned version of Helidon has nothing else to extend
-    RequestReader(Supplier<byte[]> bytes, BooleanSupplier isAtStart) {
-        super(bytes);
+    RequestReader(ClientInput input, BooleanSupplier isAtStart) {
+        super(input);
+        this.input = input;
         this.isAtStart = isAtStart;
     }
 
     /** Returns whether the current request is one of HTTP/1.0. */
     boolean isHttp10() {
         return isHttp10;
+    }
+
+    /** Takes at least one byte of a body: what was read before with its head, then what the socket has. */
+    void take(ByteBuffer target) {
+        if (super.available() == 0 && input.isDirect()) {
+            taken += input.read(target);
+            return;
+        }
+        int before = taken;
+        int size = 0;
+        taken = 0;
+        try {
+            super.ensureAvailable();
+            size = Math.min(super.available(), target.remaining());
+            super.readBuffer(size).writeTo(target, size);
+        } finally {
+            taken = before + size;
+        }
+    }
+
+    @Override
+    public void ensureAvailable() {
+        if (taken == 0) {
+            super.ensureAvailable();
+        }
+    }
+
+    @Override
+    public int available() {
+        return taken == 0 ? super.available() : taken;
+    }
+
+    @Override
+    public BufferData readBuffer(int length) {
+        if (taken == 0) {
+            return super.readBuffer(length);
+        }
+        if (length != taken) {
+            throw new IllegalStateException(taken + " bytes of a body were taken that has no more than " + length);
+        }
+        taken = 0;
+        return BufferData.createReadOnly(ANY, 0, ANY.length);
     }
 
     @Override

@@ -68,7 +68,14 @@ public final class InferRequestDecoder {
      * @param binary what follows the JSON part; may be empty
      */
     public DecodedRequest decode(byte[] json, int offset, int length, MemorySegment binary, DecodeContext context) {
-        JsonValue root = document.parse(json, offset, length);
+        try {
+            return decode(document.parse(json, offset, length), binary, context);
+        } finally {
+            document.forget();
+        }
+    }
+
+    private DecodedRequest decode(JsonValue root, MemorySegment binary, DecodeContext context) {
         Settings settings = new Settings();
         Optional<JsonValue> id = root.find("id");
         settings.id = id.isEmpty() ? "" : JsonAccess.parsed(id.get(), "id", JsonValue::asString);

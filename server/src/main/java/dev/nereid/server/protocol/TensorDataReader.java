@@ -18,6 +18,7 @@ import java.lang.foreign.ValueLayout;
  */
 final class TensorDataReader {
     private static final int MAX_DEPTH = 100;
+    private static final byte[] NONE = {};
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -29,7 +30,7 @@ final class TensorDataReader {
 
     // The tensor at hand; set by read and byteSize.
     private JsonDocument document = new JsonDocument();
-    private byte[] text = new byte[0];
+    private byte[] text = NONE;
     private int limit;
     private DataType dataType = DataType.BOOL;
     private MemorySegment target = MemorySegment.NULL;
@@ -67,6 +68,7 @@ final class TensorDataReader {
             throw JsonAccess.prefix("Unable to parse 'data'", failure);
         } finally {
             target = MemorySegment.NULL;
+            text = NONE;
         }
         if (count != expected) {
             // A mistake of the client, and yet an internal error in the reference: clients know its text.

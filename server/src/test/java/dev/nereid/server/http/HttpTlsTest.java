@@ -1,5 +1,7 @@
 package dev.nereid.server.http;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -15,7 +17,9 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Optional;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -46,6 +50,8 @@ class HttpTlsTest {
             assertEquals(200, answer.statusCode());
             assertTrue(answer.body().contains("\"data\":[1"), answer::body);
 
+            assertEchoesALargeTensor(client, server.port());
+
             // Metrics have files of their own, and ask here for no certificate.
             try (RawClient metrics = RawClient.connect(server.metricsPort(),
                     certificates.forClient(Optional.empty()))) {
@@ -70,6 +76,24 @@ class HttpTlsTest {
                     .build()) {
                 assertThrows(IOException.class, () -> stranger.send(page, BodyHandlers.ofString()));
             }
+        }
+    }
+
+    private static void assertEchoesALargeTensor(HttpClient client, int port) throws Exception {
+        byte[] tensor = new byte[Float.BYTES * 75_001];
+        new Random(1).nextBytes(tensor);
+        byte[] json = ("{\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[75001],\"datatype\":\"FP32\","
+                + "\"parameters\":{\"binary_data_size\":" + tensor.length + "}}],"
+                + "\"outputs\":[{\"name\":\"OUTPUT0\",\"parameters\":{\"binary_data\":true}}]}").getBytes(UTF_8);
+        HttpRequest infer = HttpRequest
+                .newBuilder(URI.create("https://localhost:" + port + "/v2/models/single/infer"))
+                .header("Inference-Header-Content-Length", Integer.toString(json.length))
+                .timeout(Duration.ofSeconds(60))
+                .POST(BodyPublishers.concat(BodyPublishers.ofByteArray(json), BodyPublishers.ofByteArray(tensor)))
+                .build();
+        for (int i = 0; i < 2; i++) {
+            byte[] answer = client.send(infer, BodyHandlers.ofByteArray()).body();
+            assertArrayEquals(tensor, Arrays.copyOfRange(answer, answer.length - tensor.length, answer.length));
         }
     }
 

@@ -5,16 +5,20 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.engine.memory.HeapBudget;
 import dev.nereid.server.http.RawClient;
-import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http.ServerResponse;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
@@ -32,9 +36,14 @@ class StalledClientTest {
     }
 
     private void serve(Duration patience, Consumer<ServerResponse> answer, Exchanged exchanged) throws Exception {
-        Handler handler = (request, response) -> {
+        serve(patience, (_, response) -> answer.accept(response), exchanged);
+    }
+
+    private void serve(Duration patience, BiConsumer<Client, ServerResponse> answer, Exchanged exchanged)
+            throws Exception {
+        ConnectionHandler handler = connection -> (_, response) -> {
             try {
-                answer.accept(response);
+                answer.accept(connection, response);
                 isSent.complete(true);
             } catch (RuntimeException e) {
                 isSent.complete(false);
@@ -43,7 +52,7 @@ class StalledClientTest {
         };
         try (ClientConnections connections = ClientConnections.start("test", HeapBudget.ofThisProcess(),
                 new ConnectionSetup(Optional.empty(), LONG), patience, Optional.empty(),
-                _ -> handler);
+                handler);
                 Listener listener = Listener.open("test", "127.0.0.1", 0, false, new ConnectionSlots(10), connections);
                 RawClient client = RawClient.connect(listener.port())) {
             exchanged.with(client);
@@ -74,6 +83,33 @@ class StalledClientTest {
         serve(SHORT, StalledClientTest::stream, client -> {
             client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 
+            assertEquals(false, isSent.get(20, TimeUnit.SECONDS));
+        });
+    }
+
+    @Test
+    void dropsOneThatTakesNothingOfOffHeapMemory() throws Exception {
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment large = arena.allocate(LARGE.length);
+            serve(SHORT, (connection, _) -> connection.send(new byte[10], 10, List.of(large)), client -> {
+                client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+
+                assertEquals(false, isSent.get(20, TimeUnit.SECONDS));
+            });
+        }
+    }
+
+    @Test
+    void dropsOneThatStopsInTheMiddleOfABodyForOffHeapMemory() throws Exception {
+        serve(SHORT, (connection, _) -> {
+            ByteBuffer body = ByteBuffer.allocateDirect(1_000_000);
+            while (body.hasRemaining()) {
+                connection.read(body);
+            }
+        }, client -> {
+            client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n").write(new byte[500_000]);
+
+            assertTrue(client.isClosedByServer());
             assertEquals(false, isSent.get(20, TimeUnit.SECONDS));
         });
     }
