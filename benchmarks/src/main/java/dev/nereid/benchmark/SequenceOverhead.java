@@ -47,26 +47,27 @@ public final class SequenceOverhead {
         // So many that all sequences have a row.
         Case direct = new Case("sequences, direct", sequences(new Strategy.DirectSlots(0, 0)), CLIENTS / MAX_BATCH);
         for (ThreadConfinement confinement : List.of(ThreadConfinement.OWN_THREAD, ThreadConfinement.ANY_THREAD)) {
-            Map<Case, Histogram> best = new LinkedHashMap<>();
+            Map<Case, Result> best = new LinkedHashMap<>();
             for (int round = 0; round <= rounds; round++) {
                 for (Case each : List.of(one, oldest, four, direct)) {
-                    Histogram result = run(each, confinement, seconds, nanos);
+                    Result result = run(each, confinement, seconds, nanos);
                     // The first round warms up.
                     if (round > 0) {
-                        best.merge(each, result, (a, b) -> a.getTotalCount() >= b.getTotalCount() ? a : b);
+                        best.merge(each, result, (a, b) -> a.count() >= b.count() ? a : b);
                     }
                 }
             }
             double base = 1;
-            for (Map.Entry<Case, Histogram> each : best.entrySet()) {
-                Histogram result = each.getValue();
-                base = each.getKey().scheduling().equals(dynamic) ? result.getTotalCount() : base;
+            for (Map.Entry<Case, Result> each : best.entrySet()) {
+                Result result = each.getValue();
+                base = each.getKey().scheduling().equals(dynamic) ? result.count() : base;
                 System.out.printf(Locale.ROOT,
-                        "%-17s %d instances %-11s p50 %6.1f us  p99 %6.1f us  %9.0f requests/s  %.2f%n",
+                        "%-17s %d instances %-11s p50 %6.1f us  p99 %6.1f us  %4.1f requests and %4.1f rows each  %9.0f requests/s  %.2f%n",
                         each.getKey().name(), each.getKey().instances(), confinement,
-                        result.getValueAtPercentile(50) / 1e3,
-                        result.getValueAtPercentile(99) / 1e3, result.getTotalCount() / seconds,
-                        result.getTotalCount() / base);
+                        result.latency().getValueAtPercentile(50) / 1e3,
+                        result.latency().getValueAtPercentile(99) / 1e3, (double) result.count() / result.executions(),
+                        (double) result.rows() / result.executions(), result.count() / seconds,
+                        result.count() / base);
             }
         }
     }
@@ -79,7 +80,13 @@ public final class SequenceOverhead {
         return new SequenceBatching(strategy, IDLE_MICROS, List.of(ready), List.of(), false);
     }
 
-    private static Histogram run(Case what, ThreadConfinement confinement, double seconds, long nanos)
+    private record Result(Histogram latency, long executions, long rows) {
+        private long count() {
+            return latency.getTotalCount();
+        }
+    }
+
+    private static Result run(Case what, ThreadConfinement confinement, double seconds, long nanos)
             throws InterruptedException {
         try (EmptyModel model = EmptyModel.create(what.scheduling(), confinement, MAX_BATCH, what.instances(), nanos)) {
             Histogram all = new Histogram(3);
@@ -101,7 +108,7 @@ public final class SequenceOverhead {
             for (Thread thread : threads) {
                 thread.join();
             }
-            return all;
+            return new Result(all, model.executions(), model.rows());
         }
     }
 
