@@ -166,6 +166,22 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         return new ActiveRequest(filling, quiet, pool, NOBODY, nanos);
     }
 
+    /**
+     * Has a request that has filled a gap fill another. Returns false where that is to send something else, or where this is
+     * not over.
+     */
+    @SuppressWarnings("ReferenceEquality") // What is sent is the same object for many gaps.
+    public boolean standsInAgain(Content filling) {
+        // Where the answer came late, who gave it may still be at work.
+        if (content != filling || flow != null || state != RequestState.ENDED || onLateAnswer != null) {
+            return false;
+        }
+        result = null;
+        error = null;
+        state = RequestState.CREATED;
+        return true;
+    }
+
     /** Returns whether this fills a gap in a batch. */
     public boolean isStandIn() {
         return listener == NOBODY;

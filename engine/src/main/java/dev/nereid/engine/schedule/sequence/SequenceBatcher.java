@@ -489,6 +489,10 @@ public final class SequenceBatcher {
 
     /** Notes that a request has been executed and answered, so that the next one of its sequence may follow. */
     public void executed(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
+        if (request.isStandIn()) {
+            standIns.executed(request);
+            return;
+        }
         Sequence sequence = executedFor(request);
         if (sequence == null) {
             return;

@@ -7,6 +7,7 @@ import dev.nereid.engine.request.ActiveRequest;
 import dev.nereid.engine.request.ModelIo;
 import dev.nereid.engine.request.OutputShapes;
 import dev.nereid.engine.stats.ModelStatistics;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -21,6 +22,8 @@ final class StandIns {
     private final Zeros zeros = new Zeros();
     /** What the last one sent. */
     private ActiveRequest.Content filling = ActiveRequest.filling(List.of());
+    /** Those that may be used again. */
+    private final ArrayDeque<ActiveRequest> idle = new ArrayDeque<>();
     private @Nullable ModelIo quiet;
 
     StandIns(ModelConfig config, ControlInputs controls, StateInputs states) {
@@ -43,8 +46,14 @@ final class StandIns {
         }
         ModelIo io = quiet(model);
         for (int i = 0; i < count; i++) {
-            batch.add(model.standIn(filling, io, now));
+            ActiveRequest last = idle.pollLast();
+            batch.add(last != null && last.standsInAgain(filling) ? last : model.standIn(filling, io, now));
         }
+    }
+
+    /** Takes one back whose execution has returned. */
+    void executed(ActiveRequest standIn) {
+        idle.addLast(standIn);
     }
 
     /** Returns whether there are the same inputs with the same types and shapes. */
