@@ -20,7 +20,7 @@ import org.HdrHistogram.Histogram;
 /**
  * Compares the throughput of sequence batching with that of the dynamic batcher, for a model that does nothing, or waits: 64 clients,
  * each with one sequence after the other, batches of 16. Rounds of all schedulers follow each other, so that all see the
- * same machine. One line for each scheduler; the last number
+ * same machine. One line for each scheduler, with the requests and, gaps included, the rows of an execution; the last number
  * is its share of the dynamic batcher's throughput with as many instances. Arguments: the seconds for each round (1), the number
  * of rounds (3), and the microseconds that an execution takes (0).
  */
@@ -62,7 +62,7 @@ public final class SequenceOverhead {
                 Result result = each.getValue();
                 base = each.getKey().scheduling().equals(dynamic) ? result.count() : base;
                 System.out.printf(Locale.ROOT,
-                        "%-17s %d instances %-11s p50 %6.1f us  p99 %6.1f us  %4.1f requests and %4.1f rows each  %9.0f requests/s  %.2f%n",
+                        "%-17s %d instances %-11s p50 %6.1f us  p99 %6.1f us  %4.1f requests, %4.1f rows each  %9.0f requests/s  %.2f%n",
                         each.getKey().name(), each.getKey().instances(), confinement,
                         result.latency().getValueAtPercentile(50) / 1e3,
                         result.latency().getValueAtPercentile(99) / 1e3, (double) result.count() / result.executions(),

@@ -509,7 +509,9 @@ public final class SequenceBatcher {
 
     /** Returns the sequence whose request is being executed; null where that has been noted as executed. */
     private static @Nullable Sequence executedFor(ActiveRequest request) {
-        return request.attachment() instanceof Sequence sequence && request.equals(sequence.executing) ? sequence : null;
+        return request.attachment() instanceof Sequence sequence && request.equals(sequence.executing)
+                ? sequence
+                : null;
     }
 
     private static void noLongerExecuting(Sequence sequence) {
