@@ -93,6 +93,23 @@ class HostileInputIT {
         assertServes();
     }
 
+    @Test
+    void aFileThatEndsTheProcessWhichLoadsItIsAnErrorOfItsLoad() throws Exception {
+        Path models = directory.resolve("checked");
+        Path file = Files.createDirectories(models.resolve("deep/1")).resolve("model.pt");
+        Files.copy(repository.resolve("add_sub/config.pbtxt"), models.resolve("deep/config.pbtxt"));
+        DeadlyModel.write(repository.resolve("add_sub/1/model.pt"), file);
+        try (RunningServer checking = RunningServer.start(models, "--model-control-mode=explicit",
+                "--backend-config=pytorch,load-check=process")) {
+            HttpResponse<String> response = checking.post("/v2/repository/models/deep/load", "");
+
+            assertEquals(400, response.statusCode(), response::body);
+            assertTrue(response.body().contains("the process that tried to load it first (load-check): "
+                    + "model 'deep' version 1: its process ended with SIG"), response::body);
+            assertEquals(200, checking.get("/v2/health/live").statusCode());
+        }
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
         "400 | {                                            | Missing a name for object member",

@@ -2,6 +2,7 @@ package dev.nereid.isolation.host;
 
 import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.backend.api.InferenceException;
+import dev.nereid.isolation.memory.MemoryGroups;
 import dev.nereid.isolation.settings.IsolationSettings;
 import java.io.IOException;
 import java.time.Duration;
@@ -30,6 +31,7 @@ public final class ProcessCheck {
                     ? Diagnosis.ok("shared memory", "without a name, can't be shrunk")
                     : Diagnosis.warning("shared memory", "a file", "memfd_create is not allowed here; a process that "
                             + "ends may then take the server along if it shrinks the file, which it has no reason to"));
+            found.add(Diagnosis.ok("memory limits", MemoryGroups.ofSystem().describe()));
             process.close(LIMIT);
         } catch (IOException | InferenceException e) {
             found.add(Diagnosis.problem("process", String.valueOf(e.getMessage()),

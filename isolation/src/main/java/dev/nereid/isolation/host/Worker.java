@@ -66,6 +66,7 @@ final class Worker {
         this.settings = settings;
         this.launcher = launcher;
         this.onClosed = onClosed;
+        launcher.budget().enter(settings.threads());
     }
 
     /** Returns a number that was never used before by this worker. */
@@ -344,6 +345,7 @@ final class Worker {
         } finally {
             stateLock.unlock();
         }
+        launcher.budget().leave(settings.threads());
         onClosed.run();
         if (last != null) {
             last.close(CLOSE_LIMIT);

@@ -4,6 +4,8 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.isolation.settings.WorkerSettings;
 import dev.nereid.isolation.child.WorkerMain;
+import dev.nereid.isolation.memory.MemoryGroups;
+import dev.nereid.isolation.memory.MemoryLimit;
 import dev.nereid.isolation.region.Blocks;
 import dev.nereid.isolation.region.SharedRegion;
 import dev.nereid.isolation.wire.Bootstrap;
@@ -23,6 +25,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -35,7 +38,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
-import java.util.stream.Stream;
 
 /**
  * Starts worker processes. All of them are started by one thread, which lives as long as the server: the system ends them
@@ -47,12 +49,12 @@ final class WorkerLauncher implements AutoCloseable {
     private static final Duration START_LIMIT = Duration.ofSeconds(60);
     private static final long LEAST_AREA = 4L << 30;
     private static final long LARGEST_AREA = 64L << 30;
-    private static final String REPORT = "crash-";
     private static final int KEPT_REPORTS = 20;
     private static final Path SHELL = Path.of("/bin/sh");
     private static final Path SETPRIV = Path.of("/usr/bin/setpriv");
     private static final SecureRandom RANDOM = new SecureRandom();
 
+    private final WorkerDirectory own;
     private final Path directory;
     private final Reception reception;
     private final List<Path> backendDirectories;
@@ -63,10 +65,13 @@ final class WorkerLauncher implements AutoCloseable {
     private final Set<WorkerProcess> running = ConcurrentHashMap.newKeySet();
     private final Map<String, ReentrantLock> startLocks = new ConcurrentHashMap<>();
     private final AtomicInteger count = new AtomicInteger();
+    private final MemoryGroups groups = MemoryGroups.ofSystem();
+    private final ThreadBudget budget = new ThreadBudget(Runtime.getRuntime().availableProcessors());
 
-    private WorkerLauncher(Path directory, Reception reception, List<Path> backendDirectories,
+    private WorkerLauncher(WorkerDirectory own, Reception reception, List<Path> backendDirectories,
             Map<String, Map<String, String>> backendSettings, long limitBytes) {
-        this.directory = directory;
+        this.own = own;
+        this.directory = own.path();
         this.reception = reception;
         this.backendDirectories = backendDirectories;
         this.backendSettings = backendSettings;
@@ -82,13 +87,11 @@ final class WorkerLauncher implements AutoCloseable {
      */
     static WorkerLauncher open(List<Path> backendDirectories, Map<String, Map<String, String>> backendSettings,
             long limitBytes) throws IOException {
-        // The JDK makes it so that nobody else can enter it.
-        Path directory = Files.createTempDirectory("nereid-workers-");
+        WorkerDirectory own = WorkerDirectory.create(Path.of(System.getProperty("java.io.tmpdir")));
         try {
-            return new WorkerLauncher(directory, Reception.open(directory), backendDirectories, backendSettings,
-                    limitBytes);
+            return new WorkerLauncher(own, Reception.open(own.path()), backendDirectories, backendSettings, limitBytes);
         } catch (IOException e) {
-            Files.delete(directory);
+            own.close();
             throw e;
         }
     }
@@ -107,6 +110,11 @@ final class WorkerLauncher implements AutoCloseable {
         }
     }
 
+    /** Returns who divides the cores among workers. */
+    ThreadBudget budget() {
+        return budget;
+    }
+
     /** Returns the processes that run. */
     Set<WorkerProcess> running() {
         return running;
@@ -120,9 +128,10 @@ final class WorkerLauncher implements AutoCloseable {
      * @throws InferenceException with why it can't be started
      */
     WorkerProcess start(String who, WorkerSettings settings, Runnable onEnd) {
-        Path report = directory.resolve(REPORT + count.incrementAndGet() + ".log");
+        int number = count.incrementAndGet();
+        Path report = own.report(number);
         // Of a model that crashes again and again the last reports say enough.
-        delete(directory.resolve(REPORT + (count.get() - KEPT_REPORTS) + ".log"));
+        delete(own.report(number - KEPT_REPORTS));
         SharedRegion region;
         long area = Math.clamp(4 * Math.min(limitBytes, LARGEST_AREA), LEAST_AREA, LARGEST_AREA);
         try {
@@ -136,11 +145,13 @@ final class WorkerLauncher implements AutoCloseable {
         Hello hello = new Hello(HexFormat.of().formatHex(secret), Hello.CONTROL);
         CompletableFuture<Connection> connection = reception.expect(hello);
         WorkerProcess worker = null;
+        Optional<MemoryLimit> memory = settings.memoryLimit().map(groups::limit);
         try {
             Process process = fork(command(settings, report));
+            memory.ifPresent(limit -> limit.apply(process.pid()));
             OutputPump.start(who + ", process " + process.pid(), process.getInputStream());
             worker = new WorkerProcess(new WorkerProcess.Parts(who, process, hello.token(), region,
-                    new Blocks(region.inputs(), limitBytes), reception, report, settings.memoryLimit()));
+                    new Blocks(region.inputs(), limitBytes), reception, report, memory));
             tell(process, new Bootstrap(reception.path().toString(), hello.token(), region.path().toString(), area,
                     limitBytes, backendDirectories.stream().map(each -> each.toAbsolutePath().toString()).toList(),
                     backendSettings, LOGGER.isLoggable(Level.DEBUG)));
@@ -157,8 +168,12 @@ final class WorkerLauncher implements AutoCloseable {
             return started;
         } catch (IOException | ExecutionException | TimeoutException | InterruptedException
                 | java.util.concurrent.CancellationException e) {
+            if (worker == null) {
+                memory.ifPresent(MemoryLimit::close);
+            }
             throw failed(who, worker, region, e);
         } catch (java.util.concurrent.RejectedExecutionException e) {
+            memory.ifPresent(MemoryLimit::close);
             closeUnopened(region);
             region.close();
             throw InferenceException.unavailable("the server is stopping");
@@ -246,7 +261,7 @@ final class WorkerLauncher implements AutoCloseable {
         command.addAll(List.of("-Xmx" + settings.heap(), "-Xms16m", "-XX:+UseSerialGC",
                 "-XX:+UseCompactObjectHeaders", "-XX:-CreateCoredumpOnCrash",
                 "-XX:+ExitOnOutOfMemoryError", "-XX:ErrorFile=" + report,
-                "-XX:ActiveProcessorCount=" + settings.threads().orElseGet(this::share),
+                "-XX:ActiveProcessorCount=" + settings.threads().orElseGet(budget::share),
                 "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
         System.getProperties().stringPropertyNames().stream()
                 .filter(name -> name.startsWith("org.bytedeco.") || name.startsWith("nereid.")
@@ -257,31 +272,15 @@ final class WorkerLauncher implements AutoCloseable {
         return command;
     }
 
-    /** Returns the share of the cores of a process that is started now: all processes together have them once. */
-    private int share() {
-        return Math.max(1, Runtime.getRuntime().availableProcessors() / (running.size() + 1));
-    }
-
     /** Ends what still runs. */
     @Override
     public void close() {
-        running.forEach(worker -> worker.end("was ended with the server"));
+        List<WorkerProcess> ended = List.copyOf(running);
+        ended.forEach(worker -> worker.end("was ended with the server"));
+        ended.forEach(worker -> LOGGER.log(Level.DEBUG, () -> worker.who() + " " + worker.ending().text()));
+        groups.removeLeft();
         reception.close();
         starter.shutdown();
-        try (Stream<Path> files = Files.list(directory)) {
-            List<Path> all = files.toList();
-            List<Path> reports = all.stream().filter(file -> file.getFileName().toString().startsWith(REPORT)).toList();
-            for (Path file : all) {
-                // Whoever reads the log may look for a crash report.
-                if (!reports.contains(file)) {
-                    Files.delete(file);
-                }
-            }
-            if (reports.isEmpty()) {
-                Files.delete(directory);
-            }
-        } catch (IOException e) {
-            LOGGER.log(Level.DEBUG, () -> directory + " can't be deleted: " + e);
-        }
+        own.close();
     }
 }

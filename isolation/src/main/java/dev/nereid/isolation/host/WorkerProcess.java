@@ -5,6 +5,7 @@ import dev.nereid.backend.api.InferenceRequest;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.engine.stats.MetricFamily;
 import dev.nereid.isolation.host.RemoteRequest.InputBlock;
+import dev.nereid.isolation.memory.MemoryLimit;
 import dev.nereid.isolation.region.Blocks;
 import dev.nereid.isolation.region.SharedRegion;
 import dev.nereid.isolation.wire.Connection;
@@ -50,7 +51,7 @@ final class WorkerProcess {
     private final Blocks inputs;
     private final Reception reception;
     private final Path report;
-    private final Optional<Long> memoryLimit;
+    private final Optional<MemoryLimit> memoryLimit;
     private final Map<Long, RemoteRequest> requests = new ConcurrentHashMap<>();
     private final AtomicLong lastRequest = new AtomicLong();
     /** Those that requests had; guards itself and the next field. */
@@ -70,7 +71,7 @@ final class WorkerProcess {
 
     /** What it needs to begin with. */
     record Parts(String who, Process process, String token, SharedRegion region, Blocks inputs, Reception reception,
-            Path report, Optional<Long> memoryLimit) {
+            Path report, Optional<MemoryLimit> memoryLimit) {
     }
 
     WorkerProcess(Parts parts) {
@@ -165,8 +166,9 @@ final class WorkerProcess {
                 return new Ending("is ending", Optional.empty());
             }
             Ending seen = Ending.of(status, report);
-            boolean ignored = ending.complete(
-                    endedFor.map(reason -> new Ending(reason, seen.report())).orElse(seen));
+            boolean ignored = ending.complete(endedFor.or(() -> memoryLimit.flatMap(MemoryLimit::kill))
+                    .map(reason -> new Ending(reason, seen.report())).orElse(seen));
+            memoryLimit.ifPresent(MemoryLimit::close);
         }
         return ending.join();
     }
@@ -374,15 +376,9 @@ final class WorkerProcess {
         }
     }
 
-    /** Ends the process where it occupies more memory than it may. */
+    /** Ends the process where it occupies more memory than it may, and the system does not see to that. */
     void lookAtMemory() {
-        memoryLimit.ifPresent(limit -> {
-            long resident = residentBytes();
-            if (resident > limit) {
-                end("was ended, because it occupied " + (resident >> 20) + " MiB of memory, its limit is "
-                        + (limit >> 20) + " MiB");
-            }
-        });
+        memoryLimit.flatMap(limit -> limit.passed(residentBytes())).ifPresent(this::end);
     }
 
     /** Returns how much memory the process occupies, with what it shares; 0 where that is not known. */

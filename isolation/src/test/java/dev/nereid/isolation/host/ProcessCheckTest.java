@@ -11,7 +11,8 @@ class ProcessCheckTest {
     @Test
     void aMachineOnWhichTheseTestsRunIsGood() {
         List<Diagnosis> found = ProcessCheck.run();
-        assertEquals(List.of("process", "shared memory"), found.stream().map(Diagnosis::subject).toList());
+        assertEquals(List.of("process", "shared memory", "memory limits"),
+                found.stream().map(Diagnosis::subject).toList());
         assertEquals(Verdict.OK, found.getFirst().verdict());
     }
 }

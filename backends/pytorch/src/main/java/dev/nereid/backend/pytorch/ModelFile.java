@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -67,6 +68,9 @@ final class ModelFile {
             throw broken("it can't be read: " + FileErrors.reason(e));
         }
         checkSums();
+        if (format == ModelFormat.TORCH_SCRIPT) {
+            checkSource();
+        }
     }
 
     private void checkStart(FileChannel file) throws IOException {
@@ -163,6 +167,27 @@ final class ModelFile {
         } catch (IOException e) {
             throw broken("the archive is damaged: " + FileErrors.reason(e));
         }
+    }
+
+    private void checkSource() {
+        try (ZipFile zip = new ZipFile(path.toFile())) {
+            for (ZipEntry entry : (Iterable<ZipEntry>) zip.stream().map(ZipEntry.class::cast)::iterator) {
+                if (entry.getName().contains("/code/") && entry.getName().endsWith(".py")) {
+                    try (InputStream content = zip.getInputStream(entry)) {
+                        checkNesting(entry.getName(), new String(content.readAllBytes(), StandardCharsets.UTF_8));
+                    }
+                }
+            }
+        } catch (IOException e) {
+            throw broken("the archive is damaged: " + FileErrors.reason(e));
+        }
+    }
+
+    private void checkNesting(String entry, String source) {
+        SourceNesting.lineTooDeep(source).ifPresent(line -> {
+            throw broken("entry '" + entry + "' nests more than " + SourceNesting.MOST + " levels deep in line " + line
+                    + ", which would end the process that reads it; give parts of the expression names");
+        });
     }
 
     private InferenceException broken(String what) {

@@ -13,9 +13,11 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -133,6 +135,41 @@ final class ModelFileTest extends TorchTest {
         zip("META-INF/MANIFEST.MF");
 
         assertEquals("the archive lacks data.pkl constants.pkl code/ and is no TorchScript archive", failure());
+    }
+
+    /** Puts a statement into forward. */
+    private void insert(String statement) throws IOException {
+        Path changed = directory.resolve("changed.pt");
+        try (ZipFile from = new ZipFile(file.toFile());
+                ZipOutputStream to = new ZipOutputStream(Files.newOutputStream(changed))) {
+            for (ZipEntry entry : (Iterable<ZipEntry>) from.stream().map(ZipEntry.class::cast)::iterator) {
+                byte[] content = from.getInputStream(entry).readAllBytes();
+                if (entry.getName().endsWith(".py")) {
+                    String source = new String(content, StandardCharsets.UTF_8);
+                    content = source.replaceFirst("\n( +)return ", "\n$1" + statement + "\n$1return ")
+                            .getBytes(StandardCharsets.UTF_8);
+                }
+                if (!entry.getName().endsWith(".debug_pkl")) {
+                    to.putNextEntry(new ZipEntry(entry.getName()));
+                    to.write(content);
+                }
+            }
+        }
+        Files.move(changed, file, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    @Test
+    void refusesCodeThatNestsTooDeep() throws IOException {
+        // Two levels of blocks, and the equals sign.
+        int most = SourceNesting.MOST - 3;
+        insert("_9 = " + "(".repeat(most) + "x" + ")".repeat(most));
+        loadFile(simple("model").build()).close();
+
+        insert("_8 = " + "(".repeat(100_000) + "x" + ")".repeat(100_000));
+
+        assertTrue(
+                failure().matches("entry '.*\\.py' nests more than 200 levels deep in line [0-9]+, which would end the"
+                        + " process that reads it; give parts of the expression names"));
     }
 
     @Test
