@@ -8,12 +8,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.engine.stats.MetricFamily.Single;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -203,6 +205,61 @@ class CrashTest {
         rig.load("given-up");
         assertEquals("READY ", rig.state("given-up"));
         assertArrayEquals(new float[]{1, 2, 3, 4}, rig.infer("given-up", 1, 2, 3, 4));
+    }
+
+    @Test
+    void endsThatAreLongAgoDoNotCount() {
+        // Those of the same moment are all that count.
+        rig.model("forgiven", with("ISOLATION_CRASH_LIMIT", "1/0"));
+        rig.load("forgiven");
+        long before = restarts("forgiven");
+        for (int i = 0; i < 2; i++) {
+            assertThrows(InferenceException.class, () -> rig.crash("forgiven", "exit"));
+            rig.awaitReady("forgiven");
+        }
+        assertEquals(2, restarts("forgiven") - before);
+        rig.inference().unload("forgiven");
+    }
+
+    private static long restarts(String model) {
+        return rig.engine().backendMetrics().stream().filter(each -> each.name().equals("nereid_worker_restarts"))
+                .flatMap(each -> each.samples().stream()).filter(each -> model.equals(each.labels().get("model")))
+                .mapToLong(each -> Math.round(((Single) each.value()).number())).findFirst().orElseThrow();
+    }
+
+    @Test
+    void aProcessThatNeverLoadsAgainEndsWithItsModel() {
+        rig.model("stuck", with("when", "load", "how", "hang"));
+        rig.load("stuck");
+        ProcessHandle first = rig.processOf("stuck");
+        rig.arm("stuck", true);
+        List<ProcessHandle> before = ProcessHandle.current().children().toList();
+        assertThrows(InferenceException.class, () -> rig.crash("stuck", "exit"));
+        IsolationFixture.await("the next one is started", () -> loading(before).isPresent());
+        ProcessHandle next = loading(before).orElseThrow();
+
+        rig.inference().unload("stuck");
+
+        IsolationFixture.await("both have ended", () -> !first.isAlive() && !next.isAlive());
+    }
+
+    /** Returns a process that was not there before and has come as far as the backend. */
+    private static Optional<ProcessHandle> loading(List<ProcessHandle> before) {
+        return ProcessHandle.current().children().filter(each -> !before.contains(each) && hasOpened(each, "crash.jar"))
+                .findFirst();
+    }
+
+    private static boolean hasOpened(ProcessHandle process, String name) {
+        try (Stream<Path> files = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
+            for (Path file : files.toList()) {
+                if (Files.readSymbolicLink(file).endsWith(name)) {
+                    return true;
+                }
+            }
+        } catch (IOException e) {
+            // It, or the file, is closed again.
+        }
+        return false;
     }
 
     @Test
