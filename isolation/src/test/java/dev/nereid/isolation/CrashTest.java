@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -225,41 +224,6 @@ class CrashTest {
         return rig.engine().backendMetrics().stream().filter(each -> each.name().equals("nereid_worker_restarts"))
                 .flatMap(each -> each.samples().stream()).filter(each -> model.equals(each.labels().get("model")))
                 .mapToLong(each -> Math.round(((Single) each.value()).number())).findFirst().orElseThrow();
-    }
-
-    @Test
-    void aProcessThatNeverLoadsAgainEndsWithItsModel() {
-        rig.model("stuck", with("when", "load", "how", "hang"));
-        rig.load("stuck");
-        ProcessHandle first = rig.processOf("stuck");
-        rig.arm("stuck", true);
-        List<ProcessHandle> before = ProcessHandle.current().children().toList();
-        assertThrows(InferenceException.class, () -> rig.crash("stuck", "exit"));
-        IsolationFixture.await("the next one is started", () -> loading(before).isPresent());
-        ProcessHandle next = loading(before).orElseThrow();
-
-        rig.inference().unload("stuck");
-
-        IsolationFixture.await("both have ended", () -> !first.isAlive() && !next.isAlive());
-    }
-
-    /** Returns a process that was not there before and has come as far as the backend. */
-    private static Optional<ProcessHandle> loading(List<ProcessHandle> before) {
-        return ProcessHandle.current().children().filter(each -> !before.contains(each) && hasOpened(each, "crash.jar"))
-                .findFirst();
-    }
-
-    private static boolean hasOpened(ProcessHandle process, String name) {
-        try (Stream<Path> files = Files.list(Path.of("/proc/" + process.pid() + "/fd"))) {
-            for (Path file : files.toList()) {
-                if (Files.readSymbolicLink(file).endsWith(name)) {
-                    return true;
-                }
-            }
-        } catch (IOException e) {
-            // It, or the file, is closed again.
-        }
-        return false;
     }
 
     @Test
