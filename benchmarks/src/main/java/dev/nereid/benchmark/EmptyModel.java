@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 
 /** A model that does nothing, behind a scheduler. Any thread executes; one closes it, when none does. */
@@ -31,6 +32,8 @@ public final class EmptyModel implements AutoCloseable {
     private final TimerWakeups wakeups = new TimerWakeups(System::nanoTime);
     private final BufferPool pool = new BufferPool(1 << 20, 1 << 20);
     private final Arena arena = Arena.ofShared();
+    private final LongAdder executions = new LongAdder();
+    private final LongAdder rows = new LongAdder();
     private final InstanceScheduler scheduler;
     private final ActiveRequest.Content content;
     private final ModelIo io = new ModelIo(false, outputs -> outputs, new ModelStatistics(), Long.MAX_VALUE);
@@ -45,6 +48,8 @@ public final class EmptyModel implements AutoCloseable {
         for (int i = 0; i < instances; i++) {
             scheduler.add(Instance.create("empty_" + i, confinement, loader,
                     () -> batch -> {
+                        executions.increment();
+                        rows.add(batch.rows());
                         if (nanos > 0) {
                             LockSupport.parkNanos(nanos);
                         }
@@ -103,6 +108,16 @@ public final class EmptyModel implements AutoCloseable {
         scheduler.submit(new ActiveRequest(request, io, pool, answer, startNanos));
         answer.await();
         answer.get().close();
+    }
+
+    /** Returns how many batches were executed. */
+    public long executions() {
+        return executions.sum();
+    }
+
+    /** Returns how many rows these had, gaps included. */
+    public long rows() {
+        return rows.sum();
     }
 
     @Override

@@ -20,7 +20,7 @@ import org.HdrHistogram.Histogram;
 /**
  * Compares the throughput of sequence batching with that of the dynamic batcher, for a model that does nothing, or waits: 64 clients,
  * each with one sequence after the other, batches of 16. Rounds of all schedulers follow each other, so that all see the
- * same machine. One line for each scheduler; the last number
+ * same machine. One line for each scheduler, with the requests and, gaps included, the rows of an execution; the last number
  * is its share of the dynamic batcher's throughput with as many instances. Arguments: the seconds for each round (1), the number
  * of rounds (3), and the microseconds that an execution takes (0).
  */
@@ -47,26 +47,27 @@ public final class SequenceOverhead {
         // So many that all sequences have a row.
         Case direct = new Case("sequences, direct", sequences(new Strategy.DirectSlots(0, 0)), CLIENTS / MAX_BATCH);
         for (ThreadConfinement confinement : List.of(ThreadConfinement.OWN_THREAD, ThreadConfinement.ANY_THREAD)) {
-            Map<Case, Histogram> best = new LinkedHashMap<>();
+            Map<Case, Result> best = new LinkedHashMap<>();
             for (int round = 0; round <= rounds; round++) {
                 for (Case each : List.of(one, oldest, four, direct)) {
-                    Histogram result = run(each, confinement, seconds, nanos);
+                    Result result = run(each, confinement, seconds, nanos);
                     // The first round warms up.
                     if (round > 0) {
-                        best.merge(each, result, (a, b) -> a.getTotalCount() >= b.getTotalCount() ? a : b);
+                        best.merge(each, result, (a, b) -> a.count() >= b.count() ? a : b);
                     }
                 }
             }
             double base = 1;
-            for (Map.Entry<Case, Histogram> each : best.entrySet()) {
-                Histogram result = each.getValue();
-                base = each.getKey().scheduling().equals(dynamic) ? result.getTotalCount() : base;
+            for (Map.Entry<Case, Result> each : best.entrySet()) {
+                Result result = each.getValue();
+                base = each.getKey().scheduling().equals(dynamic) ? result.count() : base;
                 System.out.printf(Locale.ROOT,
-                        "%-17s %d instances %-11s p50 %6.1f us  p99 %6.1f us  %9.0f requests/s  %.2f%n",
+                        "%-17s %d instances %-11s p50 %6.1f us  p99 %6.1f us  %4.1f requests, %4.1f rows each  %9.0f requests/s  %.2f%n",
                         each.getKey().name(), each.getKey().instances(), confinement,
-                        result.getValueAtPercentile(50) / 1e3,
-                        result.getValueAtPercentile(99) / 1e3, result.getTotalCount() / seconds,
-                        result.getTotalCount() / base);
+                        result.latency().getValueAtPercentile(50) / 1e3,
+                        result.latency().getValueAtPercentile(99) / 1e3, (double) result.count() / result.executions(),
+                        (double) result.rows() / result.executions(), result.count() / seconds,
+                        result.count() / base);
             }
         }
     }
@@ -79,7 +80,13 @@ public final class SequenceOverhead {
         return new SequenceBatching(strategy, IDLE_MICROS, List.of(ready), List.of(), false);
     }
 
-    private static Histogram run(Case what, ThreadConfinement confinement, double seconds, long nanos)
+    private record Result(Histogram latency, long executions, long rows) {
+        private long count() {
+            return latency.getTotalCount();
+        }
+    }
+
+    private static Result run(Case what, ThreadConfinement confinement, double seconds, long nanos)
             throws InterruptedException {
         try (EmptyModel model = EmptyModel.create(what.scheduling(), confinement, MAX_BATCH, what.instances(), nanos)) {
             Histogram all = new Histogram(3);
@@ -101,7 +108,7 @@ public final class SequenceOverhead {
             for (Thread thread : threads) {
                 thread.join();
             }
-            return all;
+            return new Result(all, model.executions(), model.rows());
         }
     }
 

@@ -13,6 +13,7 @@ public final class ExecutionBatch implements Batch {
     private final List<ActiveRequest> requests;
     private final LongSupplier clock;
     private final int rows;
+    private final int standIns;
     private long computeStart;
     private long inputEnd;
     private long outputStart;
@@ -21,14 +22,23 @@ public final class ExecutionBatch implements Batch {
         this.requests = requests;
         this.clock = clock;
         int sum = 0;
+        int gaps = 0;
         for (int i = 0; i < requests.size(); i++) {
-            sum += requests.get(i).batchSize();
+            ActiveRequest request = requests.get(i);
+            sum += request.batchSize();
+            gaps += request.isStandIn() ? 1 : 0;
         }
         this.rows = sum;
+        this.standIns = gaps;
     }
 
     public List<ActiveRequest> engineRequests() {
         return requests;
+    }
+
+    /** Returns how many of the requests somebody waits for. */
+    public int requestCount() {
+        return requests.size() - standIns;
     }
 
     @Override

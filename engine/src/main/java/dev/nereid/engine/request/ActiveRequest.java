@@ -20,8 +20,6 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -115,6 +113,7 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     private volatile boolean isRepeated;
     /** The sequence that the server has made of a request without one. */
     private @Nullable CorrelationId ownSequence;
+    private @Nullable Object attachment;
     private @Nullable AnswerObserver observer;
     private @Nullable BatchTimes times;
 
@@ -152,15 +151,35 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
         this.flow = io.isDecoupled() ? new ResponseFlow(io) : null;
     }
 
+    /** Returns what a request of one row sends that fills a gap in a batch. It asks for no outputs. */
+    public static Content filling(List<Tensor> inputs) {
+        return new Content(NO_DATA, inputs, 1, Set.of());
+    }
+
     /**
-     * Returns a request of one row that nobody waits for, to fill a gap in a batch with this one. It asks for no outputs.
+     * Returns a request that nobody waits for, to fill a gap in a batch with this one.
      *
+     * @param filling what it sends
      * @param quiet of the same model, but counts its responses elsewhere
-     * @param filling its inputs
      */
-    public ActiveRequest standIn(ModelIo quiet, List<Tensor> filling, long nanos) {
-        Content empty = new Content(NO_DATA, filling, 1, Set.of());
-        return new ActiveRequest(empty, quiet, pool, NOBODY, nanos);
+    public ActiveRequest standIn(Content filling, ModelIo quiet, long nanos) {
+        return new ActiveRequest(filling, quiet, pool, NOBODY, nanos);
+    }
+
+    /**
+     * Has a request that has filled a gap fill another. Returns false where that is to send something else, or where this is
+     * not over.
+     */
+    @SuppressWarnings("ReferenceEquality") // What is sent is the same object for many gaps.
+    public boolean standsInAgain(Content filling) {
+        // Where the answer came late, who gave it may still be at work.
+        if (content != filling || flow != null || state != RequestState.ENDED || onLateAnswer != null) {
+            return false;
+        }
+        result = null;
+        error = null;
+        state = RequestState.CREATED;
+        return true;
     }
 
     /** Returns whether this fills a gap in a batch. */
@@ -197,6 +216,16 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
     /** Makes a sequence of a request that is not part of one. While it is queued. */
     public void startsSequence(CorrelationId id) {
         ownSequence = id;
+    }
+
+    /** Keeps what the queue knows of the request, for the queue alone. Under the scheduler's lock. */
+    public void attach(Object value) {
+        attachment = value;
+    }
+
+    /** Returns what {@link #attach} keeps; null for nothing. Under the scheduler's lock. */
+    public @Nullable Object attachment() {
+        return attachment;
     }
 
     /** Says, before the request is submitted, that it may be executed again unless {@code check} throws. */
@@ -303,17 +332,15 @@ public final class ActiveRequest implements InferenceRequest, RequestRecord, Tic
      */
     public void overlay(List<Tensor> more, @Nullable StateSink sink) {
         if (!more.isEmpty()) {
-            List<Tensor> all = new ArrayList<>(content.inputs().size() + more.size());
-            all.addAll(content.inputs());
-            all.addAll(more);
-            inputs = Collections.unmodifiableList(all);
+            inputs = new JoinedList<>(content.inputs(), more);
         }
         states = sink;
     }
 
     @Override
     public Optional<Tensor> input(String name) {
-        for (Tensor input : inputs) {
+        for (int i = 0; i < inputs.size(); i++) {
+            Tensor input = inputs.get(i);
             if (input.name().equals(name)) {
                 return Optional.of(input);
             }

@@ -235,12 +235,17 @@ final class PendingResponse implements InferenceResponse {
     }
 
     private void release() {
-        states.forEach(State::drop);
-        states = List.of();
-        for (BufferPool.Buffer buffer : buffers) {
-            buffer.close();
+        // By index: this happens for each request, and most of the lists are empty.
+        for (int i = 0; i < states.size(); i++) {
+            states.get(i).drop();
         }
-        releases.forEach(PendingResponse::run);
+        states = List.of();
+        for (int i = 0; i < buffers.size(); i++) {
+            buffers.get(i).close();
+        }
+        for (int i = 0; i < releases.size(); i++) {
+            run(releases.get(i));
+        }
     }
 
     static void run(Runnable release) {

@@ -515,27 +515,27 @@ public final class QueueScheduler implements InstanceScheduler {
         if (requests.isEmpty()) {
             return null;
         }
+        noteTaken(requests);
+        lastProgress = now;
+        ExecutionBatch batch = new ExecutionBatch(requests, clock);
+        executing += batch.requestCount();
+        return new Assignment(this, batch, instance);
+    }
+
+    /** Notes that requests wait no more, when they are to be executed for the first time. Lock held. */
+    private void noteTaken(List<ActiveRequest> requests) {
         int taken = requests.size();
         if (isBound) {
             taken = 0;
-            for (ActiveRequest request : requests) {
-                taken += request.isStandIn() ? 0 : 1;
-                takes(request);
+            for (int i = 0; i < requests.size(); i++) {
+                ActiveRequest request = requests.get(i);
+                if (!request.isStandIn() && !request.isRepeated()) {
+                    taken++;
+                    delivery.executing(request);
+                }
             }
-        } else {
-            statistics.addPending(-taken);
         }
-        executing += taken;
-        lastProgress = now;
-        return new Assignment(this, new ExecutionBatch(requests, clock), instance);
-    }
-
-    /** Notes the first execution of a request that belongs to an instance. Lock held. */
-    private void takes(ActiveRequest request) {
-        if (!request.isStandIn() && !request.isRepeated()) {
-            statistics.addPending(-1);
-            delivery.executing(request);
-        }
+        statistics.addPending(-taken);
     }
 
     private void setAlarm() {
@@ -588,7 +588,7 @@ public final class QueueScheduler implements InstanceScheduler {
         while (work != null) {
             Instance instance = work.instance();
             List<ActiveRequest> answered = execution.run(work.batch(), instance, lateAnswers);
-            Assignment next = release(instance, work.batch().engineRequests(), answered.size(), lentUntil);
+            Assignment next = release(instance, work.batch(), answered.size(), lentUntil);
             delivery.deliver(answered, next != null);
             work = next;
         }
@@ -598,19 +598,18 @@ public final class QueueScheduler implements InstanceScheduler {
      * Puts the instance back and hands out what is due now; the requests of its last batch are to be answered next.
      * Returns what this thread is to execute itself.
      */
-    private @Nullable Assignment release(Instance instance, List<ActiveRequest> executed, int answers,
-            long lentUntil) {
+    private @Nullable Assignment release(Instance instance, ExecutionBatch executed, int answers, long lentUntil) {
         List<Dropped> gone;
         List<Assignment> work = List.of();
         boolean mayGoOn;
         dispatchLock.lock();
         try {
-            executing -= isBound ? withoutStandIns(executed) : executed.size();
+            executing -= executed.requestCount();
             delivery.expect(answers);
             free.finished(instance);
             long now = clock.getAsLong();
             if (isBound) {
-                noteExecuted(executed, now);
+                noteExecuted(executed.engineRequests(), now);
             }
             mayGoOn = now < lentUntil;
             if (retiring.remove(instance)) {
@@ -643,18 +642,12 @@ public final class QueueScheduler implements InstanceScheduler {
         return instance.prefersRequestThread() ? mayGoOn && !instance.isOwnThread() : instance.isOwnThread();
     }
 
-    private static int withoutStandIns(List<ActiveRequest> requests) {
-        int count = 0;
-        for (ActiveRequest request : requests) {
-            count += request.isStandIn() ? 0 : 1;
-        }
-        return count;
-    }
-
     /** Lets what waits for these requests go on, unless their answers are still to come. Lock held. */
     private void noteExecuted(List<ActiveRequest> requests, long now) {
-        for (ActiveRequest request : requests) {
-            if (!late.contains(request)) {
+        boolean noneIsLate = late.isEmpty();
+        for (int i = 0; i < requests.size(); i++) {
+            ActiveRequest request = requests.get(i);
+            if (noneIsLate || !late.contains(request)) {
                 noteExecuted(request, now);
             }
         }

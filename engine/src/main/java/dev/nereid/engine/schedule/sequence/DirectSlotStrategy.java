@@ -33,26 +33,29 @@ final class DirectSlotStrategy implements SequenceStrategy {
     }
 
     @Override
+    public boolean delays() {
+        return delayNanos != 0;
+    }
+
+    @Override
     public void ready(InstanceSlots slots, Sequence sequence) {
         // Rows are looked through when a batch is formed.
     }
 
     @Override
     public BatchPlan plan(InstanceSlots slots, long now, Fronts fronts) {
-        if (slots.used == 0) {
-            return BatchPlan.NOTHING;
-        }
         List<@Nullable Sequence> planned = new ArrayList<>(rows);
         Sequence first = null;
         int ready = 0;
         int last = -1;
         long oldest = Sequence.NEVER;
-        for (Slot slot : slots.slots()) {
-            Sequence sequence = fronts.inSlot(slot);
+        // There is nothing to find behind the last of those that are offered.
+        for (int i = 0; i < rows && ready < slots.offered; i++) {
+            Sequence sequence = fronts.inSlot(slots.slots().get(i));
             if (sequence != null) {
                 ActiveRequest next = Objects.requireNonNull(sequence.next());
                 ready++;
-                last = slot.number;
+                last = i;
                 oldest = Math.min(oldest, next.queuedNanos());
                 if (first == null) {
                     first = sequence;

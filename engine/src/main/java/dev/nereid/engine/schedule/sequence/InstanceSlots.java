@@ -14,6 +14,8 @@ final class InstanceSlots {
     long wakeAt = Sequence.NEVER;
     boolean isRetiring;
     int used;
+    /** How many sequences have a next request that may be batched. */
+    int offered;
 
     InstanceSlots(int number, int count) {
         this.number = number;

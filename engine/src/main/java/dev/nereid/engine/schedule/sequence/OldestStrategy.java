@@ -42,6 +42,11 @@ final class OldestStrategy implements SequenceStrategy {
     }
 
     @Override
+    public boolean delays() {
+        return delayNanos != 0;
+    }
+
+    @Override
     public void ready(InstanceSlots instance, Sequence sequence) {
         instance.candidates.addLast(sequence);
     }
@@ -101,12 +106,9 @@ final class OldestStrategy implements SequenceStrategy {
 
     @Override
     public void taken(InstanceSlots instance, BatchPlan plan) {
-        for (Sequence sequence : plan.rows()) {
-            if (instance.candidates.peekFirst() == sequence) {
-                instance.candidates.removeFirst();
-            } else {
-                instance.candidates.remove(sequence);
-            }
+        // Plans take them from the front, in order.
+        for (int i = 0; i < plan.rows().size(); i++) {
+            instance.candidates.removeFirst();
         }
     }
 }

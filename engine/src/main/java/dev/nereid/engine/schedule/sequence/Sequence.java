@@ -31,6 +31,12 @@ final class Sequence {
     long lastUse;
     /** When it has waited too long for a slot. */
     long expiry = NEVER;
+    /** The links of {@link UseOrder}. */
+    boolean isInUseOrder;
+    @Nullable
+    Sequence usedBefore;
+    @Nullable
+    Sequence usedAfter;
 
     Sequence(CorrelationId id, long number, List<Tensor> ids, SequenceState state) {
         this.id = id;

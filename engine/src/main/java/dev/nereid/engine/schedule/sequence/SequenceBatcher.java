@@ -5,20 +5,15 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.batch.RequestIds;
 import dev.nereid.backend.api.StatusCode;
 import dev.nereid.backend.api.config.ModelConfig;
-import dev.nereid.backend.api.config.ModelInput;
 import dev.nereid.backend.api.config.Scheduling.SequenceBatching;
 import dev.nereid.backend.api.config.Scheduling.Strategy.DirectSlots;
 import dev.nereid.backend.api.config.Scheduling.Strategy.Oldest;
 import dev.nereid.backend.api.tensor.Tensor;
 import dev.nereid.engine.instance.Instance;
 import dev.nereid.engine.request.ActiveRequest;
-import dev.nereid.engine.request.ModelIo;
-import dev.nereid.engine.request.OutputShapes;
-import dev.nereid.engine.stats.ModelStatistics;
 import dev.nereid.repository.config.InitialStates;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -46,10 +41,9 @@ public final class SequenceBatcher {
     private final boolean comparesStates;
     private final boolean isIterative;
     private final BiPredicate<ActiveRequest, ActiveRequest> mayJoin;
-    private final Set<String> shapeTensors = new HashSet<>();
+    private final StandIns standIns;
     private final long idleNanos;
     private final int maxWaiting;
-    private final Zeros zeros = new Zeros();
 
     private final Map<Instance, InstanceSlots> instances = new LinkedHashMap<>();
     private final TreeSet<Slot> freeSlots = new TreeSet<>(Slot::compare);
@@ -58,11 +52,9 @@ public final class SequenceBatcher {
     private final LinkedHashSet<Sequence> backlog = new LinkedHashSet<>();
     /** Those in the backlog that may not wait for ever. */
     private final TreeSet<Sequence> expiring = new TreeSet<>(SequenceBatcher::compareExpiry);
-    /** The open sequences that have a slot, the one first that was used last longest ago. */
-    private final LinkedHashSet<Sequence> byUse = new LinkedHashSet<>();
-    private final Map<ActiveRequest, Sequence> executing = new HashMap<>();
+    /** The open sequences that have a slot. */
+    private final UseOrder byUse = new UseOrder();
     private final List<String> warnings = new ArrayList<>();
-    private @Nullable ModelIo standInIo;
     /** What {@link #isDue} has planned, until something changes. */
     private @Nullable BatchPlan duePlan;
     private @Nullable InstanceSlots dueOf;
@@ -94,7 +86,7 @@ public final class SequenceBatcher {
         this.mayJoin = mayJoin;
         this.maxWaiting = maxWaiting;
         this.idleNanos = Times.nanos(batching.maxSequenceIdleMicros());
-        config.inputs().stream().filter(ModelInput::isShapeTensor).map(ModelInput::name).forEach(shapeTensors::add);
+        this.standIns = new StandIns(config, controls, states);
         this.strategy = switch (batching.strategy()) {
             case DirectSlots direct -> new DirectSlotStrategy(direct, config.maxBatchSize(), this::mayJoin);
             case Oldest oldest -> new OldestStrategy(oldest, config.maxBatchSize(), this::mayJoin);
@@ -145,9 +137,8 @@ public final class SequenceBatcher {
      * @throws InferenceException what is wrong with it
      */
     public void offer(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
-        check(request);
+        Sequence sequence = check(request);
         CorrelationId id = request.correlationId();
-        Sequence sequence = open.get(id);
         if (sequence != null && request.isSequenceStart()) {
             warnings.add("sequence " + id + " for model '" + model + "' has a conflict. The previous sequence did not"
                     + " end before this sequence start. Previous sequence will be terminated early.");
@@ -172,7 +163,8 @@ public final class SequenceBatcher {
         }
     }
 
-    private void check(ActiveRequest request) {
+    /** Returns the sequence that the request joins; null where it makes one. */
+    private @Nullable Sequence check(ActiveRequest request) {
         if (request.batchSize() > 1) {
             throw InferenceException.invalid("inference request to model '" + model
                     + "' must specify batch-size 1 due to requirements of sequence batcher");
@@ -188,13 +180,15 @@ public final class SequenceBatcher {
         if (hasEnded || (refusesSequences && request.isSequenceStart())) {
             throw stopping();
         }
-        if (!request.isSequenceStart() && !open.containsKey(request.correlationId())) {
+        Sequence sequence = open.get(request.correlationId());
+        if (sequence == null && !request.isSequenceStart()) {
             throw notStarted(request);
         }
         if (waiting >= maxWaiting) {
             throw new InferenceException(StatusCode.UNAVAILABLE,
                     RequestIds.prefix(request) + "Exceeds maximum queue size");
         }
+        return sequence;
     }
 
     private static InferenceException stopping() {
@@ -218,9 +212,7 @@ public final class SequenceBatcher {
 
     private void touch(Sequence sequence, long now) {
         sequence.lastUse = now;
-        if (byUse.remove(sequence)) {
-            byUse.add(sequence);
-        }
+        byUse.used(sequence);
     }
 
     /** Has the id of a sequence stand for another from here on. */
@@ -282,6 +274,7 @@ public final class SequenceBatcher {
             return;
         }
         sequence.isOffered = true;
+        slot.slots.offered++;
         strategy.ready(slot.slots, sequence);
     }
 
@@ -295,11 +288,21 @@ public final class SequenceBatcher {
             BiConsumer<ActiveRequest, InferenceException> drop) {
         duePlan = null;
         close(sequence);
-        sequence.isOffered = false;
+        withdraw(sequence);
         waiting -= sequence.waiting.size();
         sequence.waiting.forEach(request -> drop.accept(request, error.get()));
         sequence.waiting.clear();
         closeState(sequence);
+    }
+
+    /** Offers the next request of a sequence no more. */
+    private static void withdraw(Sequence sequence) {
+        Slot slot = sequence.slot;
+        if (slot != null && sequence.isOffered) {
+            sequence.isOffered = false;
+            slot.slots.offered--;
+            slot.slots.candidates.remove(sequence);
+        }
     }
 
     /** The request that is being executed still reads the states. */
@@ -332,7 +335,7 @@ public final class SequenceBatcher {
     /** Returns whether {@link #poll} would return requests now. */
     public boolean isDue(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         InstanceSlots slots = instances.get(instance);
-        if (slots == null) {
+        if (slots == null || slots.offered == 0) {
             return false;
         }
         BatchPlan plan = plan(slots, now, drop);
@@ -402,13 +405,6 @@ public final class SequenceBatcher {
                 handOver(sequence, now, drop);
             }
         }
-
-        private void withdraw(Sequence sequence) {
-            sequence.isOffered = false;
-            if (sequence.slot != null) {
-                sequence.slot.slots.candidates.remove(sequence);
-            }
-        }
     }
 
     /**
@@ -417,7 +413,7 @@ public final class SequenceBatcher {
      */
     public List<ActiveRequest> poll(Instance instance, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
         InstanceSlots slots = instances.get(instance);
-        if (slots == null) {
+        if (slots == null || slots.offered == 0) {
             return List.of();
         }
         BatchPlan plan = takePlan(slots, now, drop);
@@ -425,33 +421,42 @@ public final class SequenceBatcher {
             return List.of();
         }
         strategy.taken(slots, plan);
+        List<@Nullable Sequence> rows = plan.rows();
+        List<ActiveRequest> batch = new ArrayList<>(rows.size());
         ActiveRequest model = null;
-        List<@Nullable ActiveRequest> rows = new ArrayList<>(plan.rows().size());
-        List<Sequence> over = new ArrayList<>();
-        for (Sequence sequence : plan.rows()) {
-            ActiveRequest request = sequence == null ? null : take(sequence);
-            model = model == null ? request : model;
-            rows.add(request);
-            if (sequence != null && sequence.isOver()) {
-                over.add(sequence);
+        int gaps = 0;
+        for (int i = 0; i < rows.size(); i++) {
+            Sequence sequence = rows.get(i);
+            if (sequence == null) {
+                gaps++;
+            } else {
+                ActiveRequest request = take(sequence, slots);
+                model = model == null ? request : model;
+                standIns.addTo(batch, gaps, model, now);
+                gaps = 0;
+                batch.add(request);
             }
         }
-        List<ActiveRequest> batch = withoutGaps(rows, model, now);
+        if (model != null) {
+            standIns.addTo(batch, gaps, model, now);
+        }
         // What comes from the backlog joins the next batch.
-        for (Sequence sequence : over) {
-            if (sequence.slot != null) {
+        for (int i = 0; i < rows.size(); i++) {
+            Sequence sequence = rows.get(i);
+            if (sequence != null && sequence.slot != null && sequence.isOver()) {
                 release(sequence.slot, now, drop);
             }
         }
         return batch;
     }
 
-    private ActiveRequest take(Sequence sequence) {
+    private ActiveRequest take(Sequence sequence, InstanceSlots slots) {
         ActiveRequest request = sequence.waiting.removeFirst();
         waiting--;
         sequence.isOffered = false;
+        slots.offered--;
         sequence.executing = request;
-        executing.put(request, sequence);
+        request.attach(sequence);
         if (request.isSequenceStart()) {
             sequence.state.reset();
         }
@@ -463,44 +468,6 @@ public final class SequenceBatcher {
         }
         request.overlay(more, states.isEmpty() ? null : sequence.state);
         return request;
-    }
-
-    private List<ActiveRequest> withoutGaps(List<@Nullable ActiveRequest> rows, @Nullable ActiveRequest model,
-            long now) {
-        List<ActiveRequest> batch = new ArrayList<>(rows.size());
-        List<Tensor> filling = List.of();
-        for (ActiveRequest request : rows) {
-            if (request == null && model != null) {
-                filling = filling.isEmpty() ? filling(model) : filling;
-                batch.add(model.standIn(standInIo(model), filling, now));
-            } else if (request != null) {
-                batch.add(request);
-            }
-        }
-        return batch;
-    }
-
-    /** Returns the inputs of a row without a request: like those of one with, but zeros. */
-    private List<Tensor> filling(ActiveRequest model) {
-        List<Tensor> filling = new ArrayList<>();
-        for (Tensor input : model.sentInputs()) {
-            // The values of a shape tensor hold for the whole batch.
-            filling.add(shapeTensors.contains(input.name()) ? input : zeros.like(input));
-        }
-        filling.addAll(controls.nothing());
-        for (StateInputs.Entry state : states.entries()) {
-            model.input(state.start().name()).ifPresent(value -> filling.add(zeros.like(value)));
-        }
-        return filling;
-    }
-
-    private ModelIo standInIo(ActiveRequest model) {
-        ModelIo io = standInIo;
-        if (io == null) {
-            io = new ModelIo(model.io().isDecoupled(), OutputShapes.AS_PRODUCED, new ModelStatistics(), Long.MAX_VALUE);
-            standInIo = io;
-        }
-        return io;
     }
 
     private boolean mayJoin(Sequence first, Sequence next) {
@@ -522,7 +489,11 @@ public final class SequenceBatcher {
 
     /** Notes that a request has been executed and answered, so that the next one of its sequence may follow. */
     public void executed(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
-        Sequence sequence = executing.remove(request);
+        if (request.isStandIn()) {
+            standIns.executed(request);
+            return;
+        }
+        Sequence sequence = executedFor(request);
         if (sequence == null) {
             return;
         }
@@ -534,6 +505,13 @@ public final class SequenceBatcher {
         if (sequence.slot != null) {
             handOver(sequence, now, drop);
         }
+    }
+
+    /** Returns the sequence whose request is being executed; null where that has been noted as executed. */
+    private static @Nullable Sequence executedFor(ActiveRequest request) {
+        return request.attachment() instanceof Sequence sequence && request.equals(sequence.executing)
+                ? sequence
+                : null;
     }
 
     private static void noLongerExecuting(Sequence sequence) {
@@ -555,7 +533,7 @@ public final class SequenceBatcher {
      * @throws InferenceException where its sequence has ended
      */
     public void mayBeExecutedAgain(ActiveRequest request, long now) {
-        Sequence sequence = executing.get(request);
+        Sequence sequence = executedFor(request);
         if (sequence == null || !sequence.isOpen) {
             throw hasEnded ? stopping() : notStarted(request);
         }
@@ -564,7 +542,7 @@ public final class SequenceBatcher {
 
     /** Takes a request back that is to be executed again, behind those of its sequence that have arrived since. */
     public void executedAgain(ActiveRequest request, long now, BiConsumer<ActiveRequest, InferenceException> drop) {
-        Sequence sequence = executing.remove(request);
+        Sequence sequence = executedFor(request);
         if (sequence == null) {
             throw new IllegalStateException("the request is not being executed");
         }
@@ -582,8 +560,8 @@ public final class SequenceBatcher {
 
     /** Ends sequences that are idle, and those that have waited too long for a slot. */
     public void expire(long now, BiConsumer<ActiveRequest, InferenceException> drop) {
-        while (!byUse.isEmpty() && Times.later(byUse.getFirst().lastUse, idleNanos) <= now) {
-            endAfterWaiting(byUse.getFirst(), now, drop);
+        for (Sequence idle = byUse.first(); idle != null && idleAt(idle) <= now; idle = byUse.first()) {
+            endAfterWaiting(idle, now, drop);
         }
         while (!expiring.isEmpty() && expiring.first().expiry <= now) {
             Sequence late = expiring.removeFirst();
@@ -597,11 +575,12 @@ public final class SequenceBatcher {
      * Returns the time at which {@link #expire} would do more than now, or {@link #poll} where that may be called.
      */
     public long nextEvent(boolean mayPoll) {
-        long next = byUse.isEmpty() ? Sequence.NEVER : Times.later(byUse.getFirst().lastUse, idleNanos);
+        Sequence first = byUse.first();
+        long next = first == null ? Sequence.NEVER : idleAt(first);
         if (!expiring.isEmpty()) {
             next = Math.min(next, expiring.first().expiry);
         }
-        if (mayPoll) {
+        if (mayPoll && strategy.delays()) {
             for (InstanceSlots slots : instances.values()) {
                 next = Math.min(next, slots.wakeAt);
             }
@@ -609,11 +588,14 @@ public final class SequenceBatcher {
         return next;
     }
 
+    private long idleAt(Sequence sequence) {
+        return Times.later(sequence.lastUse, idleNanos);
+    }
+
     /** Returns whether a request waits that the instance could execute. */
     public boolean hasWork(Instance instance) {
         InstanceSlots slots = instances.get(instance);
-        return slots != null && slots.slots().stream()
-                .anyMatch(slot -> slot.sequence != null && slot.sequence.next() != null);
+        return slots != null && slots.offered > 0;
     }
 
     /** Starts no further sequences; those that run go on. */

@@ -7,6 +7,9 @@ interface SequenceStrategy {
     /** Returns how many sequences an instance has at a time. */
     int slotsPerInstance();
 
+    /** Returns whether plans may have an instance wait. */
+    boolean delays();
+
     /** Notes that the next request of a sequence may be executed. */
     void ready(InstanceSlots slots, Sequence sequence);
 
