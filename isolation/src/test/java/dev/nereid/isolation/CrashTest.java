@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.engine.stats.MetricFamily.Single;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -203,6 +204,26 @@ class CrashTest {
         rig.load("given-up");
         assertEquals("READY ", rig.state("given-up"));
         assertArrayEquals(new float[]{1, 2, 3, 4}, rig.infer("given-up", 1, 2, 3, 4));
+    }
+
+    @Test
+    void endsThatAreLongAgoDoNotCount() {
+        // Those of the same moment are all that count.
+        rig.model("forgiven", with("ISOLATION_CRASH_LIMIT", "1/0"));
+        rig.load("forgiven");
+        long before = restarts("forgiven");
+        for (int i = 0; i < 2; i++) {
+            assertThrows(InferenceException.class, () -> rig.crash("forgiven", "exit"));
+            rig.awaitReady("forgiven");
+        }
+        assertEquals(2, restarts("forgiven") - before);
+        rig.inference().unload("forgiven");
+    }
+
+    private static long restarts(String model) {
+        return rig.engine().backendMetrics().stream().filter(each -> each.name().equals("nereid_worker_restarts"))
+                .flatMap(each -> each.samples().stream()).filter(each -> model.equals(each.labels().get("model")))
+                .mapToLong(each -> Math.round(((Single) each.value()).number())).findFirst().orElseThrow();
     }
 
     @Test

@@ -21,11 +21,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The directory of a server for the socket and the crash reports of its worker processes, which only this user can enter.
  * The server holds a lock on a file in it, so that later ones can tell the directories of those that were killed, and remove
- * them. Threads: any; created and closed by one.
+ * them. Threads: any.
  */
 final class WorkerDirectory implements AutoCloseable {
     /** How long the crash reports of a server are kept that is gone. */
@@ -34,11 +35,13 @@ final class WorkerDirectory implements AutoCloseable {
     private static final String PREFIX = "nereid-workers-";
     private static final String OWNER = "owner";
     private static final String REPORT = "crash-";
+    private static final int KEPT_REPORTS = 20;
     /** Those of this process: to close a file unlocks it for all of the process. */
     private static final Set<Path> OPEN = ConcurrentHashMap.newKeySet();
 
     private final Path path;
     private final FileChannel owner;
+    private final AtomicInteger reports = new AtomicInteger();
 
     private WorkerDirectory(Path path, FileChannel owner) {
         this.path = path;
@@ -79,8 +82,19 @@ final class WorkerDirectory implements AutoCloseable {
         return path;
     }
 
-    /** Returns where the JVM of a process is to write what it crashed with. */
-    Path report(int number) {
+    /** Returns where the JVM of the next process is to write what it crashed with, and deletes the oldest of the reports. */
+    Path nextReport() {
+        int number = reports.incrementAndGet();
+        try {
+            // Of a model that crashes again and again the last ones say enough.
+            boolean ignored = Files.deleteIfExists(report(number - KEPT_REPORTS));
+        } catch (IOException e) {
+            LOGGER.log(Level.DEBUG, () -> "a crash report in '" + path + "' can't be deleted: " + e);
+        }
+        return report(number);
+    }
+
+    private Path report(int number) {
         return path.resolve(REPORT + number + ".log");
     }
 

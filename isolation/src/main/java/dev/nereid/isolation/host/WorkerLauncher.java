@@ -35,7 +35,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
@@ -49,7 +48,6 @@ final class WorkerLauncher implements AutoCloseable {
     private static final Duration START_LIMIT = Duration.ofSeconds(60);
     private static final long LEAST_AREA = 4L << 30;
     private static final long LARGEST_AREA = 64L << 30;
-    private static final int KEPT_REPORTS = 20;
     private static final Path SHELL = Path.of("/bin/sh");
     private static final Path SETPRIV = Path.of("/usr/bin/setpriv");
     private static final SecureRandom RANDOM = new SecureRandom();
@@ -64,7 +62,6 @@ final class WorkerLauncher implements AutoCloseable {
             .newSingleThreadExecutor(Thread.ofPlatform().name("nereid-worker-start").daemon(true).factory());
     private final Set<WorkerProcess> running = ConcurrentHashMap.newKeySet();
     private final Map<String, ReentrantLock> startLocks = new ConcurrentHashMap<>();
-    private final AtomicInteger count = new AtomicInteger();
     private final MemoryGroups groups = MemoryGroups.ofSystem();
     private final ThreadBudget budget = new ThreadBudget(Runtime.getRuntime().availableProcessors());
 
@@ -128,10 +125,7 @@ final class WorkerLauncher implements AutoCloseable {
      * @throws InferenceException with why it can't be started
      */
     WorkerProcess start(String who, WorkerSettings settings, Runnable onEnd) {
-        int number = count.incrementAndGet();
-        Path report = own.report(number);
-        // Of a model that crashes again and again the last reports say enough.
-        delete(own.report(number - KEPT_REPORTS));
+        Path report = own.nextReport();
         SharedRegion region;
         long area = Math.clamp(4 * Math.min(limitBytes, LARGEST_AREA), LEAST_AREA, LARGEST_AREA);
         try {
@@ -201,14 +195,6 @@ final class WorkerLauncher implements AutoCloseable {
         }
         return new InferenceException(StatusCode.UNAVAILABLE,
                 who + ": no process can be started for it: " + why + "; the server's log may say more", e);
-    }
-
-    private static void delete(Path file) {
-        try {
-            boolean ignored = Files.deleteIfExists(file);
-        } catch (IOException e) {
-            LOGGER.log(Level.DEBUG, () -> file + " can't be deleted: " + e);
-        }
     }
 
     private static void closeUnopened(SharedRegion region) {

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.StatusCode;
+import dev.nereid.isolation.memory.FakeKernel;
+import dev.nereid.isolation.memory.MemoryLimit;
 import dev.nereid.isolation.region.Blocks;
 import dev.nereid.isolation.region.SharedRegion;
 import dev.nereid.isolation.wire.Connection;
@@ -19,6 +21,7 @@ import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -51,8 +54,12 @@ class BrokenProcessTest {
         region.opened();
         // What runs in it does not matter: the test speaks for it.
         program = new ProcessBuilder("sleep", "600").start();
-        process = new WorkerProcess(new WorkerProcess.Parts("model 'm' version 1", program, "token", region,
-                new Blocks(region.inputs(), 1 << 20), reception, directory.resolve("none"), Optional.empty()));
+        process = process(Optional.empty());
+    }
+
+    private WorkerProcess process(Optional<MemoryLimit> limit) {
+        return new WorkerProcess(new WorkerProcess.Parts("model 'm' version 1", program, "token", region,
+                new Blocks(region.inputs(), 1 << 20), reception, directory.resolve("none"), limit));
     }
 
     @AfterEach
@@ -85,6 +92,32 @@ class BrokenProcessTest {
         RecordCodec.write(type, value, out);
         byte[] content = out.content();
         return ByteBuffer.allocate(Integer.BYTES + content.length).putInt(content.length).put(content).array();
+    }
+
+    @Test
+    void aKillForTheLimitOfItsGroupIsToldAndTheGroupRemoved() throws IOException {
+        FakeKernel kernel = new FakeKernel(directory.resolve("kernel"));
+        Path own = kernel.serverIn("box");
+        MemoryLimit limit = kernel.memoryGroups().limit(64 << 20);
+        limit.apply(program.pid());
+        process = process(Optional.of(limit));
+        Path group = group(own).orElseThrow();
+
+        process.lookAtMemory();
+        assertTrue(program.isAlive(), "the system looks after it");
+        kernel.events(group, 1, 1);
+        kernel.empty(group);
+        program.destroyForcibly();
+
+        assertEquals("was ended by the system, because it needed more memory than 64 MiB, its limit",
+                process.ending().text());
+        assertEquals(Optional.empty(), group(own));
+    }
+
+    private static Optional<Path> group(Path own) throws IOException {
+        try (Stream<Path> files = Files.list(own)) {
+            return files.filter(each -> each.getFileName().toString().startsWith("nereid-worker-")).findFirst();
+        }
     }
 
     static Stream<byte[]> whatCantBeUsed() {

@@ -51,20 +51,34 @@ class WorkerDirectoryTest {
     @Test
     void crashReportsOutliveTheirServerByAWeek() throws IOException {
         WorkerDirectory directory = WorkerDirectory.create(parent);
-        Files.writeString(directory.report(1), "#");
-        Files.writeString(directory.report(2), "#");
+        Path first = directory.nextReport();
+        Path second = directory.nextReport();
+        Files.writeString(first, "#");
+        Files.writeString(second, "#");
         Files.writeString(directory.path().resolve("socket"), "");
         directory.close();
         assertEquals(List.of("crash-1.log", "crash-2.log", "owner"), content(directory.path()));
 
         FileTime old = FileTime.from(Instant.now().minus(WorkerDirectory.KEPT).minus(Duration.ofHours(1)));
-        Files.setLastModifiedTime(directory.report(1), old);
+        Files.setLastModifiedTime(first, old);
         WorkerDirectory.create(parent).close();
         assertEquals(List.of("crash-2.log", "owner"), content(directory.path()));
 
-        Files.setLastModifiedTime(directory.report(2), old);
+        Files.setLastModifiedTime(second, old);
         WorkerDirectory.create(parent).close();
         assertEquals(List.of(), content(parent));
+    }
+
+    @Test
+    void theLastCrashReportsAreKept() throws IOException {
+        try (WorkerDirectory directory = WorkerDirectory.create(parent)) {
+            for (int i = 1; i <= 22; i++) {
+                Files.writeString(directory.nextReport(), "#");
+            }
+            List<String> kept = content(directory.path());
+            assertEquals(21, kept.size(), kept::toString);
+            assertFalse(kept.contains("crash-1.log") || kept.contains("crash-2.log"), kept::toString);
+        }
     }
 
     @Test

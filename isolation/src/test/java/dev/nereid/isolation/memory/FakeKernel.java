@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -12,7 +13,7 @@ import java.util.TreeSet;
  * Control groups in a directory of a test, which keep the rules of the system: files of controllers are there where the
  * parent hands them on, a group with processes hands nothing on but the root, and a group with processes can't be removed.
  */
-final class FakeKernel extends ControlFiles {
+public final class FakeKernel extends ControlFiles {
     static final String ROOT_GROUP = "fs";
     private static final List<String> MEMORY_FILES = List.of("memory.max", "memory.swap.max", "memory.oom.group");
 
@@ -28,7 +29,8 @@ final class FakeKernel extends ControlFiles {
     /** Which a process is started by while others are moved; 0 for none. */
     long newcomer;
 
-    FakeKernel(Path directory) throws IOException {
+    /** Makes the root group. */
+    public FakeKernel(Path directory) throws IOException {
         super(directory.resolve("proc"));
         proc = directory.resolve("proc");
         root = directory.resolve(ROOT_GROUP);
@@ -41,6 +43,11 @@ final class FakeKernel extends ControlFiles {
         Files.writeString(root.resolve("cgroup.controllers"), "cpu io memory pids\n");
         Files.writeString(root.resolve("cgroup.subtree_control"), "");
         Files.writeString(root.resolve("cgroup.procs"), "");
+    }
+
+    /** Returns what makes groups in it. */
+    public MemoryGroups memoryGroups() {
+        return new MemoryGroups(this);
     }
 
     /** Makes the groups of a path, which all hand memory on. */
@@ -57,7 +64,7 @@ final class FakeKernel extends ControlFiles {
     }
 
     /** Has this process, and others, be in a group. */
-    Path serverIn(String path, long... others) throws IOException {
+    public Path serverIn(String path, long... others) throws IOException {
         Path group = path.isEmpty() ? root : group(path);
         Files.writeString(proc.resolve("self/cgroup"), "1:name=systemd:/\n0::/" + path + "\n");
         StringBuilder all = new StringBuilder(ProcessHandle.current().pid() + "\n");
@@ -69,13 +76,13 @@ final class FakeKernel extends ControlFiles {
     }
 
     /** Has things have happened in a group. */
-    void events(Path group, int oom, int kills) throws IOException {
+    public void events(Path group, int oom, int kills) throws IOException {
         Files.writeString(group.resolve("memory.events"),
                 "low 0\nhigh 0\nmax 12\noom " + oom + "\noom_kill " + kills + "\noom_group_kill " + kills + "\n");
     }
 
     /** Has all processes of a group be gone. */
-    void empty(Path group) throws IOException {
+    public void empty(Path group) throws IOException {
         Files.writeString(group.resolve("cgroup.procs"), "");
     }
 
@@ -122,9 +129,10 @@ final class FakeKernel extends ControlFiles {
 
     @Override
     void write(Path file, String value) throws IOException {
+        Path group = Objects.requireNonNull(file.getParent());
         switch (file.getFileName().toString()) {
-            case "cgroup.procs" -> enter(file.getParent(), value);
-            case "cgroup.subtree_control" -> handOn(file, value);
+            case "cgroup.procs" -> enter(group, value);
+            case "cgroup.subtree_control" -> handOn(group, value);
             default -> {
                 if (!Files.exists(file)) {
                     throw new java.nio.file.NoSuchFileException(file.toString());
@@ -150,17 +158,17 @@ final class FakeKernel extends ControlFiles {
         Files.writeString(group.resolve("cgroup.procs"), pid + "\n", java.nio.file.StandardOpenOption.APPEND);
     }
 
-    private void handOn(Path file, String value) throws IOException {
-        Path procs = file.resolveSibling("cgroup.procs");
+    private void handOn(Path group, String value) throws IOException {
+        Path procs = group.resolve("cgroup.procs");
         if (newcomer != 0) {
             own.add(newcomer);
             Files.writeString(procs, newcomer + "\n", java.nio.file.StandardOpenOption.APPEND);
             newcomer = 0;
         }
-        if (isMemoryTaken || (!Files.readString(procs).isBlank() && !file.getParent().equals(root))) {
+        if (isMemoryTaken || (!Files.readString(procs).isBlank() && !group.equals(root))) {
             throw new IOException("Device or resource busy");
         }
-        Files.writeString(file, value.substring(1) + "\n");
+        Files.writeString(group.resolve("cgroup.subtree_control"), value.substring(1) + "\n");
     }
 
     @Override

@@ -99,7 +99,7 @@ class MemoryGroupsTest {
     @Test
     void groupsLieBesideAServerWhoseParentIsHandedOver() throws IOException {
         Path own = kernel.serverIn("nereid.service/main");
-        Path unit = own.getParent();
+        Path unit = kernel.group("nereid.service");
         kernel.delegated.add(unit);
         Files.writeString(unit.resolve("cgroup.subtree_control"), "");
 
