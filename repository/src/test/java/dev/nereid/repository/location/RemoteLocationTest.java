@@ -163,6 +163,14 @@ class RemoteLocationTest {
     }
 
     @Test
+    void makesAgainADirectoryThatIsGone() throws IOException {
+        store.put("empty/config.pbtxt", "").put("empty/1/", "");
+        Files.delete(fetch("empty").resolve("1"));
+
+        assertTrue(Files.isDirectory(fetch("empty").resolve("1")));
+    }
+
+    @Test
     void leavesOutWhatToolsLeaveThere() {
         store.put("m/.git/config", "x");
 
@@ -191,6 +199,17 @@ class RemoteLocationTest {
         assertArrayEquals(large, Files.readAllBytes(model.resolve("1/model.bin")));
         assertEquals(List.of(0L, 100_000L, 200_000L), store.reads().stream()
                 .filter(read -> read.key().endsWith("model.bin")).map(Read::offset).toList());
+    }
+
+    @Test
+    void triesOnAsLongAsSomethingComes() throws IOException {
+        byte[] large = new byte[300_000];
+        new Random(3).nextBytes(large);
+        store.put("m/1/model.bin", large);
+        // More often than one part of it may fail.
+        store.onRead((read, in) -> read.key().endsWith("model.bin") ? cut(in, 70_000) : in);
+
+        assertArrayEquals(large, Files.readAllBytes(fetch("m").resolve("1/model.bin")));
     }
 
     /** Ends with a failure after that many bytes, where there are more. */
@@ -409,6 +428,13 @@ class RemoteLocationTest {
         assertFalse(failure.contains("\n"));
         assertEquals(List.of(), store.reads());
         assertEquals(List.of(), leftovers());
+    }
+
+    @Test
+    void refusesANameThatIsTooLongForAFile() {
+        store.put("bad/" + "ä".repeat(128), "x");
+
+        assertTrue(failure("bad").contains("its name has an element of more than 255 bytes"));
     }
 
     @Test

@@ -59,12 +59,13 @@ class CertificatesUnderLoadTest {
 
         Asking(String name, Client client) {
             thread = Thread.ofPlatform().name(name).start(() -> {
-                try (client) {
+                try {
                     while (!isOver.get()) {
                         sent.incrementAndGet();
                         client.ask();
                         answered.incrementAndGet();
                     }
+                    client.end();
                 } catch (Exception | AssertionError e) {
                     failures.add(name + " after " + answered + " answers: " + e);
                 }
@@ -80,11 +81,10 @@ class CertificatesUnderLoadTest {
         return CallOptions.DEFAULT.withDeadlineAfter(60, TimeUnit.SECONDS);
     }
 
-    private interface Client extends AutoCloseable {
+    private interface Client {
         void ask() throws Exception;
 
-        @Override
-        default void close() throws Exception {
+        default void end() throws Exception {
         }
     }
 
@@ -104,7 +104,7 @@ class CertificatesUnderLoadTest {
         }
 
         @Override
-        public void close() {
+        public void end() {
             connection.close();
         }
     }
@@ -124,7 +124,7 @@ class CertificatesUnderLoadTest {
         }
 
         @Override
-        public void close() throws InterruptedException {
+        public void end() throws InterruptedException {
             channel.shutdown();
             assertTrue(channel.awaitTermination(20, TimeUnit.SECONDS));
         }
@@ -181,15 +181,15 @@ class CertificatesUnderLoadTest {
             Map<String, Client> behaviours = new LinkedHashMap<>();
             behaviours.put("HTTP, one connection", new HttpOnOneConnection(connect(http)));
             behaviours.put("HTTP, new connections", () -> {
-                try (HttpOnOneConnection client = new HttpOnOneConnection(connect(http))) {
-                    client.ask();
-                }
+                HttpOnOneConnection client = new HttpOnOneConnection(connect(http));
+                client.ask();
+                client.end();
             });
             behaviours.put("gRPC, one connection", new GrpcOnOneChannel(channel(grpc)));
             behaviours.put("gRPC, new connections", () -> {
-                try (GrpcOnOneChannel client = new GrpcOnOneChannel(channel(grpc))) {
-                    client.ask();
-                }
+                GrpcOnOneChannel client = new GrpcOnOneChannel(channel(grpc));
+                client.ask();
+                client.end();
             });
             Map<String, Asking> clients = new LinkedHashMap<>();
             behaviours.forEach((name, client) -> clients.put(name, new Asking(name, client)));

@@ -45,6 +45,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -329,7 +330,7 @@ final class ServedModels implements AutoCloseable {
 
         /** Returns what came with the end of the stream. */
         Metadata trailers() {
-            return trailers.get();
+            return Objects.requireNonNull(trailers.get());
         }
 
         int waiting() {

@@ -88,6 +88,18 @@ class SpanTreeTest {
     }
 
     @Test
+    void noIdIsAllZeros() {
+        RequestTrace trace = tracer.begin("m", _ -> Optional.empty());
+        execute(trace, "m", 10);
+
+        List<Span> spans = SpanTree.of(trace, () -> 0, OFFSET);
+
+        assertEquals(List.of("0000000000000001", "0000000000000001", "0000000000000001"),
+                spans.stream().map(Span::spanId).toList());
+        assertEquals("00000000000000010000000000000001", spans.getFirst().traceId());
+    }
+
+    @Test
     void aRequestHasSpansForFrontEndModelAndExecution() {
         RequestTrace trace = tracer.begin("m");
         trace.mark(TracePoint.HTTP_RECV_START, 10);
