@@ -242,7 +242,7 @@ class LargeBodyTest {
                     client.write(request);
                 }
                 // All but some of the last bytes, which come before the next answer.
-                for (long left = Float.BYTES * values; left > 0;) {
+                for (long left = (long) Float.BYTES * values; left > 0;) {
                     answer.clear();
                     int size = client.read(answer);
                     assertTrue(size > 0, "the answer broke off");
