@@ -120,7 +120,8 @@ final class PyTorchModel implements Model {
         }
     }
 
-    private static Optional<LoadedModule> tryOptimized(TorchEnvironment environment, ModelFormat format, ModelConfig config,
+    private static Optional<LoadedModule> tryOptimized(TorchEnvironment environment, ModelFormat format,
+            ModelConfig config,
             TorchParameters parameters, InputPlan inputs, Source source, LoadedModule plain) {
         OptimizationTrial trial = new OptimizationTrial(config.name(), inputs, config.isBatching(),
                 System::nanoTime);
