@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +52,8 @@ public final class CachingScheduler implements Scheduler {
     private final boolean keepsOrder;
     private final Supplier<String> identity;
     private final ConcurrentMap<CacheKey, Flight> flights = new ConcurrentHashMap<>();
+    /** How many flights have ended. */
+    private final AtomicLong landings = new AtomicLong();
     /** Requests that are looked for on threads of their own. */
     @GuardedBy("this")
     private int lookups;
@@ -138,6 +141,7 @@ public final class CachingScheduler implements Scheduler {
         String model = identity.get();
         CacheKey key = RequestKey.of(request, config, model);
         while (true) {
+            long landed = landings.get();
             // An answer from the cache must not overtake those of requests before it.
             Optional<ResponseCache.Entry> hit = keepsOrder && inner.inFlight() > 0 ? Optional.empty() : cache.get(key);
             long lookupNanos = clock.getAsLong() - start;
@@ -157,7 +161,10 @@ public final class CachingScheduler implements Scheduler {
             Flight flight = new Flight();
             Flight other = flights.putIfAbsent(key, flight);
             if (other == null) {
-                execute(request, new Miss(model, key, lookupNanos, flight));
+                Miss miss = new Miss(model, key, lookupNanos, flight);
+                if (landed == landings.get() || !isAnsweredMeanwhile(request, miss, start)) {
+                    execute(request, miss);
+                }
                 return;
             }
             request.queuedAt(start);
@@ -169,6 +176,22 @@ public final class CachingScheduler implements Scheduler {
                 return;
             }
         }
+    }
+
+    /** Looks once more, since an equal request may have been answered between the look into the cache and the flight's start. */
+    private boolean isAnsweredMeanwhile(ActiveRequest request, Miss miss, long start) {
+        Optional<ResponseCache.Entry> hit = cache.get(miss.key);
+        if (hit.isEmpty()) {
+            return false;
+        }
+        try {
+            request.queuedAt(start);
+            answer(request, hit.get(), clock.getAsLong() - start);
+        } finally {
+            hit.get().release();
+            miss.land(null);
+        }
+        return true;
     }
 
     private void execute(ActiveRequest request, Miss miss) {
@@ -277,6 +300,8 @@ public final class CachingScheduler implements Scheduler {
             if (flight == null) {
                 return;
             }
+            // Before the next one may begin, which looks at it.
+            landings.incrementAndGet();
             boolean ignored = flights.remove(key, flight);
             for (Waiting each : flight.close()) {
                 if (response != null) {

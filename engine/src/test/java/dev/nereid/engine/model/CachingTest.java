@@ -32,6 +32,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -220,6 +221,44 @@ class CachingTest {
     }
 
     @Test
+    void withSingleFlightARequestIsNotExecutedWhereAnEqualOneIsAnsweredWhileItLooks() throws Exception {
+        CountDownLatch goOn = new CountDownLatch(1);
+        CountDownLatch isHeld = new CountDownLatch(1);
+        FakeBackend backend = new FakeBackend("fake").onExecute(batch -> {
+            isHeld.countDown();
+            EngineFixture.await(goOn);
+            FakeBackend.echo(batch);
+        });
+        SharedCache shared = new SharedCache();
+        Engine engine = fixture(backend, CacheOptions.of(shared, Map.of()).withSingleFlight(true)).model("m", CACHED, 1)
+                .start();
+        engine.load("m", LoadOverride.NONE);
+        try (var clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<byte[]> first = clients.submit(() -> infer(engine, "m", Map.of(), 1, 2, 3, 4));
+            EngineFixture.await(isHeld);
+            shared.afterMiss = () -> {
+                shared.afterMiss = () -> {
+                };
+                goOn.countDown();
+                try {
+                    assertArrayEquals(new byte[]{1, 2, 3, 4}, first.get());
+                } catch (InterruptedException | ExecutionException e) {
+                    throw new IllegalStateException(e);
+                }
+            };
+
+            assertArrayEquals(new byte[]{1, 2, 3, 4}, infer(engine, "m", Map.of(), 1, 2, 3, 4));
+        }
+
+        ModelStatistics statistics = statistics(engine, "m");
+        assertEquals(1, statistics.executionCount());
+        assertEquals(1, statistics.cacheHit().count());
+        assertEquals(2, statistics.success().count());
+        assertArrayEquals(new byte[]{1, 2, 3, 4}, infer(engine, "m", Map.of(), 1, 2, 3, 4));
+        assertEquals(0, engine.buffers().inUseBytes());
+    }
+
+    @Test
     void withSingleFlightAFailureIsOfOneRequestOnly() throws Exception {
         CountDownLatch goOn = new CountDownLatch(1);
         AtomicInteger calls = new AtomicInteger();
@@ -380,6 +419,8 @@ class CachingTest {
         private volatile boolean isUnreadable;
         private volatile Runnable onGet = () -> {
         };
+        private volatile Runnable afterMiss = () -> {
+        };
 
         @Override
         public String name() {
@@ -408,7 +449,14 @@ class CachingTest {
             if (isBroken) {
                 throw new IllegalStateException("broken");
             }
-            return isUnreadable ? Optional.of(unreadable()) : Optional.ofNullable(entries.get(key)).map(OnHeap::new);
+            if (isUnreadable) {
+                return Optional.of(unreadable());
+            }
+            List<Tensor> found = entries.get(key);
+            if (found == null) {
+                afterMiss.run();
+            }
+            return Optional.ofNullable(found).map(OnHeap::new);
         }
 
         private Entry unreadable() {
