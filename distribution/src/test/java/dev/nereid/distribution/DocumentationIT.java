@@ -125,7 +125,8 @@ class DocumentationIT {
                 directory.resolve("photo.jpg").toFile());
         Path launcher = Files.writeString(directory.resolve("nereid"), NEREID);
         assertTrue(launcher.toFile().setExecutable(true));
-        server = RunningServer.start(models, "--model-control-mode=explicit", "--load-model=*");
+        server = RunningServer.start(models, "--model-control-mode=explicit", "--load-model=*",
+                "--exit-timeout-secs=1");
     }
 
     @AfterAll

@@ -197,20 +197,26 @@ class ListenerTlsTest {
     @Test
     void endsConnectionsThatSendSomethingElse() throws Exception {
         SplittableRandom random = new SplittableRandom(1);
+        List<RawClient> clients = new ArrayList<>();
         try (Port port = openInAHurry()) {
+            // All at once, since each may have to wait for the end of the time that it has.
             for (int i = 0; i < 40; i++) {
                 byte[] garbage = new byte[1 + random.nextInt(20_000)];
                 random.nextBytes(garbage);
                 if (i % 2 == 0) {
                     garbage[0] = 22;
                 }
-                try (RawClient client = RawClient.connect(port.number())) {
-                    client.write(garbage);
-                    String ignored = client.readAll();
-                    assertTrue(client.isClosedByServer());
-                }
+                RawClient client = RawClient.connect(port.number());
+                clients.add(client);
+                client.write(garbage);
+            }
+            for (RawClient client : clients) {
+                String ignored = client.readAll();
+                assertTrue(client.isClosedByServer());
             }
             assertEquals("served", ask(trusting, port.number()));
+        } finally {
+            clients.forEach(RawClient::close);
         }
     }
 
