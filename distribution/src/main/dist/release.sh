@@ -32,7 +32,7 @@ pack "$name" "$name.tar.gz"
 
 # The same with a run time of its own, native libraries unpacked, and what the JVM learns from a trial start with it.
 "$java_home/bin/jlink" --add-modules java.se,jdk.unsupported,jdk.management,jdk.net,jdk.zipfs,jdk.jcmd,jdk.jfr,jdk.crypto.cryptoki,jdk.localedata \
-  --include-locales=en --strip-debug --no-header-files --no-man-pages --compress=zip-6 --output "$out/$name/runtime"
+  --include-locales=en --strip-java-debug-attributes --no-header-files --no-man-pages --compress=zip-6 --output "$out/$name/runtime"
 JAVA_HOME='' "$out/$name/nereid" prepare --unpack
 pack "$name" "$name-linux-x86_64.tar.gz"
 

@@ -23,7 +23,10 @@ base="${NEREID_IMAGE_BASE:-$work/base}"
 container="$(builder from scratch)"
 builder add --quiet "$container" "$base" / >/dev/null
 builder commit --quiet "$container" localhost/base >/dev/null
-builder add --quiet "$container" "$jdk" /usr/lib/jvm/jdk >/dev/null
+# A distribution's JDK has links to files that lie elsewhere.
+cp --recursive --dereference "$jdk" "$work/jdk"
+builder add --quiet "$container" "$work/jdk" /usr/lib/jvm/jdk >/dev/null
+rm -rf "$work/jdk"
 builder commit --quiet "$container" localhost/jdk >/dev/null
 builder rm "$container" >/dev/null
 mkdir -p "$work/context"
