@@ -11,7 +11,7 @@ import io.helidon.webserver.ServerConnectionException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
+import java.nio.channels.ReadableByteChannel;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
@@ -36,7 +36,7 @@ final class ClientInput implements Supplier<byte[]> {
     private static final int HEAP_WINDOW = 64 * 1024;
 
     private final Supplier<byte @Nullable []> socket;
-    private final @Nullable SocketChannel channel;
+    private final @Nullable ReadableByteChannel channel;
     private final HeapBudget heap;
     private long unconsumed;
     private long reserved;
@@ -48,7 +48,7 @@ final class ClientInput implements Supplier<byte[]> {
      *
      * @param channel the same as {@code socket} where bytes can be read from it, which with TLS they can't
      */
-    ClientInput(Supplier<byte @Nullable []> socket, @Nullable SocketChannel channel, HeapBudget heap) {
+    ClientInput(Supplier<byte @Nullable []> socket, @Nullable ReadableByteChannel channel, HeapBudget heap) {
         this.heap = heap;
         this.channel = channel;
         this.socket = socket;

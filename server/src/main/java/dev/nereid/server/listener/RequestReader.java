@@ -29,7 +29,8 @@ final class RequestReader extends DataReader {
     private final ClientInput input;
     private final BooleanSupplier isAtStart;
     private boolean isHttp10;
-    private int taken;
+    /** May be more than Helidon can be told at once. */
+    private long taken;
 
     /**
      * Creates a reader.
@@ -54,7 +55,7 @@ final class RequestReader extends DataReader {
             taken += input.read(target);
             return;
         }
-        int before = taken;
+        long before = taken;
         int size = 0;
         taken = 0;
         try {
@@ -75,7 +76,7 @@ final class RequestReader extends DataReader {
 
     @Override
     public int available() {
-        return taken == 0 ? super.available() : taken;
+        return taken == 0 ? super.available() : (int) Math.min(Integer.MAX_VALUE, taken);
     }
 
     @Override
@@ -83,10 +84,10 @@ final class RequestReader extends DataReader {
         if (taken == 0) {
             return super.readBuffer(length);
         }
-        if (length != taken) {
+        if (length != available()) {
             throw new IllegalStateException(taken + " bytes of a body were taken that has no more than " + length);
         }
-        taken = 0;
+        taken -= length;
         return BufferData.createReadOnly(ANY, 0, ANY.length);
     }
 
