@@ -58,7 +58,6 @@ public final class NereidServer implements AutoCloseable {
     private static final Duration WATCH_INTERVAL = Duration.ofSeconds(1);
     private static final Duration SEQUENCE_INTERVAL = Duration.ofMillis(5);
     private static final Duration STALL_LIMIT = Duration.ofSeconds(30);
-    private static final int BYTES_PER_CONNECTION = 64 * 1024;
 
     private final ServerOptions options;
     private final Engine engine;
@@ -206,7 +205,11 @@ public final class NereidServer implements AutoCloseable {
 
     private void open() {
         FileDescriptors files = FileDescriptors.now();
-        ConnectionSlots slots = new ConnectionSlots(Math.min(files.connections(), connectionsOnHeap()));
+        ProcessMemory memory = ProcessMemory.now();
+        int connections = Math.min(files.connections(), memory.connections());
+        LOGGER.log(Level.INFO, () -> "memory: " + memory.text(options.engine().limits().maxInFlightBytes())
+                + " (--max-inflight-bytes), " + connections + " connections");
+        ConnectionSlots slots = new ConnectionSlots(connections);
         CompletableFuture<HttpFrontEnd> prepared = preparedHttp;
         if (prepared != null || options.grpc().isEnabled()) {
             checkFiles(files);
@@ -333,11 +336,6 @@ public final class NereidServer implements AutoCloseable {
                 }
             });
         }
-    }
-
-    /** Returns how many connections the heap has room for: each may send long headers. */
-    private static int connectionsOnHeap() {
-        return (int) Math.min(Integer.MAX_VALUE, Runtime.getRuntime().maxMemory() / 4 / BYTES_PER_CONNECTION);
     }
 
     private static void checkFiles(FileDescriptors files) {

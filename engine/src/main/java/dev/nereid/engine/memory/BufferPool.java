@@ -5,6 +5,8 @@ import dev.nereid.backend.api.StatusCode;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -13,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Opening and closing a shared arena costs some 90 µs, so buffers are kept and used again: for each power of two one
  * stack of free buffers, each with an arena of its own, so that any of them can really be freed when more are free than
- * the pool may keep. The sum of bytes that are in use is bounded; a request that would pass the bound is turned away
+ * the pool may keep. {@link MemoryKeeper} frees those that are not needed any more. The sum of bytes that are in use is bounded; a request that would pass the bound is turned away
  * rather than let the process die.
  *
  * <p>Threads: any. One short lock for each size class.
@@ -158,6 +160,31 @@ public final class BufferPool implements AutoCloseable {
         }
     }
 
+    /**
+     * Frees the buffers that were free all the time since the last call, and returns how many bytes those are. What was
+     * needed for a short while so goes back to the system, and what is used again and again stays.
+     */
+    public long freeUnused() {
+        long freed = 0;
+        for (FreeList freeList : freeLists) {
+            for (Buffer buffer : freeList.takeUnused()) {
+                freed += buffer.capacity();
+                buffer.free();
+            }
+        }
+        freeBytes.addAndGet(-freed);
+        return freed;
+    }
+
+    /** Returns how often buffers of a size that is kept were acquired. */
+    long uses() {
+        long uses = 0;
+        for (FreeList freeList : freeLists) {
+            uses += freeList.uses();
+        }
+        return uses;
+    }
+
     /** Frees what is not in use; buffers in use are freed when they are closed. */
     @Override
     public void close() {
@@ -182,9 +209,28 @@ public final class BufferPool implements AutoCloseable {
     /** One stack of free buffers: the last one used is the one whose memory is still in the caches. */
     private static final class FreeList {
         private final ArrayDeque<Buffer> buffers = new ArrayDeque<>();
+        private int fewest;
+        private long uses;
 
         synchronized @Nullable Buffer pop() {
-            return buffers.pollFirst();
+            uses++;
+            Buffer buffer = buffers.pollFirst();
+            fewest = Math.min(fewest, buffers.size());
+            return buffer;
+        }
+
+        synchronized long uses() {
+            return uses;
+        }
+
+        /** Takes those at the bottom that nobody needed since the last call. */
+        synchronized List<Buffer> takeUnused() {
+            List<Buffer> unused = new ArrayList<>(fewest);
+            for (int i = 0; i < fewest; i++) {
+                unused.add(buffers.removeLast());
+            }
+            fewest = buffers.size();
+            return unused;
         }
 
         synchronized void push(Buffer buffer) {

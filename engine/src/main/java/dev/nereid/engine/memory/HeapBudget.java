@@ -20,9 +20,9 @@ public final class HeapBudget {
         this.maxBytes = maxBytes;
     }
 
-    /** Returns a budget of half of the heap; the other half is for all else, and for what the collector leaves behind. */
+    /** Returns a budget of a quarter of the heap: half is for connections, and the collector needs some room. */
     public static HeapBudget ofThisProcess() {
-        return new HeapBudget(Runtime.getRuntime().maxMemory() / 2);
+        return new HeapBudget(Runtime.getRuntime().maxMemory() / 4);
     }
 
     /**

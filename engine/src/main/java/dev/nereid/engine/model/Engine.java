@@ -12,6 +12,7 @@ import dev.nereid.engine.gpu.GpuDriver;
 import dev.nereid.engine.gpu.Gpus;
 import dev.nereid.engine.instance.RateLimiter;
 import dev.nereid.engine.memory.BufferPool;
+import dev.nereid.engine.memory.MemoryKeeper;
 import dev.nereid.engine.memory.BufferScope;
 import dev.nereid.engine.model.ModelCatalog.Snapshot;
 import dev.nereid.engine.plugin.BackendHost;
@@ -59,6 +60,7 @@ public final class Engine implements AutoCloseable {
     private final Repositories repositories;
     private final ModelRepository repository;
     private final BufferPool buffers;
+    private final MemoryKeeper memory;
     private final Backends backends;
     private final BackendHost host;
     private final TimerWakeups wakeups;
@@ -91,6 +93,7 @@ public final class Engine implements AutoCloseable {
                 backendStartLimit);
         Caching caching = Caching.open(options.cache(), backends.metrics());
         this.wakeups = new TimerWakeups(System::nanoTime);
+        this.memory = MemoryKeeper.start(buffers);
         SchedulerFactory schedulers = new SchedulerFactory(System::nanoTime, InstantSource.system(), wakeups,
                 options.limits().maxQueueSize(), options.scheduling().rateLimit().map(RateLimiter::new),
                 options.scheduling().firstBatchAt(), options.scheduling().firstBacklogAt());
@@ -522,6 +525,7 @@ public final class Engine implements AutoCloseable {
         boolean allClosed = lifecycle.closeWithin(limit);
         lifecycle.close();
         wakeups.close();
+        memory.close();
         if (allClosed) {
             cache.ifPresent(ResponseCache::close);
             backends.close();

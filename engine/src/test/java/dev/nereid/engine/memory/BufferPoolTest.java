@@ -199,6 +199,40 @@ class BufferPoolTest {
     }
 
     @Test
+    void freesBuffersThatNobodyNeededSinceTheLastTime() {
+        Buffer first = pool.acquire(KIB);
+        Buffer second = pool.acquire(KIB);
+        Buffer third = pool.acquire(MIB);
+        MemorySegment often = second.segment();
+        MemorySegment once = first.segment();
+        third.close();
+        first.close();
+        second.close();
+        assertEquals(0, pool.freeUnused(), "all were needed since the pool was created");
+
+        pool.acquire(KIB).close();
+        assertEquals(MIB + KIB, pool.freeUnused());
+
+        assertEquals(KIB, pool.freeBytes());
+        assertFalse(once.scope().isAlive());
+        assertTrue(often.scope().isAlive(), "the one that was used last is kept");
+        assertEquals(KIB, pool.freeUnused());
+        assertEquals(0, pool.freeBytes());
+    }
+
+    @Test
+    void whatIsNeededAgainAndAgainIsKept() {
+        for (int i = 0; i < 5; i++) {
+            Buffer first = pool.acquire(KIB);
+            pool.acquire(KIB).close();
+            first.close();
+            assertEquals(0, pool.freeUnused());
+        }
+
+        assertEquals(2 * KIB, pool.freeBytes());
+    }
+
+    @Test
     void threadsNeverShareABuffer() throws InterruptedException, ExecutionException {
         try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
             List<Future<?>> all = new ArrayList<>();

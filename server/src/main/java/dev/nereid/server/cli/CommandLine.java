@@ -12,6 +12,7 @@ import dev.nereid.engine.EngineOptions.RepositoryOptions;
 import dev.nereid.engine.EngineOptions.StatisticsOptions;
 import dev.nereid.engine.model.Repositories;
 import dev.nereid.isolation.settings.IsolationSettings;
+import dev.nereid.server.ProcessMemory;
 import dev.nereid.server.ServerOptions;
 import dev.nereid.server.console.ConsoleOptions;
 import dev.nereid.server.grpc.GrpcOptions;
@@ -23,7 +24,6 @@ import dev.nereid.server.v2.LogOptions;
 import dev.nereid.server.v2.Restriction;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -214,7 +214,7 @@ public final class CommandLine {
                         (int) number("model-load-retry-count", 0, Integer.MAX_VALUE),
                         Duration.ofSeconds(number("unload-timeout-secs", 0, Integer.MAX_VALUE))),
                 new BackendOptions(List.of(BackendSource.directory(backends)), backendSettings, allowsModelBackends),
-                new LimitOptions(inFlight == 0 ? physicalMemory() / 2 : inFlight,
+                new LimitOptions(inFlight == 0 ? ProcessMemory.now().inFlightBytes() : inFlight,
                         (int) number("max-queue-size", 1, Integer.MAX_VALUE),
                         number("max-response-bytes", 1, Long.MAX_VALUE)),
                 SchedulingFlags.options(values, environment), GpuFlags.options(values, environment),
@@ -242,13 +242,6 @@ public final class CommandLine {
             default -> throw new UsageException("--model-control-mode has value '" + mode
                     + "', expected none, poll or explicit");
         };
-    }
-
-    private static long physicalMemory() {
-        if (ManagementFactory.getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean system) {
-            return system.getTotalMemorySize();
-        }
-        return Runtime.getRuntime().maxMemory() * 2;
     }
 
     /** Settings for a backend that isn't there are for one that is misspelt, or that was forgotten. */

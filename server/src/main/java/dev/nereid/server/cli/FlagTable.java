@@ -124,7 +124,7 @@ final class FlagTable {
         repeatable("model-load-gpu-limit", GPUS,
                 "<gpu>:<fraction>: no model is loaded on a GPU of whose memory more than that is in use.");
         add("max-inflight-bytes", Kind.NUMBER, "0", LIMITS,
-                "Bound on the bytes of requests and responses in memory; 0 is half of the machine's memory.");
+                "Bound on the bytes of requests and responses in memory; 0 is half of the memory beside the Java heap and 384 MiB for the process itself.");
         add("max-queue-size", Kind.NUMBER, "4096", LIMITS,
                 "How many requests may wait for one model version that sets no bound of its own.");
         add("max-response-bytes", Kind.NUMBER, "67108864", LIMITS,

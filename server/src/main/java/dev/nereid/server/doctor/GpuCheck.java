@@ -4,6 +4,7 @@ import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.engine.EngineOptions.GpuOptions;
 import dev.nereid.engine.gpu.Gpu;
 import dev.nereid.engine.gpu.GpuDriver;
+import dev.nereid.server.ProcessMemory;
 import java.util.List;
 
 /** The GPU driver and the GPUs. Having none is fine. */
@@ -35,7 +36,7 @@ final class GpuCheck {
                                 + "driver capability 'utility'"));
         for (Gpu gpu : gpus) {
             String found = gpu.name() + ", compute capability " + gpu.capability() + ", "
-                    + SystemCheck.bytes(gpu.memoryBytes()) + ", " + gpu.uuid();
+                    + ProcessMemory.sizeText(gpu.memoryBytes()) + ", " + gpu.uuid();
             findings.add(GROUP, gpu.capability().compareTo(options.minimumCapability()) >= 0
                     ? Diagnosis.ok("GPU " + gpu.id(), found)
                     : Diagnosis.warning("GPU " + gpu.id(), found, "it is not used; --min-supported-compute-capability="

@@ -2,16 +2,15 @@ package dev.nereid.server.doctor;
 
 import dev.nereid.backend.api.Diagnosis;
 import dev.nereid.server.FileDescriptors;
+import dev.nereid.server.ProcessMemory;
 import java.io.IOException;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 
@@ -99,21 +98,11 @@ final class SystemCheck {
     }
 
     private Diagnosis memory() {
-        long total = ManagementFactory
-                .getOperatingSystemMXBean() instanceof com.sun.management.OperatingSystemMXBean system
-                        ? system.getTotalMemorySize()
-                        : 0;
-        String found = bytes(total) + "; Java heap up to " + bytes(Runtime.getRuntime().maxMemory())
-                + ", requests and responses up to " + bytes(maxInFlightBytes);
-        return total > 0 && total < SMALL_MEMORY
+        ProcessMemory memory = ProcessMemory.now();
+        String found = memory.text(maxInFlightBytes);
+        return memory.totalBytes() < SMALL_MEMORY
                 ? Diagnosis.warning("memory", found, "give the process a gibibyte or more")
                 : Diagnosis.ok("memory", found);
-    }
-
-    static String bytes(long value) {
-        return value >= 1L << 30
-                ? String.format(Locale.ROOT, "%.1f GiB", value / (double) (1L << 30))
-                : (value >> 20) + " MiB";
     }
 
     private static Optional<String> value(List<String> lines, String key) {

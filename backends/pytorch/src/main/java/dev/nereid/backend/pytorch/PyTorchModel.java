@@ -90,7 +90,6 @@ final class PyTorchModel implements Model {
             Optional<LoadedModule> optimized = optimized(environment, format, config, parameters, inputs, source,
                     module);
             if (optimized.isPresent()) {
-                module.close();
                 module = optimized.get();
             }
             return new PyTorchModel(environment, format, config, parameters,
@@ -102,7 +101,7 @@ final class PyTorchModel implements Model {
         }
     }
 
-    /** Returns the module that libtorch has optimised, where a trial shows that it serves the model better. */
+    /** Returns the module that libtorch has optimised, where a trial shows that it serves the model better; {@code plain} is then closed. */
     private static Optional<LoadedModule> optimized(TorchEnvironment environment, ModelFormat format,
             ModelConfig config,
             TorchParameters parameters, InputPlan inputs, Source source, LoadedModule plain) {
@@ -114,8 +113,15 @@ final class PyTorchModel implements Model {
         // Models that are loaded at once would slow each other's down.
         TRIALS.lock();
         try {
-            return tryOptimized(environment, format, config, parameters, inputs, source, plain);
+            Optional<LoadedModule> optimized = tryOptimized(environment, format, config, parameters, inputs, source,
+                    plain);
+            if (optimized.isPresent()) {
+                plain.close();
+            }
+            return optimized;
         } finally {
+            // One of the two modules is gone, with its weights.
+            environment.torch().trimHeap();
             TRIALS.unlock();
         }
     }

@@ -1,0 +1,71 @@
+package dev.nereid.engine.memory;
+
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.time.Duration;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Gives memory outside of the Java heap back to the system: buffers that requests have not needed for a while, and, once
+ * there are no requests, what the C library has kept of the memory that backends have freed. On a thread of its own, since
+ * the latter takes milliseconds.
+ */
+public final class MemoryKeeper implements AutoCloseable {
+    private static final Logger LOGGER = System.getLogger(MemoryKeeper.class.getName());
+    private static final Duration PERIOD = Duration.ofSeconds(10);
+    /** From so many bytes on it is worth to look for whole pages while requests are served. */
+    private static final long WORTH_A_TRIM = 16L << 20;
+
+    private final BufferPool pool;
+    private final Runnable trim;
+    private final ScheduledExecutorService timer;
+    private long usesBefore = -1;
+    private boolean isTrimmed = true;
+
+    private MemoryKeeper(BufferPool pool, Runnable trim) {
+        this.pool = pool;
+        this.trim = trim;
+        this.timer = Executors.newSingleThreadScheduledExecutor(
+                Thread.ofPlatform().name("nereid-memory").daemon(true).factory());
+    }
+
+    /** Starts the thread. */
+    public static MemoryKeeper start(BufferPool pool) {
+        MemoryKeeper keeper = create(pool, NativeHeap::trim);
+        var _ = keeper.timer.scheduleWithFixedDelay(keeper::tidyIfPossible, PERIOD.toMillis(), PERIOD.toMillis(),
+                TimeUnit.MILLISECONDS);
+        return keeper;
+    }
+
+    /** Creates one that does nothing by itself. */
+    static MemoryKeeper create(BufferPool pool, Runnable trim) {
+        return new MemoryKeeper(pool, trim);
+    }
+
+    private void tidyIfPossible() {
+        try {
+            tidy();
+        } catch (RuntimeException e) {
+            LOGGER.log(Level.WARNING, "memory that is not needed any more can't be given back", e);
+        }
+    }
+
+    /** Gives back what was not needed since the last call. */
+    void tidy() {
+        long freed = pool.freeUnused();
+        long uses = pool.uses();
+        boolean isQuiet = uses == usesBefore;
+        usesBefore = uses;
+        if (freed >= WORTH_A_TRIM || (isQuiet && (freed > 0 || !isTrimmed))) {
+            trim.run();
+        }
+        isTrimmed = isQuiet;
+    }
+
+    @Override
+    public void close() {
+        timer.shutdownNow();
+    }
+}

@@ -1,0 +1,58 @@
+package dev.nereid.engine.memory;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Test;
+
+class MemoryKeeperTest {
+    private static final long MIB = 1 << 20;
+
+    @AutoClose
+    private final BufferPool pool = new BufferPool(1024 * MIB, 256 * MIB);
+    private final AtomicInteger trims = new AtomicInteger();
+    @AutoClose
+    private final MemoryKeeper keeper = MemoryKeeper.create(pool, trims::incrementAndGet);
+
+    @Test
+    void trimsOnceWhenRequestsHaveEnded() {
+        use(MIB);
+        keeper.tidy();
+        use(MIB);
+        keeper.tidy();
+        assertEquals(0, trims.get(), "requests are served");
+
+        keeper.tidy();
+        assertEquals(0, pool.freeBytes());
+        assertEquals(1, trims.get());
+
+        keeper.tidy();
+        keeper.tidy();
+        assertEquals(1, trims.get(), "nothing has come since");
+    }
+
+    @Test
+    void trimsWhileRequestsAreServedWhereThatIsWorthIt() {
+        use(32 * MIB);
+        keeper.tidy();
+
+        use(MIB);
+        keeper.tidy();
+        assertEquals(1, trims.get());
+        assertEquals(MIB, pool.freeBytes());
+    }
+
+    @Test
+    void trimsOnceAfterTheStart() {
+        keeper.tidy();
+        keeper.tidy();
+        keeper.tidy();
+
+        assertEquals(1, trims.get(), "loading leaves memory behind");
+    }
+
+    private void use(long bytes) {
+        pool.acquire(bytes).close();
+    }
+}
