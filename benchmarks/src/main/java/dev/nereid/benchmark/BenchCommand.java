@@ -3,8 +3,10 @@ package dev.nereid.benchmark;
 import dev.nereid.benchmark.BenchOptions.Extra;
 import dev.nereid.server.cli.UsageException;
 import dev.nereid.tools.report.Progress;
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
@@ -31,6 +33,7 @@ public final class BenchCommand {
     private static final int FAILED = 1;
     private static final int WRONG_USE = 2;
     private static final String JMH = "--jmh=";
+    private static final String SOAK_CSV = "soak.csv";
     /** How long an interrupted process stays to end the others and to write what it has. */
     private static final long FAREWELL_SECONDS = 60;
 
@@ -42,6 +45,8 @@ public final class BenchCommand {
     private final Map<String, String> facts = new LinkedHashMap<>();
     private final List<CaseResult> results = new ArrayList<>();
     private final List<Figure> figures = new ArrayList<>();
+    private final List<SoakSample> soak = new ArrayList<>();
+    private long wrongAnswers;
 
     private BenchCommand(BenchOptions options, Path home, PrintStream out, Progress progress, Children children) {
         this.options = options;
@@ -163,15 +168,11 @@ public final class BenchCommand {
     private void measure(Path directory) {
         progress.show("making the models");
         BenchRepository.write(children, home, directory, directory.resolve("models"), models());
-        try {
-            LoadGenerator generator = generator(directory);
-            describe(generator);
-            facts.forEach((name, value) -> out.println(name + ": " + value));
-            if (!options.cases().isEmpty()) {
-                runCases(directory, generator);
-            }
-        } catch (IOException e) {
-            throw new BenchException("the load generator can't be made: " + e.getMessage(), e);
+        describe();
+        if (options.cases().isEmpty()) {
+            printFacts();
+        } else {
+            runCases(directory);
         }
         BenchTable table = new BenchTable(out, options.cases(), options.against().isPresent());
         Extras extras = new Extras(options, children, home, directory, progress);
@@ -181,10 +182,46 @@ public final class BenchCommand {
         if (options.extras().contains(Extra.LOAD)) {
             extras.load(loaded(), figure -> add(table, figure));
         }
+        if (options.extras().contains(Extra.MODELS)) {
+            new ManyModels(options, children, home, directory, progress).measure(figure -> add(table, figure));
+        }
+        if (options.extras().contains(Extra.SOAK)) {
+            soak(table, directory);
+        }
         progress.clear();
     }
 
-    private void runCases(Path directory, LoadGenerator generator) {
+    private void soak(BenchTable table, Path directory) {
+        try (BufferedWriter csv = Files.newBufferedWriter(options.output().resolve(SOAK_CSV))) {
+            csv.write(BenchCsv.soakHeader());
+            Soak.Outcome outcome = new Soak(options, children, home, directory, progress).run(sample -> {
+                soak.add(sample);
+                try {
+                    csv.write(BenchCsv.of(sample));
+                    csv.flush();
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            outcome.figures().forEach(figure -> add(table, figure));
+            wrongAnswers = outcome.wrong();
+            outcome.firstProblem().ifPresent(problem -> out.println("  the first wrong answer: " + problem));
+        } catch (IOException | UncheckedIOException e) {
+            throw new BenchException(SOAK_CSV + " can't be written: " + e.getMessage(), e);
+        }
+    }
+
+    private void runCases(Path directory) {
+        LoadGenerator generator;
+        try {
+            generator = generator(directory);
+        } catch (IOException e) {
+            throw new BenchException("the load generator can't be made: " + e.getMessage(), e);
+        }
+        facts.put("Load generator", generator.name() + ", on the same processors");
+        facts.put("Rounds", String.format(Locale.ROOT, "%d of %s s, after a warm-up of %s s", options.rounds(),
+                options.seconds(), options.warmUpSeconds()));
+        printFacts();
         BenchTable table = new BenchTable(out, options.cases(), options.against().isPresent());
         try (CaseRunner runner = CaseRunner.start(options, children, home, directory, generator, progress)) {
             progress.clear();
@@ -220,6 +257,12 @@ public final class BenchCommand {
         if (options.extras().contains(Extra.LOAD)) {
             models.addAll(loaded());
         }
+        if (options.extras().contains(Extra.MODELS)) {
+            models.addAll(ManyModels.CASES);
+        }
+        if (options.extras().contains(Extra.SOAK)) {
+            models.addAll(Soak.CASES);
+        }
         return models;
     }
 
@@ -241,7 +284,7 @@ public final class BenchCommand {
         return wrk.orElseGet(() -> new PerfGenerator(children));
     }
 
-    private void describe(LoadGenerator generator) {
+    private void describe() {
         facts.put("Date", LocalDateTime.now(ZoneId.systemDefault()).truncatedTo(ChronoUnit.MINUTES)
                 .toString().replace('T', ' '));
         facts.put("Machine", Runtime.getRuntime().availableProcessors() + " processors"
@@ -257,9 +300,13 @@ public final class BenchCommand {
         }
         options.against().ifPresent(other -> facts.put("Compared with", "the server at port " + other.port()
                 + (other.pid().isPresent() ? "" : " (--against-pid would tell what it takes)")));
-        facts.put("Load generator", generator.name() + ", on the same processors");
-        facts.put("Rounds", String.format(Locale.ROOT, "%d of %s s, after a warm-up of %s s", options.rounds(),
-                options.seconds(), options.warmUpSeconds()));
+        if (options.extras().contains(Extra.SOAK)) {
+            facts.put("Soak", Soak.describe(options.soakMinutes()));
+        }
+    }
+
+    private void printFacts() {
+        facts.forEach((name, value) -> out.println(name + ": " + value));
     }
 
     /** Returns what follows the colon of a line that begins like that, or the first line. */
@@ -273,23 +320,24 @@ public final class BenchCommand {
     }
 
     private void writeReports() {
-        if (results.isEmpty() && figures.isEmpty()) {
+        if (results.isEmpty() && figures.isEmpty() && soak.isEmpty()) {
             return;
         }
         try {
             Files.writeString(options.output().resolve("bench.csv"), BenchCsv.ofCases(results));
             Files.writeString(options.output().resolve("figures.csv"), BenchCsv.ofFigures(figures));
-            Files.writeString(options.output().resolve("bench.html"), BenchPage.of(facts, results, figures));
+            Files.writeString(options.output().resolve("bench.html"), BenchPage.of(facts, results, figures, soak));
         } catch (IOException e) {
             throw new BenchException("can't write to " + options.output() + ": " + e.getMessage(), e);
         }
     }
 
     private int status() {
-        out.println("wrote bench.csv, figures.csv and bench.html to " + options.output());
+        out.println("wrote bench.csv, figures.csv" + (soak.isEmpty() ? "" : ", " + SOAK_CSV) + " and bench.html to "
+                + options.output());
         long failures = results.stream()
                 .mapToLong(result -> result.server().failures() + result.handler().failures()).sum();
-        return failures == 0 ? 0 : FAILED;
+        return failures == 0 && wrongAnswers == 0 ? 0 : FAILED;
     }
 
     private static void delete(Path directory) {

@@ -22,9 +22,10 @@ import java.util.stream.Stream;
 
 /** Turns the arguments of {@code nereid bench} into options. */
 final class BenchCommandLine {
+    private static final String SOAK_MINUTES = "--soak-minutes";
     private static final Set<String> NAMES = Set.of("--cases", "--connections", "--rounds", "--seconds", "--warm-up",
             "--output", "--java-options", "--generator", "--against", "--against-grpc", "--against-pid",
-            "--write-models");
+            "--write-models", SOAK_MINUTES);
     private static final int MAX_CONNECTIONS = 10_000;
     private static final int MAX_PORT = 65_535;
     private static final Pattern LOCAL = Pattern
@@ -82,14 +83,13 @@ final class BenchCommandLine {
         return new BenchOptions(cases, extras, connections(), rounds(),
                 seconds("--seconds", isQuick ? "0.5" : "2", 0.01, 3600),
                 seconds("--warm-up", isQuick ? "1" : "15", 0, 3600), output(),
-                values.getOrDefault("--java-options", List.of("")), generator(), against,
-                path("--write-models"));
+                javaOptions(extras), generator(), against, path("--write-models"), soakMinutes(extras), isQuick);
     }
 
     private static void choose(String name, Set<BenchCase> cases, Set<Extra> extras) {
         List<BenchCase> found = name.equals("all") ? List.of(BenchCase.values()) : BenchCase.find(name);
-        List<Extra> more = Arrays.stream(Extra.values()).filter(extra -> name.equals("all") || name.equals(id(extra)))
-                .toList();
+        List<Extra> more = Arrays.stream(Extra.values())
+                .filter(extra -> (name.equals("all") && extra != Extra.SOAK) || name.equals(id(extra))).toList();
         if (found.isEmpty() && more.isEmpty()) {
             throw new UsageException("there is no case '" + name + "', expected some of " + names());
         }
@@ -132,6 +132,21 @@ final class BenchCommandLine {
             return Integer.parseInt(text);
         }
         throw wrong("--rounds", "a whole number from 1 to 999");
+    }
+
+    private List<String> javaOptions(Set<Extra> extras) {
+        List<String> given = values.getOrDefault("--java-options", List.of(""));
+        if (given.size() > 1 && extras.contains(Extra.SOAK)) {
+            throw new UsageException("a soak is of one server: --java-options can be given once with it");
+        }
+        return given;
+    }
+
+    private double soakMinutes(Set<Extra> extras) {
+        if (values.containsKey(SOAK_MINUTES) && !extras.contains(Extra.SOAK)) {
+            throw new UsageException(SOAK_MINUTES + " says more of the case soak, which is not among --cases");
+        }
+        return number(SOAK_MINUTES, "5", 0.05, 1440, "minutes");
     }
 
     private Path output() {
@@ -186,6 +201,10 @@ final class BenchCommandLine {
     }
 
     private double seconds(String name, String otherwise, double min, double max) {
+        return number(name, otherwise, min, max, "seconds");
+    }
+
+    private double number(String name, String otherwise, double min, double max, String unit) {
         try {
             double number = Double.parseDouble(text(name, otherwise));
             if (number >= min && number <= max) {
@@ -194,7 +213,7 @@ final class BenchCommandLine {
         } catch (NumberFormatException e) {
             // Answered below, like a number that is out of range.
         }
-        throw wrong(name, "a number of seconds from " + min + " to " + max);
+        throw wrong(name, "a number of " + unit + " from " + min + " to " + max);
     }
 
     private String text(String name, String otherwise) {
@@ -213,14 +232,17 @@ final class BenchCommandLine {
                        nereid bench --jmh=<regex> [arguments of JMH]
 
                 Starts a server, a bare HTTP handler (for gRPC: a bare gRPC server) as the yardstick and a load generator, each in a process of its own,
-                loads server and handler in turns, and writes a table, bench.csv, figures.csv and bench.html.
+                loads server and handler in turns, and writes a table, bench.csv, figures.csv and bench.html;
+                a soak writes soak.csv, too.
 
-                  --cases=<a,b>          what to measure; a prefix such as 'identity' stands for all that begin with it. Default: all
+                  --cases=<a,b>          what to measure; a prefix such as 'identity' stands for all that begin with it. Default: all, which
+                                         leaves out the soak
                                          %s
                   --connections=<n,n>    connections that send at once. Default: 1,4,16,64, fewer for large models and requests
                   --rounds=<n>           turns of each side, of which the median counts. Default: 5
                   --seconds=<s>          length of a turn; three times that for models that compute for long. Default: 2
                   --warm-up=<s>          how long each side is loaded before the first turn of a case. Default: 15
+                  --soak-minutes=<m>     how long the soak lasts. Default: 5
                   --generator=<name>     perf (our own), wrk, or auto: wrk where it is installed. Default: perf
                   --java-options=<text>  options of the server's JVM. Given more than once, a server for each is measured in turns
                   --output=<directory>   where to write the files. Default: nereid-bench
@@ -234,7 +256,7 @@ final class BenchCommandLine {
                   --jmh=<regex>          instead: run those of the JMH benchmarks whose names match; '-prof gc' shows allocations
                   --help                 print this text
 
-                Ends with 0 when all was measured and no request failed, 1 otherwise, 2 when the arguments are wrong.
+                Ends with 0 when all was measured, no request failed and no answer of a soak was wrong, 1 otherwise, 2 when the arguments are wrong.
                 """
                 .formatted(names());
     }

@@ -44,6 +44,18 @@ final class BenchCsv {
         return text.toString();
     }
 
+    /** Returns the headings of a soak's samples. */
+    static String soakHeader() {
+        return "minutes,resident_mib,heap_committed_mib,heap_used_mib,threads,open_files,requests,wrong_answers\n";
+    }
+
+    /** Returns the line of a sample. */
+    static String of(SoakSample sample) {
+        return number(sample.minutes()) + ',' + number(sample.residentMib()) + ',' + number(sample.heapCommittedMib())
+                + ',' + number(sample.heapUsedMib()) + ',' + sample.threads() + ',' + sample.openFiles() + ','
+                + sample.requests() + ',' + sample.wrong() + '\n';
+    }
+
     private static String number(double value) {
         return Double.isNaN(value) ? "" : String.format(Locale.ROOT, "%.3f", value);
     }

@@ -19,12 +19,15 @@ import java.util.Set;
  * @param generator what sends the requests
  * @param against another server to compare with instead of the bare handler
  * @param models where to write the models for another server to, without measuring; nothing to measure
+ * @param soakMinutes how long a soak lasts
+ * @param isQuick whether little is to be measured where nothing else is said
  */
 record BenchOptions(Set<BenchCase> cases, Set<Extra> extras, Optional<List<Integer>> connections, int rounds,
         double seconds, double warmUpSeconds, Path output, List<String> javaOptions, Generator generator,
-        Optional<OtherServer.Address> against, Optional<Path> models) {
+        Optional<OtherServer.Address> against, Optional<Path> models, double soakMinutes, boolean isQuick) {
     /** The connections of a case unless others are asked for. */
     private static final List<Integer> CONNECTIONS = List.of(1, 4, 16, 64);
+    private static final int MAX_STARTS = 3;
 
     BenchOptions {
         cases = Set.copyOf(cases);
@@ -37,7 +40,11 @@ record BenchOptions(Set<BenchCase> cases, Set<Extra> extras, Optional<List<Integ
         /** From the command to ready, and memory when idle. */
         START,
         /** What it takes to load and unload a model. */
-        LOAD
+        LOAD,
+        /** What many models take. */
+        MODELS,
+        /** What becomes of memory under mixed requests that don't end; only where it is asked for by name. */
+        SOAK
     }
 
     /** What sends the requests. */
@@ -53,5 +60,10 @@ record BenchOptions(Set<BenchCase> cases, Set<Extra> extras, Optional<List<Integ
     /** Returns the numbers of connections for a case. */
     List<Integer> connectionsFor(BenchCase benchCase) {
         return connections.orElseGet(() -> benchCase.sensible(CONNECTIONS));
+    }
+
+    /** Returns how often a start is measured. */
+    int starts() {
+        return Math.max(2, Math.min(MAX_STARTS, rounds));
     }
 }

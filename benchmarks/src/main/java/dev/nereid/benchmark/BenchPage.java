@@ -9,9 +9,12 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 
 /** Writes results as one HTML page that needs nothing else. */
 final class BenchPage {
+    private static final int SOAK_TICKS = 5;
+
     private BenchPage() {
     }
 
@@ -19,14 +22,18 @@ final class BenchPage {
      * Returns the page.
      *
      * @param facts what was measured and how, in the order to show it
+     * @param soak the samples of a soak; none where there was no soak
      */
-    static String of(Map<String, String> facts, List<CaseResult> results, List<Figure> figures) {
+    static String of(Map<String, String> facts, List<CaseResult> results, List<Figure> figures,
+            List<SoakSample> soak) {
         StringBuilder page = Page.begin("Nereid benchmark", facts);
         boolean isAgainst = isAgainst(results);
-        page.append("<p>Ratios are medians of the ratios of the rounds: the server's figure divided by that of ")
-                .append(isAgainst ? "the other server" : "a bare Helidon handler")
-                .append(", which was loaded in the same way just before or after. More is better for "
-                        + "throughput, less for the rest.</p>\n");
+        if (!results.isEmpty()) {
+            page.append("<p>Ratios are medians of the ratios of the rounds: the server's figure divided by that of ")
+                    .append(isAgainst ? "the other server" : "a bare Helidon handler")
+                    .append(", which was loaded in the same way just before or after. More is better for "
+                            + "throughput, less for the rest.</p>\n");
+        }
         marks(page, results, figures);
         plots(page, "Small requests", results, each -> each.shape().length == 2 && each.sampleModel().isEmpty());
         plots(page, "A small model", results, each -> each.shape().length == 2 && each.sampleModel().isPresent());
@@ -42,15 +49,39 @@ final class BenchPage {
             page.append("</div>\n");
         }
         if (!figures.isEmpty()) {
-            page.append("<h2>Start, memory, loading</h2>\n<div class=\"wide\">\n<table>\n<tr><th class=\"text\">figure"
-                    + "</th><th>median</th></tr>\n");
+            page.append(
+                    "<h2>Start, memory, loading, soak</h2>\n<div class=\"wide\">\n<table>\n<tr><th class=\"text\">figure"
+                            + "</th><th>median</th></tr>\n");
             for (Figure figure : figures) {
                 page.append("<tr><td class=\"text\">").append(Page.escape(figure.name())).append("</td><td>")
                         .append(Page.escape(figure.text())).append("</td></tr>\n");
             }
             page.append("</table>\n</div>\n");
         }
+        soak(page, soak);
         return Page.end(page);
+    }
+
+    /** Draws what became of memory over the time of a soak. */
+    private static void soak(StringBuilder page, List<SoakSample> samples) {
+        if (samples.size() < 2) {
+            return;
+        }
+        double end = samples.getLast().minutes();
+        List<Plot.Tick> ticks = IntStream.rangeClosed(0, SOAK_TICKS)
+                .mapToObj(i -> new Plot.Tick(end * i / SOAK_TICKS,
+                        String.format(Locale.ROOT, end < 2 * SOAK_TICKS ? "%.1f" : "%.0f", end * i / SOAK_TICKS)))
+                .toList();
+        page.append("<h2>Memory under a soak</h2>\n").append(Plot.svg("minutes", "MiB",
+                List.of(line("resident", samples, SoakSample::residentMib),
+                        line("heap committed", samples, SoakSample::heapCommittedMib),
+                        line("heap used", samples, SoakSample::heapUsedMib)),
+                ticks));
+    }
+
+    private static Plot.Series line(String name, List<SoakSample> samples, ToDoubleFunction<SoakSample> value) {
+        return new Plot.Series(name, samples.stream().filter(sample -> !Double.isNaN(value.applyAsDouble(sample)))
+                .map(sample -> new Plot.Point(sample.minutes(), value.applyAsDouble(sample), "")).toList(), false);
     }
 
     private static void plots(StringBuilder page, String title, List<CaseResult> all, Predicate<BenchCase> isWanted) {

@@ -12,7 +12,6 @@ import java.util.function.Consumer;
 
 /** Measures what is not load: start, memory when idle, loading and unloading. */
 final class Extras {
-    private static final int MAX_STARTS = 3;
     private static final long SETTLE_MILLIS = 2000;
     private static final String MODEL = BenchCase.MLP.id();
 
@@ -62,7 +61,7 @@ final class Extras {
 
     private void starts(String when, String suffix, Path linked, Path models, String javaOptions,
             Consumer<Figure> figures) {
-        int count = Math.max(2, Math.min(MAX_STARTS, options.rounds()));
+        int count = options.starts();
         List<Double> later = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             progress.show("start " + (i + 1) + " of " + count + when + suffix);

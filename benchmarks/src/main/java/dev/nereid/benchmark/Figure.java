@@ -5,10 +5,10 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * A figure beside those of load: of start, memory or loading.
+ * A figure beside those of load: of start, memory, loading, many models or a soak.
  *
  * @param name what was measured
- * @param unit in what
+ * @param unit in what; empty for what is counted
  * @param values each time it was measured
  * @param mark what it should come to
  */
@@ -31,6 +31,7 @@ record Figure(String name, String unit, List<Double> values, Optional<Mark> mark
     }
 
     private String text(double value) {
-        return String.format(Locale.ROOT, value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%.0f", value) + " " + unit;
+        int decimals = unit.isEmpty() || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+        return (String.format(Locale.ROOT, "%." + decimals + "f", value) + " " + unit).strip();
     }
 }

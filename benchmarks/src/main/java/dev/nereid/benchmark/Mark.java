@@ -52,6 +52,12 @@ record Mark(String figure, boolean isAtLeast, double bound) {
     static final Mark START_SECONDS = new Mark("start", false, 2);
     /** The largest resident memory when idle, in MiB: 450 MB. */
     static final Mark IDLE_MIB = new Mark("memory", false, 429);
+    /** The largest resident memory of 1,000 idle models over that of one, in MiB: 150 MB. */
+    static final Mark MODELS_MIB = new Mark("memory of 1,000 models", false, 143);
+    /** The steepest rise of resident memory in a soak of an hour or more, in MiB a minute: 0.5 MB. */
+    static final Mark SLOPE_MIB = new Mark("slope", false, 0.48);
+    /** How many answers of a soak may be wrong. */
+    static final Mark WRONG_ANSWERS = new Mark("wrong answers", false, 0);
 
     private static final Set<BenchCase> DIRECT = Set.of(BenchCase.IDENTITY_BINARY, BenchCase.IDENTITY_JSON);
 

@@ -24,6 +24,7 @@ final class ProcessFigures {
     private static final double TICKS_PER_SECOND = 100;
     private static final Pattern HEAP = Pattern
             .compile("total(?: reserved)? (\\d+)K.*?used (\\d+)K.*?\\[0x([0-9a-f]+), 0x([0-9a-f]+)\\)", Pattern.DOTALL);
+    private static final Pattern COMMITTED = Pattern.compile("committed (\\d+)K, used (\\d+)K");
     private static final Pattern THREAD = Pattern.compile("^\"(.*)\" #(\\d+).* allocated=([0-9.]+)([BKMGT])");
     private static final Pattern MAPPING = Pattern.compile("^([0-9a-f]+)-([0-9a-f]+) .*");
 
@@ -44,6 +45,15 @@ final class ProcessFigures {
     record Heap(double usedMib, double residentMib) {
     }
 
+    /**
+     * The size of a heap.
+     *
+     * @param committedMib what the JVM has taken for it from the system
+     * @param usedMib what objects take, garbage that was not collected yet included
+     */
+    record HeapSize(double committedMib, double usedMib) {
+    }
+
     /** Returns the seconds of processor time that it has used. */
     double cpuSeconds() {
         return cpuSeconds(read("stat"));
@@ -57,8 +67,35 @@ final class ProcessFigures {
 
     /** Returns the MiB of memory that it takes. */
     double residentMib() {
-        return read("status").lines().filter(line -> line.startsWith("VmRSS:"))
-                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", ""))).findFirst().orElse(0) / 1024.0;
+        return residentMib(read("status"));
+    }
+
+    static double residentMib(String status) {
+        return number(status, "VmRSS:") / 1024.0;
+    }
+
+    /** Returns how many threads it has. */
+    int threads() {
+        return threads(read("status"));
+    }
+
+    static int threads(String status) {
+        return Math.toIntExact(number(status, "Threads:"));
+    }
+
+    /** Returns the number in the line of a status that begins like that; 0 without such a line. */
+    private static long number(String status, String name) {
+        return status.lines().filter(line -> line.startsWith(name))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", ""))).findFirst().orElse(0);
+    }
+
+    /** Returns how many files and sockets it has open. */
+    int openFiles() {
+        try (Stream<Path> files = Files.list(Path.of("/proc", Long.toString(pid), "fd"))) {
+            return Math.toIntExact(files.count());
+        } catch (IOException e) {
+            throw new BenchException("the open files of process " + pid + " can't be counted: " + e.getMessage(), e);
+        }
     }
 
     private String read(String file) {
@@ -84,6 +121,19 @@ final class ProcessFigures {
         } catch (IOException e) {
             throw new BenchException("the memory map of process " + pid + " can't be read: " + e.getMessage(), e);
         }
+    }
+
+    /** Returns the size of the heap; nothing where the JVM's collector does not tell it in one line, as G1 does. */
+    Optional<HeapSize> heapSize() {
+        return heapSize(jcmd("GC.heap_info"));
+    }
+
+    static Optional<HeapSize> heapSize(String heapInfo) {
+        Matcher matcher = COMMITTED.matcher(heapInfo);
+        return matcher.find()
+                ? Optional.of(new HeapSize(Long.parseLong(matcher.group(1)) / 1024.0,
+                        Long.parseLong(matcher.group(2)) / 1024.0))
+                : Optional.empty();
     }
 
     /** Returns the KiB in memory of the mappings that begin in a range of addresses. */

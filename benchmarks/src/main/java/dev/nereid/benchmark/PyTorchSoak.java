@@ -75,11 +75,6 @@ public final class PyTorchSoak {
 
     private static void report(String what, int count) throws IOException {
         System.out.printf(Locale.ROOT, "%-18s %8d  pointers %6d  resident %7.1f MiB%n", what, count,
-                Pointer.totalCount(), residentKib() / 1024.0);
-    }
-
-    private static long residentKib() throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("VmRSS:"))
-                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", ""))).findFirst().orElse(0);
+                Pointer.totalCount(), ProcessFigures.residentMib(Files.readString(Path.of("/proc/self/status"))));
     }
 }

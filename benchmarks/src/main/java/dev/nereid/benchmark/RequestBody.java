@@ -37,6 +37,11 @@ public final class RequestBody {
                 : of(benchCase.inputName(), benchCase.shape(), benchCase.isJson());
     }
 
+    /** Makes a body of this JSON, right or wrong. */
+    static RequestBody json(String text) {
+        return new RequestBody(text.getBytes(StandardCharsets.UTF_8), 0);
+    }
+
     private static RequestBody message(BenchCase benchCase) {
         float[] elements = elements(benchCase.shape());
         ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(elements.length, Float.BYTES))

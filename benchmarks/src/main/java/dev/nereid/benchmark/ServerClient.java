@@ -9,12 +9,14 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.function.Supplier;
 
 /** Asks a server of this machine what is not measured: whether it is ready, to load models, for a single answer. */
 final class ServerClient implements AutoCloseable {
     static final String JSON_LENGTH = "Inference-Header-Content-Length";
     private static final int OK = 200;
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
 
     private final int port;
     private final Supplier<String> log;
@@ -63,9 +65,22 @@ final class ServerClient implements AutoCloseable {
 
     /** Sends a request to a model and returns the answer. */
     HttpResponse<byte[]> infer(String model, RequestBody body) {
-        String path = "/v2/models/" + model + "/infer";
-        return check(path, send("POST", path, BodyPublishers.ofByteArray(body.bytes()),
-                body.jsonLength() == 0 ? "" : Integer.toString(body.jsonLength())));
+        return check(inferPath(model), answer(model, body));
+    }
+
+    /** Sends a request to a model and returns the answer, whatever it is. */
+    HttpResponse<byte[]> answer(String model, RequestBody body) {
+        return send("POST", inferPath(model), BodyPublishers.ofByteArray(body.bytes()),
+                body.jsonLength() == 0 ? "" : Integer.toString(body.jsonLength()));
+    }
+
+    private static String inferPath(String model) {
+        return "/v2/models/" + model + "/infer";
+    }
+
+    /** Returns what is at a path. */
+    byte[] get(String path) {
+        return check(path, send("GET", path, BodyPublishers.noBody(), "")).body();
     }
 
     /** Sends bytes to a path. */
@@ -84,7 +99,7 @@ final class ServerClient implements AutoCloseable {
 
     private HttpResponse<byte[]> send(String method, String path, BodyPublisher body, String jsonLength) {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
-                .method(method, body);
+                .method(method, body).timeout(PATIENCE);
         if (!jsonLength.isEmpty()) {
             request.header(JSON_LENGTH, jsonLength);
         }

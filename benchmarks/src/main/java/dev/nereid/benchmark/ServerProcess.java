@@ -12,18 +12,21 @@ final class ServerProcess implements Endpoint, AutoCloseable {
     private static final long START_SECONDS = 120;
     private static final Pattern SERVER_PORT = Pattern.compile("Started HTTPService at \\S+:(\\d+)");
     private static final Pattern GRPC_PORT = Pattern.compile("Started GRPCInferenceService at \\S+:(\\d+)");
+    private static final Pattern METRICS_PORT = Pattern.compile("Started Metrics Service at \\S+:(\\d+)");
     private static final Pattern HANDLER_PORT = Pattern.compile("listening on port (\\d+)");
     private static final String OPTIONS = "NEREID_JAVA_OPTIONS";
 
     private final Child child;
     private final int port;
     private final int grpcPort;
+    private final int metricsPort;
     private final ServerClient client;
 
-    private ServerProcess(Child child, int port, int grpcPort) {
+    private ServerProcess(Child child, int port, int grpcPort, int metricsPort) {
         this.child = child;
         this.port = port;
         this.grpcPort = grpcPort;
+        this.metricsPort = metricsPort;
         this.client = new ServerClient(port, child::log);
     }
 
@@ -42,21 +45,22 @@ final class ServerProcess implements Endpoint, AutoCloseable {
         Child child = Child.start("the server", children, command,
                 Map.of(OPTIONS, (inherited + " " + javaOptions).strip()));
         int httpPort = port(child, SERVER_PORT);
-        return new ServerProcess(child, httpPort, port(child, GRPC_PORT));
+        int grpcPort = port(child, GRPC_PORT);
+        return new ServerProcess(child, httpPort, grpcPort, port(child, METRICS_PORT));
     }
 
     /** Starts the bare handler. */
     static ServerProcess handler(Children children) {
         Child child = Child.java("the bare handler", children, List.of("-XX:+UseG1GC"), BareHandler.class,
                 List.of("0"));
-        return new ServerProcess(child, port(child, HANDLER_PORT), 0);
+        return new ServerProcess(child, port(child, HANDLER_PORT), 0, 0);
     }
 
     /** Starts the bare server of gRPC. */
     static ServerProcess grpcHandler(Children children) {
         Child child = Child.java("the bare gRPC server", children, List.of("-XX:+UseG1GC"), BareGrpcServer.class,
                 List.of("0"));
-        return new ServerProcess(child, 0, port(child, HANDLER_PORT));
+        return new ServerProcess(child, 0, port(child, HANDLER_PORT), 0);
     }
 
     /** Reads on until a line tells a port. */
@@ -86,6 +90,11 @@ final class ServerProcess implements Endpoint, AutoCloseable {
     /** Returns what asks it. */
     ServerClient client() {
         return client;
+    }
+
+    /** Returns what asks a server for its metrics. Whoever asked closes it. */
+    ServerClient metricsClient() {
+        return new ServerClient(metricsPort, child::log);
     }
 
     /** Waits until the server is ready. */

@@ -25,8 +25,9 @@ final class BenchCommandLineTest {
     void measuresEverythingByDefault() {
         BenchOptions options = parse();
 
-        assertEquals(new BenchOptions(Set.of(BenchCase.values()), Set.of(Extra.values()), Optional.empty(), 5, 2, 15,
-                Path.of("nereid-bench"), List.of(""), Generator.PERF, Optional.empty(), Optional.empty()), options);
+        assertEquals(new BenchOptions(Set.of(BenchCase.values()), Set.of(Extra.START, Extra.LOAD, Extra.MODELS),
+                Optional.empty(), 5, 2, 15, Path.of("nereid-bench"), List.of(""), Generator.PERF, Optional.empty(),
+                Optional.empty(), 5, false), options);
         assertEquals(List.of(1, 4, 16, 64), options.connectionsFor(BenchCase.MLP));
         assertEquals(List.of(1, 4, 16), options.connectionsFor(BenchCase.LARGE_BINARY));
         assertEquals(List.of(1, 4), options.connectionsFor(BenchCase.UNET));
@@ -40,8 +41,27 @@ final class BenchCommandLineTest {
 
         assertEquals(new BenchOptions(Set.of(BenchCase.MLP_BATCHED), Set.of(Extra.START), Optional.of(List.of(2, 64)),
                 7, 1.5, 0, Path.of("out"), List.of("-Xmx1g", "-XX:+UseParallelGC"), Generator.AUTO, Optional.empty(),
-                Optional.empty()), options);
+                Optional.empty(), 5, false), options);
         assertEquals(List.of(2, 64), options.connectionsFor(BenchCase.UNET));
+    }
+
+    @Test
+    void aSoakIsAskedForByName() {
+        BenchOptions options = parse("--cases=soak", "--soak-minutes=0.5");
+
+        assertEquals(Set.of(Extra.SOAK), options.extras());
+        assertEquals(Set.of(), options.cases());
+        assertEquals(0.5, options.soakMinutes());
+        assertEquals(Set.of(Extra.values()), parse("--cases=all,soak").extras());
+    }
+
+    @Test
+    void aSoakIsOfOneServer() {
+        assertEquals("a soak is of one server: --java-options can be given once with it", assertThrows(
+                UsageException.class, () -> parse("--cases=soak", "--java-options=-Xmx1g", "--java-options=-Xmx2g"))
+                .getMessage());
+        assertEquals("--soak-minutes has value '0', expected a number of minutes from 0.05 to 1440.0",
+                assertThrows(UsageException.class, () -> parse("--cases=soak", "--soak-minutes=0")).getMessage());
     }
 
     @Test
@@ -80,6 +100,8 @@ final class BenchCommandLineTest {
         BenchOptions options = parse("--quick", "--rounds=1");
 
         assertEquals(1, options.rounds());
+        assertTrue(options.isQuick());
+        assertEquals(2, options.starts());
         assertEquals(0.5, options.seconds());
         assertEquals(List.of(1, 16), options.connectionsFor(BenchCase.UNET));
     }
@@ -101,6 +123,7 @@ final class BenchCommandLineTest {
             --generator=ab        | --generator has value 'ab', expected perf, wrk or auto
             --against=far:8000    | --against has value 'far:8000', expected localhost:<port>; the other server has to run on this machine
             --against=localhost:99999 | --against has value 'localhost:99999', expected localhost:<port>; the other server has to run on this machine
+            --soak-minutes=5      | --soak-minutes says more of the case soak, which is not among --cases
             --against-pid=7       | --against-pid says more of --against, which is not given
             """)
     void explainsWhatIsWrong(String argument, String message) {
@@ -112,7 +135,7 @@ final class BenchCommandLineTest {
         String message = String.valueOf(assertThrows(UsageException.class, () -> parse("--cases=mpl")).getMessage());
 
         assertTrue(message.startsWith("there is no case 'mpl', expected some of all, identity-binary, "), message);
-        assertTrue(message.endsWith(", unet, start, load"), message);
+        assertTrue(message.endsWith(", unet, start, load, models, soak"), message);
     }
 
     @Test

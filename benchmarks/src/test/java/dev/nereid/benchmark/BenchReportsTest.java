@@ -24,6 +24,9 @@ final class BenchReportsTest {
     private static final Figure START = new Figure("later start, ready", "s", List.of(1.5, 2.5),
             Optional.of(Mark.START_SECONDS));
 
+    private static final List<SoakSample> SOAK = List.of(new SoakSample(0, 300, 64, 30, 40, 90, 0, 0),
+            new SoakSample(0.5, 320.5, Double.NaN, Double.NaN, 41, 91, 9000, 1));
+
     @Test
     void judgesByTheMarks() {
         assertEquals(
@@ -51,7 +54,8 @@ final class BenchReportsTest {
                 Mark.verdicts(against).stream().map(Mark.Verdict::text).toList());
         assertTrue(text.contains("req/s  other ratio"), text);
         assertTrue(text.contains("   200    155  heap KiB passed"), text);
-        assertTrue(BenchPage.of(Map.of(), List.of(against), List.of()).contains("divided by that of the other server"));
+        assertTrue(BenchPage.of(Map.of(), List.of(against), List.of(), List.of())
+                .contains("divided by that of the other server"));
     }
 
     @Test
@@ -77,6 +81,23 @@ final class BenchReportsTest {
                 figure,unit,median,values,mark
                 "later start, ready",s,2.000,1.500 2.500,start <= 2: passed
                 """, BenchCsv.ofFigures(List.of(START)));
+    }
+
+    @Test
+    void writesASampleOfASoakAsALine() {
+        assertEquals("""
+                minutes,resident_mib,heap_committed_mib,heap_used_mib,threads,open_files,requests,wrong_answers
+                0.000,300.000,64.000,30.000,40,90,0,0
+                0.500,320.500,,,41,91,9000,1
+                """, BenchCsv.soakHeader() + BenchCsv.of(SOAK.getFirst()) + BenchCsv.of(SOAK.getLast()));
+    }
+
+    @Test
+    void showsWhatIsCountedWithoutAPoint() {
+        assertEquals("1039", new Figure("threads", "", List.of(1039.0), Optional.empty()).text());
+        assertEquals("37", new Figure("threads", "", List.of(37.0), Optional.empty()).text());
+        assertEquals("-0.25 MiB", new Figure("memory", "MiB", List.of(-0.25), Optional.empty()).text());
+        assertEquals("-12.5 MiB", new Figure("memory", "MiB", List.of(-12.5), Optional.empty()).text());
     }
 
     @Test
@@ -138,21 +159,24 @@ final class BenchReportsTest {
     @Test
     void writesAPage() {
         String page = BenchPage.of(Map.of("Machine", "2 < 4 processors"),
-                List.of(SMALL, with(SMALL, 64), HEAVY, with(HEAVY, 4)), List.of(START));
+                List.of(SMALL, with(SMALL, 64), HEAVY, with(HEAVY, 4)), List.of(START), SOAK);
 
         assertTrue(page.contains("<dd>2 &lt; 4 processors</dd>"), page);
         assertTrue(page.contains("<title>identity-binary, 16 connections: 0.600</title>"), page);
         assertTrue(page.contains("<title>unet A, 4 connections: 0.909</title>"), page);
         assertTrue(page.contains("<td class=\"text missed\">throughput &gt;= 0.65: missed</td>"), page);
         assertTrue(page.contains("later start, ready"), page);
+        assertTrue(page.contains("<h2>Memory under a soak</h2>"), page);
+        assertTrue(page.contains("heap committed"), page);
         assertTrue(page.endsWith("</html>\n"));
     }
 
     @Test
     void drawsNoPlotOfASinglePoint() {
-        String page = BenchPage.of(Map.of(), List.of(SMALL), List.of());
+        String page = BenchPage.of(Map.of(), List.of(SMALL), List.of(), List.of());
 
         assertFalse(page.contains("<svg"), page);
+        assertFalse(page.contains("soak</h2>"), page);
         assertTrue(page.contains("<td>0.60</td>"), page);
     }
 }

@@ -3,7 +3,11 @@ package dev.nereid.benchmark;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -13,6 +17,43 @@ final class ProcessFiguresTest {
     void readsProcessorTimeBehindAnyName() {
         assertEquals(1.75, ProcessFigures.cpuSeconds(
                 "17 (a (b) c) S 1 17 17 0 -1 4194560 9 0 0 0 150 25 0 0 20 0 1 0 100 2 3"), 1e-9);
+    }
+
+    @Test
+    void readsMemoryAndThreadsOfAStatus() {
+        String status = """
+                Name:\tjava
+                VmHWM:\t  400000 kB
+                VmRSS:\t  204800 kB
+                Threads:\t1039
+                """;
+
+        assertEquals(200, ProcessFigures.residentMib(status), 1e-9);
+        assertEquals(1039, ProcessFigures.threads(status));
+    }
+
+    @Test
+    void readsTheSizeOfAHeap() {
+        assertEquals(Optional.of(new ProcessFigures.HeapSize(28, 19)), ProcessFigures.heapSize(
+                """
+                        3607:
+                        garbage-first heap   total reserved 6172672K, committed 28672K, used 19456K [0x0000000687400000, 0x0000000800000000)
+                         region size 4096K, 3 young (12288K), 1 survivors (4096K)
+                        """));
+        assertEquals(Optional.empty(), ProcessFigures.heapSize(
+                "def new generation   total 9216K, used 1000K [0x00000000fec00000, 0x00000000ff600000)"));
+    }
+
+    @Test
+    void countsOpenFiles() throws Exception {
+        ProcessFigures self = new ProcessFigures(new Children(), ProcessHandle.current().pid());
+        int before = self.openFiles();
+
+        try (InputStream first = Files.newInputStream(Path.of("/proc/self/status"));
+                InputStream second = Files.newInputStream(Path.of("/proc/self/status"))) {
+            assertTrue(self.openFiles() >= before + 2, () -> first + " and " + second);
+        }
+        assertTrue(self.threads() > 1);
     }
 
     @Test

@@ -39,6 +39,16 @@ interface LoadedModule extends AutoCloseable {
         return false;
     }
 
+    /** Returns whether it has weights that may lie in memory with their channels last: those of convolutions. */
+    default boolean hasChannels() {
+        return false;
+    }
+
+    /** Returns whether what it does may depend on how tensors lie in memory, in a way that a trial need not meet. */
+    default boolean mayLookAtLayout() {
+        return false;
+    }
+
     /** What a module kept from run to run, at some time. */
     @FunctionalInterface
     interface SavedState extends AutoCloseable {

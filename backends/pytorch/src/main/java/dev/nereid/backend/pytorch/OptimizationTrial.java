@@ -6,8 +6,8 @@ import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
-import java.util.function.Supplier;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
@@ -16,26 +16,25 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Finds by trial whether a model should be served as {@code torch.jit.optimize_for_inference} makes it: only where that is
- * faster by a tenth, and answers the same. On one thread, which has the threads of one execution and no gradients.
+ * Finds by trial whether a model should be served {@link Rewriting rewritten}: only where that is faster by a tenth, and
+ * answers the same. On one thread, which has the threads of one execution and no gradients.
  */
 final class OptimizationTrial {
     private static final Logger LOGGER = System.getLogger(OptimizationTrial.class.getName());
 
     /** libtorch profiles the first runs, then compiles. */
     private static final int WARM_UP_ROUNDS = 3;
-    private static final int ROUNDS = 2;
-    /** Executions of one row that a trial has, when those of two rows count twice. */
-    private static final int EXECUTIONS = 2 * (WARM_UP_ROUNDS + ROUNDS + 2);
+    private static final int ROUNDS = 3;
     /** Shorter executions gain nothing that is worth other numbers in the last digits. */
     static final long SHORTEST_NANOS = 1_000_000;
-    /** A trial that would take longer is left out. */
-    static final long LONGEST_NANOS = 6_000_000_000L / EXECUTIONS;
+    /** Longer ones are left out: a trial of all that can be made of a model would take ten seconds. */
+    static final long LONGEST_NANOS = 400_000_000;
     /** The first execution takes longer than others. */
     static final long LONGEST_FIRST_NANOS = 1_500_000_000L;
-    /** Models with more weights are left out, since there are two of them during the trial. */
+    /** Models with more weights are left out, since there are up to three of them during the trial. */
     static final long LARGEST_BYTES = 1L << 30;
     private static final double WORTH_IT = 0.9;
     /** How far a number may be from the plain model's: this share of it, and of the largest of the output. */
@@ -62,75 +61,133 @@ final class OptimizationTrial {
         this.clock = clock;
     }
 
-    /** Returns whether a module's weights leave room for a second one. */
+    /**
+     * A module that serves the model better, which its user closes.
+     *
+     * @param module the module
+     * @param rewriting what was made of it
+     */
+    record Outcome(LoadedModule module, Rewriting rewriting) {
+    }
+
+    /** Returns whether a module's weights leave room for others. */
     static boolean hasRoomFor(LoadedModule module) {
         return module.memoryUsage().stream().mapToLong(MemoryUsage::byteSize).sum() <= LARGEST_BYTES;
     }
 
     /**
-     * Returns the optimised module, which the caller closes, where it serves the model better.
+     * Returns the fastest module that serves the model better than the plain one.
      *
      * @param plain the module as it is in the file; left as it was
-     * @param optimize loads the file once more and optimises it
+     * @param load loads the file once more, rewritten; nothing where that can't be done with the model
      */
-    Optional<LoadedModule> run(LoadedModule plain, Supplier<LoadedModule> optimize) {
-        LoadedModule optimized = null;
-        boolean isTaken = false;
+    Optional<Outcome> run(LoadedModule plain, Function<Rewriting, Optional<LoadedModule>> load) {
         try (PointerScope _ = new PointerScope();
                 LoadedModule.SavedState _ = plain.saveState();
-                Candidate before = new Candidate(plain)) {
+                Candidate before = new Candidate(plain);
+                Best best = new Best()) {
             if (!before.isWorthATrial()) {
                 return Optional.empty();
             }
-            optimized = optimize.get();
-            try (Candidate after = new Candidate(optimized)) {
-                isTaken = answersTheSame(before, after) && isFaster(before, after);
+            for (Rewriting rewriting : Rewriting.values()) {
+                tryOut(before, rewriting, load, best);
             }
-            return isTaken ? Optional.of(optimized) : Optional.empty();
+            return best.take();
         } catch (RuntimeException e) {
-            LOGGER.log(Level.DEBUG, () -> "model '" + model + "' is served as it is, since optimising it for inference "
-                    + "failed: " + TorchErrors.brief(e));
+            LOGGER.log(Level.DEBUG, () -> "model '" + model + "' is served as it is, since a trial failed: "
+                    + TorchErrors.brief(e));
             return Optional.empty();
+        }
+    }
+
+    private void tryOut(Candidate before, Rewriting rewriting, Function<Rewriting, Optional<LoadedModule>> load,
+            Best best) {
+        Optional<LoadedModule> loaded = Optional.empty();
+        boolean isTaken = false;
+        try {
+            loaded = load.apply(rewriting);
+            isTaken = loaded.isPresent() && best.takes(loaded.get(), rewriting, before);
+        } catch (RuntimeException e) {
+            LOGGER.log(Level.DEBUG, () -> "model '" + model + "' can't be served " + rewriting.text() + ": "
+                    + TorchErrors.brief(e));
         } finally {
-            if (optimized != null && !isTaken) {
-                optimized.close();
+            if (!isTaken) {
+                loaded.ifPresent(LoadedModule::close);
             }
         }
     }
 
-    private boolean answersTheSame(Candidate before, Candidate after) {
+    private boolean answersTheSame(Candidate before, Candidate after, Rewriting rewriting) {
         try (PointerScope _ = new PointerScope()) {
             List<Tensor> answers = after.warmUp();
             if (areClose(before.answers(), answers) && (!isBatching || areClose(before.execute(2), after.execute(2)))) {
                 return true;
             }
         }
-        LOGGER.log(Level.INFO, () -> "model '" + model + "' is served as it is, since it answers otherwise when it is "
-                + "optimised for inference");
+        LOGGER.log(Level.INFO, () -> "model '" + model + "' is not served " + rewriting.text()
+                + ", since it answers otherwise then");
         return false;
     }
 
-    private boolean isFaster(Candidate before, Candidate after) {
-        Times times = times(before::nanos, after::nanos);
-        LOGGER.log(Level.INFO, () -> "model '" + model + "' executes in "
-                + times.before() / 1000 + " us as it is and in " + times.after() / 1000
-                + " us optimised for inference, "
-                + (times.isWorthIt()
-                        ? "where it answers the same within 1e-4, so that is served (ENABLE_OPTIMIZE_FOR_INFERENCE false"
-                                + " serves it as it is)"
-                        : "so it is served as it is"));
-        return times.isWorthIt();
+    /** The best of the modules so far; closing it closes what was not taken. */
+    private final class Best implements AutoCloseable {
+        private final List<String> times = new ArrayList<>();
+        private @Nullable Outcome outcome;
+        private double share = WORTH_IT;
+
+        /** Keeps a module that is better than the best so far, and returns whether it is. */
+        boolean takes(LoadedModule module, Rewriting rewriting, Candidate before) {
+            try (Candidate after = new Candidate(module)) {
+                if (!answersTheSame(before, after, rewriting)) {
+                    return false;
+                }
+                Times both = times(before::nanos, after::nanos);
+                times.add(both.after() / 1000 + " us " + rewriting.text() + " (" + both.before() / 1000
+                        + " us as it is)");
+                if (both.share() >= share) {
+                    return false;
+                }
+                close();
+                share = both.share();
+                outcome = new Outcome(module, rewriting);
+                return true;
+            }
+        }
+
+        Optional<Outcome> take() {
+            Optional<Outcome> taken = Optional.ofNullable(outcome);
+            outcome = null;
+            if (!times.isEmpty()) {
+                LOGGER.log(Level.INFO,
+                        () -> "model '" + model + "' executes in " + String.join(", ", times) + "; it is "
+                                + "served "
+                                + taken.map(it -> it.rewriting().text() + ", where it answers the same within 1e-4 "
+                                        + "(ENABLE_OPTIMIZE_FOR_INFERENCE false serves it as it is)")
+                                        .orElse("as it is"));
+            }
+            return taken;
+        }
+
+        @Override
+        public void close() {
+            Outcome old = outcome;
+            outcome = null;
+            if (old != null) {
+                old.module().close();
+            }
+        }
     }
 
     /**
      * The best turns, in nanoseconds.
      *
      * @param before of the plain model
-     * @param after of the optimised one
+     * @param after of the rewritten one
      */
     record Times(long before, long after) {
-        boolean isWorthIt() {
-            return after < before * WORTH_IT;
+        /** Returns how much of the plain model's time it takes. */
+        double share() {
+            return after / (double) before;
         }
     }
 

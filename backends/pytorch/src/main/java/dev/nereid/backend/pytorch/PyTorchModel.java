@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.InferenceMode;
 import org.jspecify.annotations.Nullable;
 
@@ -87,58 +88,72 @@ final class PyTorchModel implements Model {
             OutputPlan outputs = OutputPlan.of(config, signature, inputs);
             logNames(context, signature, inputs, outputs);
             Source source = new Source(device, file);
-            Optional<LoadedModule> optimized = optimized(environment, format, config, parameters, inputs, source,
-                    module);
-            if (optimized.isPresent()) {
-                module = optimized.get();
+            Optional<OptimizationTrial.Outcome> rewritten = rewritten(environment, format, config, parameters, inputs,
+                    source, module);
+            if (rewritten.isPresent()) {
+                module = rewritten.get().module();
             }
             return new PyTorchModel(environment, format, config, parameters,
-                    optimized.isPresent() ? parameters.optimized() : parameters, context.versionDirectory(), inputs,
-                    outputs, source, module);
+                    rewritten.map(outcome -> outcome.rewriting().apply(parameters)).orElse(parameters),
+                    context.versionDirectory(), inputs, outputs, source, module);
         } catch (RuntimeException | Error e) {
             module.close();
             throw e;
         }
     }
 
-    /** Returns the module that libtorch has optimised, where a trial shows that it serves the model better; {@code plain} is then closed. */
-    private static Optional<LoadedModule> optimized(TorchEnvironment environment, ModelFormat format,
-            ModelConfig config,
-            TorchParameters parameters, InputPlan inputs, Source source, LoadedModule plain) {
+    /**
+     * Returns the module that was rewritten at its load, where a trial shows that it serves the model better; {@code plain}
+     * is then closed.
+     */
+    private static Optional<OptimizationTrial.Outcome> rewritten(TorchEnvironment environment, ModelFormat format,
+            ModelConfig config, TorchParameters parameters, InputPlan inputs, Source source, LoadedModule plain) {
         if (!environment.optimizes() || !parameters.triesOptimizing() || !(source.device() instanceof TorchDevice.Cpu)
                 || !inputs.isFixed() || !plain.canBeTried() || !plain.canBeOptimized()
                 || !OptimizationTrial.hasRoomFor(plain)) {
             return Optional.empty();
         }
+        OptimizationTrial trial = new OptimizationTrial(config.name(), inputs, config.isBatching(), System::nanoTime);
         // Models that are loaded at once would slow each other's down.
         TRIALS.lock();
         try {
-            Optional<LoadedModule> optimized = tryOptimized(environment, format, config, parameters, inputs, source,
-                    plain);
-            if (optimized.isPresent()) {
+            Optional<OptimizationTrial.Outcome> outcome = inTrial(environment, parameters, () -> trial.run(plain,
+                    rewriting -> rewritten(rewriting, environment, format, config, parameters, source, plain)));
+            if (outcome.isPresent()) {
                 plain.close();
             }
-            return optimized;
+            return outcome;
         } finally {
-            // One of the two modules is gone, with its weights.
+            // Modules are gone, with their weights.
             environment.torch().trimHeap();
             TRIALS.unlock();
         }
     }
 
-    private static Optional<LoadedModule> tryOptimized(TorchEnvironment environment, ModelFormat format,
-            ModelConfig config,
-            TorchParameters parameters, InputPlan inputs, Source source, LoadedModule plain) {
-        OptimizationTrial trial = new OptimizationTrial(config.name(), inputs, config.isBatching(),
-                System::nanoTime);
+    private static <T> T inTrial(TorchEnvironment environment, TorchParameters parameters, Supplier<T> trial) {
         try (ThreadBudget.Lease threads = environment.budget().lease(parameters.intraOpThreads());
                 InferenceMode _ = new InferenceMode(true)) {
             threads.apply();
-            return trial.run(plain, () -> format.load(config.name(), source.file(), source.device(),
-                    environment.gpus(), parameters.optimized()));
+            return trial.get();
         } finally {
             environment.torch().releaseWorkers();
         }
+    }
+
+    private static Optional<LoadedModule> rewritten(Rewriting rewriting, TorchEnvironment environment,
+            ModelFormat format, ModelConfig config, TorchParameters parameters, Source source, LoadedModule plain) {
+        if (rewriting == Rewriting.CHANNELS_LAST && !plain.hasChannels()) {
+            return Optional.empty();
+        }
+        // What the last one leaves behind would be on top of the next.
+        environment.torch().trimHeap();
+        LoadedModule module = format.load(config.name(), source.file(), source.device(), environment.gpus(),
+                rewriting.apply(parameters));
+        if (rewriting == Rewriting.CHANNELS_LAST && module.mayLookAtLayout()) {
+            module.close();
+            return Optional.empty();
+        }
+        return Optional.of(module);
     }
 
     /** Freezing computes, on several threads. */

@@ -14,6 +14,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Argument;
 import org.bytedeco.pytorch.FunctionSchema;
@@ -25,16 +27,21 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Method;
 import org.bytedeco.pytorch.MethodOptional;
 import org.bytedeco.pytorch.NamedIValue;
+import org.bytedeco.pytorch.NamedTensor;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TupleElements;
 import org.bytedeco.pytorch.Type;
 import org.bytedeco.pytorch.buffer_iterator;
 import org.bytedeco.pytorch.buffer_list;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.MemoryFormat;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.bytedeco.pytorch.module_iterator;
 import org.bytedeco.pytorch.module_list;
 import org.bytedeco.pytorch.named_attribute_iterator;
 import org.bytedeco.pytorch.named_attribute_list;
+import org.bytedeco.pytorch.named_buffer_iterator;
+import org.bytedeco.pytorch.named_buffer_list;
 import org.bytedeco.pytorch.named_parameter_iterator;
 import org.bytedeco.pytorch.named_parameter_list;
 import org.bytedeco.pytorch.parameter_iterator;
@@ -43,19 +50,29 @@ import org.bytedeco.pytorch.parameter_list;
 /** A TorchScript module on one device. Several threads may run it at once; it is closed once, on any thread. */
 final class TorchModule implements LoadedModule {
     private static final Logger LOGGER = System.getLogger(TorchModule.class.getName());
+    private static final int DIMENSIONS_OF_IMAGES = 4;
+    /** In the graph, also calls of what was not inlined. */
+    private static final Pattern BRANCHES = Pattern.compile("\\bprim::(?:If|Loop|CallMethod|CallFunction)\\b");
+    private static final Pattern LAYOUT = Pattern
+            .compile("\\baten::(?:view|as_strided|stride|is_contiguous)\\(|\\bprim::Call(?:Method|Function)\\b");
 
     private final JitModule module;
     private final Method forward;
     private final List<MemoryUsage> memoryUsage;
     private final ScriptEffects effects;
+    private final boolean hasChannels;
+    private final boolean isBf16;
     /** Whether whatever the inputs become fits the arguments, so that libtorch need not check that each time. */
     private final boolean takesWhatIsGiven;
 
-    private TorchModule(JitModule module, Method forward, List<MemoryUsage> memoryUsage, ScriptEffects effects) {
+    private TorchModule(JitModule module, Method forward, List<MemoryUsage> memoryUsage, ScriptEffects effects,
+            boolean hasChannels, boolean isBf16) {
         this.module = module;
         this.forward = forward;
         this.memoryUsage = memoryUsage;
         this.effects = effects;
+        this.hasChannels = hasChannels;
+        this.isBf16 = isBf16;
         this.takesWhatIsGiven = signature().arguments().stream().allMatch(TorchModule::isAlwaysRight);
     }
 
@@ -79,13 +96,20 @@ final class TorchModule implements LoadedModule {
             module.eval();
             // Freezing makes parameters part of the code.
             List<MemoryUsage> memoryUsage = memoryUsage(module);
+            boolean hasChannels = hasChannels(module);
+            if (parameters.bf16()) {
+                convert(module);
+            }
+            if (parameters.channelsLast()) {
+                layOutChannelsLast(module);
+            }
             if (parameters.freezing() || parameters.optimizeForInference()) {
                 module = torch.freeze(module);
             }
             if (parameters.optimizeForInference()) {
                 module = torch.optimize_for_inference(module);
             }
-            return of(model, module, memoryUsage, ScriptEffects.of(path));
+            return of(model, module, memoryUsage, ScriptEffects.of(path), hasChannels, parameters.bf16());
         } catch (IOException e) {
             throw InferenceException.internal("failed to load model '" + model + "': its file can't be read any more");
         } catch (RuntimeException e) {
@@ -103,12 +127,12 @@ final class TorchModule implements LoadedModule {
         try (PointerScope _ = new PointerScope()) {
             JitModule module = new JitModule(new org.bytedeco.pytorch.QualifiedName("__torch__.Helper"));
             module.define(source);
-            return of("helper", module, List.of(), ScriptEffects.NONE);
+            return of("helper", module, List.of(), ScriptEffects.NONE, false, false);
         }
     }
 
     private static TorchModule of(String model, JitModule module, List<MemoryUsage> memoryUsage,
-            ScriptEffects effects) {
+            ScriptEffects effects, boolean hasChannels, boolean isBf16) {
         try (PointerScope _ = new PointerScope()) {
             MethodOptional forward = module.find_method("forward");
             if (!forward.has_value()) {
@@ -117,7 +141,7 @@ final class TorchModule implements LoadedModule {
             Method method = module.get_method("forward");
             module.retainReference();
             method.retainReference();
-            return new TorchModule(module, method, memoryUsage, effects);
+            return new TorchModule(module, method, memoryUsage, effects, hasChannels, isBf16);
         }
     }
 
@@ -145,6 +169,71 @@ final class TorchModule implements LoadedModule {
                     : Placement.CPU;
             sums.merge(placement, tensor.nbytes(), Long::sum);
         }
+    }
+
+    private static boolean hasChannels(JitModule module) {
+        parameter_list parameters = module.parameters();
+        parameter_iterator each = parameters.begin();
+        for (parameter_iterator end = parameters.end(); each.notEquals(end); each.increment()) {
+            if (each.multiply().dim() == DIMENSIONS_OF_IMAGES) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** As {@code module.to(memory_format=torch.channels_last)}: a convolution answers in the layout of its weights. */
+    private static void layOutChannelsLast(JitModule module) {
+        replace(module, tensor -> tensor.dim() == DIMENSIONS_OF_IMAGES
+                ? tensor.contiguous(MemoryFormat.ChannelsLast)
+                : tensor);
+    }
+
+    /** As {@code module.bfloat16()}; what is no FP32 stays as it is. */
+    private static void convert(JitModule module) {
+        replace(module, tensor -> to(tensor, ScalarType.Float, ScalarType.BFloat16));
+    }
+
+    private static Tensor to(Tensor tensor, ScalarType from, ScalarType to) {
+        return tensor.scalar_type().value == from.value ? tensor.to(to) : tensor;
+    }
+
+    /** Puts tensors in the place of parameters and buffers. */
+    private static void replace(JitModule module, UnaryOperator<Tensor> replacement) {
+        module_list modules = module.modules();
+        module_iterator each = modules.begin();
+        for (module_iterator end = modules.end(); each.notEquals(end); each.increment()) {
+            JitModule owner = each.multiply();
+            named_parameter_list parameters = owner.named_parameters(false);
+            named_parameter_iterator parameter = parameters.begin();
+            for (named_parameter_iterator last = parameters.end(); parameter.notEquals(last); parameter.increment()) {
+                replace(owner, parameter.multiply(), replacement);
+            }
+            named_buffer_list buffers = owner.named_buffers(false);
+            named_buffer_iterator buffer = buffers.begin();
+            for (named_buffer_iterator last = buffers.end(); buffer.notEquals(last); buffer.increment()) {
+                replace(owner, buffer.multiply(), replacement);
+            }
+        }
+    }
+
+    private static void replace(JitModule owner, NamedTensor old, UnaryOperator<Tensor> replacement) {
+        owner.setattr(old.name().getString(), new IValue(replacement.apply(old.value())));
+    }
+
+    @Override
+    public boolean hasChannels() {
+        return hasChannels;
+    }
+
+    /**
+     * {@inheritDoc} A view of what has another layout than it expects fails, which a trial notices unless the view is in a branch
+     * that the trial does not take.
+     */
+    @Override
+    public boolean mayLookAtLayout() {
+        String graph = graph();
+        return BRANCHES.matcher(graph).find() && LAYOUT.matcher(graph).find();
     }
 
     @Override
@@ -250,11 +339,31 @@ final class TorchModule implements LoadedModule {
      */
     @Override
     public List<IValue> run(IValueVector stack) {
+        if (isBf16) {
+            return runAsBf16(stack);
+        }
         if (!takesWhatIsGiven) {
             return results(forward(stack));
         }
         forward.run(stack);
         return results(stack.get(0));
+    }
+
+    /** Clients send and get FP32. */
+    private List<IValue> runAsBf16(IValueVector stack) {
+        for (long i = 0; i < stack.size(); i++) {
+            IValue argument = stack.get(i);
+            if (argument.isTensor()) {
+                stack.put(i, new IValue(to(argument.toTensor(), ScalarType.Float, ScalarType.BFloat16)));
+            }
+        }
+        List<IValue> results = new ArrayList<>();
+        for (IValue result : results(forward(stack))) {
+            results.add(result.isTensor()
+                    ? new IValue(to(result.toTensor(), ScalarType.BFloat16, ScalarType.Float))
+                    : result);
+        }
+        return results;
     }
 
     private static List<IValue> results(IValue result) {

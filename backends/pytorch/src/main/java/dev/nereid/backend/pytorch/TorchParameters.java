@@ -23,18 +23,22 @@ import java.util.OptionalInt;
  * @param cudnn whether cuDNN is used; without effect on the CPU
  * @param freezing whether weights are inlined into the graph at load
  * @param optimizeForInference whether freezing is followed by further rewriting of the graph
- * @param triesOptimizing whether a trial decides about the latter, since nothing is said about it
+ * @param channelsLast whether weights of convolutions have the channels last in memory
+ * @param bf16 whether weights are BF16, and FP32 at the border only
+ * @param triesOptimizing whether a trial decides about the two, since nothing is said about it
  * @param autoWarmup whether each instance executes zeros before it is ready
  */
 record TorchParameters(boolean inferenceMode, boolean optimizedExecution, boolean weightSharing,
         OptionalInt intraOpThreads, OptionalInt interOpThreads, Optional<Boolean> jitExecutor,
         Optional<Boolean> jitProfiling, Optional<Boolean> tensorFuser, boolean cacheCleaning, boolean cudnn,
-        boolean freezing, boolean optimizeForInference, boolean triesOptimizing, boolean autoWarmup) {
+        boolean freezing, boolean optimizeForInference, boolean channelsLast, boolean bf16, boolean triesOptimizing,
+        boolean autoWarmup) {
     /** OpenMP ends the process where it can't start its threads, or has no room for a list of them. */
     private static final int MOST_THREADS = 1024;
 
     /** Whoever says anything about how libtorch executes the model knows better than a trial. */
-    private static final List<String> UNDECIDED = List.of("ENABLE_OPTIMIZE_FOR_INFERENCE", "ENABLE_FREEZING",
+    private static final List<String> UNDECIDED = List.of("ENABLE_OPTIMIZE_FOR_INFERENCE", "ENABLE_CHANNELS_LAST",
+            "ENABLE_FREEZING",
             "DISABLE_OPTIMIZED_EXECUTION", "INFERENCE_MODE", "ENABLE_JIT_EXECUTOR", "ENABLE_JIT_PROFILING",
             "ENABLE_TENSOR_FUSER");
 
@@ -47,6 +51,7 @@ record TorchParameters(boolean inferenceMode, boolean optimizedExecution, boolea
                 bool(parameters, "ENABLE_CACHE_CLEANING").orElse(false),
                 !bool(parameters, "DISABLE_CUDNN").orElse(false), bool(parameters, "ENABLE_FREEZING").orElse(false),
                 bool(parameters, "ENABLE_OPTIMIZE_FOR_INFERENCE").orElse(false),
+                bool(parameters, "ENABLE_CHANNELS_LAST").orElse(false), bool(parameters, "ENABLE_BF16").orElse(false),
                 bool(parameters, "ENABLE_AUTO_WARMUP").orElse(true)
                         && UNDECIDED.stream().noneMatch(parameters::containsKey),
                 bool(parameters, "ENABLE_AUTO_WARMUP").orElse(true));
@@ -55,8 +60,15 @@ record TorchParameters(boolean inferenceMode, boolean optimizedExecution, boolea
     /** Returns the same with the graph rewritten for inference. */
     TorchParameters optimized() {
         return new TorchParameters(inferenceMode, optimizedExecution, weightSharing, intraOpThreads, interOpThreads,
-                jitExecutor, jitProfiling, tensorFuser, cacheCleaning, cudnn, freezing, true, triesOptimizing,
-                autoWarmup);
+                jitExecutor, jitProfiling, tensorFuser, cacheCleaning, cudnn, freezing, true, channelsLast, bf16,
+                triesOptimizing, autoWarmup);
+    }
+
+    /** Returns the same with frozen weights, those of convolutions with the channels last. */
+    TorchParameters laidOutChannelsLast() {
+        return new TorchParameters(inferenceMode, optimizedExecution, weightSharing, intraOpThreads, interOpThreads,
+                jitExecutor, jitProfiling, tensorFuser, cacheCleaning, cudnn, true, optimizeForInference, true, bf16,
+                triesOptimizing, autoWarmup);
     }
 
     /** Returns what is switched on and off for a model, in the words of the reference that people search logs for. */

@@ -125,8 +125,8 @@ final class ModelLoadTest extends TorchTest {
     @ValueSource(strings = {"INFERENCE_MODE=false", "DISABLE_OPTIMIZED_EXECUTION=ON", "ENABLE_WEIGHT_SHARING=true",
         "INTRA_OP_THREAD_COUNT=1", "INTER_OP_THREAD_COUNT=2", "ENABLE_JIT_EXECUTOR=true",
         "ENABLE_JIT_PROFILING=1", "ENABLE_TENSOR_FUSER=true", "ENABLE_CACHE_CLEANING=true", "DISABLE_CUDNN=true",
-        "ENABLE_FREEZING=true", "ENABLE_OPTIMIZE_FOR_INFERENCE=true", "ENABLE_AUTO_WARMUP=false",
-        "INTRA_OP_THREAD_COUNT=0", "UNKNOWN=x"})
+        "ENABLE_FREEZING=true", "ENABLE_OPTIMIZE_FOR_INFERENCE=true", "ENABLE_CHANNELS_LAST=true", "ENABLE_BF16=true",
+        "ENABLE_AUTO_WARMUP=false", "INTRA_OP_THREAD_COUNT=0", "UNKNOWN=x"})
     void takesEveryParameter(String parameter) {
         String[] parts = parameter.split("=", 2);
         ModelConfig config = simple("model").parameters(Map.of(parts[0], parts[1]))

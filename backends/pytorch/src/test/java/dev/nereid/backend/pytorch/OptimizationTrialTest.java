@@ -30,6 +30,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Modules whose executions take as long as a test says. */
@@ -87,10 +88,15 @@ final class OptimizationTrialTest extends TorchTest {
     }
 
     private Optional<LoadedModule> run(Module plain, Supplier<LoadedModule> optimize) {
-        return new OptimizationTrial("m", InputPlan.of(config(), plain.signature()), true, () -> now).run(plain, () -> {
-            loads++;
-            return optimize.get();
-        });
+        return run(plain, Map.of(Rewriting.OPTIMIZED, optimize)).map(OptimizationTrial.Outcome::module);
+    }
+
+    private Optional<OptimizationTrial.Outcome> run(Module plain, Map<Rewriting, Supplier<LoadedModule>> load) {
+        return new OptimizationTrial("m", InputPlan.of(config(), plain.signature()), true, () -> now).run(plain,
+                rewriting -> {
+                    loads++;
+                    return Optional.ofNullable(load.get(rewriting)).map(Supplier::get);
+                });
     }
 
     private Optional<LoadedModule> run(Module plain, Module optimized) {
@@ -108,6 +114,41 @@ final class OptimizationTrialTest extends TorchTest {
         assertEquals(Optional.of(optimized), run(plain(10 * MILLISECOND), optimized));
         assertFalse(optimized.isClosed);
         assertTrue(rows.contains(2), "more rows than one are compared, too");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"8, 5, CHANNELS_LAST", "5, 8, OPTIMIZED", "20, 8, CHANNELS_LAST", "8, 20, OPTIMIZED"})
+    void takesTheFasterOfTwo(long optimizedMillis, long channelsLastMillis, Rewriting expected) {
+        Module optimized = plain(optimizedMillis * MILLISECOND);
+        Module channelsLast = plain(channelsLastMillis * MILLISECOND);
+
+        Optional<OptimizationTrial.Outcome> outcome = run(plain(10 * MILLISECOND),
+                Map.of(Rewriting.OPTIMIZED, () -> optimized, Rewriting.CHANNELS_LAST, () -> channelsLast));
+
+        Module better = expected == Rewriting.OPTIMIZED ? optimized : channelsLast;
+        assertEquals(Optional.of(new OptimizationTrial.Outcome(better, expected)), outcome);
+        assertEquals(expected != Rewriting.OPTIMIZED, optimized.isClosed);
+        assertEquals(expected != Rewriting.CHANNELS_LAST, channelsLast.isClosed);
+    }
+
+    @Test
+    void triesTheSecondWhereTheFirstCanNotBe() {
+        Module channelsLast = plain(MILLISECOND);
+
+        assertEquals(Optional.of(new OptimizationTrial.Outcome(channelsLast, Rewriting.CHANNELS_LAST)),
+                run(plain(10 * MILLISECOND), Map.of(Rewriting.OPTIMIZED, () -> {
+                    throw new IllegalStateException("no");
+                }, Rewriting.CHANNELS_LAST, () -> channelsLast)));
+    }
+
+    @Test
+    void closesWhatFailsWhenItIsExecuted() {
+        Module failing = new Module(MILLISECOND, _ -> {
+            throw new IllegalStateException("no");
+        });
+
+        assertEquals(Optional.empty(), run(plain(10 * MILLISECOND), failing));
+        assertTrue(failing.isClosed);
     }
 
     @ParameterizedTest
@@ -152,7 +193,7 @@ final class OptimizationTrialTest extends TorchTest {
         assertEquals(Optional.empty(), run(plain(10 * MILLISECOND), () -> {
             throw new IllegalStateException("no");
         }));
-        assertEquals(1, loads);
+        assertEquals(Rewriting.values().length, loads);
     }
 
     @Test
@@ -184,7 +225,8 @@ final class OptimizationTrialTest extends TorchTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "ENABLE_OPTIMIZE_FOR_INFERENCE", "ENABLE_FREEZING", "ENABLE_AUTO_WARMUP"})
+    @ValueSource(strings = {"", "ENABLE_OPTIMIZE_FOR_INFERENCE", "ENABLE_CHANNELS_LAST", "ENABLE_FREEZING",
+        "ENABLE_AUTO_WARMUP"})
     void aModelOfConvolutionsIsTriedUnlessSomethingIsSaidAboutIt(String key) {
         String source = """
                 def forward(self, x):

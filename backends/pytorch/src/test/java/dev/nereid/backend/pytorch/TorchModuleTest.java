@@ -1,6 +1,7 @@
 package dev.nereid.backend.pytorch;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -11,10 +12,20 @@ import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
+import java.util.List;
 import java.util.Map;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.IValue;
+import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.QualifiedName;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What loading makes of a file that is to be rewritten. */
@@ -63,8 +74,79 @@ final class TorchModuleTest extends TorchTest {
         assertTrue(optimized.contains("prim::mkldnn_convolution"), optimized);
     }
 
+    private TorchModule withKernel(String source, Map<String, String> parameters) {
+        try (PointerScope _ = new PointerScope()) {
+            JitModule module = new JitModule(new QualifiedName("__torch__.Kernel"));
+            module.register_parameter("kernel", torch.arange(new Scalar(54)).reshape(2, 3, 3, 3).to(ScalarType.Float),
+                    false);
+            module.define(source);
+            module.save(directory.resolve("kernel.pt").toString());
+        }
+        return TorchModule.load("model", directory.resolve("kernel.pt"), new TorchDevice.Cpu(), new FakeGpus(),
+                TorchParameters.parse(parameters));
+    }
+
+    @Test
+    void convolutionsAnswerWithTheChannelsLastWhereTheirWeightsLieSo() {
+        String source = "def forward(self, x):\n  return torch.conv2d(x, self.kernel)\n";
+        try (PointerScope _ = new PointerScope();
+                TorchModule plain = withKernel(source, Map.of());
+                TorchModule channelsLast = withKernel(source, Map.of("ENABLE_CHANNELS_LAST", "true"))) {
+            Tensor x = torch.ones(1, 3, 8, 8).to(ScalarType.Float);
+            Tensor expected = plain.forward(new IValueVector(new IValue(x))).toTensor();
+            Tensor actual = channelsLast.forward(new IValueVector(new IValue(x))).toTensor();
+
+            assertEquals(1, expected.stride(3));
+            assertEquals(1, actual.stride(1));
+            assertTrue(torch.allclose(expected, actual));
+        }
+    }
+
+    @Test
+    void computesInBf16WhatComesAndGoesAsFp32() {
+        String source = "def forward(self, x):\n  y = torch.conv2d(x, self.kernel)\n  return (y, x.size(0) + torch.zeros([1], dtype=4))\n";
+        try (PointerScope _ = new PointerScope();
+                TorchModule plain = withKernel(source, Map.of());
+                TorchModule bf16 = withKernel(source, Map.of("ENABLE_BF16", "true"))) {
+            Tensor x = torch.full(new long[]{1, 3, 4, 4}, new Scalar(1.001)).to(ScalarType.Float);
+            Tensor expected = plain.run(new IValueVector(new IValue(x))).getFirst().toTensor();
+            List<IValue> results = bf16.run(new IValueVector(new IValue(x)));
+            Tensor actual = results.getFirst().toTensor();
+
+            assertEquals(ScalarType.Float.value, actual.scalar_type().value);
+            assertFalse(torch.allclose(expected, actual, 1e-5, 0, false), "it is rounded");
+            assertTrue(torch.allclose(expected, actual, 0.01, 0, false));
+            assertEquals(ScalarType.Long.value, results.getLast().toTensor().scalar_type().value, "no number of FP32");
+        }
+    }
+
+    @Test
+    void knowsWhetherThereIsAnythingToLayOut() {
+        TestScripts.write(directory.resolve("model"), CONVOLUTION);
+        try (TorchModule without = TorchModule.load("model", directory.resolve("model/1/model.pt"),
+                new TorchDevice.Cpu(), new FakeGpus(), TorchParameters.parse(Map.of()));
+                TorchModule with = withKernel("def forward(self, x):\n  return x\n", Map.of())) {
+            assertFalse(without.hasChannels());
+            assertTrue(with.hasChannels());
+        }
+    }
+
     @ParameterizedTest
-    @ValueSource(strings = {"ENABLE_FREEZING", "ENABLE_OPTIMIZE_FOR_INFERENCE"})
+    @CsvSource(delimiter = '|', textBlock = """
+            torch.conv2d(x, self.kernel).view([-1])                                            | false
+            torch.relu(x) if bool(x.sum() > 0) else x                                          | false
+            x.view([-1]) if bool(x.sum() > 0) else x                                           | true
+            torch.as_strided(x, [1], [1]) if bool(x.sum() > 0) else x                          | true
+            """)
+    void aViewInABranchMayBeNoViewOfAnotherLayout(String expression, boolean expected) {
+        try (TorchModule module = withKernel("def forward(self, x):\n  return " + expression + "\n",
+                Map.of("ENABLE_FREEZING", "true"))) {
+            assertEquals(expected, module.mayLookAtLayout(), module::graph);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ENABLE_FREEZING", "ENABLE_OPTIMIZE_FOR_INFERENCE", "ENABLE_CHANNELS_LAST"})
     void whatIsRewrittenAnswersTheSame(String key) {
         TestScripts.write(directory.resolve("model"), CONVOLUTION);
 
