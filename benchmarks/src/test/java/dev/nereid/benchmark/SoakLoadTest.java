@@ -30,7 +30,7 @@ final class SoakLoadTest {
 
     /** What the server does wrong. */
     private enum Fault {
-        NONE, OTHER_BYTES, NO_REFUSAL, OTHER_REFUSAL
+        NONE, OTHER_BYTES, NOT_A_NUMBER, NO_REFUSAL, OTHER_REFUSAL
     }
 
     private final HttpServer server;
@@ -75,6 +75,10 @@ final class SoakLoadTest {
         byte[] bytes = answer.toByteArray();
         if (fault == Fault.OTHER_BYTES) {
             bytes[bytes.length - 3] ^= 0x40;
+        }
+        if (fault == Fault.NOT_A_NUMBER) {
+            bytes[bytes.length - 1] = 0x7f;
+            bytes[bytes.length - 2] = (byte) 0xc0;
         }
         int refusal = fault == Fault.OTHER_REFUSAL ? 500 : 400;
         exchange.sendResponseHeaders(isWrong && fault != Fault.NO_REFUSAL ? refusal : 200, bytes.length);
@@ -132,6 +136,13 @@ final class SoakLoadTest {
         String problem = firstProblem(request("mlp"), Fault.OTHER_BYTES);
 
         assertTrue(problem.matches("mlp: element 127 is .*, expected 0\\..*"), problem);
+    }
+
+    @Test
+    void whatIsNoNumberIsNoRightAnswer() {
+        String problem = firstProblem(request("mlp"), Fault.NOT_A_NUMBER);
+
+        assertTrue(problem.startsWith("mlp: element 127 is NaN, expected 0."), problem);
     }
 
     @Test

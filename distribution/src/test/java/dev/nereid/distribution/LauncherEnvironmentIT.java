@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -134,6 +136,28 @@ class LauncherEnvironmentIT {
     void turnsUsageReportsOff() throws Exception {
         assertEquals("1", run(Map.of()).after("ORT_DISABLE_TELEMETRY=").orElseThrow());
         assertEquals("1", run(Map.of("ORT_DISABLE_TELEMETRY", "0")).after("ORT_DISABLE_TELEMETRY=").orElseThrow());
+    }
+
+    @Test
+    void boundsHowLongOpenMpLooks() throws Exception {
+        assertEquals("10000", run(Map.of()).after("GOMP_SPINCOUNT=").orElseThrow());
+        assertEquals("7", run(Map.of("GOMP_SPINCOUNT", "7")).after("GOMP_SPINCOUNT=").orElseThrow());
+        assertEquals(Optional.empty(), run(Map.of("OMP_WAIT_POLICY", "ACTIVE")).after("GOMP_SPINCOUNT="));
+    }
+
+    @Test
+    void boundsTheHeapOfALargeMachine() throws Exception {
+        boolean isLarge = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
+                .getTotalMemorySize() > 5120L << 20;
+
+        assertEquals(isLarge ? Optional.of("1280m") : Optional.empty(), run(Map.of()).after("-Xmx"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"NEREID_JAVA_OPTIONS,-XX:MaxRAMPercentage=40", "JAVA_TOOL_OPTIONS,-Xmx3g",
+        "JDK_JAVA_OPTIONS,-XX:MaxHeapSize=3g"})
+    void leavesTheHeapToWhoeverBoundsIt(String variable, String option) throws Exception {
+        assertEquals(Optional.empty(), run(Map.of(variable, option)).after("-Xmx"));
     }
 
     /** What a shell starts in the background ignores SIGINT, unless it asks for it again. */
