@@ -1,6 +1,7 @@
 package dev.nereid.json;
 
 import dev.nereid.backend.api.InferenceException;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Each value outside an array of scalars is one long on a tape: tag, offset in the text, and either the length of a
  * string, the number of elements, or the place on the tape behind the value. An array that holds no array and no object
  * is one entry however long it is, so a tensor of a million numbers takes eight bytes here.
+ *
+ * <p>The text is an array, or it lies in other memory and is looked at through a {@link TextWindow}.
  *
  * <p>Reusable: {@link #parse} forgets the text before. For one thread.
  */
@@ -28,24 +31,25 @@ public final class JsonDocument {
     /** An array of scalars: its elements are in the text only. */
     public static final int FLAT_ARRAY = 8;
 
-    private static final byte[] NONE = {};
     private static final int MAX_LENGTH = 1 << 29;
     private static final int MAX_DEPTH = 10_000;
     private static final int RETAINED_ENTRIES = 1 << 16;
     private static final int RECENT_VALUES = 64;
+    /** About what a view, and its place in a list, take. */
+    private static final long VIEW_SIZE = 32;
 
     private final LongConsumer growth;
-    private final JsonScanner scanner = new JsonScanner();
-    private final RecentStrings strings = new RecentStrings();
+    private final TextWindow window;
+    private final JsonScanner scanner;
+    private final JsonStrings strings;
     /** The last views of values that lay so far in front on the tape: most texts have the structure of the one before. */
     private final @Nullable JsonValue[] recent = new JsonValue[RECENT_VALUES];
-    private byte[] text = NONE;
-    private int limit;
+    /** The bytes of all strings that are no elements of an array of scalars. */
+    private long stringBytes;
     private long[] tape = new long[256];
     private int size;
     private int[] open = new int[16];
     private int depth;
-    private byte[] scratch = new byte[64];
 
     /** Creates a document; its first use is {@link #parse}. */
     public JsonDocument() {
@@ -56,10 +60,14 @@ public final class JsonDocument {
     /**
      * Creates a document that asks before its memory grows.
      *
-     * @param growth gets the number of bytes that are to be taken from the heap; may throw
+     * @param growth gets the number of bytes that are to be taken from the heap, beside a text and its window that were
+     *        given; may throw
      */
     public JsonDocument(LongConsumer growth) {
         this.growth = growth;
+        window = new TextWindow(growth);
+        scanner = new JsonScanner(window);
+        strings = new JsonStrings(window, growth);
     }
 
     /**
@@ -68,17 +76,42 @@ public final class JsonDocument {
      * @throws InferenceException INVALID_ARG when it is not one JSON value
      */
     public JsonValue parse(byte[] buffer, int offset, int length) {
+        checkLength(length);
+        window.show(buffer, offset, length);
+        return parse(offset);
+    }
+
+    /**
+     * Parses a text and returns the root. What is asked for later is read from the text, too, through the same window.
+     *
+     * @param part shows a part of the text at a time, so it should be far longer than most numbers are; at least
+     *        {@link TextWindow#MIN_LENGTH} bytes
+     * @throws InferenceException INVALID_ARG when it is not one JSON value
+     */
+    public JsonValue parse(MemorySegment text, byte[] part) {
+        checkLength(text.byteSize());
+        window.show(text, part);
+        JsonValue root = parse(0);
+        window.expect(scanner.longestNumber());
+        // Nothing else bounds what strings take that are asked for.
+        growth.accept(stringBytes);
+        return root;
+    }
+
+    private static void checkLength(long length) {
         if (length >= MAX_LENGTH) {
             throw InferenceException.invalid("request JSON of " + length + " bytes is too long");
         }
-        text = buffer;
-        limit = offset + length;
+    }
+
+    private JsonValue parse(int start) {
+        stringBytes = 0;
         size = 0;
         depth = 0;
         if (tape.length > RETAINED_ENTRIES) {
             tape = new long[RETAINED_ENTRIES];
         }
-        scanner.reset(buffer, offset, length);
+        scanner.begin(start);
         if (scanner.peekBehindSpace() == 0) {
             throw scanner.failure("The document is empty.", scanner.position());
         }
@@ -91,9 +124,8 @@ public final class JsonDocument {
 
     /** Lets go of the text; its values can't be asked any longer. */
     public void forget() {
-        text = NONE;
-        limit = 0;
-        scanner.reset(NONE, 0, 0);
+        window.forget();
+        scanner.forget();
     }
 
     /** Parses a buffer and returns the root. */
@@ -202,7 +234,9 @@ public final class JsonDocument {
     private long string() {
         int start = scanner.position();
         scanner.string();
-        return entry(scanner.isEscaped() ? ESCAPED_STRING : STRING, start, scanner.position() - start - 2);
+        int length = scanner.position() - start - 2;
+        stringBytes += length;
+        return entry(scanner.isEscaped() ? ESCAPED_STRING : STRING, start, length);
     }
 
     /**
@@ -278,16 +312,13 @@ public final class JsonDocument {
         return (int) entry & (MAX_LENGTH - 1);
     }
 
-    public byte[] text() {
-        return text;
-    }
-
-    RecentStrings strings() {
+    JsonStrings strings() {
         return strings;
     }
 
-    public int limit() {
-        return limit;
+    /** Returns what the text is read from. */
+    public TextWindow window() {
+        return window;
     }
 
     public long entryAt(int index) {
@@ -315,69 +346,28 @@ public final class JsonDocument {
         return tag == OBJECT || tag == NESTED_ARRAY ? extra(entry) : index + 1;
     }
 
-    /** Returns the entry for the scalar at that offset, of an array of scalars. */
-    public long scalarAt(int offset) {
-        byte first = text[offset];
-        if (first != '"') {
-            return entry(tagOfScalar(first), offset, 0);
+    /** Returns views of the elements of an array of scalars. */
+    JsonValue[] elements(long flatArray) {
+        JsonValue[] elements = views(extra(flatArray));
+        scanner.moveTo(start(flatArray));
+        for (int i = 0; i < elements.length; i++) {
+            // Behind the bracket, or a comma.
+            scanner.step();
+            elements[i] = new JsonValue(this, scalar(scanner.peekBehindSpace()), -1);
+            scanner.peekBehindSpace();
         }
-        boolean hasEscape = false;
-        int at = offset + 1;
-        for (; text[at] != '"'; at++) {
-            if (text[at] == '\\') {
-                hasEscape = true;
-                at++;
-            }
-        }
-        return entry(hasEscape ? ESCAPED_STRING : STRING, offset, at - offset - 1);
+        return elements;
     }
 
-    /** Returns the offset of the first byte that is not white space. */
-    public int skipSpace(int offset) {
-        int at = offset;
-        while (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t') {
-            at++;
-        }
-        return at;
+    /** Returns room for that many views. */
+    JsonValue[] views(int count) {
+        growth.accept(VIEW_SIZE * count);
+        return new JsonValue[count];
     }
 
-    /** Returns the offset behind the scalar of an array of scalars: on white space, a comma or a bracket. */
-    public int endOfScalar(long scalar) {
-        int tag = tag(scalar);
-        if (tag == STRING || tag == ESCAPED_STRING) {
-            return start(scalar) + extra(scalar) + 2;
-        }
-        int at = start(scalar);
-        while (text[at] != ',' && text[at] != ']' && text[at] > ' ') {
-            at++;
-        }
-        return at;
-    }
-
-    /** Returns whether the string is that text. */
-    boolean isString(long string, String expected) {
-        if (tag(string) != STRING) {
-            return JsonStrings.text(this, string).equals(expected);
-        }
-        int length = extra(string);
-        int first = start(string) + 1;
-        for (int i = 0; i < expected.length(); i++) {
-            char next = expected.charAt(i);
-            if (next >= 0x80) {
-                return JsonStrings.text(this, string).equals(expected);
-            }
-            if (i >= length || text[first + i] != next) {
-                return false;
-            }
-        }
-        return length == expected.length();
-    }
-
-    /** Returns memory for decoding a string of that length. */
-    public byte[] scratch(int length) {
-        if (scratch.length < length) {
-            scratch = new byte[Math.max(length, 2 * scratch.length)];
-        }
-        return scratch;
+    /** Returns room for that many numbers. */
+    long[] numbers(int count) {
+        growth.accept((long) Long.BYTES * count);
+        return new long[count];
     }
 }

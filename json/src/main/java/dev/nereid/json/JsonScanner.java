@@ -5,10 +5,11 @@ import dev.nereid.backend.api.InferenceException;
 /**
  * Moves over the tokens of a JSON text and checks them, with the texts and byte offsets that clients of the reference
  * know. Like the reference it takes a zero byte for the end of the text, accepts {@code NaN} and {@code Infinity}, and
- * does not look whether strings are UTF-8. Reusable, for one thread.
+ * does not look whether strings are UTF-8. It moves the window when it comes to its end. Reusable, for one thread.
  */
 final class JsonScanner {
     static final String INVALID_VALUE = "Invalid value.";
+    private static final String MISSING_QUOTE = "Missing a closing quotation mark in string.";
     static final String MISSING_NAME = "Missing a name for object member.";
     static final String MISSING_COLON = "Missing a colon after a name of object member.";
     static final String MISSING_COMMA_IN_OBJECT = "Missing a comma or '}' after an object member.";
@@ -18,27 +19,74 @@ final class JsonScanner {
     private static final int SAFE_LENGTH = 300;
     private static final int LARGEST_EXPONENT = 308;
 
+    private static final byte[] NONE = {};
+
+    private final TextWindow window;
     private final NumberReader numbers = new NumberReader();
-    private byte[] text = new byte[0];
+    /** The offset of the text's first byte. */
     private int start;
-    private int limit;
-    private int position;
+    /** The length of the longest number so far, or what all numbers may have. */
+    private int longest;
+    /** Longer numbers are looked at again. */
+    private int unremarkable;
     private boolean isEscaped;
 
-    void reset(byte[] buffer, int offset, int length) {
-        text = buffer;
+    // What the window shows, and the index in it.
+    private byte[] text = NONE;
+    private int limit;
+    private int safe;
+    private int position;
+
+    JsonScanner(TextWindow window) {
+        this.window = window;
+    }
+
+    /** Starts at that offset of the text that the window shows. */
+    void begin(int offset) {
         start = offset;
-        limit = offset + length;
-        position = offset;
+        longest = TextWindow.MIN_LENGTH - 2;
+        unremarkable = longest;
+        moveTo(offset);
         skipByteOrderMark();
     }
 
+    /** Returns the offset in the text. */
     int position() {
-        return position;
+        return window.offsetOf(position);
+    }
+
+    void forget() {
+        text = NONE;
     }
 
     void moveTo(int offset) {
-        position = offset;
+        shown(window.indexOf(offset));
+    }
+
+    /** Returns the length of the longest number. */
+    int longestNumber() {
+        return longest;
+    }
+
+    private void shown(int index) {
+        text = window.bytes();
+        limit = window.limit();
+        safe = window.safe();
+        position = index;
+    }
+
+    /** Lets the window begin at that index, unless it shows the end of the text, and returns the new index. */
+    private int move(int index) {
+        if (safe == limit) {
+            return index;
+        }
+        shown(window.move(window.offsetOf(index)));
+        return position;
+    }
+
+    /** Returns whether there may be more of what ends at that index. */
+    private boolean isCut(int index) {
+        return index == limit && safe < limit;
     }
 
     void step() {
@@ -52,11 +100,26 @@ final class JsonScanner {
 
     byte peekBehindSpace() {
         int at = position;
-        while (at < limit && (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t')) {
+        while (at < limit && TextWindow.isSpace(text[at])) {
             at++;
         }
         position = at;
-        return at < limit ? text[at] : 0;
+        return at < safe ? text[at] : peekBehindSpaceAtEnd();
+    }
+
+    /** The position is where the window, or the text, ends. */
+    private byte peekBehindSpaceAtEnd() {
+        while (safe < limit && position >= safe) {
+            int at = move(position);
+            while (at < limit && TextWindow.isSpace(text[at])) {
+                at++;
+            }
+            position = at;
+            if (at == 0) {
+                break;
+            }
+        }
+        return peek();
     }
 
     /** Returns whether the string that was scanned last holds an escape. */
@@ -68,25 +131,26 @@ final class JsonScanner {
     void string() {
         int at = position + 1;
         boolean hasEscape = false;
-        while (at < limit) {
-            byte next = text[at];
-            if (next == '"') {
-                position = at + 1;
-                isEscaped = hasEscape;
-                return;
+        do {
+            while (at < limit) {
+                byte next = text[at];
+                if (next == '"') {
+                    position = at + 1;
+                    isEscaped = hasEscape;
+                    return;
+                }
+                if (next == '\\') {
+                    hasEscape = true;
+                    at = escape(at < safe ? at : move(at));
+                } else if (next >= 0 && next < ' ') {
+                    throw failureAt(next == 0 ? MISSING_QUOTE : "Invalid encoding in string.", at);
+                } else {
+                    at++;
+                }
             }
-            if (next == '\\') {
-                hasEscape = true;
-                at = escape(at);
-            } else if (next >= 0 && next < ' ') {
-                throw failure(next == 0
-                        ? "Missing a closing quotation mark in string."
-                        : "Invalid encoding in string.", at);
-            } else {
-                at++;
-            }
-        }
-        throw failure("Missing a closing quotation mark in string.", at);
+            at = move(at);
+        } while (at < limit);
+        throw failureAt(MISSING_QUOTE, at);
     }
 
     /** Moves over anything that is no string, array or object. */
@@ -119,8 +183,8 @@ final class JsonScanner {
         if (at < limit && text[at] == '.') {
             int firstOfFraction = at + 1;
             at = digits(firstOfFraction);
-            if (at == firstOfFraction) {
-                throw failure("Miss fraction part in number.", at);
+            if (at == firstOfFraction && !isCut(at)) {
+                throw failureAt("Miss fraction part in number.", at);
             }
         }
         if (at < limit && (text[at] | 0x20) == 'e') {
@@ -131,12 +195,27 @@ final class JsonScanner {
             }
             int firstOfExponent = at;
             at = digits(at);
-            if (at == firstOfExponent) {
-                throw failure("Miss exponent in number.", at);
+            if (at == firstOfExponent && !isCut(at)) {
+                throw failureAt("Miss exponent in number.", at);
             }
         }
         position = at;
-        if (!isSafe || at - first > SAFE_LENGTH) {
+        if (!isSafe || at - first > unremarkable || isCut(at)) {
+            unusual(first, at, isSafe);
+        }
+    }
+
+    /** Looks again at a number that has an exponent, is long, or ends where the window does. */
+    private void unusual(int first, int end, boolean isSafe) {
+        if (isCut(end)) {
+            shown(window.showMore(window.offsetOf(first)));
+            number();
+            return;
+        }
+        int length = end - first;
+        longest = Math.max(longest, length);
+        unremarkable = Math.min(longest, SAFE_LENGTH);
+        if (!isSafe || length > SAFE_LENGTH) {
             checkRange(first);
         }
     }
@@ -151,7 +230,7 @@ final class JsonScanner {
 
     private void checkRange(int first) {
         if (Double.isInfinite(numbers.readDouble(text, first, limit)) || hasTooLargeExponent(first)) {
-            throw failure("Number too big to be stored in double.", first);
+            throw failureAt("Number too big to be stored in double.", first);
         }
     }
 
@@ -201,7 +280,7 @@ final class JsonScanner {
             at = require("nf", at + 1);
             return at < limit && text[at] == 'i' ? require("inity", at) : at;
         }
-        throw failure(INVALID_VALUE, at);
+        throw failureAt(INVALID_VALUE, at);
     }
 
     private void literal(String word) {
@@ -211,7 +290,7 @@ final class JsonScanner {
     private int require(String rest, int from) {
         for (int i = 0; i < rest.length(); i++) {
             if (from + i >= limit || text[from + i] != rest.charAt(i)) {
-                throw failure(INVALID_VALUE, from + i);
+                throw failureAt(INVALID_VALUE, from + i);
             }
         }
         return from + rest.length();
@@ -224,7 +303,7 @@ final class JsonScanner {
         return switch (kind) {
             case '"', '\\', '/', 'b', 'f', 'n', 'r', 't' -> at + 1;
             case 'u' -> unicodeEscape(backslash);
-            default -> throw failure("Invalid escape character in string.", backslash);
+            default -> throw failureAt("Invalid escape character in string.", backslash);
         };
     }
 
@@ -236,7 +315,7 @@ final class JsonScanner {
         }
         if (Character.isLowSurrogate((char) unit) || at + 1 >= limit || text[at] != '\\' || text[at + 1] != 'u'
                 || !Character.isLowSurrogate((char) hexUnit(at + 2, backslash))) {
-            throw failure("The surrogate pair in string is invalid.", backslash);
+            throw failureAt("The surrogate pair in string is invalid.", backslash);
         }
         return at + 6;
     }
@@ -246,7 +325,7 @@ final class JsonScanner {
         for (int i = from; i < from + 4; i++) {
             int digit = i < limit ? Character.digit(text[i], 16) : -1;
             if (digit < 0) {
-                throw failure("Incorrect hex digit after \\u escape in string.", backslash);
+                throw failureAt("Incorrect hex digit after \\u escape in string.", backslash);
             }
             unit = (unit << 4) | digit;
         }
@@ -259,6 +338,10 @@ final class JsonScanner {
                 position++;
             }
         }
+    }
+
+    private InferenceException failureAt(String reason, int index) {
+        return failure(reason, window.offsetOf(index));
     }
 
     InferenceException failure(String reason, int offset) {

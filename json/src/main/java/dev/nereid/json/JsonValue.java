@@ -100,7 +100,7 @@ public final class JsonValue {
         if (isObject()) {
             int end = JsonDocument.extra(entry);
             for (int at = index + 1; at < end; at = document.next(at + 1)) {
-                if (document.isString(document.entryAt(at), name)) {
+                if (document.strings().isString(document.entryAt(at), name)) {
                     return at + 1;
                 }
             }
@@ -121,7 +121,7 @@ public final class JsonValue {
         Member[] members = new Member[count];
         int at = index + 1;
         for (int i = 0; i < count; i++) {
-            members[i] = new Member(JsonStrings.text(document, document.entryAt(at)), document.valueAt(at + 1));
+            members[i] = new Member(document.strings().text(document.entryAt(at)), document.valueAt(at + 1));
             at = document.next(at + 1);
         }
         return Arrays.asList(members);
@@ -129,27 +129,22 @@ public final class JsonValue {
 
     /** Returns the elements. */
     public List<JsonValue> elements() {
-        JsonValue[] elements = new JsonValue[elementCount()];
-        if (tag() == JsonDocument.NESTED_ARRAY) {
-            int at = index + 1;
-            for (int i = 0; i < elements.length; i++) {
-                elements[i] = document.valueAt(at);
-                at = document.next(at);
-            }
-            return Arrays.asList(elements);
+        asArray();
+        if (tag() == JsonDocument.FLAT_ARRAY) {
+            return Arrays.asList(document.elements(entry));
         }
-        int at = JsonDocument.start(entry) + 1;
+        JsonValue[] elements = document.views(elementCount());
+        int at = index + 1;
         for (int i = 0; i < elements.length; i++) {
-            long scalar = document.scalarAt(document.skipSpace(at));
-            elements[i] = new JsonValue(document, scalar, -1);
-            at = document.skipSpace(document.endOfScalar(scalar)) + 1;
+            elements[i] = document.valueAt(at);
+            at = document.next(at);
         }
         return Arrays.asList(elements);
     }
 
     /** Returns the elements, integers that fit 64 unsigned bits each. */
     public long[] unsignedElements() {
-        long[] numbers = new long[elementCount()];
+        long[] numbers = document.numbers(elementCount());
         if (tag() == JsonDocument.NESTED_ARRAY) {
             List<JsonValue> elements = elements();
             for (int i = 0; i < numbers.length; i++) {
@@ -157,11 +152,14 @@ public final class JsonValue {
             }
             return numbers;
         }
-        int at = JsonDocument.start(entry) + 1;
+        NumberReader reader = new NumberReader();
+        TextWindow window = document.window();
+        int at = window.indexOf(JsonDocument.start(entry) + 1);
         for (int i = 0; i < numbers.length; i++) {
-            long scalar = document.scalarAt(document.skipSpace(at));
-            numbers[i] = new JsonValue(document, scalar, -1).asUnsigned();
-            at = document.skipSpace(document.endOfScalar(scalar)) + 1;
+            at = window.skipSpace(at);
+            // What is no number is read as none that is an integer.
+            numbers[i] = unsigned(reader, reader.readInteger(window.bytes(), at, window.limit()));
+            at = window.skipSpace(reader.end()) + 1;
         }
         return numbers;
     }
@@ -201,7 +199,7 @@ public final class JsonValue {
         if (!isString()) {
             throw InferenceException.invalid("attempt to access JSON non-string as string");
         }
-        return JsonStrings.text(document, entry);
+        return document.strings().text(entry);
     }
 
     /** Returns the truth value. */
@@ -230,16 +228,15 @@ public final class JsonValue {
     /** Returns the integer, which must fit 64 unsigned bits; the result is to be read as unsigned. */
     public long asUnsigned() {
         NumberReader numbers = new NumberReader();
-        if (isNumber()) {
-            switch (integerKind(numbers)) {
-                case SMALL, LARGE -> {
-                    return numbers.integer();
-                }
-                case NEGATIVE, REAL -> {
-                }
-            }
-        }
-        throw InferenceException.invalid("attempt to access JSON non-unsigned-integer as unsigned-integer");
+        return unsigned(numbers, isNumber() ? integerKind(numbers) : NumberReader.Kind.REAL);
+    }
+
+    private static long unsigned(NumberReader numbers, NumberReader.Kind kind) {
+        return switch (kind) {
+            case SMALL, LARGE -> numbers.integer();
+            case NEGATIVE, REAL ->
+                throw InferenceException.invalid("attempt to access JSON non-unsigned-integer as unsigned-integer");
+        };
     }
 
     /** Returns the number. */
@@ -247,7 +244,9 @@ public final class JsonValue {
         if (!isNumber()) {
             throw InferenceException.invalid("attempt to access JSON non-number as double");
         }
-        return new NumberReader().readDouble(document.text(), JsonDocument.start(entry), document.limit());
+        TextWindow window = document.window();
+        int index = window.indexOf(JsonDocument.start(entry));
+        return new NumberReader().readDouble(window.bytes(), index, window.limit());
     }
 
     public JsonDocument document() {
@@ -267,6 +266,8 @@ public final class JsonValue {
     }
 
     private NumberReader.Kind integerKind(NumberReader numbers) {
-        return numbers.readInteger(document.text(), JsonDocument.start(entry), document.limit());
+        TextWindow window = document.window();
+        int index = window.indexOf(JsonDocument.start(entry));
+        return numbers.readInteger(window.bytes(), index, window.limit());
     }
 }

@@ -34,6 +34,8 @@ public class RequestDecodingBenchmark {
     private final InferRequestDecoder decoder = new InferRequestDecoder();
     private final Arena arena = Arena.ofShared();
     private byte[] json = {};
+    private MemorySegment jsonOffHeap = MemorySegment.NULL;
+    private final byte[] window = new byte[64 * 1024];
     private byte[] binaryHead = {};
     private MemorySegment tensors = MemorySegment.NULL;
     private DecodeContext context = new DecodeContext("m", Integer.MAX_VALUE, arena, SharedMemoryRegions.NONE);
@@ -47,6 +49,7 @@ public class RequestDecodingBenchmark {
     public void prepare() {
         long[] shape = {1, elements};
         json = RequestBody.of("INPUT0", shape, true).bytes();
+        jsonOffHeap = arena.allocate(json.length).copyFrom(MemorySegment.ofArray(json));
         RequestBody binary = RequestBody.of("INPUT0", shape, false);
         binaryHead = Arrays.copyOf(binary.bytes(), binary.jsonLength());
         tensors = arena.allocate(4L * elements, 64);
@@ -66,6 +69,12 @@ public class RequestDecodingBenchmark {
     @Benchmark
     public DecodedRequest json() {
         return decoder.decode(json, 0, json.length, MemorySegment.NULL, context);
+    }
+
+    /** Parses JSON that lies off-heap, a piece at a time, and reads the elements into memory. */
+    @Benchmark
+    public DecodedRequest jsonOffHeap() {
+        return decoder.decode(jsonOffHeap, window, MemorySegment.NULL, context);
     }
 
     /** Parses a short JSON and cuts the tensor out of what follows. */

@@ -15,16 +15,17 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.function.IntFunction;
 
 /**
- * Reads the body of an inference request: the JSON part into an array for the parser, all else into one off-heap buffer,
- * of which the tensors are slices.
+ * Reads the body of an inference request: a short JSON part into an array, a long one into an off-heap buffer, and all else
+ * into another, of which the tensors are slices.
  */
 final class InferBodyReader {
     static final HeaderName HEADER_LENGTH = HeaderNames.create("Inference-Header-Content-Length");
     /** A body up to this size is read in one piece. */
     static final int SMALL = 16 * 1024;
+    /** JSON up to this size lies on the heap, and of longer JSON so much at a time. */
+    static final int WINDOW = 64 * 1024;
     private static final int READ_SIZE = 64 * 1024;
 
     private final BufferPool pool;
@@ -35,21 +36,46 @@ final class InferBodyReader {
         this.maxInputSize = maxInputSize;
     }
 
+    /** Where the JSON part of a body is kept until it has been decoded. */
+    interface JsonMemory {
+        /**
+         * Returns memory on the heap, of at least that length.
+         *
+         * @param length at most {@link #WINDOW}
+         */
+        byte[] onHeap(int length);
+
+        /** Returns the owner of memory for JSON that is longer than {@link #WINDOW}. */
+        BufferScope offHeap();
+    }
+
     /** A body in memory. */
     static final class Body {
         private final byte[] json;
         private final int jsonLength;
+        private final MemorySegment longJson;
         private final MemorySegment binary;
         private final boolean isRaw;
 
-        private Body(byte[] json, int jsonLength, MemorySegment binary, boolean isRaw) {
+        private Body(byte[] json, int jsonLength, MemorySegment longJson, MemorySegment binary, boolean isRaw) {
             this.json = json;
             this.jsonLength = jsonLength;
+            this.longJson = longJson;
             this.binary = binary;
             this.isRaw = isRaw;
         }
 
-        /** Returns what begins with the JSON part; valid until the next request is read. */
+        /** Returns whether the JSON part lies off-heap. */
+        boolean isJsonOffHeap() {
+            return longJson.byteSize() > 0;
+        }
+
+        /** Returns the JSON part where it lies off-heap. */
+        MemorySegment longJson() {
+            return longJson;
+        }
+
+        /** Returns what begins with the JSON part; memory for a window of it where that lies off-heap. */
         byte[] json() {
             return json;
         }
@@ -73,33 +99,33 @@ final class InferBodyReader {
     /**
      * Reads the body.
      *
-     * @param scope owns the memory
-     * @param texts returns memory of at least that length, for the JSON part or a small body
+     * @param scope owns all memory but that of a long JSON part, and counts what lies on the heap
+     * @param jsonMemory keeps the JSON part, or a small body
      */
-    Body read(Exchange exchange, BufferScope scope, IntFunction<byte[]> texts) {
+    Body read(Exchange exchange, BufferScope scope, JsonMemory jsonMemory) {
         ContentCoding coding = ContentCoding.ofRequest(exchange.header(HeaderNames.CONTENT_ENCODING));
         Optional<String> headerLength = exchange.header(HEADER_LENGTH);
         try (InputStream in = exchange.body()) {
             OptionalLong announced = exchange.announcedLength();
             if (coding == ContentCoding.IDENTITY && announced.isPresent()) {
-                return readAnnounced(exchange, in, announced.getAsLong(), headerLength, scope, texts);
+                return readAnnounced(exchange, in, announced.getAsLong(), headerLength, scope, jsonMemory);
             }
-            return readUnknown(exchange, in, coding, headerLength, scope, texts);
+            return readUnknown(exchange, in, coding, headerLength, scope, jsonMemory);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
     private Body readAnnounced(Exchange exchange, InputStream in, long length, Optional<String> headerLength,
-            BufferScope scope, IntFunction<byte[]> texts) throws IOException {
+            BufferScope scope, JsonMemory jsonMemory) throws IOException {
         InferBody layout = InferBody.divide(headerLength, Optional.empty(), length, maxInputSize);
         if (layout.isRaw() && length > maxInputSize) {
             throw rawTooLarge(length);
         }
         int jsonLength = layout.jsonLength();
-        scope.reserve(jsonLength);
         if (length <= SMALL) {
-            byte[] small = texts.apply((int) length);
+            scope.reserve(jsonLength);
+            byte[] small = jsonMemory.onHeap((int) length);
             readFully(in, small, (int) length);
             exchange.readEnd();
             MemorySegment rest = MemorySegment.NULL;
@@ -107,17 +133,30 @@ final class InferBodyReader {
                 rest = scope.allocate(length - jsonLength, 1);
                 MemorySegment.copy(small, jsonLength, rest, ValueLayout.JAVA_BYTE, 0, (int) length - jsonLength);
             }
-            return new Body(small, jsonLength, rest.asReadOnly(), layout.isRaw());
+            return new Body(small, jsonLength, MemorySegment.NULL, rest.asReadOnly(), layout.isRaw());
         }
-        byte[] json = texts.apply(jsonLength);
-        exchange.read(MemorySegment.ofArray(json).asSlice(0, jsonLength));
+        byte[] json = jsonOnHeap(jsonLength, scope, jsonMemory);
+        MemorySegment longJson = MemorySegment.NULL;
+        if (jsonLength > WINDOW) {
+            longJson = jsonMemory.offHeap().allocate(jsonLength, 1);
+            exchange.read(longJson);
+        } else {
+            exchange.read(MemorySegment.ofArray(json).asSlice(0, jsonLength));
+        }
         MemorySegment binary = MemorySegment.NULL;
         if (length > jsonLength) {
             binary = scope.allocate(length - jsonLength, 1);
             exchange.read(binary);
         }
         exchange.readEnd();
-        return new Body(json, jsonLength, binary.asReadOnly(), layout.isRaw());
+        return new Body(json, jsonLength, longJson.asReadOnly(), binary.asReadOnly(), layout.isRaw());
+    }
+
+    /** Returns memory for a short JSON part, or the window of a long one. */
+    private static byte[] jsonOnHeap(int jsonLength, BufferScope scope, JsonMemory jsonMemory) {
+        int length = Math.min(jsonLength, WINDOW);
+        scope.reserve(length);
+        return jsonMemory.onHeap(length);
     }
 
     private static void readFully(InputStream in, byte[] target, int length) throws IOException {
@@ -134,7 +173,7 @@ final class InferBodyReader {
 
     /** Reads a body of unknown length: chunked, compressed, or both. */
     private Body readUnknown(Exchange exchange, InputStream in, ContentCoding coding, Optional<String> headerLength,
-            BufferScope scope, IntFunction<byte[]> texts) throws IOException {
+            BufferScope scope, JsonMemory jsonMemory) throws IOException {
         OptionalLong announced = exchange.announcedLength();
         if (coding != ContentCoding.IDENTITY && announced.isPresent() && announced.getAsLong() == 0) {
             throw InferenceException.invalid("nothing to be decompressed");
@@ -150,15 +189,23 @@ final class InferBodyReader {
                             + maxInputSize + " bytes. Use --http-max-input-size to increase the limit.");
                 }
             }
-            MemorySegment body = buffer.moveTo(scope);
-            InferBody layout = InferBody.divide(headerLength, Optional.empty(), body.byteSize(), maxInputSize);
-            if (layout.isRaw() && body.byteSize() > maxInputSize) {
-                throw rawTooLarge(body.byteSize());
+            InferBody layout = InferBody.divide(headerLength, Optional.empty(), buffer.size(), maxInputSize);
+            if (layout.isRaw() && buffer.size() > maxInputSize) {
+                throw rawTooLarge(buffer.size());
             }
-            scope.reserve(layout.jsonLength());
-            byte[] json = texts.apply(layout.jsonLength());
-            MemorySegment.copy(body, ValueLayout.JAVA_BYTE, 0, json, 0, layout.jsonLength());
-            return new Body(json, layout.jsonLength(), body.asSlice(layout.jsonLength()), layout.isRaw());
+            int jsonLength = layout.jsonLength();
+            byte[] json = jsonOnHeap(jsonLength, scope, jsonMemory);
+            if (jsonLength > WINDOW && jsonLength == buffer.size()) {
+                return new Body(json, jsonLength, buffer.moveTo(jsonMemory.offHeap()), MemorySegment.NULL, false);
+            }
+            MemorySegment body = buffer.moveTo(scope);
+            MemorySegment longJson = MemorySegment.NULL;
+            if (jsonLength > WINDOW) {
+                longJson = body.asSlice(0, jsonLength);
+            } else {
+                MemorySegment.copy(body, ValueLayout.JAVA_BYTE, 0, json, 0, jsonLength);
+            }
+            return new Body(json, jsonLength, longJson, body.asSlice(jsonLength), layout.isRaw());
         }
     }
 

@@ -51,14 +51,15 @@ final class InferHandler {
     private final InferBodyReader bodies;
     private final HeaderForwarding forwarding;
     private final Codecs codecs = new Codecs();
-    private final TextPool texts = new TextPool();
+    private final WindowPool windows = new WindowPool();
 
     /** What one request at a time uses to decode and encode; kept for the next. */
-    private static final class Codec {
+    private static final class Codec implements InferBodyReader.JsonMemory {
         private final long maxInputSize;
         private final BufferScope scope;
-        private final TextPool texts;
-        private byte @Nullable [] text;
+        private final WindowPool windows;
+        private byte @Nullable [] window;
+        private final BufferScope jsonScope;
         private final BufferScope answerScope;
         /** The JSON of an answer but for its end, where it is large. */
         private final List<MemorySegment> answerParts = new ArrayList<>();
@@ -71,10 +72,11 @@ final class InferHandler {
         private final byte[] small = new byte[InferBodyReader.SMALL];
         private final SmallAnswer answer = new SmallAnswer(small);
 
-        Codec(BufferPool buffers, TextPool texts, ClientSharedMemory regions, String model, long maxInputSize) {
-            this.texts = texts;
+        Codec(BufferPool buffers, WindowPool windows, ClientSharedMemory regions, String model, long maxInputSize) {
+            this.windows = windows;
             this.maxInputSize = maxInputSize;
             scope = new BufferScope(buffers);
+            jsonScope = new BufferScope(buffers);
             answerScope = new BufferScope(buffers);
             decoder = new InferRequestDecoder(this::grow);
             writer = new JsonWriter(this::grow, SMALL_TEXT, this::moveOffHeap);
@@ -96,22 +98,28 @@ final class InferHandler {
             answerParts.add(part);
         }
 
-        /** Returns memory for the JSON of a request, or for a small body; until {@link #endText}. */
-        byte[] text(int length) {
+        @Override
+        public byte[] onHeap(int length) {
             if (length <= small.length) {
                 return small;
             }
-            byte[] large = texts.take(length);
-            text = large;
-            return large;
+            byte[] taken = windows.take();
+            window = taken;
+            return taken;
+        }
+
+        @Override
+        public BufferScope offHeap() {
+            return jsonScope;
         }
 
         /** Lets go of the memory for the JSON of a request. */
-        void endText() {
-            byte[] large = text;
-            if (large != null) {
-                text = null;
-                texts.giveBack(large);
+        void endJson() {
+            byte[] taken = window;
+            if (taken != null) {
+                window = null;
+                windows.giveBack(taken);
+                jsonScope.close();
             }
         }
 
@@ -125,7 +133,7 @@ final class InferHandler {
 
         /** Forgets the request and the answer. */
         void end() {
-            endText();
+            endJson();
             answerParts.clear();
             answerScope.close();
         }
@@ -176,7 +184,7 @@ final class InferHandler {
         RequestTrace trace = tracer.begin(model, exchange::traceHeader);
         Codec codec = codecs.pop();
         if (codec == null) {
-            codec = new Codec(engine.buffers(), texts, regions, model, maxInputSize);
+            codec = new Codec(engine.buffers(), windows, regions, model, maxInputSize);
         }
         try {
             handle(exchange, model, version, codec, trace);
@@ -195,7 +203,7 @@ final class InferHandler {
             trace.mark(TracePoint.HTTP_RECV_END);
             exchange.errorsAs(Exchange.JSON);
             DecodedRequest decoded = decode(codec, body, model);
-            codec.endText();
+            codec.endJson();
             RequestData request = decoded.request();
             if (forwarding.isEnabled()) {
                 request = request.withParameters(forwarded(exchange));
@@ -230,7 +238,7 @@ final class InferHandler {
 
     private InferBodyReader.Body read(Exchange exchange, Codec codec) {
         try {
-            return bodies.read(exchange, codec.scope, codec::text);
+            return bodies.read(exchange, codec.scope, codec);
         } catch (InferenceException e) {
             if (e.code() == StatusCode.UNSUPPORTED) {
                 exchange.response().headers().set(HeaderNames.ACCEPT_ENCODING, "gzip, deflate");
@@ -240,10 +248,12 @@ final class InferHandler {
     }
 
     private DecodedRequest decode(Codec codec, InferBodyReader.Body body, String model) {
-        return body.isRaw()
-                ? InferRequestDecoder.decodeRaw(body.binary(), maxInputSize)
-                : codec.decoder.decode(body.json(), 0, body.jsonLength(), body.binary(),
-                        codec.context(model));
+        if (body.isRaw()) {
+            return InferRequestDecoder.decodeRaw(body.binary(), maxInputSize);
+        }
+        return body.isJsonOffHeap()
+                ? codec.decoder.decode(body.longJson(), body.json(), body.binary(), codec.context(model))
+                : codec.decoder.decode(body.json(), 0, body.jsonLength(), body.binary(), codec.context(model));
     }
 
     private void send(Exchange exchange, Codec codec, EncodedResponse encoded) {

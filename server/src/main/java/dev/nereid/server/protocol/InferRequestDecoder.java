@@ -75,6 +75,21 @@ public final class InferRequestDecoder {
         }
     }
 
+    /**
+     * Decodes a request whose JSON part lies off-heap. Nothing of it is looked at any longer afterwards.
+     *
+     * @param json the JSON part
+     * @param window memory for the part of it that is looked at
+     * @param binary what follows the JSON part; may be empty
+     */
+    public DecodedRequest decode(MemorySegment json, byte[] window, MemorySegment binary, DecodeContext context) {
+        try {
+            return decode(document.parse(json, window), binary, context);
+        } finally {
+            document.forget();
+        }
+    }
+
     private DecodedRequest decode(JsonValue root, MemorySegment binary, DecodeContext context) {
         Settings settings = new Settings();
         Optional<JsonValue> id = root.find("id");

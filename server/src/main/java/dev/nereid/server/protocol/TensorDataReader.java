@@ -6,15 +6,16 @@ import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.tensor.DataType;
 import dev.nereid.json.JsonAccess;
 import dev.nereid.json.JsonDocument;
-import dev.nereid.json.JsonStrings;
 import dev.nereid.json.JsonValue;
 import dev.nereid.json.NumberReader;
+import dev.nereid.json.StringReader;
+import dev.nereid.json.TextWindow;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
  * Reads the values of a JSON tensor, nested in whatever way, into memory: straight from the text, without an object per
- * value. Reusable, for one thread.
+ * value, and whatever part of the text is at hand at a time. Reusable, for one thread.
  */
 final class TensorDataReader {
     private static final int MAX_DEPTH = 100;
@@ -26,12 +27,15 @@ final class TensorDataReader {
     private static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(LITTLE_ENDIAN);
 
     private final NumberReader numbers = new NumberReader();
+    private final StringReader strings = new StringReader();
     private final float[] block = new float[512];
 
     // The tensor at hand; set by read and byteSize.
     private JsonDocument document = new JsonDocument();
+    private TextWindow window = document.window();
     private byte[] text = NONE;
     private int limit;
+    private int safe;
     private DataType dataType = DataType.BOOL;
     private MemorySegment target = MemorySegment.NULL;
     private long expected;
@@ -78,8 +82,9 @@ final class TensorDataReader {
 
     private void begin(JsonValue data) {
         document = data.document();
-        text = document.text();
-        limit = document.limit();
+        window = document.window();
+        // The same array whatever it shows.
+        text = window.bytes();
     }
 
     private static void checkDepth(int depth) {
@@ -114,22 +119,46 @@ final class TensorDataReader {
             readFloats(first, elements);
             return;
         }
-        int at = first;
+        int at = indexOf(first);
         for (int i = 0; i < elements; i++) {
-            at = document.skipSpace(at);
-            at = document.skipSpace(readElement(at)) + 1;
+            at = skipSpace(readElement(skipSpace(at))) + 1;
         }
+    }
+
+    private int indexOf(int offset) {
+        return shown(window.indexOf(offset));
+    }
+
+    private int skipSpace(int index) {
+        int at = index;
+        while (TextWindow.isSpace(text[at])) {
+            at++;
+        }
+        return at < safe ? at : shown(window.skipSpace(at));
+    }
+
+    private int shown(int index) {
+        limit = window.limit();
+        safe = window.safe();
+        return index;
     }
 
     /** The one type that is common in long arrays: through a block on the heap, in a loop over local variables. */
     private void readFloats(int first, int elements) {
-        byte[] source = text;
         float[] values = block;
         int filled = 0;
-        int at = first;
+        byte[] source = text;
+        int at = indexOf(first);
+        int end = limit;
+        int move = safe;
         for (int i = 0; i < elements; i++) {
-            while (isSpace(source[at])) {
+            while (TextWindow.isSpace(source[at])) {
                 at++;
+            }
+            if (at >= move) {
+                at = skipSpace(at);
+                end = limit;
+                move = safe;
             }
             if (count + filled >= expected) {
                 throw overflow();
@@ -137,14 +166,19 @@ final class TensorDataReader {
             if (!isNumber(source[at])) {
                 throw wrongType();
             }
-            values[filled++] = (float) numbers.readDouble(source, at, limit);
+            values[filled++] = (float) numbers.readDouble(source, at, end);
             if (filled == values.length) {
                 store(filled);
                 filled = 0;
             }
             at = numbers.end();
-            while (isSpace(source[at])) {
+            while (TextWindow.isSpace(source[at])) {
                 at++;
+            }
+            if (at >= move) {
+                at = skipSpace(at);
+                end = limit;
+                move = safe;
             }
             at++;
         }
@@ -156,16 +190,12 @@ final class TensorDataReader {
         count += filled;
     }
 
-    private static boolean isSpace(byte next) {
-        return next == ' ' || next == '\n' || next == '\r' || next == '\t';
-    }
-
     private void readScalar(long entry) {
         if (JsonDocument.tag(entry) == JsonDocument.OBJECT) {
             checkCount();
             throw wrongType();
         }
-        readElement(JsonDocument.start(entry));
+        readElement(indexOf(JsonDocument.start(entry)));
     }
 
     private void checkCount() {
@@ -178,7 +208,7 @@ final class TensorDataReader {
         return InferenceException.invalid("Shape does not match true shape of 'data' field");
     }
 
-    /** Reads the element at that offset and returns the offset behind it. */
+    /** Reads the element at that index and returns the index behind it. */
     private int readElement(int at) {
         checkCount();
         long element = count++;
@@ -255,25 +285,23 @@ final class TensorDataReader {
                 }
             }
             case JsonDocument.FLAT_ARRAY -> {
-                int at = JsonDocument.start(entry) + 1;
+                int at = window.indexOf(JsonDocument.start(entry) + 1);
                 for (int i = 0; i < JsonDocument.extra(entry); i++) {
                     checkDepth(depth + 1);
-                    long scalar = document.scalarAt(document.skipSpace(at));
-                    measureString(scalar);
-                    at = document.skipSpace(document.endOfScalar(scalar)) + 1;
+                    measureString(window.skipSpace(at));
+                    at = window.skipSpace(strings.end()) + 1;
                 }
             }
-            default -> measureString(entry);
+            default -> measureString(window.indexOf(JsonDocument.start(entry)));
         }
     }
 
-    private void measureString(long entry) {
-        int tag = JsonDocument.tag(entry);
-        if (tag != JsonDocument.STRING && tag != JsonDocument.ESCAPED_STRING) {
+    private void measureString(int at) {
+        if (text[at] != '"') {
             throw InferenceException
                     .invalid("Unable to parse JSON bytes array: attempt to access JSON non-string as string");
         }
-        bytes += Integer.BYTES + (long) JsonStrings.decodedLength(document, entry);
+        bytes += Integer.BYTES + strings.length(window, at);
     }
 
     private void copyStrings(long entry, int index) {
@@ -285,28 +313,19 @@ final class TensorDataReader {
                 }
             }
             case JsonDocument.FLAT_ARRAY -> {
-                int at = JsonDocument.start(entry) + 1;
+                int at = window.indexOf(JsonDocument.start(entry) + 1);
                 for (int i = 0; i < JsonDocument.extra(entry); i++) {
-                    long scalar = document.scalarAt(document.skipSpace(at));
-                    copyString(scalar);
-                    at = document.skipSpace(document.endOfScalar(scalar)) + 1;
+                    copyString(window.skipSpace(at));
+                    at = window.skipSpace(strings.end()) + 1;
                 }
             }
-            default -> copyString(entry);
+            default -> copyString(window.indexOf(JsonDocument.start(entry)));
         }
     }
 
-    private void copyString(long entry) {
-        int first = JsonDocument.start(entry) + 1;
-        int length = JsonDocument.extra(entry);
-        byte[] source = text;
-        if (JsonDocument.tag(entry) == JsonDocument.ESCAPED_STRING) {
-            source = document.scratch(length);
-            length = JsonStrings.decode(text, first, length, source);
-            first = 0;
-        }
-        target.set(INT, bytes, length);
-        MemorySegment.copy(source, first, target, ValueLayout.JAVA_BYTE, bytes + Integer.BYTES, length);
-        bytes += Integer.BYTES + (long) length;
+    private void copyString(int at) {
+        long length = strings.copy(window, at, target, bytes + Integer.BYTES);
+        target.set(INT, bytes, (int) length);
+        bytes += Integer.BYTES + length;
     }
 }

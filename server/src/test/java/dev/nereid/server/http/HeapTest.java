@@ -12,10 +12,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What answers take of the heap is counted before it is taken, on a server whose heap is nearly full. */
+/** What requests and answers take of the heap is counted before it is taken, on a server whose heap is nearly full. */
 class HeapTest {
     private static final int LEFT = 160 * 1024;
     private static final int VALUES = 20_000;
+    private static final int MANY = 500_000;
 
     private TestServer server;
     private HeapBudget heap;
@@ -78,6 +79,28 @@ class HeapTest {
 
         heap.release(taken);
         assertEquals(200, classify(VALUES).status());
+        awaitNothingInUse();
+    }
+
+    private Answer inferJson(String parameters, String... headers) {
+        String body = "{\"parameters\":{" + parameters + "},\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[" + MANY
+                + "],\"datatype\":\"FP32\",\"data\":[1.5" + ",1.5".repeat(MANY - 1) + "]}],\"outputs\":["
+                + "{\"name\":\"OUTPUT0\",\"parameters\":{\"binary_data\":true}}]}";
+        return server.post("/v2/models/single/infer", body, headers);
+    }
+
+    @Test
+    void jsonOfTensorsIsNotOnTheHeapAndTextsAre() {
+        Answer answer = inferJson("");
+        assertEquals(200, answer.status(), answer.body());
+        assertTrue(answer.bytes().length > Float.BYTES * MANY);
+
+        Answer refused = inferJson("\"text\":\"" + "x".repeat(LEFT) + "\"");
+        assertEquals(503, refused.status());
+        assertTrue(refused.body().contains("would pass the bound on the Java heap"), refused.body());
+
+        heap.release(taken);
+        assertEquals(200, inferJson("\"text\":\"" + "x".repeat(LEFT) + "\"").status());
         awaitNothingInUse();
     }
 

@@ -16,6 +16,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -203,20 +204,86 @@ class LargeBodyTest {
         }
     }
 
-    @Test
-    void readsAndWritesLargeJson() {
+    private static String numbers() {
         StringBuilder data = new StringBuilder("[0.5");
         for (int i = 1; i < VALUES; i++) {
             data.append(',').append(i).append(".5");
         }
-        data.append(']');
-        try (RawClient client = server.connect()) {
-            Answer answer = client.send("POST", INFER, "{\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[" + VALUES
-                    + "],\"datatype\":\"FP32\",\"data\":" + data + "}]}");
+        return data.append(']').toString();
+    }
 
-            assertEquals(200, answer.status());
-            assertEquals("application/json", answer.header("content-type"));
-            assertTrue(answer.body().contains("\"data\":" + data + "}"), answer.body().substring(0, 200));
+    private static String jsonRequest(String data, String outputs) {
+        return "{\"inputs\":[{\"name\":\"INPUT0\",\"shape\":[" + VALUES + "],\"datatype\":\"FP32\",\"data\":" + data
+                + "}]" + outputs + "}";
+    }
+
+    private static String chunked(String body) {
+        StringBuilder text = new StringBuilder(
+                "POST " + INFER + " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for (int i = 0; i < body.length(); i += 100_000) {
+            String chunk = body.substring(i, Math.min(body.length(), i + 100_000));
+            text.append(Integer.toHexString(chunk.length())).append("\r\n").append(chunk).append("\r\n");
+        }
+        return text.append("0\r\n\r\n").toString();
+    }
+
+    @Test
+    void readsAndWritesLargeJson() {
+        String data = numbers();
+        String request = jsonRequest(data, "");
+        try (RawClient client = server.connect()) {
+            for (String sent : List.of(RawClient.request("POST", INFER, request), chunked(request))) {
+                Answer answer = client.write(sent).read();
+
+                assertEquals(200, answer.status());
+                assertEquals("application/json", answer.header("content-type"));
+                assertTrue(answer.body().contains("\"data\":" + data + "}"), answer.body().substring(0, 200));
+                assertServes(client);
+            }
+        }
+    }
+
+    @Test
+    void holdsNoTextOfJsonWhileTheModelExecutes() throws InterruptedException {
+        String request = jsonRequest(numbers(), ",\"parameters\":{\"hold\":true}");
+        try (RawClient client = server.connect()) {
+            for (String sent : List.of(RawClient.request("POST", INFER, request), chunked(request))) {
+                client.write(sent);
+                server.backend().awaitHeld();
+                long held = server.server().engine().buffers().inUseBytes();
+                server.backend().release();
+
+                assertEquals(200, client.read().status());
+                // The tensor takes half of it, and the text would take another.
+                assertTrue(held < MIB, held + " bytes are held");
+            }
+        }
+    }
+
+    @Test
+    void saysWhereLargeJsonIsWrong() {
+        String request = jsonRequest(numbers().replace("]", ",x]"), "");
+        try (RawClient client = server.connect()) {
+            for (String sent : List.of(RawClient.request("POST", INFER, request), chunked(request))) {
+                Answer answer = client.write(sent).read();
+
+                assertEquals(400, answer.status());
+                assertEquals("{\"error\":\"failed to parse the request JSON buffer: Invalid value. at "
+                        + request.indexOf('x') + "\"}", answer.body());
+                assertServes(client);
+            }
+        }
+    }
+
+    @Test
+    void readsATensorBehindLargeJson() {
+        byte[] tensor = tensor(VALUES);
+        byte[] json = json(VALUES, "\"padding\":\"" + "x".repeat(100_000) + "\"");
+        String body = new String(join(json, tensor), StandardCharsets.ISO_8859_1);
+        String length = "Inference-Header-Content-Length: " + json.length;
+        try (RawClient client = server.connect()) {
+            assertEchoes(tensor, client.send("POST", INFER, body, length));
+            assertEchoes(tensor, client.write(chunked(body).replaceFirst("\r\n", "\r\n" + length + "\r\n")).read());
             assertServes(client);
         }
     }
@@ -228,6 +295,26 @@ class LargeBodyTest {
         byte[] head = head(INFER, json, (long) Float.BYTES * values);
         ByteBuffer request = ByteBuffer.allocateDirect(head.length + json.length + Float.BYTES * values);
         request.put(head).put(json).clear();
+
+        long each = heapOfARequest(request, (long) Float.BYTES * values);
+        // Of 4 MiB, and for whatever else runs in this process.
+        assertTrue(each < MIB, each + " bytes of heap for a request");
+    }
+
+    @Test
+    void largeJsonTakesAlmostNothingOfTheHeap() throws IOException {
+        String data = "[" + "1234.5678,".repeat(VALUES - 1) + "1]";
+        byte[] sent = RawClient.request("POST", INFER, jsonRequest(data,
+                ",\"outputs\":[{\"name\":\"OUTPUT0\",\"parameters\":{\"binary_data\":true}}]"))
+                .getBytes(StandardCharsets.US_ASCII);
+        ByteBuffer request = ByteBuffer.allocateDirect(sent.length).put(sent).flip();
+
+        long each = heapOfARequest(request, (long) Float.BYTES * VALUES);
+        // Of 750 KB, and for whatever else runs in this process.
+        assertTrue(each < MIB / 4, each + " bytes of heap for a request");
+    }
+
+    private long heapOfARequest(ByteBuffer request, long answerSize) throws IOException {
         ByteBuffer answer = ByteBuffer.allocateDirect(1 << 16);
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         int rounds = 5;
@@ -243,16 +330,14 @@ class LargeBodyTest {
                     client.write(request);
                 }
                 // All but some of the last bytes, which come before the next answer.
-                for (long left = (long) Float.BYTES * values; left > 0;) {
+                for (long left = answerSize; left > 0;) {
                     answer.clear();
                     int size = client.read(answer);
                     assertTrue(size > 0, "the answer broke off");
                     left -= size;
                 }
             }
-            long each = (threads.getTotalThreadAllocatedBytes() - before) / rounds;
-            // Of 4 MiB, and for whatever else runs in this process.
-            assertTrue(each < MIB, each + " bytes of heap for a request");
+            return (threads.getTotalThreadAllocatedBytes() - before) / rounds;
         }
     }
 }

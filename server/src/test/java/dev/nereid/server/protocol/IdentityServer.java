@@ -15,6 +15,7 @@ import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,10 +30,17 @@ final class IdentityServer {
     private final JsonWriter writer = new JsonWriter();
     private final SharedMemoryRegions regions;
     private final long maxInputSize;
+    private final int window;
 
     IdentityServer(SharedMemoryRegions regions, long maxInputSize) {
+        this(regions, maxInputSize, 0);
+    }
+
+    /** Creates one that looks at JSON through a window of that many bytes; 0: where it is in an array. */
+    IdentityServer(SharedMemoryRegions regions, long maxInputSize, int window) {
         this.regions = regions;
         this.maxInputSize = maxInputSize;
+        this.window = window;
     }
 
     /** An answer; each character of the body is one byte. */
@@ -47,7 +55,7 @@ final class IdentityServer {
             InferBody layout = InferBody.divide(headerLength, contentLength, body.length, maxInputSize);
             DecodedRequest decoded = layout.isRaw()
                     ? InferRequestDecoder.decodeRaw(offHeap, maxInputSize)
-                    : decoder.decode(body, 0, layout.jsonLength(), offHeap.asSlice(layout.jsonLength()),
+                    : decode(body, offHeap, layout.jsonLength(),
                             new DecodeContext(config.name(), maxInputSize, arena, regions));
             RequestValidator validator = new RequestValidator(config);
             CheckedRequest checked = validator.validate(decoded.request(), arena);
@@ -64,6 +72,20 @@ final class IdentityServer {
                     bytes.toString(ISO_8859_1));
         } catch (InferenceException failure) {
             return failed(failure);
+        }
+    }
+
+    private DecodedRequest decode(byte[] body, MemorySegment offHeap, int jsonLength, DecodeContext context) {
+        MemorySegment binary = offHeap.asSlice(jsonLength);
+        if (window == 0) {
+            return decoder.decode(body, 0, jsonLength, binary, context);
+        }
+        // Memory of its own, which nothing may be read from once the request was decoded.
+        try (Arena ofJson = Arena.ofConfined()) {
+            MemorySegment json = ofJson.allocate(jsonLength).copyFrom(offHeap.asSlice(0, jsonLength));
+            byte[] part = new byte[window];
+            Arrays.fill(part, (byte) ' ');
+            return decoder.decode(json, part, binary, context);
         }
     }
 

@@ -4,11 +4,14 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.json.JsonWriter;
+import dev.nereid.json.TextWindow;
 import dev.nereid.server.v2.SharedMemoryRegions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -21,10 +24,18 @@ class InferExchangeTest {
     private static final String INPUT = "{\"inputs\":[{\"name\":\"INPUT0\",";
 
     private final IdentityServer server = new IdentityServer(SharedMemoryRegions.NONE, LIMIT);
+    private final IdentityServer throughWindow = new IdentityServer(SharedMemoryRegions.NONE, LIMIT,
+            TextWindow.MIN_LENGTH);
 
     private String infer(String model, String body) {
-        return server.infer(GoldenModels.get(model), body.getBytes(ISO_8859_1), Optional.empty(), Optional.empty())
-                .body();
+        return infer(GoldenModels.get(model), body.getBytes(ISO_8859_1), Optional.empty()).body();
+    }
+
+    private IdentityServer.Answer infer(ModelConfig model, byte[] body, Optional<String> headerLength) {
+        IdentityServer.Answer answer = server.infer(model, body, headerLength, Optional.empty());
+        assertEquals(answer, throughWindow.infer(model, body, headerLength, Optional.empty()),
+                () -> "through a window: " + new String(body, ISO_8859_1));
+        return answer;
     }
 
     private static String data(String shape, String type, String data) {
@@ -58,6 +69,34 @@ class InferExchangeTest {
         assertTrue(infer("t_int32", data("[6]", "INT32", "[1,[[2],[]],[[3,4]],5,[6]]")).contains("[1,2,3,4,5,6]"));
         assertTrue(infer("t_string", data("[3]", "BYTES", "[[\"a\"],\"\\u00e9\",[[\"c\"]]]")).contains("\"a\",\"Ã©\""));
         assertTrue(infer("t_fp32", data("[0]", "FP32", "7")).contains("\"shape\":[0],\"data\":[]"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = ';', quoteCharacter = '`', textBlock = """
+            BOOL;   true,false, true
+            UINT8;  0,255,7
+            INT16;  -32768,0,3
+            INT32;  -1,2147483647,0
+            UINT64; 18446744073709551615,0,1
+            INT64;  -9223372036854775808,0,1
+            FP32;   1.5,-0.333333333333333333333333333333333333333333333,3e-5
+            FP32;   NaN,-Infinity,Inf
+            FP64;   1.5,12345678901234567890123456789012345678901234567890e-7,3E+5
+            BYTES;  "a","words \\u00e9\\ud83d\\ude00 and \\"more\\" words, of more than a window","\\n"
+            """)
+    void readsAcrossTheBordersOfAWindow(String type, String values) {
+        String model = "t_" + (type.equals("BYTES") ? "string" : type.toLowerCase(Locale.ROOT));
+        for (int spaces = 0; spaces < 40; spaces++) {
+            String space = " ".repeat(spaces);
+            String flat = "[" + space + values.replaceAll("(?<!words),", space + "," + space) + "]";
+
+            assertTrue(infer(model, data("[3]", type, flat)).contains("\"shape\":[3]"), flat);
+            assertTrue(infer(model, data("[6]", type, "[[" + values + "]" + space + "," + flat + "]"))
+                    .contains("\"shape\":[6]"));
+        }
+        String many = (values + ",").repeat(1_000);
+        assertTrue(infer(model, data("[3000]", type, "[" + many.substring(0, many.length() - 1) + "]"))
+                .contains("\"shape\":[3000]"));
     }
 
     @Test
@@ -123,10 +162,12 @@ class InferExchangeTest {
             Recording recording = recordings.get(random.nextInt(recordings.size()));
             byte[] body = mutate(recording.bodyBytes(), random);
             var config = GoldenModels.get(recording.model());
+            var headerLength = recording.header("Inference-Header-Content-Length");
             var answer = recording.path().contains("/generate")
                     ? server.generate(config, body)
-                    : server.infer(config, body, recording.header("Inference-Header-Content-Length"),
-                            Optional.empty());
+                    : i % 8 == 0
+                            ? infer(config, body, headerLength)
+                            : server.infer(config, body, headerLength, Optional.empty());
             answered += answer.status() == 200 ? 1 : 0;
         }
         assertTrue(answered > 1000);

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.engine.sharedmemory.SharedRange;
+import dev.nereid.json.TextWindow;
 import dev.nereid.server.v2.SharedMemoryRegions;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -31,10 +32,17 @@ class RecordedExchangesTest {
 
     @AutoClose
     private final Arena arena = Arena.ofShared();
+    private int window;
 
     @TestFactory
     Stream<DynamicTest> inference() {
         return Stream.concat(tests("explicit_all", "/infer", 1 << 26), tests("restricted", "/infer", 200));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> inferenceThroughAWindow() {
+        window = TextWindow.MIN_LENGTH;
+        return inference();
     }
 
     @TestFactory
@@ -65,7 +73,7 @@ class RecordedExchangesTest {
             region.setAtIndex(ValueLayout.JAVA_FLOAT, i, 10f * (i + 1));
         }
         IdentityServer server = new IdentityServer((name, offset, size) -> part(region, name, offset, size),
-                maxInputSize);
+                maxInputSize, window);
         ModelConfig config = GoldenModels.get(recording.model());
 
         IdentityServer.Answer answer = recording.path().endsWith("/generate")
