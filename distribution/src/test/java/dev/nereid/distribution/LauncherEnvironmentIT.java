@@ -155,9 +155,15 @@ class LauncherEnvironmentIT {
 
     @ParameterizedTest
     @CsvSource({"NEREID_JAVA_OPTIONS,-XX:MaxRAMPercentage=40", "JAVA_TOOL_OPTIONS,-Xmx3g",
-        "JDK_JAVA_OPTIONS,-XX:MaxHeapSize=3g"})
+        "JDK_JAVA_OPTIONS,-XX:MaxHeapSize=3g", "NEREID_JAVA_OPTIONS,-Xms3g"})
     void leavesTheHeapToWhoeverBoundsIt(String variable, String option) throws Exception {
         assertEquals(Optional.empty(), run(Map.of(variable, option)).after("-Xmx"));
+    }
+
+    @Test
+    void leavesTheMemoryOfTheTransportToWhoeverBoundsIt() throws Exception {
+        assertEquals(Optional.empty(), run(Map.of("JAVA_TOOL_OPTIONS", "-XX:MaxDirectMemorySize=8g"))
+                .after("-XX:MaxDirectMemorySize="));
     }
 
     /** What a shell starts in the background ignores SIGINT, unless it asks for it again. */

@@ -3,6 +3,7 @@ package dev.nereid.distribution;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 
 /** A control group of the system that bounds the memory of the processes in it. */
@@ -30,7 +31,8 @@ final class MemoryGroup implements AutoCloseable {
         }
         MemoryGroup group = new MemoryGroup(directory);
         try {
-            Files.writeString(directory.resolve(limit), Long.toString(limitBytes));
+            // The system has made the file with the directory; an ordinary directory has none.
+            Files.writeString(directory.resolve(limit), Long.toString(limitBytes), StandardOpenOption.WRITE);
             return Optional.of(group);
         } catch (IOException e) {
             group.close();

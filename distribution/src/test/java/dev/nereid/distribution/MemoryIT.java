@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.nereid.backend.api.testkit.Eventually;
 import java.io.IOException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
@@ -41,8 +42,8 @@ class MemoryIT {
         assumeTrue(made.isPresent(), "this process can't make a control group that bounds memory");
         try (MemoryGroup group = made.get();
                 RunningServer server = RunningServer.startUnder(group.enter(), Map.of(), repository)) {
-            assertTrue(server.log().contains("memory: 768 MiB; Java heap up to 192 MiB, requests and responses up to "
-                    + "96 MiB (--max-inflight-bytes)"), server::log);
+            awaitLog(server, "memory: 768 MiB; Java heap up to 192 MiB, requests and responses up to 96 MiB "
+                    + "(--max-inflight-bytes)");
 
             int answered = 0;
             for (int round = 0; round < ROUNDS; round++) {
@@ -63,9 +64,14 @@ class MemoryIT {
     void anOptionOfTheUserDecidesAboutTheHeap() throws Exception {
         try (RunningServer server = RunningServer.start(RunningServer.LAYOUT,
                 Map.of("NEREID_JAVA_OPTIONS", "-Xmx100m"), repository())) {
-            assertTrue(server.log().contains("Java heap up to 100 MiB"), server::log);
+            awaitLog(server, "Java heap up to 100 MiB");
             assertFalse(server.log().contains("10000 connections"), server::log);
         }
+    }
+
+    /** The log is read by a thread of its own. */
+    private static void awaitLog(RunningServer server, String text) {
+        Eventually.until("the log has '" + text + "'", () -> server.log().contains(text));
     }
 
     private Path repository() throws IOException {

@@ -116,6 +116,20 @@ public final class BufferPool implements AutoCloseable {
         }
     }
 
+    /**
+     * Counts bytes as in use that lie neither on the heap nor in a buffer.
+     *
+     * @throws InferenceException UNAVAILABLE when the bound on bytes in use is reached
+     */
+    public void reserveElsewhere(long bytes) {
+        take(bytes);
+    }
+
+    /** Ends what {@link #reserveElsewhere} began. */
+    public void unreserveElsewhere(long bytes) {
+        inUseBytes.addAndGet(-bytes);
+    }
+
     private void take(long bytes) {
         long sum = inUseBytes.addAndGet(bytes);
         // A sum below zero is one that passed the largest number.
@@ -167,12 +181,12 @@ public final class BufferPool implements AutoCloseable {
     public long freeUnused() {
         long freed = 0;
         for (FreeList freeList : freeLists) {
-            for (Buffer buffer : freeList.takeUnused()) {
-                freed += buffer.capacity();
-                buffer.free();
-            }
+            List<Buffer> unused = freeList.takeUnused();
+            long bytes = unused.stream().mapToLong(Buffer::capacity).sum();
+            freeBytes.addAndGet(-bytes);
+            unused.forEach(Buffer::free);
+            freed += bytes;
         }
-        freeBytes.addAndGet(-freed);
         return freed;
     }
 

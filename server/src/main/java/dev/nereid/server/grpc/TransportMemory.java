@@ -38,7 +38,7 @@ final class TransportMemory {
                     + "-XX:MaxDirectMemorySize.");
         }
         try {
-            buffers.reserve(bytes);
+            buffers.reserveElsewhere(bytes);
         } catch (InferenceException e) {
             held.addAndGet(-bytes);
             throw e;
@@ -48,7 +48,7 @@ final class TransportMemory {
     /** Ends what {@link #reserve} began. */
     void release(long bytes) {
         held.addAndGet(-bytes);
-        buffers.unreserve(bytes);
+        buffers.unreserveElsewhere(bytes);
     }
 
     /** Returns the bytes that the transport holds now. */

@@ -27,7 +27,7 @@ import org.bytedeco.pytorch.JitModule;
 import org.bytedeco.pytorch.Method;
 import org.bytedeco.pytorch.MethodOptional;
 import org.bytedeco.pytorch.NamedIValue;
-import org.bytedeco.pytorch.NamedTensor;
+import org.bytedeco.pytorch.NoGradGuard;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TupleElements;
 import org.bytedeco.pytorch.Type;
@@ -40,8 +40,6 @@ import org.bytedeco.pytorch.module_iterator;
 import org.bytedeco.pytorch.module_list;
 import org.bytedeco.pytorch.named_attribute_iterator;
 import org.bytedeco.pytorch.named_attribute_list;
-import org.bytedeco.pytorch.named_buffer_iterator;
-import org.bytedeco.pytorch.named_buffer_list;
 import org.bytedeco.pytorch.named_parameter_iterator;
 import org.bytedeco.pytorch.named_parameter_list;
 import org.bytedeco.pytorch.parameter_iterator;
@@ -91,11 +89,10 @@ final class TorchModule implements LoadedModule {
      */
     static TorchModule load(String model, Path path, TorchDevice device, Gpus gpus, TorchParameters parameters) {
         try (PointerScope _ = new PointerScope();
-                InferenceMode _ = new InferenceMode(parameters.inferenceMode())) {
+                InferenceMode _ = new InferenceMode(parameters.inferenceMode());
+                NoGradGuard _ = new NoGradGuard()) {
             JitModule module = torch.load(path.toString(), device.loadTarget(gpus), true);
             module.eval();
-            // Freezing makes parameters part of the code.
-            List<MemoryUsage> memoryUsage = memoryUsage(module);
             boolean hasChannels = hasChannels(module);
             if (parameters.bf16()) {
                 convert(module);
@@ -103,13 +100,19 @@ final class TorchModule implements LoadedModule {
             if (parameters.channelsLast()) {
                 layOutChannelsLast(module);
             }
+            // Freezing makes parameters part of the code.
+            List<MemoryUsage> memoryUsage = memoryUsage(module);
             if (parameters.freezing() || parameters.optimizeForInference()) {
                 module = torch.freeze(module);
             }
             if (parameters.optimizeForInference()) {
                 module = torch.optimize_for_inference(module);
             }
-            return of(model, module, memoryUsage, ScriptEffects.of(path), hasChannels, parameters.bf16());
+            TorchModule loaded = of(model, module, memoryUsage, ScriptEffects.of(path), hasChannels, parameters.bf16());
+            if (parameters.bf16()) {
+                loaded.checkTakesTensors(model);
+            }
+            return loaded;
         } catch (IOException e) {
             throw InferenceException.internal("failed to load model '" + model + "': its file can't be read any more");
         } catch (RuntimeException e) {
@@ -182,6 +185,19 @@ final class TorchModule implements LoadedModule {
         return false;
     }
 
+    /** What comes in lists and dictionaries would stay FP32. */
+    private void checkTakesTensors(String model) {
+        for (ForwardSignature.Argument argument : signature().arguments()) {
+            if (argument.kind() != ForwardSignature.Kind.TENSOR
+                    && argument.kind() != ForwardSignature.Kind.OPTIONAL_TENSOR) {
+                close();
+                throw InferenceException.invalid("model '" + model + "' has ENABLE_BF16, which is for models that take "
+                        + "tensors, but its argument '" + argument.name() + "' is " + argument.annotation()
+                        + "; convert in the model itself");
+            }
+        }
+    }
+
     /** As {@code module.to(memory_format=torch.channels_last)}: a convolution answers in the layout of its weights. */
     private static void layOutChannelsLast(JitModule module) {
         replace(module, tensor -> tensor.dim() == DIMENSIONS_OF_IMAGES
@@ -198,27 +214,33 @@ final class TorchModule implements LoadedModule {
         return tensor.scalar_type().value == from.value ? tensor.to(to) : tensor;
     }
 
-    /** Puts tensors in the place of parameters and buffers. */
+    /** Gives parameters and buffers other memory; whoever shares one of them, such as a list of them, shares it on. */
     private static void replace(JitModule module, UnaryOperator<Tensor> replacement) {
-        module_list modules = module.modules();
-        module_iterator each = modules.begin();
-        for (module_iterator end = modules.end(); each.notEquals(end); each.increment()) {
-            JitModule owner = each.multiply();
-            named_parameter_list parameters = owner.named_parameters(false);
-            named_parameter_iterator parameter = parameters.begin();
-            for (named_parameter_iterator last = parameters.end(); parameter.notEquals(last); parameter.increment()) {
-                replace(owner, parameter.multiply(), replacement);
-            }
-            named_buffer_list buffers = owner.named_buffers(false);
-            named_buffer_iterator buffer = buffers.begin();
-            for (named_buffer_iterator last = buffers.end(); buffer.notEquals(last); buffer.increment()) {
-                replace(owner, buffer.multiply(), replacement);
-            }
+        parameter_list parameters = module.parameters();
+        parameter_iterator parameter = parameters.begin();
+        for (parameter_iterator end = parameters.end(); parameter.notEquals(end); parameter.increment()) {
+            replace(parameter, replacement);
+        }
+        buffer_list buffers = module.buffers();
+        buffer_iterator buffer = buffers.begin();
+        for (buffer_iterator end = buffers.end(); buffer.notEquals(end); buffer.increment()) {
+            replace(buffer, replacement);
         }
     }
 
-    private static void replace(JitModule owner, NamedTensor old, UnaryOperator<Tensor> replacement) {
-        owner.setattr(old.name().getString(), new IValue(replacement.apply(old.value())));
+    /** Gives the old memory back at once. */
+    private static void replace(parameter_iterator each, UnaryOperator<Tensor> replacement) {
+        try (PointerScope _ = new PointerScope()) {
+            Tensor old = each.multiply();
+            old.set_data(replacement.apply(old));
+        }
+    }
+
+    private static void replace(buffer_iterator each, UnaryOperator<Tensor> replacement) {
+        try (PointerScope _ = new PointerScope()) {
+            Tensor old = each.multiply();
+            old.set_data(replacement.apply(old));
+        }
     }
 
     @Override

@@ -3,9 +3,11 @@ package dev.nereid.backend.pytorch;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.nereid.backend.api.InferenceException;
 import dev.nereid.backend.api.config.Dims;
 import dev.nereid.backend.api.config.ModelConfig;
 import dev.nereid.backend.api.tensor.DataType;
@@ -117,6 +119,24 @@ final class TorchModuleTest extends TorchTest {
             assertFalse(torch.allclose(expected, actual, 1e-5, 0, false), "it is rounded");
             assertTrue(torch.allclose(expected, actual, 0.01, 0, false));
             assertEquals(ScalarType.Long.value, results.getLast().toTensor().scalar_type().value, "no number of FP32");
+        }
+    }
+
+    @Test
+    void bf16IsForTensors() {
+        InferenceException failure = assertThrows(InferenceException.class, () -> withKernel(
+                "def forward(self, x: Dict[str, Tensor]):\n  return x['a']\n", Map.of("ENABLE_BF16", "true")).close());
+
+        assertTrue(failure.getMessage().contains("its argument 'x' is Dict[str, Tensor]"), failure.getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"true, true", "true, false", "false, true", "false, false"})
+    void weightsInBf16TakeHalf(boolean inferenceMode, boolean freezing) {
+        String source = "def forward(self, x):\n  return torch.conv2d(x, self.kernel)\n";
+        try (TorchModule module = withKernel(source, Map.of("ENABLE_BF16", "true", "INFERENCE_MODE",
+                Boolean.toString(inferenceMode), "ENABLE_FREEZING", Boolean.toString(freezing)))) {
+            assertEquals(2 * 54, module.memoryUsage().getFirst().byteSize());
         }
     }
 
