@@ -32,6 +32,8 @@ class UnetStoryIT {
     private static final int HEIGHT = 360;
     private static final int WIDTH = 640;
     private static final int ELEMENTS = CHANNELS * HEIGHT * WIDTH;
+    /** A trial may have found that the model is faster with its channels last, which changes the last digit. */
+    private static final float TOLERANCE = 1e-6f;
     private static final String LENGTH = "Inference-Header-Content-Length";
 
     @TempDir
@@ -57,7 +59,7 @@ class UnetStoryIT {
 
             // load, infer
             assertEquals(200, server.post("/v2/repository/models/unet/load", "").statusCode(), server::log);
-            assertArrayEquals(expected, infer(server, json, image));
+            assertArrayEquals(expected, infer(server, json, image), TOLERANCE);
             assertTrue(endsWithTheConnection(server, json, image) > ELEMENTS * 4);
 
             // unload
@@ -69,7 +71,7 @@ class UnetStoryIT {
 
             // load again, infer again
             assertEquals(200, server.post("/v2/repository/models/unet/load", "{}").statusCode(), server::log);
-            assertArrayEquals(expected, infer(server, json, image));
+            assertArrayEquals(expected, infer(server, json, image), TOLERANCE);
             assertTrue(server.metrics().body()
                     .contains("nv_inference_request_success{model=\"unet\",version=\"1\"} 1\n"));
         }
