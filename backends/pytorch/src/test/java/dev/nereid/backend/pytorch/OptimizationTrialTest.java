@@ -12,6 +12,8 @@ import dev.nereid.backend.api.tensor.Placement;
 import dev.nereid.backend.api.tensor.Shape;
 import dev.nereid.backend.api.testkit.TestModel;
 import dev.nereid.backend.api.testkit.TestRequest;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -20,8 +22,11 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.logging.Level;
+import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
+import org.bytedeco.pytorch.JitModule;
+import org.bytedeco.pytorch.QualifiedName;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.Type;
@@ -208,6 +213,33 @@ final class OptimizationTrialTest extends TorchTest {
 
         assertFalse(OptimizationTrial.hasRoomFor(large));
         assertTrue(OptimizationTrial.hasRoomFor(plain(1)));
+    }
+
+    /** Whatever the trial finds, it tells what it has tried. A view of what has its channels last fails. */
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            y                                                   | true
+            y.view([-1]).reshape([1, 128, 126, 126])            | false
+            y if bool(x.sum() > 0) else y.view([-1])            | false
+            """)
+    void triesChannelsLastUnlessATrialMayMissWhatDependsOnThem(String result, boolean isTried) throws IOException {
+        Files.createDirectories(directory.resolve("model/1"));
+        try (PointerScope _ = new PointerScope()) {
+            JitModule module = new JitModule(new QualifiedName("__torch__.Kernel"));
+            module.register_parameter("kernel", torch.ones(128, 64, 3, 3), false);
+            module.define("def forward(self, x):\n  y = torch.conv2d(x, self.kernel)\n  return " + result + "\n");
+            module.save(directory.resolve("model/1/model.pt").toString());
+        }
+        ModelConfig config = TestScripts.config("model")
+                .inputs(TestScripts.inputs(DataType.FP32, Dims.of(1, 64, 128, 128), "x"))
+                .outputs(TestScripts.outputs(DataType.FP32, Dims.of(1, 128, 126, 126), "OUTPUT__0")).build();
+
+        List<String> lines;
+        try (RecordedLog log = RecordedLog.of(OptimizationTrial.class); TestModel _ = loadFile(config)) {
+            lines = log.texts(Level.INFO);
+        }
+        assertTrue(lines.stream().anyMatch(line -> line.contains("optimised for inference")), lines::toString);
+        assertEquals(isTried, lines.stream().anyMatch(line -> line.contains("with channels last")), lines::toString);
     }
 
     @Test
