@@ -14,6 +14,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.bytedeco.javacpp.PointerScope;
@@ -219,26 +220,19 @@ final class TorchModule implements LoadedModule {
         parameter_list parameters = module.parameters();
         parameter_iterator parameter = parameters.begin();
         for (parameter_iterator end = parameters.end(); parameter.notEquals(end); parameter.increment()) {
-            replace(parameter, replacement);
+            replace(parameter::multiply, replacement);
         }
         buffer_list buffers = module.buffers();
         buffer_iterator buffer = buffers.begin();
         for (buffer_iterator end = buffers.end(); buffer.notEquals(end); buffer.increment()) {
-            replace(buffer, replacement);
+            replace(buffer::multiply, replacement);
         }
     }
 
     /** Gives the old memory back at once. */
-    private static void replace(parameter_iterator each, UnaryOperator<Tensor> replacement) {
+    private static void replace(Supplier<Tensor> tensor, UnaryOperator<Tensor> replacement) {
         try (PointerScope _ = new PointerScope()) {
-            Tensor old = each.multiply();
-            old.set_data(replacement.apply(old));
-        }
-    }
-
-    private static void replace(buffer_iterator each, UnaryOperator<Tensor> replacement) {
-        try (PointerScope _ = new PointerScope()) {
-            Tensor old = each.multiply();
+            Tensor old = tensor.get();
             old.set_data(replacement.apply(old));
         }
     }
