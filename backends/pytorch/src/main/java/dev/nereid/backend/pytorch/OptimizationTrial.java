@@ -44,20 +44,20 @@ final class OptimizationTrial {
 
     private final String model;
     private final InputPlan inputs;
-    private final boolean isBatching;
+    private final int maxBatchSize;
     private final LongSupplier clock;
 
     /**
      * Creates a trial.
      *
      * @param inputs of fixed shapes
-     * @param isBatching whether the inputs have rows
+     * @param maxBatchSize how many rows the inputs may have; 0 where they have none
      * @param clock nanoseconds from any time on
      */
-    OptimizationTrial(String model, InputPlan inputs, boolean isBatching, LongSupplier clock) {
+    OptimizationTrial(String model, InputPlan inputs, int maxBatchSize, LongSupplier clock) {
         this.model = model;
         this.inputs = inputs;
-        this.isBatching = isBatching;
+        this.maxBatchSize = maxBatchSize;
         this.clock = clock;
     }
 
@@ -120,7 +120,8 @@ final class OptimizationTrial {
     private boolean answersTheSame(Candidate before, Candidate after, Rewriting rewriting) {
         try (PointerScope _ = new PointerScope()) {
             List<Tensor> answers = after.warmUp();
-            if (areClose(before.answers(), answers) && (!isBatching || areClose(before.execute(2), after.execute(2)))) {
+            if (areClose(before.answers(), answers)
+                    && (maxBatchSize < 2 || areClose(before.execute(2), after.execute(2)))) {
                 return true;
             }
         }
@@ -221,10 +222,16 @@ final class OptimizationTrial {
         if (!expected.is_floating_point() || expected.numel() == 0) {
             return torch.equal(expected, actual);
         }
-        Tensor a = expected.to(ScalarType.Double);
-        Tensor b = actual.to(ScalarType.Double);
-        double largest = a.abs().max().item_double();
-        return torch.allclose(a, b, TOLERANCE, Double.isFinite(largest) ? TOLERANCE_OF_LARGEST * largest : 0, true);
+        try (PointerScope _ = new PointerScope()) {
+            // Single precision where that is what they have, or more.
+            ScalarType type = expected.scalar_type().value == ScalarType.Double.value
+                    ? ScalarType.Double
+                    : ScalarType.Float;
+            Tensor a = expected.to(type);
+            Tensor b = actual.to(type);
+            double largest = a.abs().max().item_double();
+            return torch.allclose(a, b, TOLERANCE, Double.isFinite(largest) ? TOLERANCE_OF_LARGEST * largest : 0, true);
+        }
     }
 
     /** One of the two modules, with inputs of its own. */
@@ -281,7 +288,7 @@ final class OptimizationTrial {
          */
         List<Tensor> execute(int rows) {
             try {
-                IValueVector stack = reader.zeros(rows, isBatching);
+                IValueVector stack = reader.zeros(rows, maxBatchSize > 0);
                 for (long i = 0; i < stack.size(); i++) {
                     IValue value = stack.get(i);
                     if (value.isTensor() && value.toTensor().is_floating_point()) {
@@ -309,9 +316,12 @@ final class OptimizationTrial {
         }
 
         private static void fill(Tensor tensor) {
-            Tensor numbers = torch.arange(new Scalar(tensor.numel()), new TensorOptions(ScalarType.Double))
-                    .mul(new Scalar(GOLDEN_RATIO)).frac().reshape(tensor.sizes());
-            Tensor ignored = tensor.copy_(numbers);
+            // Eight bytes for each of several steps: more than what the model takes for the same input.
+            try (PointerScope _ = new PointerScope()) {
+                Tensor numbers = torch.arange(new Scalar(tensor.numel()), new TensorOptions(ScalarType.Double))
+                        .mul_(new Scalar(GOLDEN_RATIO)).frac_().reshape(tensor.sizes());
+                Tensor ignored = tensor.copy_(numbers);
+            }
         }
 
         @Override

@@ -113,7 +113,8 @@ final class PyTorchModel implements Model {
                 || !OptimizationTrial.hasRoomFor(plain)) {
             return Optional.empty();
         }
-        OptimizationTrial trial = new OptimizationTrial(config.name(), inputs, config.isBatching(), System::nanoTime);
+        OptimizationTrial trial = new OptimizationTrial(config.name(), inputs, config.maxBatchSize(),
+                System::nanoTime);
         // Models that are loaded at once would slow each other's down.
         TRIALS.lock();
         try {

@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.logging.Level;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.IValue;
 import org.bytedeco.pytorch.IValueVector;
@@ -45,7 +46,9 @@ final class OptimizationTrialTest extends TorchTest {
 
     private long now;
     private int loads;
+    private int maxBatchSize = 8;
     private final List<Integer> rows = new ArrayList<>();
+    private final List<Long> tensors = new ArrayList<>();
 
     private class Module implements LoadedModule {
         private final long nanos;
@@ -70,6 +73,7 @@ final class OptimizationTrialTest extends TorchTest {
             now += nanos;
             Tensor x = stack.get(0).toTensor();
             rows.add((int) x.size(0));
+            tensors.add(Pointer.totalCount());
             return List.of(new IValue(function.apply(x)));
         }
 
@@ -97,7 +101,7 @@ final class OptimizationTrialTest extends TorchTest {
     }
 
     private Optional<OptimizationTrial.Outcome> run(Module plain, Map<Rewriting, Supplier<LoadedModule>> load) {
-        return new OptimizationTrial("m", InputPlan.of(config(), plain.signature()), true, () -> now).run(plain,
+        return new OptimizationTrial("m", InputPlan.of(config(), plain.signature()), maxBatchSize, () -> now).run(plain,
                 rewriting -> {
                     loads++;
                     return Optional.ofNullable(load.get(rewriting)).map(Supplier::get);
@@ -119,6 +123,24 @@ final class OptimizationTrialTest extends TorchTest {
         assertEquals(Optional.of(optimized), run(plain(10 * MILLISECOND), optimized));
         assertFalse(optimized.isClosed);
         assertTrue(rows.contains(2), "more rows than one are compared, too");
+    }
+
+    @Test
+    void executesNoMoreRowsThanTheModelTakes() {
+        maxBatchSize = 1;
+        Module optimized = new Module(8 * MILLISECOND, x -> times(x, x.size(0) == 2 ? 3 : 2));
+
+        assertEquals(Optional.of(optimized), run(plain(10 * MILLISECOND), optimized));
+        assertFalse(rows.contains(2), rows::toString);
+    }
+
+    /** Inputs may be as large as all that the model computes with them. */
+    @Test
+    void anExecutionLeavesItsAnswersAlone() {
+        run(plain(10 * MILLISECOND), plain(8 * MILLISECOND));
+
+        long left = tensors.get(1) - tensors.get(0);
+        assertTrue(left <= 6, "input, answer, and a copy of it, not what makes them: " + left);
     }
 
     @ParameterizedTest
