@@ -8,27 +8,37 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Off-heap buffers for request bodies and response outputs.
  *
- * <p>Opening and closing a shared arena costs some 90 µs, so buffers are kept and used again: for each power of two one
+ * <p>Opening and closing a shared arena costs some 90 µs, so buffers are kept and used again: for each of few sizes one
  * stack of free buffers, each with an arena of its own, so that any of them can really be freed when more are free than
- * the pool may keep. {@link MemoryKeeper} frees those that are not needed any more. The sum of bytes that are in use is bounded; a request that would pass the bound is turned away
- * rather than let the process die.
+ * the pool may keep. {@link MemoryKeeper} frees those that are not needed any more; before a large buffer is made, those of
+ * any size that have been free for a second go, so that requests of one size come in the place of those of another. The
+ * sum of bytes that are in use is bounded; a request that would pass the bound is turned away rather than let the process die.
  *
  * <p>Threads: any. One short lock for each size class.
  */
 public final class BufferPool implements AutoCloseable {
     private static final int SMALLEST_BITS = 10;
+    /** Up to 64 KiB sizes are powers of two, above there are four for each doubling. */
+    private static final int SMALL_BITS = 16;
     private static final int LARGEST_BITS = 25;
-    private static final int CLASSES = LARGEST_BITS - SMALLEST_BITS + 1;
+    private static final int SMALL_CLASSES = SMALL_BITS - SMALLEST_BITS + 1;
+    private static final int CLASSES = SMALL_CLASSES + 4 * (LARGEST_BITS - SMALL_BITS);
     /** The class of buffers too large to keep: they have just the size that is needed, and are freed at once. */
     private static final int UNPOOLED = -1;
     private static final long ALIGNMENT = 64;
+    /** From so many bytes on a buffer is worth the look for others that can go. */
+    private static final long LARGE_BYTES = 1 << 20;
+    /** Long enough that freeing and making buffers costs nothing that could be told. */
+    private static final long UNUSED_NANOS = 1_000_000_000L;
 
     private final HeapBudget heap;
+    private final LongSupplier clock;
     private final long maxInUseBytes;
     private final long maxFreeBytes;
     private final AtomicLong inUseBytes = new AtomicLong();
@@ -54,7 +64,13 @@ public final class BufferPool implements AutoCloseable {
      * @param heap bounds those of them that lie on the heap
      */
     public BufferPool(long maxInUseBytes, long maxFreeBytes, HeapBudget heap) {
+        this(maxInUseBytes, maxFreeBytes, heap, System::nanoTime);
+    }
+
+    /** Creates an empty pool that takes nanoseconds, from any time on, from {@code clock}. */
+    BufferPool(long maxInUseBytes, long maxFreeBytes, HeapBudget heap, LongSupplier clock) {
         this.heap = heap;
+        this.clock = clock;
         this.maxInUseBytes = maxInUseBytes;
         this.maxFreeBytes = maxFreeBytes;
         for (int i = 0; i < CLASSES; i++) {
@@ -77,6 +93,9 @@ public final class BufferPool implements AutoCloseable {
         Buffer buffer = sizeClass == UNPOOLED ? null : freeLists[sizeClass].pop();
         try {
             if (buffer == null) {
+                if (capacity >= LARGE_BYTES) {
+                    freeUnusedBefore(clock.getAsLong() - UNUSED_NANOS);
+                }
                 buffer = Buffer.allocate(this, sizeClass, capacity, ALIGNMENT);
             } else {
                 freeBytes.addAndGet(-capacity);
@@ -93,7 +112,14 @@ public final class BufferPool implements AutoCloseable {
     /** Returns how much a buffer of {@code bytes} bytes occupies. */
     public static long capacity(long bytes) {
         int sizeClass = sizeClass(bytes);
-        return sizeClass == UNPOOLED ? bytes : 1L << (sizeClass + SMALLEST_BITS);
+        if (sizeClass == UNPOOLED) {
+            return bytes;
+        }
+        if (sizeClass < SMALL_CLASSES) {
+            return 1L << (sizeClass + SMALLEST_BITS);
+        }
+        int step = sizeClass - SMALL_CLASSES;
+        return (step % 4 + 5L) << (step / 4 + SMALL_BITS - 2);
     }
 
     /** Returns the bound on what lies on the heap. */
@@ -168,6 +194,7 @@ public final class BufferPool implements AutoCloseable {
             buffer.free();
             return;
         }
+        buffer.freeSince = clock.getAsLong();
         freeLists[buffer.sizeClass()].push(buffer);
         if (isClosed) {
             freeAll();
@@ -181,13 +208,25 @@ public final class BufferPool implements AutoCloseable {
     public long freeUnused() {
         long freed = 0;
         for (FreeList freeList : freeLists) {
-            List<Buffer> unused = freeList.takeUnused();
-            long bytes = unused.stream().mapToLong(Buffer::capacity).sum();
-            freeBytes.addAndGet(-bytes);
-            unused.forEach(Buffer::free);
-            freed += bytes;
+            freed += free(freeList.takeUnused());
         }
         return freed;
+    }
+
+    private void freeUnusedBefore(long nanos) {
+        for (FreeList freeList : freeLists) {
+            free(freeList.takeFreeSinceBefore(nanos));
+        }
+    }
+
+    private long free(List<Buffer> unused) {
+        long bytes = 0;
+        for (Buffer buffer : unused) {
+            bytes += buffer.capacity();
+            buffer.free();
+        }
+        freeBytes.addAndGet(-bytes);
+        return bytes;
     }
 
     /** Returns how often buffers of a size that is kept were acquired. */
@@ -217,7 +256,14 @@ public final class BufferPool implements AutoCloseable {
 
     private static int sizeClass(long bytes) {
         int bits = bytes <= 1 ? 0 : 64 - Long.numberOfLeadingZeros(bytes - 1);
-        return bits > LARGEST_BITS ? UNPOOLED : Math.max(0, bits - SMALLEST_BITS);
+        if (bits > LARGEST_BITS) {
+            return UNPOOLED;
+        }
+        if (bits <= SMALL_BITS) {
+            return Math.max(0, bits - SMALLEST_BITS);
+        }
+        int quarter = (int) ((bytes - 1) >>> (bits - 3)) - 4;
+        return SMALL_CLASSES + 4 * (bits - 1 - SMALL_BITS) + quarter;
     }
 
     /** One stack of free buffers: the last one used is the one whose memory is still in the caches. */
@@ -247,6 +293,17 @@ public final class BufferPool implements AutoCloseable {
             return unused;
         }
 
+        /** Takes those that were given back before a time; the longer they are free, the closer they are to the bottom. */
+        synchronized List<Buffer> takeFreeSinceBefore(long nanos) {
+            List<Buffer> unused = new ArrayList<>();
+            for (Buffer last = buffers.peekLast(); last != null && last.freeSince - nanos < 0; last = buffers
+                    .peekLast()) {
+                unused.add(buffers.removeLast());
+            }
+            fewest = Math.min(fewest, buffers.size());
+            return unused;
+        }
+
         synchronized void push(Buffer buffer) {
             buffers.addFirst(buffer);
         }
@@ -260,6 +317,7 @@ public final class BufferPool implements AutoCloseable {
         private final int sizeClass;
         private MemorySegment segment = MemorySegment.NULL;
         private boolean isInUse;
+        private long freeSince;
 
         private Buffer(BufferPool pool, Arena arena, MemorySegment memory, int sizeClass) {
             this.pool = pool;

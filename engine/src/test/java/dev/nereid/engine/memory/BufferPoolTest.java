@@ -19,8 +19,11 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class BufferPoolTest {
     private static final long KIB = 1024;
@@ -51,6 +54,17 @@ class BufferPoolTest {
         }
         try (Buffer other = pool.acquire(4097)) {
             assertNotEquals(address, other.segment().address());
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0,1024", "1,1024", "1024,1024", "1025,2048", "65536,65536", "65537,81920", "81920,81920",
+        "81921,98304", "98305,114688", "114689,131072", "131072,131072", "131073,163840", "602112,655360",
+        "16777216,16777216", "16777217,20971520", "29360129,33554432", "33554432,33554432", "33554433,33554433"})
+    void takesAtMostAQuarterMoreThanALargeTensorNeeds(long bytes, long capacity) {
+        assertEquals(capacity, BufferPool.capacity(bytes));
+        try (Buffer _ = pool.acquire(bytes)) {
+            assertEquals(capacity, pool.inUseBytes());
         }
     }
 
@@ -218,6 +232,31 @@ class BufferPoolTest {
         assertTrue(often.scope().isAlive(), "the one that was used last is kept");
         assertEquals(KIB, pool.freeUnused());
         assertEquals(0, pool.freeBytes());
+    }
+
+    @Test
+    void aLargeBufferTakesThePlaceOfThoseThatWereFreeForASecond() {
+        AtomicLong now = new AtomicLong(Long.MAX_VALUE - 5);
+        try (BufferPool timed = new BufferPool(64 * MIB, 64 * MIB, HeapBudget.ofThisProcess(), now::get)) {
+            Buffer first = timed.acquire(MIB);
+            Buffer second = timed.acquire(MIB);
+            timed.acquire(KIB).close();
+            first.close();
+            now.addAndGet(600_000_000);
+            second.close();
+            now.addAndGet(600_000_000);
+
+            timed.acquire(64 * KIB).close();
+            assertEquals(2 * MIB + KIB + 64 * KIB, timed.freeBytes(), "a small one is not worth the look");
+            try (Buffer _ = timed.acquire(MIB)) {
+                assertEquals(MIB + KIB + 64 * KIB, timed.freeBytes(), "one that can be used again needs no room");
+            }
+            Buffer large = timed.acquire(2 * MIB);
+            assertEquals(MIB + 64 * KIB, timed.freeBytes(), "those from before the last second are gone");
+            assertEquals(0, timed.freeUnused(), "and what is left was needed");
+            assertEquals(MIB + 64 * KIB, timed.freeUnused());
+            large.close();
+        }
     }
 
     @Test
