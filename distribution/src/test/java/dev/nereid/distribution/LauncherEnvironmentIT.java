@@ -146,6 +146,12 @@ class LauncherEnvironmentIT {
     }
 
     @Test
+    void beginsLargeTensorsAtWholePages() throws Exception {
+        assertEquals("1", run(Map.of()).after("THP_MEM_ALLOC_ENABLE=").orElseThrow());
+        assertEquals("0", run(Map.of("THP_MEM_ALLOC_ENABLE", "0")).after("THP_MEM_ALLOC_ENABLE=").orElseThrow());
+    }
+
+    @Test
     void boundsTheHeapOfALargeMachine() throws Exception {
         boolean isLarge = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
                 .getTotalMemorySize() > 5120L << 20;
