@@ -330,7 +330,10 @@ public final class BufferPool implements AutoCloseable {
         private static Buffer allocate(BufferPool pool, int sizeClass, long capacity, long alignment) {
             Arena arena = Arena.ofShared();
             try {
-                return new Buffer(pool, arena, arena.allocate(capacity, alignment), sizeClass);
+                MemorySegment memory = capacity >= Pages.WORTH_BYTES
+                        ? Pages.allocate(capacity, alignment, arena)
+                        : arena.allocate(capacity, alignment);
+                return new Buffer(pool, arena, memory, sizeClass);
             } catch (OutOfMemoryError e) {
                 arena.close();
                 throw e;
