@@ -16,9 +16,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Opening and closing a shared arena costs some 90 µs, so buffers are kept and used again: for each of few sizes one
  * stack of free buffers, each with an arena of its own, so that any of them can really be freed when more are free than
- * the pool may keep. {@link MemoryKeeper} frees those that are not needed any more; before a large buffer is made, those of
- * any size that have been free for a second go, so that requests of one size come in the place of those of another. The
- * sum of bytes that are in use is bounded; a request that would pass the bound is turned away rather than let the process die.
+ * the pool may keep. {@link MemoryKeeper} frees those that are not needed any more; before a large one is made, large ones
+ * that have been free for a second make room for it. The sum of bytes that are in use is bounded; a request that would pass
+ * the bound is turned away rather than let the process die.
  *
  * <p>Threads: any. One short lock for each size class.
  */
@@ -34,8 +34,10 @@ public final class BufferPool implements AutoCloseable {
     private static final long ALIGNMENT = 64;
     /** From so many bytes on a buffer is worth the look for others that can go. */
     private static final long LARGE_BYTES = 1 << 20;
-    /** Long enough that freeing and making buffers costs nothing that could be told. */
+    /** What requests need more often is kept, so that buffers are not made and freed by turns. */
     private static final long UNUSED_NANOS = 1_000_000_000L;
+    /** The smallest of those that the system has back when they are freed. */
+    private static final int FIRST_OF_PAGES = sizeClass(Pages.WORTH_BYTES);
 
     private final HeapBudget heap;
     private final LongSupplier clock;
@@ -94,7 +96,7 @@ public final class BufferPool implements AutoCloseable {
         try {
             if (buffer == null) {
                 if (capacity >= LARGE_BYTES) {
-                    freeUnusedBefore(clock.getAsLong() - UNUSED_NANOS);
+                    makeRoom(capacity);
                 }
                 buffer = Buffer.allocate(this, sizeClass, capacity, ALIGNMENT);
             } else {
@@ -104,6 +106,9 @@ public final class BufferPool implements AutoCloseable {
             inUseBytes.addAndGet(-capacity);
             throw new InferenceException(StatusCode.UNAVAILABLE,
                     "no memory left for a buffer of " + bytes + " bytes", e);
+        } catch (RuntimeException e) {
+            inUseBytes.addAndGet(-capacity);
+            throw e;
         }
         buffer.use(bytes);
         return buffer;
@@ -202,20 +207,28 @@ public final class BufferPool implements AutoCloseable {
     }
 
     /**
-     * Frees the buffers that were free all the time since the last call, and returns how many bytes those are. What was
-     * needed for a short while so goes back to the system, and what is used again and again stays.
+     * Frees the buffers that were free all the time since the last call. What was needed for a short while so goes back to
+     * the system, and what is used again and again stays.
+     *
+     * @return how many bytes of that the C library has, which may keep them; the rest is the system's again
      */
     public long freeUnused() {
-        long freed = 0;
-        for (FreeList freeList : freeLists) {
-            freed += free(freeList.takeUnused());
+        long kept = 0;
+        for (int i = 0; i < CLASSES; i++) {
+            long freed = free(freeLists[i].takeUnused());
+            if (i < FIRST_OF_PAGES) {
+                kept += freed;
+            }
         }
-        return freed;
+        return kept;
     }
 
-    private void freeUnusedBefore(long nanos) {
-        for (FreeList freeList : freeLists) {
-            free(freeList.takeFreeSinceBefore(nanos));
+    /** Frees up to about so many bytes of large buffers that were not needed lately. */
+    private void makeRoom(long bytes) {
+        long since = clock.getAsLong() - UNUSED_NANOS;
+        long left = bytes;
+        for (int i = CLASSES - 1; i >= FIRST_OF_PAGES && left > 0; i--) {
+            left -= free(freeLists[i].takeFreeSinceBefore(since, left));
         }
     }
 
@@ -223,9 +236,9 @@ public final class BufferPool implements AutoCloseable {
         long bytes = 0;
         for (Buffer buffer : unused) {
             bytes += buffer.capacity();
-            buffer.free();
         }
         freeBytes.addAndGet(-bytes);
+        unused.forEach(Buffer::free);
         return bytes;
     }
 
@@ -293,14 +306,20 @@ public final class BufferPool implements AutoCloseable {
             return unused;
         }
 
-        /** Takes those that were given back before a time; the longer they are free, the closer they are to the bottom. */
-        synchronized List<Buffer> takeFreeSinceBefore(long nanos) {
+        /**
+         * Takes some that were given back before a time, until they have so many bytes; the longer they are free, the closer
+         * they are to the bottom.
+         */
+        synchronized List<Buffer> takeFreeSinceBefore(long nanos, long bytes) {
             List<Buffer> unused = new ArrayList<>();
-            for (Buffer last = buffers.peekLast(); last != null && last.freeSince - nanos < 0; last = buffers
-                    .peekLast()) {
+            long left = bytes;
+            for (Buffer last = buffers.peekLast(); last != null && last.freeSince - nanos < 0
+                    && left > 0; last = buffers
+                            .peekLast()) {
                 unused.add(buffers.removeLast());
+                left -= last.capacity();
             }
-            fewest = Math.min(fewest, buffers.size());
+            fewest = Math.max(0, fewest - unused.size());
             return unused;
         }
 
@@ -334,7 +353,7 @@ public final class BufferPool implements AutoCloseable {
                         ? Pages.allocate(capacity, alignment, arena)
                         : arena.allocate(capacity, alignment);
                 return new Buffer(pool, arena, memory, sizeClass);
-            } catch (OutOfMemoryError e) {
+            } catch (RuntimeException | Error e) {
                 arena.close();
                 throw e;
             }

@@ -54,11 +54,11 @@ public final class MemoryKeeper implements AutoCloseable {
 
     /** Gives back what was not needed since the last call. */
     void tidy() {
-        long freed = pool.freeUnused();
+        long kept = pool.freeUnused();
         long uses = pool.uses();
         boolean isQuiet = uses == usesBefore;
         usesBefore = uses;
-        if (freed >= WORTH_A_TRIM || (isQuiet && (freed > 0 || !isTrimmed))) {
+        if (kept >= WORTH_A_TRIM || (isQuiet && (kept > 0 || !isTrimmed))) {
             trim.run();
         }
         isTrimmed = isQuiet;

@@ -1,5 +1,7 @@
 package dev.nereid.engine.memory;
 
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -14,6 +16,7 @@ import java.util.Optional;
  * lies below something else; and a page counts as used only once it is written. Threads: any.
  */
 final class Pages {
+    private static final Logger LOGGER = System.getLogger(Pages.class.getName());
     /** From so many bytes on a system call costs less than what it saves. */
     static final long WORTH_BYTES = 256 << 10;
 
@@ -57,10 +60,9 @@ final class Pages {
             try {
                 int status = (int) unmap.invokeExact(memory.address(), memory.byteSize());
                 if (status != 0) {
-                    throw new IllegalStateException("munmap failed for " + memory.byteSize() + " bytes");
+                    // Whoever frees it can do nothing about it, and must not lose its own count.
+                    LOGGER.log(Level.WARNING, "the system did not take back {0} bytes of memory", memory.byteSize());
                 }
-            } catch (RuntimeException e) {
-                throw e;
             } catch (Throwable e) {
                 throw new IllegalStateException("munmap can't be called", e);
             }

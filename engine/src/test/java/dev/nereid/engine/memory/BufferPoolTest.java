@@ -20,6 +20,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -225,7 +226,7 @@ class BufferPoolTest {
         assertEquals(0, pool.freeUnused(), "all were needed since the pool was created");
 
         pool.acquire(KIB).close();
-        assertEquals(MIB + KIB, pool.freeUnused());
+        assertEquals(KIB, pool.freeUnused(), "the larger one is the system's");
 
         assertEquals(KIB, pool.freeBytes());
         assertFalse(once.scope().isAlive());
@@ -246,16 +247,47 @@ class BufferPoolTest {
             second.close();
             now.addAndGet(600_000_000);
 
-            timed.acquire(64 * KIB).close();
-            assertEquals(2 * MIB + KIB + 64 * KIB, timed.freeBytes(), "a small one is not worth the look");
+            timed.acquire(512 * KIB).close();
+            assertEquals(2 * MIB + 513 * KIB, timed.freeBytes(), "a small one is not worth the look");
             try (Buffer _ = timed.acquire(MIB)) {
-                assertEquals(MIB + KIB + 64 * KIB, timed.freeBytes(), "one that can be used again needs no room");
+                assertEquals(MIB + 513 * KIB, timed.freeBytes(), "one that can be used again needs no room");
             }
             Buffer large = timed.acquire(2 * MIB);
-            assertEquals(MIB + 64 * KIB, timed.freeBytes(), "those from before the last second are gone");
-            assertEquals(0, timed.freeUnused(), "and what is left was needed");
-            assertEquals(MIB + 64 * KIB, timed.freeUnused());
+            assertEquals(MIB + 513 * KIB, timed.freeBytes(),
+                    "the first is gone; those of the last second, and small ones, stay");
             large.close();
+        }
+    }
+
+    @Test
+    void aLargeBufferTakesNoMoreRoomThanItNeeds() {
+        AtomicLong now = new AtomicLong();
+        try (BufferPool timed = new BufferPool(64 * MIB, 64 * MIB, HeapBudget.ofThisProcess(), now::get)) {
+            List<Buffer> all = IntStream.range(0, 10).mapToObj(_ -> timed.acquire(MIB)).toList();
+            all.forEach(Buffer::close);
+            now.addAndGet(2_000_000_000);
+
+            timed.acquire(3 * MIB).close();
+
+            assertEquals(7 * MIB + 3 * MIB, timed.freeBytes());
+        }
+    }
+
+    @Test
+    void whatMadeRoomIsNotMissedByThoseThatAreNeeded() {
+        AtomicLong now = new AtomicLong();
+        try (BufferPool timed = new BufferPool(64 * MIB, 64 * MIB, HeapBudget.ofThisProcess(), now::get)) {
+            List<Buffer> four = IntStream.range(0, 4).mapToObj(_ -> timed.acquire(MIB)).toList();
+            four.forEach(Buffer::close);
+            timed.freeUnused();
+            now.addAndGet(2_000_000_000);
+            List<Buffer> two = List.of(timed.acquire(MIB), timed.acquire(MIB));
+            two.forEach(Buffer::close);
+
+            timed.acquire(2 * MIB).close();
+            timed.freeUnused();
+
+            assertEquals(2 * MIB + 2 * MIB, timed.freeBytes(), "the two that were needed, and the large one");
         }
     }
 
