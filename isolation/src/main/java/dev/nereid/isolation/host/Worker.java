@@ -79,7 +79,9 @@ final class Worker {
         WorkerProcess current = process;
         Optional<String> known = outage;
         // Requests may be told of an end before it is noted here.
-        return known.isEmpty() && current != null && current.isGone() ? Optional.of("its process has ended") : known;
+        return known.isEmpty() && current != null && current.isGone()
+                ? Optional.of("its process " + current.knownEnding())
+                : known;
     }
 
     /** Returns how often a process was started after another had ended. */

@@ -173,6 +173,11 @@ final class WorkerProcess {
         return ending.join();
     }
 
+    /** Returns how it has ended, as far as that is known by now; for a process that is gone. Does not wait. */
+    String knownEnding() {
+        return ending.isDone() ? ending.join().text() : endedFor.orElse("has ended");
+    }
+
     /** Returns the error of requests that the process had when it ended, which it has, or is about to. */
     InferenceException loss() {
         return InferenceException.unavailable(who + ": its process " + ending().text());
