@@ -199,7 +199,9 @@ public final class BufferPool implements AutoCloseable {
             buffer.free();
             return;
         }
-        buffer.freeSince = clock.getAsLong();
+        if (buffer.sizeClass() >= FIRST_OF_PAGES) {
+            buffer.freeSince = clock.getAsLong();
+        }
         freeLists[buffer.sizeClass()].push(buffer);
         if (isClosed) {
             freeAll();
@@ -227,7 +229,7 @@ public final class BufferPool implements AutoCloseable {
     private void makeRoom(long bytes) {
         long since = clock.getAsLong() - UNUSED_NANOS;
         long left = bytes;
-        for (int i = CLASSES - 1; i >= FIRST_OF_PAGES && left > 0; i--) {
+        for (int i = CLASSES - 1; i >= FIRST_OF_PAGES; i--) {
             left -= free(freeLists[i].takeFreeSinceBefore(since, left));
         }
     }
@@ -313,11 +315,11 @@ public final class BufferPool implements AutoCloseable {
         synchronized List<Buffer> takeFreeSinceBefore(long nanos, long bytes) {
             List<Buffer> unused = new ArrayList<>();
             long left = bytes;
-            for (Buffer last = buffers.peekLast(); last != null && last.freeSince - nanos < 0
-                    && left > 0; last = buffers
-                            .peekLast()) {
+            Buffer last = buffers.peekLast();
+            while (last != null && left > 0 && last.freeSince - nanos < 0) {
                 unused.add(buffers.removeLast());
                 left -= last.capacity();
+                last = buffers.peekLast();
             }
             fewest = Math.max(0, fewest - unused.size());
             return unused;
@@ -336,6 +338,7 @@ public final class BufferPool implements AutoCloseable {
         private final int sizeClass;
         private MemorySegment segment = MemorySegment.NULL;
         private boolean isInUse;
+        /** When it was given back, in nanoseconds of the pool's clock; for large ones. */
         private long freeSince;
 
         private Buffer(BufferPool pool, Arena arena, MemorySegment memory, int sizeClass) {

@@ -189,6 +189,17 @@ class BufferPoolTest {
     }
 
     @Test
+    void whatFailsWhileABufferIsMadeKeepsItsCount() {
+        try (BufferPool failing = new BufferPool(64 * MIB, 64 * MIB, HeapBudget.ofThisProcess(), () -> {
+            throw new IllegalStateException("no time");
+        })) {
+            assertThrows(IllegalStateException.class, () -> failing.acquire(MIB));
+
+            assertEquals(0, failing.inUseBytes());
+        }
+    }
+
+    @Test
     void aNegativeSizeIsRefusedWithoutLosingABuffer() {
         assertThrows(IllegalArgumentException.class, () -> pool.acquire(-1));
 
