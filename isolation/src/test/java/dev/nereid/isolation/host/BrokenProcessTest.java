@@ -94,6 +94,23 @@ class BrokenProcessTest {
         return ByteBuffer.allocate(Integer.BYTES + content.length).putInt(content.length).put(content).array();
     }
 
+    /** Requests may ask before its status is read. */
+    @Test
+    void theReasonOfAnEndIsKnownAtOnce() {
+        assertEquals("has ended", process.knownEnding());
+
+        process.end("was ended, because it occupied too much");
+        assertEquals("was ended, because it occupied too much", process.knownEnding());
+    }
+
+    @Test
+    void howAProcessEndedByItselfIsKnownOnceItsStatusIsRead() {
+        program.destroyForcibly();
+
+        assertEquals(process.ending().text(), process.knownEnding());
+        assertTrue(process.knownEnding().contains("SIGKILL"), process::knownEnding);
+    }
+
     @Test
     void aKillForTheLimitOfItsGroupIsToldAndTheGroupRemoved() throws IOException {
         FakeKernel kernel = new FakeKernel(directory.resolve("kernel"));
