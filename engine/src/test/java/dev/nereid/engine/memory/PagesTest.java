@@ -4,13 +4,19 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.LongBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -19,6 +25,9 @@ class PagesTest {
     private static final long MIB = 1 << 20;
     private static final long SIZE = 256 * MIB;
     private static final long PAGE = 4096;
+    private static final Path PAGE_MAP = Path.of("/proc/self/pagemap");
+    private static final long PAGES = SIZE / PAGE;
+    private static final long IN_MEMORY_OR_SWAPPED = 1L << 63 | 1L << 62;
 
     @Test
     void givesClearedMemoryUntilItsArenaIsClosed() {
@@ -37,17 +46,19 @@ class PagesTest {
     @Test
     @EnabledOnOs(OS.LINUX)
     void takesMemoryFromTheSystemOnceItIsWrittenAndGivesAllOfItBack() throws IOException {
-        long before = resident();
+        assumeTrue(Files.isReadable(PAGE_MAP), "this kernel does not tell which pages are there: " + PAGE_MAP);
+        long address;
         try (Arena arena = Arena.ofShared()) {
             MemorySegment memory = Pages.allocate(SIZE, 64, arena);
-            assertTrue(resident() - before < SIZE / 2, "nothing was written");
+            address = memory.address();
+            assertTrue(pagesThere(address) < PAGES / 2, "nothing was written");
 
             for (long offset = 0; offset < SIZE; offset += PAGE) {
                 memory.set(ValueLayout.JAVA_BYTE, offset, (byte) 1);
             }
-            assertTrue(resident() - before > SIZE / 2, "every page was written");
+            assertEquals(PAGES, pagesThere(address), "every page was written");
         }
-        assertTrue(resident() - before < SIZE / 2, "it was freed");
+        assertTrue(pagesThere(address) < PAGES / 2, "it was freed");
     }
 
     @Test
@@ -58,9 +69,18 @@ class PagesTest {
         }
     }
 
-    /** Returns the bytes of this process that are in memory. */
-    private static long resident() throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("RssAnon:"))
-                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10).findFirst().orElseThrow();
+    /**
+     * Returns how many of the pages from {@code address} on the system keeps. What the whole process has in memory would not
+     * tell: its heap may shrink meanwhile. The format is that of the kernel's {@code Documentation/admin-guide/mm/pagemap.rst}.
+     */
+    private static long pagesThere(long address) throws IOException {
+        byte[] entries = new byte[Math.toIntExact(PAGES * Long.BYTES)];
+        try (RandomAccessFile pages = new RandomAccessFile(PAGE_MAP.toFile(), "r")) {
+            pages.seek(address / PAGE * Long.BYTES);
+            pages.readFully(entries);
+        }
+        LongBuffer words = ByteBuffer.wrap(entries).order(ByteOrder.nativeOrder()).asLongBuffer();
+        return LongStream.generate(words::get).limit(PAGES).filter(entry -> (entry & IN_MEMORY_OR_SWAPPED) != 0)
+                .count();
     }
 }
