@@ -208,12 +208,17 @@ final class RunningServer implements AutoCloseable {
 
     /** Returns the resident memory of the server in KiB. */
     long residentKib() throws IOException {
+        return memoryKib("VmRSS");
+    }
+
+    /** Returns a figure of {@code /proc/<pid>/status} in KiB. */
+    long memoryKib(String name) throws IOException {
         for (String line : Files.readAllLines(Path.of("/proc", Long.toString(process.pid()), "status"))) {
-            if (line.startsWith("VmRSS:")) {
+            if (line.startsWith(name + ":")) {
                 return Long.parseLong(line.replaceAll("[^0-9]", ""));
             }
         }
-        throw new IOException("the process has no VmRSS");
+        throw new IOException("the process has no " + name);
     }
 
     @Override

@@ -8,9 +8,9 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Gives memory outside of the Java heap back to the system: buffers that requests have not needed for a while, and, once
- * there are no requests, what the C library has kept of the memory that backends have freed. On a thread of its own, since
- * the latter takes milliseconds.
+ * Gives memory outside of the Java heap back to the system: buffers that requests have not needed for a while; once there
+ * are no requests, what the C library has kept of the memory that backends have freed; and after loads, what only these
+ * needed of native libraries. On a thread of its own, since the last two take milliseconds.
  */
 public final class MemoryKeeper implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(MemoryKeeper.class.getName());
@@ -20,28 +20,36 @@ public final class MemoryKeeper implements AutoCloseable {
 
     private final BufferPool pool;
     private final Runnable trim;
+    private final Runnable releaseLibraries;
     private final ScheduledExecutorService timer;
     private long usesBefore = -1;
     private boolean isTrimmed = true;
+    private volatile boolean hasLoaded;
 
-    private MemoryKeeper(BufferPool pool, Runnable trim) {
+    private MemoryKeeper(BufferPool pool, Runnable trim, Runnable releaseLibraries) {
         this.pool = pool;
         this.trim = trim;
+        this.releaseLibraries = releaseLibraries;
         this.timer = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().name("nereid-memory").daemon(true).factory());
     }
 
     /** Starts the thread. */
     public static MemoryKeeper start(BufferPool pool) {
-        MemoryKeeper keeper = create(pool, NativeHeap::trim);
+        MemoryKeeper keeper = create(pool, NativeHeap::trim, LibraryPages::release);
         var _ = keeper.timer.scheduleWithFixedDelay(keeper::tidyIfPossible, PERIOD.toMillis(), PERIOD.toMillis(),
                 TimeUnit.MILLISECONDS);
         return keeper;
     }
 
     /** Creates one that does nothing by itself. */
-    static MemoryKeeper create(BufferPool pool, Runnable trim) {
-        return new MemoryKeeper(pool, trim);
+    static MemoryKeeper create(BufferPool pool, Runnable trim, Runnable releaseLibraries) {
+        return new MemoryKeeper(pool, trim, releaseLibraries);
+    }
+
+    /** Notes that a model was loaded, and with it perhaps the libraries of its backend. Any thread. */
+    public void noteLoad() {
+        hasLoaded = true;
     }
 
     private void tidyIfPossible() {
@@ -62,6 +70,10 @@ public final class MemoryKeeper implements AutoCloseable {
             trim.run();
         }
         isTrimmed = isQuiet;
+        if (hasLoaded) {
+            hasLoaded = false;
+            releaseLibraries.run();
+        }
     }
 
     @Override

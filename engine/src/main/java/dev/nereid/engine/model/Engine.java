@@ -108,7 +108,8 @@ public final class Engine implements AutoCloseable {
                         options.statistics()),
                 caching,
                 options.scheduling(), options.limits(), options.statistics());
-        this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading());
+        this.lifecycle = new ModelLifecycle(repository, catalog, loader, scratchDirectory, options.loading(),
+                memory::noteLoad);
         this.dependencies = new Dependencies(repository, catalog, lifecycle);
     }
 

@@ -47,6 +47,7 @@ final class ModelLifecycle implements AutoCloseable {
     private final ModelSource source;
     private final ModelCatalog catalog;
     private final VersionLoader loader;
+    private final Runnable afterLoad;
     private final int retries;
     private final ExecutorService loadThreads;
     private final Retirement retirement;
@@ -58,12 +59,14 @@ final class ModelLifecycle implements AutoCloseable {
      * Creates it without models.
      *
      * @param scratchDirectory where the files of load requests go
+     * @param afterLoad runs, on the thread of whoever asked for it, when other versions than before serve
      */
     ModelLifecycle(ModelRepository repository, ModelCatalog catalog, VersionLoader loader, Path scratchDirectory,
-            LoadOptions options) {
+            LoadOptions options, Runnable afterLoad) {
         this.source = new ModelSource(repository, scratchDirectory);
         this.catalog = catalog;
         this.loader = loader;
+        this.afterLoad = afterLoad;
         this.retries = options.retries();
         this.retirement = new Retirement(catalog, options.unloadTimeout());
         this.versions = new VersionSwitch(catalog, loader, retirement, () -> isClosing);
@@ -84,7 +87,11 @@ final class ModelLifecycle implements AutoCloseable {
             try {
                 // The slot may have been forgotten while another load held it.
                 if (slots.get(name) == slot) {
-                    return await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
+                    boolean hasChanged = await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
+                    if (hasChanged) {
+                        afterLoad.run();
+                    }
+                    return hasChanged;
                 }
             } catch (RejectedExecutionException _) {
                 throw LoadErrors.stopping();

@@ -14,8 +14,10 @@ class MemoryKeeperTest {
     @AutoClose
     private final BufferPool pool = new BufferPool(1024 * MIB, 256 * MIB);
     private final AtomicInteger trims = new AtomicInteger();
+    private final AtomicInteger releases = new AtomicInteger();
     @AutoClose
-    private final MemoryKeeper keeper = MemoryKeeper.create(pool, trims::incrementAndGet);
+    private final MemoryKeeper keeper = MemoryKeeper.create(pool, trims::incrementAndGet,
+            releases::incrementAndGet);
 
     @Test
     void trimsOnceWhenRequestsHaveEnded() {
@@ -64,6 +66,21 @@ class MemoryKeeperTest {
         keeper.tidy();
 
         assertEquals(1, trims.get(), "loading leaves memory behind");
+    }
+
+    @Test
+    void letsGoOfLibrariesOnceAfterALoadWhetherRequestsAreServedOrNot() {
+        use(MIB);
+        keeper.tidy();
+        assertEquals(0, releases.get(), "nothing was loaded");
+
+        keeper.noteLoad();
+        keeper.noteLoad();
+        use(MIB);
+        keeper.tidy();
+        use(MIB);
+        keeper.tidy();
+        assertEquals(1, releases.get());
     }
 
     private void use(long bytes) {

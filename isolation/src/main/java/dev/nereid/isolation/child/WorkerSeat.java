@@ -10,6 +10,7 @@ import dev.nereid.backend.api.ModelCalls;
 import dev.nereid.backend.api.ModelContext;
 import dev.nereid.backend.api.ModelInstance;
 import dev.nereid.backend.api.config.ModelConfig;
+import dev.nereid.engine.memory.LibraryPages;
 import dev.nereid.engine.plugin.Backends;
 import dev.nereid.engine.plugin.LoadedBackend;
 import dev.nereid.engine.plugin.PluginCalls;
@@ -70,6 +71,7 @@ final class WorkerSeat {
         try {
             Model model = PluginCalls.call(who, "load", classLoader(), () -> backend.backend().createModel(context));
             loaded = new Loaded(who, model, metrics);
+            LibraryPages.release();
             return new Control.Loaded(load.autoComplete()
                     ? PluginCalls.call(who, "complete its configuration", classLoader(), model::completedConfig)
                     : Optional.empty());

@@ -1,0 +1,52 @@
+package dev.nereid.distribution;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.nereid.tools.samples.SampleRepository;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a server without load has in memory after the libraries of PyTorch were loaded. */
+class IdleMemoryIT {
+    /** libtorch has read some 75 MiB of its files by then, and the JVM 15 of its own. */
+    private static final long LIBRARIES_KIB = 60 << 10;
+    private static final Duration LIMIT = Duration.ofMinutes(1);
+
+    @TempDir
+    Path repository;
+
+    @Test
+    void whatOnlyLoadingNeededOfLibrariesIsGivenBack() throws Exception {
+        SampleRepository.write(repository, EnumSet.of(SampleRepository.Model.ADD_SUB));
+        try (RunningServer server = RunningServer.start(repository)) {
+            long end = System.nanoTime() + LIMIT.toNanos();
+            while (server.memoryKib("RssFile") >= LIBRARIES_KIB && System.nanoTime() < end) {
+                LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
+            }
+            assertTrue(server.memoryKib("RssFile") < LIBRARIES_KIB, () -> describe(server));
+            System.out.println("resident memory of a server without load: " + describe(server));
+
+            String row = "0,".repeat(15) + "1";
+            assertEquals(200,
+                    server.post("/v2/models/add_sub/infer", """
+                            {"inputs":[{"name":"INPUT0","shape":[1,16],"datatype":"FP32","data":[%s]},\
+                            {"name":"INPUT1","shape":[1,16],"datatype":"FP32","data":[%s]}]}""".formatted(row, row))
+                            .statusCode(),
+                    server::log);
+        }
+    }
+
+    private static String describe(RunningServer server) {
+        try {
+            return server.memoryKib("VmRSS") + " KiB, of files " + server.memoryKib("RssFile") + " KiB";
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+}
