@@ -96,6 +96,22 @@ class PrepareCommandTest {
     }
 
     @Test
+    void keepsNoProfilesAsThisJvmIsTold() throws Exception {
+        Path server = program("server", "echo \"options: $*\"; exit 3");
+
+        run(List.of(server.toString()));
+
+        String options = errors().lines().filter(line -> line.startsWith("options: ")).findFirst().orElseThrow();
+        assertTrue(options.contains("-XX:+UnlockDiagnosticVMOptions -XX:-AOTRecordTraining -XX:AOTCacheOutput="),
+                options);
+        Process java = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTRecordTraining", "-version").redirectErrorStream(true)
+                .start();
+        String answer = new String(java.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, java.waitFor(), answer);
+    }
+
+    @Test
     void servesNoModelWithoutABackend() throws IOException {
         Path server = program("server", """
                 for each in "$@"; do
