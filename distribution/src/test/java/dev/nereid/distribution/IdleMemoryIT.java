@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -16,6 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 class IdleMemoryIT {
     /** libtorch has read some 75 MiB of its files by then, and the JVM 15 of its own. */
     private static final long LIBRARIES_KIB = 60 << 10;
+    private static final int RELEASED_MIB = 50;
+    private static final Pattern RELEASED = Pattern.compile("let go of (\\d+) MiB of libraries");
     private static final Duration LIMIT = Duration.ofMinutes(1);
 
     @TempDir
@@ -24,11 +28,14 @@ class IdleMemoryIT {
     @Test
     void whatOnlyLoadingNeededOfLibrariesIsGivenBack() throws Exception {
         SampleRepository.write(repository, EnumSet.of(SampleRepository.Model.ADD_SUB));
-        try (RunningServer server = RunningServer.start(repository)) {
+        try (RunningServer server = RunningServer.start(repository, "--log-verbose=1")) {
             long end = System.nanoTime() + LIMIT.toNanos();
-            while (server.memoryKib("RssFile") >= LIBRARIES_KIB && System.nanoTime() < end) {
+            while (!RELEASED.matcher(server.log()).find() && System.nanoTime() < end) {
                 LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
             }
+            Matcher released = RELEASED.matcher(server.log());
+            assertTrue(released.find(), server::log);
+            assertTrue(Integer.parseInt(released.group(1)) > RELEASED_MIB, released.group());
             assertTrue(server.memoryKib("RssFile") < LIBRARIES_KIB, () -> describe(server));
             System.out.println("resident memory of a server without load: " + describe(server));
 

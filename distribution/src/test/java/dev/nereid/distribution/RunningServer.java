@@ -206,11 +206,6 @@ final class RunningServer implements AutoCloseable {
         return client;
     }
 
-    /** Returns the resident memory of the server in KiB. */
-    long residentKib() throws IOException {
-        return memoryKib("VmRSS");
-    }
-
     /** Returns a figure of {@code /proc/<pid>/status} in KiB. */
     long memoryKib(String name) throws IOException {
         for (String line : Files.readAllLines(Path.of("/proc", Long.toString(process.pid()), "status"))) {

@@ -19,9 +19,10 @@ class ArchitectureTest {
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS).importPackages(ROOT);
 
     @Test
-    void onlyTheEnginesBorderToBackendsIsKnown() {
+    void onlyTheEnginesBorderToBackendsAndItsMemoryAreKnown() {
         classes().that().resideOutsideOfPackage(ROOT).should().onlyDependOnClassesThat(
                 resideInAnyPackage(ROOT + "..", "dev.nereid.engine.plugin..", "dev.nereid.engine.stats..",
+                        "dev.nereid.engine.memory..",
                         "dev.nereid.backend.api..", "org.jspecify..", "com.google.errorprone.annotations..", "java.."))
                 .check(ISOLATION);
     }

@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
 /**
  * Gives memory outside of the Java heap back to the system: buffers that requests have not needed for a while; once there
  * are no requests, what the C library has kept of the memory that backends have freed; and after loads, what only these
- * needed of native libraries. On a thread of its own, since the last two take milliseconds.
+ * needed of native libraries. On a thread of its own, since the last two take milliseconds; {@link #tidy} runs there.
  */
 public final class MemoryKeeper implements AutoCloseable {
     private static final Logger LOGGER = System.getLogger(MemoryKeeper.class.getName());
@@ -47,7 +47,7 @@ public final class MemoryKeeper implements AutoCloseable {
         return new MemoryKeeper(pool, trim, releaseLibraries);
     }
 
-    /** Notes that a model was loaded, and with it perhaps the libraries of its backend. Any thread. */
+    /** Notes that a load has ended, which may have read libraries of a backend. Any thread. */
     public void noteLoad() {
         hasLoaded = true;
     }
@@ -55,7 +55,8 @@ public final class MemoryKeeper implements AutoCloseable {
     private void tidyIfPossible() {
         try {
             tidy();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
+            // The timer would forget its task.
             LOGGER.log(Level.WARNING, "memory that is not needed any more can't be given back", e);
         }
     }
@@ -71,6 +72,7 @@ public final class MemoryKeeper implements AutoCloseable {
         }
         isTrimmed = isQuiet;
         if (hasLoaded) {
+            // Before, so that a load which ends meanwhile counts.
             hasLoaded = false;
             releaseLibraries.run();
         }

@@ -59,7 +59,7 @@ final class ModelLifecycle implements AutoCloseable {
      * Creates it without models.
      *
      * @param scratchDirectory where the files of load requests go
-     * @param afterLoad runs, on the thread of whoever asked for it, when other versions than before serve
+     * @param afterLoad runs when a load has ended, however it did, under the model's load lock: it must be short
      */
     ModelLifecycle(ModelRepository repository, ModelCatalog catalog, VersionLoader loader, Path scratchDirectory,
             LoadOptions options, Runnable afterLoad) {
@@ -87,15 +87,12 @@ final class ModelLifecycle implements AutoCloseable {
             try {
                 // The slot may have been forgotten while another load held it.
                 if (slots.get(name) == slot) {
-                    boolean hasChanged = await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
-                    if (hasChanged) {
-                        afterLoad.run();
-                    }
-                    return hasChanged;
+                    return await(name, loadThreads.submit(() -> loadWithRetries(name, slot, override)));
                 }
             } catch (RejectedExecutionException _) {
                 throw LoadErrors.stopping();
             } finally {
+                afterLoad.run();
                 forgetUnused(name, slot);
                 slot.loadLock.unlock();
             }

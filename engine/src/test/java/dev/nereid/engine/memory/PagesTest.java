@@ -24,6 +24,7 @@ import org.junit.jupiter.api.condition.OS;
 class PagesTest {
     private static final long MIB = 1 << 20;
     private static final long SIZE = 256 * MIB;
+    /** Where the system has larger ones, its list of pages can't be read with this. */
     private static final long PAGE = 4096;
     private static final Path PAGE_MAP = Path.of("/proc/self/pagemap");
     private static final long PAGES = SIZE / PAGE;

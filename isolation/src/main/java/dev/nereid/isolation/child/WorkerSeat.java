@@ -18,12 +18,18 @@ import dev.nereid.engine.stats.BackendMetrics;
 import dev.nereid.isolation.wire.Control;
 import dev.nereid.isolation.wire.Lane;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** A backend and the model that it loads for the server. Threads: any. */
 final class WorkerSeat {
+    /** By then instances are there and were warmed up. */
+    private static final Duration AFTER_LOAD = Duration.ofSeconds(10);
+
     private final Control.StartBackend start;
     private final LoadedBackend backend;
     private final Backends backends;
@@ -71,7 +77,8 @@ final class WorkerSeat {
         try {
             Model model = PluginCalls.call(who, "load", classLoader(), () -> backend.backend().createModel(context));
             loaded = new Loaded(who, model, metrics);
-            LibraryPages.release();
+            CompletableFuture.delayedExecutor(AFTER_LOAD.toMillis(), TimeUnit.MILLISECONDS)
+                    .execute(LibraryPages::release);
             return new Control.Loaded(load.autoComplete()
                     ? PluginCalls.call(who, "complete its configuration", classLoader(), model::completedConfig)
                     : Optional.empty());

@@ -36,8 +36,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class TrialRun implements AutoCloseable {
     /**
-     * Profiles of a few requests (JEP 515) have a later start compile half as much again, and answer a tenth less in its first
-     * minute. The switch is one for diagnosis, so that a JVM may lack it is no reason to fail.
+     * Profiles of a few requests (JEP 515) have a later start compile half as much again, and answer a sixth less in its first 15
+     * seconds. The switch is one for diagnosis, so that a JVM may lack it is no reason to fail; nor is then any other option
+     * that it does not know.
      */
     private static final List<String> WITHOUT_PROFILES = List.of("-XX:+IgnoreUnrecognizedVMOptions",
             "-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTRecordTraining");

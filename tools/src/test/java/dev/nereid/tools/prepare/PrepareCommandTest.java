@@ -96,14 +96,18 @@ class PrepareCommandTest {
     }
 
     @Test
-    void keepsNoProfilesAsThisJvmIsTold() throws Exception {
+    void asksTheJvmToKeepNoProfiles() throws IOException {
         Path server = program("server", "echo \"options: $*\"; exit 3");
 
         run(List.of(server.toString()));
 
         String options = errors().lines().filter(line -> line.startsWith("options: ")).findFirst().orElseThrow();
-        assertTrue(options.contains("-XX:+UnlockDiagnosticVMOptions -XX:-AOTRecordTraining -XX:AOTCacheOutput="),
-                options);
+        assertTrue(options.contains("-XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions"
+                + " -XX:-AOTRecordTraining -XX:AOTCacheOutput="), options);
+    }
+
+    @Test
+    void thisJvmCanBeAskedToKeepNoProfiles() throws Exception {
         Process java = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTRecordTraining", "-version").redirectErrorStream(true)
                 .start();
