@@ -52,7 +52,8 @@ public final class MemoryKeeper implements AutoCloseable {
         hasLoaded = true;
     }
 
-    private void tidyIfPossible() {
+    /** Does it as the timer does. */
+    void tidyIfPossible() {
         try {
             tidy();
         } catch (RuntimeException | Error e) {

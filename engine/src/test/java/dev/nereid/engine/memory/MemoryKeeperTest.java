@@ -83,6 +83,21 @@ class MemoryKeeperTest {
         assertEquals(1, releases.get());
     }
 
+    @Test
+    void goesOnWhereTheSystemDoesNotTakeMemoryBack() {
+        MemoryKeeper failing = MemoryKeeper.create(pool, trims::incrementAndGet, () -> {
+            releases.incrementAndGet();
+            throw new LinkageError("as was wished");
+        });
+        try (failing) {
+            failing.noteLoad();
+            failing.tidyIfPossible();
+            failing.noteLoad();
+            failing.tidyIfPossible();
+        }
+        assertEquals(2, releases.get());
+    }
+
     private void use(long bytes) {
         pool.acquire(bytes).close();
     }
