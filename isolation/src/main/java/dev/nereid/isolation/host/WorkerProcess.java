@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -244,6 +245,9 @@ final class WorkerProcess {
                     connection.get(LANE_LIMIT.toMillis(), TimeUnit.MILLISECONDS));
             lanes.add(lane);
             return lane;
+        } catch (InferenceException e) {
+            // Nobody is there to answer, which does not say why.
+            throw e.getCause() instanceof CancellationException ? loss() : e;
         } catch (ExecutionException | TimeoutException e) {
             throw new InferenceException(StatusCode.UNAVAILABLE, who + " did not connect", e);
         } catch (InterruptedException e) {

@@ -160,6 +160,20 @@ class BrokenProcessTest {
         }
     }
 
+    /** An instance that is being created when the process ends is told what any request is. */
+    @Test
+    void aLaneThatCannotBeOpenedAnyMoreTellsWhy() throws Exception {
+        Both control = connect(Hello.CONTROL);
+        process.connected(control.server(), () -> {
+        });
+        process.end("was ended, because it occupied too much");
+        control.worker().close();
+
+        InferenceException failure = assertThrows(InferenceException.class, () -> process.openLane(1, "instance"));
+
+        assertEquals("model 'm' version 1: its process was ended, because it occupied too much", failure.getMessage());
+    }
+
     @Test
     void isAskedNothingThatAServerIsNotAskedFor() throws Exception {
         Both control = connect(Hello.CONTROL);
