@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.nereid.tools.samples.SampleRepository;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.concurrent.locks.LockSupport;
@@ -46,6 +48,26 @@ class IdleMemoryIT {
                             {"name":"INPUT1","shape":[1,16],"datatype":"FP32","data":[%s]}]}""".formatted(row, row))
                             .statusCode(),
                     server::log);
+        }
+    }
+
+    /** Its libraries are in a process of the model's, which has some 90 MiB of files in memory before. */
+    @Test
+    void theProcessOfAnIsolatedModelGivesThemBack() throws Exception {
+        SampleRepository.write(repository, EnumSet.of(SampleRepository.Model.ADD_SUB));
+        Files.writeString(repository.resolve("add_sub").resolve("config.pbtxt"), """
+
+                parameters { key: "ISOLATION" value { string_value: "process" } }
+                """, StandardOpenOption.APPEND);
+        try (RunningServer server = RunningServer.start(repository)) {
+            ProcessHandle worker = server.process().children().findFirst().orElseThrow();
+            long end = System.nanoTime() + LIMIT.toNanos();
+            long files = RunningServer.memoryKib(worker, "RssFile");
+            while (files >= LIBRARIES_KIB && System.nanoTime() < end) {
+                LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
+                files = RunningServer.memoryKib(worker, "RssFile");
+            }
+            assertTrue(files < LIBRARIES_KIB, files + " KiB\n" + server.log());
         }
     }
 

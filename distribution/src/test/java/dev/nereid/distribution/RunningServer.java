@@ -208,6 +208,11 @@ final class RunningServer implements AutoCloseable {
 
     /** Returns a figure of {@code /proc/<pid>/status} in KiB. */
     long memoryKib(String name) throws IOException {
+        return memoryKib(process.toHandle(), name);
+    }
+
+    /** Returns a figure of a process's {@code /proc/<pid>/status} in KiB. */
+    static long memoryKib(ProcessHandle process, String name) throws IOException {
         for (String line : Files.readAllLines(Path.of("/proc", Long.toString(process.pid()), "status"))) {
             if (line.startsWith(name + ":")) {
                 return Long.parseLong(line.replaceAll("[^0-9]", ""));

@@ -219,6 +219,7 @@ final class ModelLifecycle implements AutoCloseable {
         } catch (RejectedExecutionException e) {
             return false;
         } finally {
+            afterLoad.run();
             slot.loadLock.unlock();
         }
     }
